@@ -5,11 +5,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch import nn
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+from torch.nn import functional
 
 from data.errors import UserError, nearest
 from eval.cost import STAGE_OF, Trained
@@ -51,7 +55,23 @@ def attach(subject: Subject, lora: Lora, *, seed: int) -> Subject:
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         net = get_peft_model(subject.net, config)
     net.eval()
+    for part in net.modules():
+        if isinstance(part, LoraLayer):
+            part.forward = partial(_low_rank_map, part)
     return replace(subject, net=net, adapter_parameters=sum(parameter.numel() for parameter in trainable(net)))
+
+
+def _low_rank_map(layer: Any, rows: Tensor) -> Tensor:
+    """PEFT's own sum, base(x) + scale B A x, as one fused product and sum: fewer passes over memory, the same values.
+
+    Holds for what `attach` makes: one active adapter, no dropout, nothing merged.
+    """
+    (name,) = layer.active_adapters
+    down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
+    base: Tensor = layer.base_layer(rows)
+    low = functional.linear(rows.to(down.dtype), down).to(base.dtype)
+    total = torch.addmm(base.flatten(0, -2), low.flatten(0, -2), up.t().to(base.dtype), alpha=layer.scaling[name])
+    return total.view_as(base)
 
 
 def _check(subject: Subject, lora: Lora) -> set[str]:
@@ -88,12 +108,12 @@ def trained_part(subject: Subject) -> Trained:
     return Trained(adapter_parameters=subject.adapter_parameters, lowest_layer=lowest_layer, lowest_stage=lowest_stage)
 
 
-def snapshot(net: nn.Module) -> dict[str, torch.Tensor]:
+def snapshot(net: nn.Module) -> dict[str, Tensor]:
     """Copies of everything that trains, by name."""
     return {name: part.detach().clone() for name, part in net.named_parameters() if part.requires_grad}
 
 
-def load_snapshot(net: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+def load_snapshot(net: nn.Module, weights: dict[str, Tensor]) -> None:
     """Put a snapshot's values back into the parameters of the same names."""
     parts = dict(net.named_parameters())
     with torch.no_grad():
@@ -101,7 +121,7 @@ def load_snapshot(net: nn.Module, weights: dict[str, torch.Tensor]) -> None:
             parts[name].copy_(values)
 
 
-def moved(net: nn.Module, before: dict[str, torch.Tensor]) -> bool:
+def moved(net: nn.Module, before: dict[str, Tensor]) -> bool:
     """Whether any trained parameter differs from the snapshot."""
     return any(not torch.equal(before[name], part) for name, part in net.named_parameters() if name in before)
 
@@ -124,8 +144,6 @@ def bare(subject: Subject) -> Iterator[Subject]:
 
 def strip(net: nn.Module) -> None:
     """Remove every LoRA layer from the net in place; the base maps return untouched."""
-    from peft.tuners.lora import LoraLayer
-
     for name, part in list(net.named_modules()):
         if isinstance(part, LoraLayer):
             parent = net.get_submodule(name.rpartition(".")[0])

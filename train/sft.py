@@ -8,9 +8,8 @@ it under a mask, so that each sees exactly what it would see alone and gradients
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +22,11 @@ from eval.subject import Subject
 from eval.tree import Row, collate, wanted_logits
 from train.adapter import Lora, attach, moved, snapshot, trainable, trained_part
 from train.encode import TrainingRow
+from train.frozen import Precision, frozen_maps_in, resolve_precision
 
-Precision = Literal["auto", "float32", "bfloat16"]
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 # Wide enough to fill the matrix units, narrow enough that the dense mask stays a small part of the work.
 PACK_TOKENS = 512
 
@@ -83,33 +85,23 @@ def fine_tune(
     before = snapshot(tuned.net)
     shared = common_prefix([row.ids[: -row.supervised - 1] for row in rows])
     loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
-    optimizer = torch.optim.AdamW(trainable(tuned.net), lr=schedule.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(trainable(tuned.net), lr=schedule.learning_rate, weight_decay=0.0, fused=True)
     # Called `model` so that DeepSpeed and DDP see one module with one forward.
     model, optimizer = accelerator.prepare(loss_of, optimizer)
     precision = resolve_precision(schedule.precision, subject)
     history = []
-    for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
-        rate = schedule.rate(step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        mine = batch[accelerator.process_index :: accelerator.num_processes]
-        # Entered per step: a region held open around the loop would keep stale casts of the adapter.
-        with _autocast(subject, precision):
-            total = model(mine or batch[:1])
-        # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
-        share = accelerator.num_processes / sum(row.supervised for row in batch)
-        accelerator.backward(total * (share if mine else 0.0))
-        accelerator.clip_grad_norm_(trainable(tuned.net), schedule.max_gradient_norm)
-        optimizer.step()
-        optimizer.zero_grad()
-        loss = accelerator.reduce((total.detach() * (share if mine else 0.0)).reshape(1), reduction="mean").item()
-        if not math.isfinite(loss):
-            names = ", ".join(row.id for row in batch)
-            raise UserError(f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
-        history.append({"step": step, "loss": loss, "learning_rate": rate})
-        if progress:
-            progress(len(batch))
-    accelerator.free_memory()
+    with frozen_maps_in(tuned.net, precision):
+        for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
+            rate = schedule.rate(step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            loss = _take_step(accelerator, model, optimizer, batch, max_gradient_norm=schedule.max_gradient_norm)
+            if not math.isfinite(loss):
+                names = ", ".join(row.id for row in batch)
+                raise UserError(f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
+            history.append({"step": step, "loss": loss, "learning_rate": rate})
+            if progress:
+                progress(len(batch))
     if not moved(tuned.net, before):
         raise UserError(
             f"no adapter weight moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it"
@@ -117,6 +109,26 @@ def fine_tune(
     spend = _spend(tuned, rows, schedule, seed=seed, shared=shared, seconds=time.perf_counter() - started)
     about = {"training_precision": precision, "processes": accelerator.num_processes, "shared_prefix_tokens": shared}
     return Tuned(subject=tuned, spend=spend, history=tuple(history), about=about)
+
+
+def _take_step(
+    accelerator: "Accelerator",
+    model: nn.Module,
+    optimizer: Any,
+    batch: Sequence[TrainingRow],
+    *,
+    max_gradient_norm: float,
+) -> float:
+    """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""
+    mine = batch[accelerator.process_index :: accelerator.num_processes]
+    total = model(mine or batch[:1])
+    # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
+    share = accelerator.num_processes / sum(row.supervised for row in batch) if mine else 0.0
+    accelerator.backward(total * share)
+    accelerator.clip_grad_norm_(model.parameters(), max_gradient_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(accelerator.reduce((total.detach() * share).reshape(1), reduction="mean").item())
 
 
 class AnswerLoss(nn.Module):
@@ -173,20 +185,6 @@ def batches(rows: Sequence[TrainingRow], *, schedule: Schedule, seed: int) -> It
             stream += torch.randperm(len(rows), generator=generator).tolist()
         yield [rows[index] for index in stream[:size]]
         stream = stream[size:]
-
-
-def resolve_precision(precision: Precision, subject: Subject) -> str:
-    """What `auto` means here: bfloat16 on a GPU that has it, float32 elsewhere.
-
-    On CPUs with native bfloat16, autocast was no faster at these batch sizes and moved the loss (docs/log.md).
-    """
-    if precision != "auto":
-        return precision
-    return "bfloat16" if subject.device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-
-
-def _autocast(subject: Subject, precision: str) -> AbstractContextManager[object]:
-    return torch.autocast(subject.device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _spend(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from tests.conftest import REPOSITORY
 from tests.recipes.small import result_files
 
 COMMAND = "--subject tiny-random --task word_sentiment --seed 0 --test-items 20"
+EXACT = ["--set", "precision=float32"]
 
 
-def accelerate_launch(out: Path, *, processes: int, examples: int) -> str:
+def accelerate_launch(out: Path, *, processes: int, examples: int, settings: Sequence[str] = EXACT) -> str:
     """Run it as a user does; what it printed."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", "accelerate_config.yaml"]
-    recipe = ["-m", "recipes.iid_sft", *COMMAND.split(), "--examples", str(examples), "--out", str(out)]
+    recipe = ["-m", "recipes.iid_sft", *COMMAND.split(), *settings, "--examples", str(examples), "--out", str(out)]
     done = subprocess.run(
         [*launcher, "--num_processes", str(processes), *recipe],
         cwd=REPOSITORY,
@@ -48,11 +50,13 @@ def assert_same(one: Path, two: Path) -> None:
 
 
 def test_two_processes_give_the_adapter_of_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    launch("iid_sft", [*COMMAND.split(), "--examples", "16", "--out", str(tmp_path / "one")])
+    launch("iid_sft", [*COMMAND.split(), *EXACT, "--examples", "16", "--out", str(tmp_path / "one")])
     line = capsys.readouterr().out
-    assert line.startswith("tiny-random word_sentiment iid_sft n=16 seed=0: 0.")
+    assert line.startswith("tiny-random word_sentiment iid_sft(precision=float32) n=16 seed=0: 0.")
     shown = accelerate_launch(tmp_path / "two", processes=2, examples=16)
-    assert shown.count("tiny-random word_sentiment iid_sft n=16 seed=0: ") == 1, "only the main process reports"
+    assert shown.count("tiny-random word_sentiment iid_sft(precision=float32) n=16 seed=0: ") == 1, (
+        "only the main process reports"
+    )
     assert_same(tmp_path / "one", tmp_path / "two")
     (one,), (two,) = Results.read(tmp_path / "one").measurements, Results.read(tmp_path / "two").measurements
     assert two.provenance["elicited"]["processes"] == 2 and one.provenance["elicited"]["processes"] == 1
@@ -60,6 +64,18 @@ def test_two_processes_give_the_adapter_of_one(tmp_path: Path, capsys: pytest.Ca
     assert (one.score, one.spend.train_flops) == (two.score, two.spend.train_flops)
     losses = [[row["loss"] for row in each.training] for each in (one, two)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_agree_in_bfloat16_as_far_as_it_rounds(tmp_path: Path) -> None:
+    settings = ["--set", "precision=bfloat16"]
+    accelerate_launch(tmp_path / "one", processes=1, examples=16, settings=settings)
+    accelerate_launch(tmp_path / "two", processes=2, examples=16, settings=settings)
+    left, right = (
+        torch.cat([part.flatten() for name, part in adapter(tmp_path / each).items() if "lora_B" in name])
+        for each in ("one", "two")
+    )
+    assert (left - right).norm() < 0.05 * left.norm()
 
 
 @pytest.mark.slow

@@ -1,0 +1,74 @@
+"""Frozen maps in bfloat16: close to float32, gone afterwards, and chosen by what the hardware can do."""
+
+import pytest
+import torch
+from torch import nn
+
+from data.errors import UserError
+from eval.subject import load_subject
+from tests.nets import tiny, tiny_sliding
+from train.adapter import Lora, attach, bare, trainable
+from train.frozen import frozen_maps_in, resolve_precision
+
+IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
+
+
+def loss_and_gradients(net, precision):
+    with frozen_maps_in(net, precision):
+        loss = nn.functional.cross_entropy(net(IDS).logits[0, :-1], IDS[0, 1:])
+        loss.backward()
+    gradients = [parameter.grad.clone() for parameter in trainable(net)]
+    net.zero_grad()
+    return loss.item(), torch.cat([gradient.flatten() for gradient in gradients])
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_sliding])
+def test_loss_and_gradients_stay_near_float32(make):
+    subject = make()
+    with bare(subject):
+        tuned = attach(subject, Lora(), seed=0)
+        with torch.no_grad():
+            for parameter in trainable(tuned.net):
+                parameter.add_(0.01)
+        exact_loss, exact = loss_and_gradients(tuned.net, "float32")
+        loss, rounded = loss_and_gradients(tuned.net, "bfloat16")
+    assert loss != exact_loss
+    assert loss == pytest.approx(exact_loss, rel=1e-2)
+    assert torch.nn.functional.cosine_similarity(exact, rounded, dim=0) > 0.999
+
+
+def test_a_bias_is_added():
+    net = nn.Sequential(nn.Linear(4, 3)).requires_grad_(False)
+    rows = torch.ones(2, 4)
+    with frozen_maps_in(net, "bfloat16"):
+        assert torch.allclose(net(rows), nn.functional.linear(rows, net[0].weight, net[0].bias), atol=1e-2)
+
+
+def test_the_net_is_itself_again_afterwards_also_after_a_failure():
+    subject = tiny()
+    before = subject.net(IDS).logits
+    with pytest.raises(RuntimeError, match="stop"), frozen_maps_in(subject.net, "bfloat16"):
+        assert not torch.equal(subject.net(IDS).logits, before)
+        raise RuntimeError("stop")
+    assert torch.equal(subject.net(IDS).logits, before)
+
+
+def test_maps_that_train_are_left_alone():
+    net = nn.Sequential(nn.Linear(4, 3))
+    expected = net(torch.ones(1, 4))
+    with frozen_maps_in(net, "bfloat16"):
+        assert torch.equal(net(torch.ones(1, 4)), expected)
+
+
+@pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_asks_the_hardware(monkeypatch, native, precision):
+    monkeypatch.setattr("train.frozen._native_bfloat16", lambda device: native)
+    assert resolve_precision("auto", tiny()) == precision
+    assert resolve_precision("float32", tiny()) == "float32"
+
+
+def test_a_net_in_half_precision_trains_as_it_is():
+    half = load_subject("tiny-random", dtype="bfloat16")
+    assert resolve_precision("auto", half) == "bfloat16"
+    with pytest.raises(UserError, match="precision: float32 asked of 'tiny-random', loaded in bfloat16; set dtype"):
+        resolve_precision("float32", half)

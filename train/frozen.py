@@ -1,0 +1,82 @@
+"""Frozen linear maps in bfloat16: the fastest precision that a fine-tune of a float32 net bears on this hardware.
+
+Autocast is no help on CPUs: it casts every frozen weight anew on every call. Here each is cast once and everything
+else (residual stream, norms, attention, adapter, loss, optimizer) stays in float32.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from data.errors import UserError
+from eval.subject import Subject
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def resolve_precision(precision: Precision, subject: Subject) -> str:
+    """The number format of the frozen maps while training.
+
+    A net loaded in half precision trains as it is. One loaded in float32 takes bfloat16 under `auto` where the hardware
+    multiplies it natively (a capability, not a timing, so that a machine always answers the same). UserError where
+    float32 is asked of weights that no longer have it.
+    """
+    held = str(next(subject.net.parameters()).dtype).removeprefix("torch.")
+    if held != "float32":
+        if precision not in ("auto", held):
+            raise UserError(
+                f"precision: {precision} asked of {subject.name!r}, loaded in {held}; set dtype: {precision}"
+            )
+        return held
+    if precision == "auto":
+        return "bfloat16" if _native_bfloat16(subject.device) else "float32"
+    return precision
+
+
+def _native_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+@contextmanager
+def frozen_maps_in(net: nn.Module, precision: str) -> Iterator[None]:
+    """Within, every frozen linear map of a float32 net, vocabulary head included, multiplies in `precision`."""
+    frozen = [
+        part
+        for part in net.modules()
+        if type(part) is nn.Linear and not part.weight.requires_grad and part.weight.dtype == torch.float32
+    ]
+    if precision == "float32":
+        frozen = []
+    for part in frozen:
+        part.forward = partial(_multiply, part.weight.detach().to(getattr(torch, precision)), part.bias)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for part in frozen:
+            del part.forward
+
+
+def _multiply(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:
+    product: Tensor = _FrozenMap.apply(rows, weight)
+    return product if bias is None else product + bias
+
+
+class _FrozenMap(torch.autograd.Function):
+    """rows @ weight.T in the weight's precision, in and out in the rows' own; only the rows get a gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return functional.linear(rows.to(weight.dtype), weight).to(rows.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (weight,) = ctx.saved_tensors
+        return (gradients[0].to(weight.dtype) @ weight).to(gradients[0].dtype), None

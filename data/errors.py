@@ -15,4 +15,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant, as a clause that ends an error line."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = close or [one for one in known if len(name) > 2 and one.startswith(name)]
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

@@ -10,7 +10,7 @@ from data.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, find_columns, t
 from data.errors import UserError, nearest
 from data.example import Example
 from data.files import REPEATS, Repeats, make_task
-from data.options import check_mapping, check_one_of, check_text
+from data.options import check_mapping, check_one_of, check_text, pinned
 from data.readers import Row
 from data.splits import SPLITS, drop_repeats
 from data.task import Task
@@ -23,12 +23,12 @@ _PUBLISHED_AS = {"train": "train", "dev": "validation", "test": "test"}
 class HubSource:
     """A dataset on the hub, which of its splits are ours, and how one of its rows becomes the fields of an example.
 
-    `columns` is a column map; a published schema that no map fits has a `convert`. Without a revision "main" is read.
+    `columns` is a column map; a published schema that no map fits has a `convert`.
     """
 
     path: str
+    revision: str
     config: str | None = None
-    revision: str | None = None
     splits: Mapping[str, str] = field(default_factory=lambda: _PUBLISHED_AS)
     convert: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     columns: Mapping[str, Any] = field(default_factory=dict)
@@ -62,11 +62,11 @@ def hub_task(
     for split in splits or {}:
         if split not in SPLITS:
             raise UserError(f"splits: unknown split {split!r}; {nearest(split, SPLITS)}")
-    name, _, revision = path.partition("@")
+    name, revision = pinned(path, what=f"task 'hub:{path}'")
     source = HubSource(
         path=name,
         config=config,
-        revision=revision or None,
+        revision=revision,
         splits=splits or _PUBLISHED_AS,
         columns=columns,
         choices="choices" in columns,
@@ -117,14 +117,13 @@ def fetch(source: HubSource) -> Mapping[str, Any]:
     import datasets
     import httpx
 
-    revision = source.revision or "main"
     try:
-        held = datasets.load_dataset(source.path, source.config, revision=revision)
+        held = datasets.load_dataset(source.path, source.config, revision=source.revision)
     except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"hub:{source.path}: revision {revision!r} cannot be loaded ({reason}); check the name, the revision and"
-            " the network, or save the rows to a file and use file:"
+            f"hub:{source.path}: revision {source.revision!r} cannot be loaded ({reason}); check the name, the revision"
+            " and the network, or save the rows to a file and use file:"
         ) from error
     return _our_splits(source, held)
 

@@ -1,5 +1,6 @@
 """Checks of what a person writes as a task's options: each error names the option, its value and the fix."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,6 +11,18 @@ def check_one_of(option: str, value: Any, known: Collection[str]) -> None:
     """UserError where the value is not one of the known ones."""
     if value not in known:
         raise UserError(f"{option}: {value!r} is not known; {nearest(str(value), known)}")
+
+
+def pinned(path: str, *, what: str) -> tuple[str, str]:
+    """ORG/NAME@COMMIT -> name and commit; UserError without one, or with a branch or tag, which can move."""
+    name, _, revision = path.partition("@")
+    if not revision:
+        raise UserError(f"{what} has no revision; write hub:{name}@COMMIT, so that it can be repeated")
+    if not re.fullmatch(r"[0-9a-f]{7,40}", revision):
+        raise UserError(
+            f"{what}: {revision!r} is no commit and can move; write hub:{name}@COMMIT with the commit's hash"
+        )
+    return name, revision
 
 
 def check_text(option: str, value: Any) -> None:
@@ -27,7 +40,7 @@ def check_bool(option: str, value: Any) -> None:
 def check_size(option: str, value: Any) -> None:
     """UserError where the value is not a whole number above zero."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{option}: {value!r} is not a whole number above 0; write e.g. {option}: 32")
+        raise UserError(f"{option}: {value!r} is not a whole number above 0; give 1 or more")
 
 
 def check_mapping(option: str, value: Any) -> None:

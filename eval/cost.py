@@ -82,9 +82,7 @@ def forward_flops(
     return body + head + attention_flops(shape, tokens, cached + tokens, clip=clip)
 
 
-def training_flops(
-    shape: Shape, tokens: int, *, scored: int, cached: int = 0, trained: Trained, executed: bool = False
-) -> float:
+def training_flops(shape: Shape, tokens: int, *, scored: int, trained: Trained, executed: bool = False) -> float:
     """One row's forward and backward.
 
     A full fine-tune costs three forwards (weights' and inputs' gradients, 2N each). With adapters the frozen maps have
@@ -93,7 +91,7 @@ def training_flops(
     charges sliding windows in full. The head is frozen under adapters and trained (when tied) in a full fine-tune.
     """
     forward = forward_flops(
-        shape, tokens, scored=scored, cached=cached, adapter_parameters=trained.adapter_parameters, clip=not executed
+        shape, tokens, scored=scored, adapter_parameters=trained.adapter_parameters, clip=not executed
     )
     head = 2.0 * shape.vocab * shape.hidden * scored
     if trained.everything:
@@ -106,7 +104,7 @@ def training_flops(
         lowest_layer = trained.lowest_layer
     # Adapters on a layer's output maps leave that layer's own attention without a backward.
     first_layer = lowest_layer if trained.everything or trained.lowest_stage == 0 else lowest_layer + 1
-    attention = attention_flops(shape, tokens, cached + tokens, clip=not executed, first_layer=first_layer)
+    attention = attention_flops(shape, tokens, tokens, clip=not executed, first_layer=first_layer)
     return forward + backward + (2.5 if executed else 2.0) * attention
 
 

@@ -58,6 +58,11 @@ class Way:
         return f"{self.recipe}, {self.examples} {'shot' if self.examples == 1 else 'shots'}" if bare else self.recipe
 
     @property
+    def labelled_examples(self) -> int:
+        """Labels read, those used to choose included: the budget on the examples axis; mean over seeds, rounded."""
+        return round(self.mean(lambda each: each.spend.labelled_examples))
+
+    @property
     def elicitation_flops(self) -> float:
         """Training and search together, mean over seeds."""
         return self.mean(lambda each: each.spend.elicitation_flops)
@@ -201,7 +206,7 @@ def _told_apart(made: Sequence[Curve]) -> tuple[Curve, ...]:
 
 def _curve(ways: Sequence[Way], axis: Axis) -> Curve:
     budgets: dict[Axis, Callable[[Way], float]] = {
-        "examples": lambda way: float(way.examples),
+        "examples": lambda way: float(way.labelled_examples),
         "flops": lambda way: way.elicitation_flops,
         "parameters": lambda way: way.mean(lambda each: each.spend.trainable_parameters),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 from jinja2 import TemplateError
@@ -10,6 +11,9 @@ from data.errors import UserError
 from data.example import Message
 from data.render import Prompt
 from eval.subject import Subject
+
+# What chat templates take for today.
+_TODAY = date(2026, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +38,14 @@ def prompt_text(subject: Subject, prompt: Prompt) -> str:
 def chat_text(subject: Subject, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
     """Messages through the subject's own template, without a thinking block where the template has that switch.
 
+    A template that prints today's date prints a fixed one: a prompt must be the same tomorrow.
+
     UserError where the template refuses the messages (a system turn, for one).
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    write = partial(subject.tokenizer.apply_chat_template, tokenize=False, enable_thinking=False)
+    write = partial(
+        subject.tokenizer.apply_chat_template, tokenize=False, enable_thinking=False, strftime_now=_TODAY.strftime
+    )
     try:
         return str(write(turns, add_generation_prompt=add_generation_prompt))
     except TemplateError as error:

@@ -51,7 +51,7 @@ def against_examples(
 ) -> None:
     """Draw one subject's curves on one task against labelled examples, zero-shot apart at 0."""
     drawn = join(ways, "examples")
-    budgets = sorted({way.examples for way in ways if way.examples > 0}) or [1]
+    budgets = sorted({way.labelled_examples for way in ways if way.labelled_examples > 0}) or [1]
     # One place for "none" a gap to the left of the smallest budget: the logarithm has none for it.
     places = {budget: math.log2(budget) for budget in budgets}
     span = max(2.0, places[budgets[-1]] - places[budgets[0]])
@@ -69,9 +69,9 @@ def against_examples(
         style = _style(curve, plain, styles)
         x = []
         for point in curve.points:
-            rival = rivals[point.way.examples]
+            rival = rivals[point.way.labelled_examples]
             aside = (rival.index(i) - (len(rival) - 1) / 2) * step
-            x.append(places.get(point.way.examples, zero) + aside)
+            x.append(places.get(point.way.labelled_examples, zero) + aside)
         _draw_points(axes, x, curve.points, style)
         last = curve.points[-1]
         if last.way is plain:
@@ -88,7 +88,7 @@ def against_examples(
         broken, 0, "//", transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=9, color="#444444",
         backgroundcolor="white",
     )  # fmt: skip
-    axes.set_xlabel("labelled examples: training rows or shots (log scale, 0 apart)")
+    axes.set_xlabel("labelled examples read (log scale, 0 apart)")
     label_right_edge(axes, labels, height_inches=height_inches)
 
 
@@ -130,7 +130,7 @@ def against_flops(
             _draw_points(axes, [point.budget for point in paid], paid, style)
             numbered = paid if num_paid <= _MOST_NUMBERS else [paid[0], paid[-1]]
             numbers += [
-                (point.budget, Label(y=100 * point.score, text=f"{point.way.examples:,}", style=style))
+                (point.budget, Label(y=100 * point.score, text=f"{point.way.labelled_examples:,}", style=style))
                 for point in numbered
             ]
             last = paid[-1]
@@ -194,7 +194,7 @@ def dots(
 
 
 def _has(curve: Curve, budget: int) -> bool:
-    return any(point.way.examples == budget for point in curve.points)
+    return any(point.way.labelled_examples == budget for point in curve.points)
 
 
 def _name_line(axes: "matplotlib.axes.Axes", x: float, name: str, color: str, align: Align) -> None:

@@ -1,6 +1,6 @@
 """Subject x task x prompter -> one outcome per test item, and the price of an answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.example import Example
@@ -13,8 +13,6 @@ from eval.sample import generate
 from eval.score import score_options
 from eval.subject import Subject
 
-Tick = Callable[[int], None]  # told how many items were just done
-
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
@@ -26,28 +24,19 @@ class Answers:
     executed_flops_per_answer: float
 
 
-def measure(
-    subject: Subject,
-    task: Task,
-    ask: Prompter,
-    items: Sequence[Example],
-    *,
-    progress: Tick | None = None,
-) -> Answers:
+def measure(subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
     """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation."""
     prompts = [ask(item) for item in items]
     by_choice = task.kind == "choice"
-    return (_choose if by_choice else _generate)(subject, task, prompts, items, progress)
+    return (_choose if by_choice else _generate)(subject, task, prompts, items)
 
 
-def _choose(
-    subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], progress: Tick | None
-) -> Answers:
+def _choose(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> Answers:
     encoded = [
         encode_options(subject, prompt, option_texts(item, prompt.format))
         for item, prompt in zip(items, prompts, strict=True)
     ]
-    scores = score_options(subject, encoded, progress=progress)
+    scores = score_options(subject, encoded)
     outcomes = [
         _choice_outcome(task, prompt, item, branches, loglikelihoods)
         for prompt, item, branches, loglikelihoods in zip(prompts, items, encoded, scores.loglikelihoods, strict=True)
@@ -85,13 +74,9 @@ def _choice_outcome(
     )
 
 
-def _generate(
-    subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], progress: Tick | None
-) -> Answers:
+def _generate(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> Answers:
     encoded = [encode_prompt(subject, prompt, room=task.max_new_tokens) for prompt in prompts]
-    samples = generate(
-        subject, encoded, max_new_tokens=task.max_new_tokens, stops=_stops(prompts[0]), progress=progress
-    )
+    samples = generate(subject, encoded, max_new_tokens=task.max_new_tokens, stops=_stops(prompts[0]))
     assert task.grade is not None
     outcomes = [
         Outcome(id=item.id, cluster=item.cluster, score=task.grade(item, text), answer=item.answer, text=text)

@@ -33,6 +33,9 @@ RESULT_COLUMNS = (
     "flops_per_answer",
     "trainable_parameters",
     "seconds",
+    "labelled_examples",
+    "metric",
+    "interval",
     "error",
 )
 _CURVE_COLUMNS = (
@@ -49,29 +52,26 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
     """
     rows = [
         dict(
-            zip(
-                RESULT_COLUMNS,
-                (
-                    each.study,
-                    each.subject,
-                    each.task,
-                    each.recipe,
-                    each.examples,
-                    each.seed,
-                    each.score,
-                    each.low,
-                    each.high,
-                    each.n,
-                    each.chance,
-                    each.spend.train_flops,
-                    each.spend.search_flops,
-                    each.spend.flops_per_answer,
-                    each.spend.trainable_parameters,
-                    each.spend.seconds,
-                    None,
-                ),
-                strict=True,
-            )
+            study=each.study,
+            subject=each.subject,
+            task=each.task,
+            recipe=each.recipe,
+            examples=each.examples,
+            seed=each.seed,
+            score=each.score,
+            low=each.low,
+            high=each.high,
+            n=each.n,
+            chance=each.chance,
+            train_flops=each.spend.train_flops,
+            search_flops=each.spend.search_flops,
+            flops_per_answer=each.spend.flops_per_answer,
+            trainable_parameters=each.spend.trainable_parameters,
+            seconds=each.spend.seconds,
+            labelled_examples=each.spend.labelled_examples,
+            metric=each.metric,
+            interval=each.interval,
+            error=None,
         )
         for each in measurements
     ]

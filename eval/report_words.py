@@ -19,11 +19,6 @@ class Cost:
     break_even: str
 
     @property
-    def labels_read(self) -> float:
-        """Labelled examples that were read, mean over seeds."""
-        return self.way.mean(lambda each: each.spend.labelled_examples)
-
-    @property
     def train_flops(self) -> float:
         """Useful training FLOPs, mean over seeds."""
         return self.way.mean(lambda each: each.spend.train_flops)
@@ -95,7 +90,7 @@ def sentence(ways: Sequence[Way]) -> str:
         parts.append(f"{_score(prompted)} with {count(prompted.examples)} demonstrations ({prompted.recipe})")
     if trained is not None:
         parts.append(
-            f"{_score(trained)} after training on {count(trained.examples)} labelled examples "
+            f"{_score(trained)} after training on {count(trained.labelled_examples)} labelled examples "
             f"({trained.recipe}, {flops(trained.elicitation_flops)} FLOP)"
         )
     if not parts:

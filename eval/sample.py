@@ -1,12 +1,13 @@
 """Greedy generation in batches, with stop strings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from eval.cost import generation_flops
+from eval.progress import tell
 from eval.subject import Subject
 
 BATCH_TOKENS = 8192
@@ -40,11 +41,11 @@ def generate(
     *,
     max_new_tokens: int,
     stops: Sequence[str] = (),
-    progress: Callable[[int], None] | None = None,
 ) -> Samples:
     """Continue each prompt greedily until the subject stops, a stop string appears or `max_new_tokens` are written."""
     texts = [""] * len(prompts)
     flops = executed = 0.0
+    done = 0
     for indices in _batches(prompts, max_new_tokens):
         width = max(len(prompts[index]) for index in indices)
         pad = subject.tokenizer.pad_token_id
@@ -63,8 +64,8 @@ def generate(
             texts[index] = _cut(str(subject.tokenizer.decode(written, skip_special_tokens=True)), stops)
             flops += _flops(subject, len(prompts[index]), max(1, len(written)))
         executed += len(indices) * _flops(subject, width, output.shape[1] - width)
-        if progress:
-            progress(len(indices))
+        done += len(indices)
+        tell("answers written", done, len(prompts))
     return Samples(texts=tuple(texts), flops=flops, executed_flops=executed)
 
 

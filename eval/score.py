@@ -1,12 +1,13 @@
 """Log-likelihoods of options: prefix shared by all items, question shared by its options, head on scored positions."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from eval.cost import answer_flops, forward_flops
 from eval.encode import Branches, common_prefix
+from eval.progress import tell
 from eval.subject import Subject
 from eval.tree import Row, collate, prefill, wanted_logits
 
@@ -30,18 +31,17 @@ def score_options(
     items: Sequence[Branches],
     *,
     batch_tokens: int = BATCH_TOKENS,
-    progress: Callable[[int], None] | None = None,
 ) -> Scores:
     """Score every option of every item under the subject, exactly as if each were computed alone.
 
-    In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats). `progress` is told
-    the number of items done after each batch.
+    In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats).
     """
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
     shared = common_prefix([item.prompt[:-1] for item in items])
     rows = [_row(item, shared) for item in items]
     results: list[tuple[float, ...]] = [()] * len(items)
     extra = subject.adapter_parameters
+    done = 0
     executed = forward_flops(subject.shape, shared, scored=0, adapter_parameters=extra, clip=False)
     with torch.inference_mode():
         states = prefill(subject.net, items[0].prompt[:shared], device=subject.device)
@@ -55,8 +55,8 @@ def score_options(
             executed += 2.0 * subject.shape.vocab * subject.shape.hidden * len(logits)
             for index, rows_of_logits in zip(indices, logits.split([len(row.wanted) for row in chosen]), strict=True):
                 results[index] = _sum_options(rows_of_logits, items[index].options)
-            if progress:
-                progress(len(indices))
+            done += len(indices)
+            tell("items scored", done, len(items))
     useful = sum(
         answer_flops(
             subject.shape,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.errors import UserError, nearest
+from data.options import pinned
 from eval.cost import Shape
 
 Kind = Literal["base", "chat", "helpful"]
@@ -167,9 +168,7 @@ def _named(name: str) -> Source:
         return Source(name=name, where=where, location=name, kind=known.kind)
     prefix, _, rest = name.partition(":")
     if prefix == "hub" and rest:
-        location, _, revision = rest.partition("@")
-        if not revision:
-            raise UserError(f"subject {name!r} has no revision; write {name}@COMMIT, so that it can be repeated")
+        location, revision = pinned(rest, what=f"subject {name!r}")
         return Source(name=location.split("/")[-1], where="hub", location=location, revision=revision)
     if prefix == "path" and rest:
         folder = Path(rest).expanduser()
@@ -192,7 +191,7 @@ def _suggest(name: str) -> str:
     if Path(name).is_dir():
         return f"did you mean 'path:{name}'?"
     if name.count("/") == 1:
-        return f"did you mean 'hub:{name}@REVISION'?"
+        return f"did you mean 'hub:{name}@COMMIT'?"
     return nearest(name, [*SUBJECTS, *PREFIXES])
 
 

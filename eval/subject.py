@@ -15,7 +15,7 @@ from data.errors import UserError
 from data.render import Style
 from eval.cost import STAGE_OF, STAGES, Shape
 from eval.source import Kind, Source, find_source
-from eval.tree import check_tree
+from eval.tree import body_of, check_tree
 from eval.weights import bundled_folder, gguf_folder
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -171,9 +171,10 @@ def shape_of(net: nn.Module) -> Shape:
     config = net.config.get_text_config()  # type: ignore[operator, union-attr]
     layers = config.num_hidden_layers
     stages = [0] * len(STAGES)
-    for name, module in net.named_modules():
+    # The decoder alone: the towers of a multimodal model do not read text.
+    for name, module in body_of(net).named_modules():
         weight = getattr(module, "weight", None)
-        in_layer = ".layers." in name or ".h." in name
+        in_layer = name.startswith(("layers.", "h."))
         if in_layer and weight is not None and weight.dim() == 2 and not isinstance(module, nn.Embedding):
             stages[STAGE_OF.get(name.rsplit(".", 1)[-1], 0)] += weight.numel()
     window = getattr(config, "sliding_window", None)

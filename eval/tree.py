@@ -96,11 +96,24 @@ def wanted_logits(net: nn.Module, batch: Batch, states: LayerStates) -> Float[Te
     return logits.float()
 
 
+# How configurations say that a layer routes its tokens to some of many experts.
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+_ATTENTION = {"full_attention", "sliding_attention"}
+
+
 def check_tree(net: nn.Module, *, name: str) -> None:
     """Refuse a net that does not take masks and positions: its branches would see one another.
 
-    Scores a small tree and the same rows plainly, once, at load time. UserError where they differ by more than noise.
+    Scores a small tree and the same rows plainly, once, at load time. UserError where they differ by more than noise,
+    and for layers that attend or route in ways whose masks or FLOPs are not known here.
     """
+    config = net.config.get_text_config()  # type: ignore[operator, union-attr]
+    if unknown := set(getattr(config, "layer_types", None) or []) - _ATTENTION:
+        raise UserError(
+            f"subject {name!r} has layers of type {min(unknown)!r}; only full and sliding attention are supported"
+        )
+    if any((getattr(config, key, None) or 1) > 1 for key in _EXPERTS):
+        raise UserError(f"subject {name!r} is a mixture of experts, whose FLOPs depend on routing; use a dense model")
     device = next(net.parameters()).device
     prefix, stem, branches = (5, 6, 7), (8, 9), ((10, 11), (12, 13, 14))
     row = Row(stem=stem, branches=branches, wanted=(3, 6))

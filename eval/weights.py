@@ -4,6 +4,7 @@ The cache is the folder that EDUCE_CACHE names (default ~/.cache/educe). A conve
 scratch folder and is moved into place whole, so two processes may start at once and one may die half-way.
 """
 
+import io
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 
 from data.errors import UserError
@@ -48,6 +49,9 @@ def _converted(name: str, gguf_sha256: str, obtain: Callable[[Path], Path]) -> P
 
     subjects = cache_folder() / "subjects"
     folder = subjects / f"{name}-{gguf_sha256[:12]}-v{LOADER_VERSION}"
+    # A folder appears whole, so an intact one needs no lock: a cache that others filled may be read-only.
+    if folder.exists() and damage(folder) is None:
+        return folder
     with _writable(subjects):
         subjects.mkdir(parents=True, exist_ok=True)
         with FileLock(subjects / f"{folder.name}.lock"):
@@ -128,15 +132,24 @@ def _convert(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        net = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    except (ValueError, struct.error) as error:  # the latter for a file that ends too early
+        with _bars_on_terminals_only():
+            net = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    except (OSError, ValueError, struct.error) as error:  # the last for a file that ends too early
         raise UserError(f"{gguf} cannot be read as GGUF: {error}; fetch or convert it again") from error
     # The de-quantised net is plain: save_pretrained refuses one that still claims its quantisation.
-    del net.config.quantization_config
+    if hasattr(net.config, "quantization_config"):
+        del net.config.quantization_config
     net.hf_quantizer = None  # type: ignore[assignment]
     net.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _bars_on_terminals_only() -> Iterator[None]:
+    """The de-quantising loop has no switch for its bar."""
+    with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
+        yield
 
 
 @contextmanager

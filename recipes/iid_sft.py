@@ -92,6 +92,10 @@ class IidSft(Method):
         """Every candidate learning rate trains once."""
         return self.num_rates * self.steps(examples) * min(self.batch_size, examples)
 
+    def rows_asked(self) -> int:
+        """Every candidate answers all dev rows."""
+        return self.num_rates * self.dev_examples if self.num_rates > 1 else 0
+
     def steps(self, examples: int) -> int:
         """Batches of a run on `examples` rows."""
         rows_seen = max(examples, min(self.epochs * examples, self.passes))

@@ -75,6 +75,10 @@ class Method(BaseModel):
         """Rows that a run on `examples` labelled rows passes through the subject, search included."""
         return 0
 
+    def rows_asked(self) -> int:
+        """Rows that a run answers in order to choose among its candidates."""
+        return 0
+
     def settings(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain values."""
         return self.model_dump(mode="json")

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from data.errors import UserError
 from eval.measure import Answers
 from eval.subject import Subject
 from train.adapter import Lora, attach, bare, load_snapshot, snapshot
@@ -25,12 +24,11 @@ def fine_tune_best(
     """Fine-tune under each schedule and keep the one that scores best on dev rows (the first of equals).
 
     One schedule is simply trained. With more, the losers' training and every dev answer become search FLOPs, and the
-    dev rows count as labelled examples read. UserError where there is something to choose and nothing to choose by.
+    dev rows count as labelled examples read.
     """
     if len(schedules) == 1:
         return fine_tune(subject, rows, lora=lora, schedule=schedules[0], seed=seed)
-    if measure_dev is None:
-        raise UserError(f"{len(schedules)} learning rates to choose from and no dev rows; set dev_examples")
+    assert measure_dev is not None, "the recipe refuses a choice without dev rows"
     best: tuple[float, Tuned, dict[str, Tensor]] | None = None
     search_flops = executed = seconds = 0.0
     labels = 0

@@ -7,7 +7,7 @@ it under a mask, so that each sees exactly what it would see alone and gradients
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from data.errors import UserError
 from eval.cost import training_flops
 from eval.encode import common_prefix
+from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
 from eval.tree import Row, collate, wanted_logits
@@ -70,7 +71,6 @@ def fine_tune(
     lora: Lora,
     schedule: Schedule,
     seed: int,
-    progress: Callable[[int], None] | None = None,
 ) -> Tuned:
     """Train a fresh LoRA adapter on the rows.
 
@@ -100,8 +100,7 @@ def fine_tune(
                 names = ", ".join(row.id for row in batch)
                 raise UserError(f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
             history.append({"step": step, "loss": loss, "learning_rate": rate})
-            if progress:
-                progress(len(batch))
+            tell("steps trained", step + 1, schedule.steps)
     if not moved(tuned.net, before):
         raise UserError(
             f"no adapter weight moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it"

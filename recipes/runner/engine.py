@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from data.errors import UserError
 from eval.measurement import Measurement
+from eval.progress import listening
 from recipes.method import Elicited
 from recipes.runner.cell import Cell, run_cell
 from recipes.runner.environment import check_device
@@ -66,9 +67,10 @@ def _load(cell: Cell, *, device: str, progress: Progress) -> "Subject":
 
 def _run(cell: Cell, subject: "Subject", store: Store, *, study: str, progress: Progress) -> None:
     progress.start(cell)
-    measurement = run_cell(
-        cell, subject, study=study, save=lambda result, elicited: save(store, cell, result, elicited)
-    )
+    with listening(progress.within):
+        measurement = run_cell(
+            cell, subject, study=study, save=lambda result, elicited: save(store, cell, result, elicited)
+        )
     assert measurement is not None, "only a launch of many processes leaves a cell without a measurement"
     progress.finish(cell, measurement)
 

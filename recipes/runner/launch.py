@@ -26,8 +26,8 @@ def _launch(name: str, arguments: Sequence[str] | None) -> None:
     options = _parser(name).parse_args(arguments)
     written: dict[str, Any] = {
         "name": name,
-        "subjects": [options.subject],
-        "tasks": [options.task],
+        "subjects": [_spec(options.subject)],
+        "tasks": [_spec(options.task)],
         "recipes": [{name: dict(map(parse_change, options.set))}],
         "seeds": [options.seed],
         "test_items": options.test_items,
@@ -38,6 +38,11 @@ def _launch(name: str, arguments: Sequence[str] | None) -> None:
         written["examples"] = [options.examples]
     (cell,) = (study := Study.make(written, what="this command")).cells()
     _run(cell, study, Store(Path(options.out)))
+
+
+def _spec(text: str) -> Any:
+    """A name as it stands, or a name with options as YAML: `{capitals: {seed: 1}}`."""
+    return parse_change(f"spec={text}")[1] if text.startswith("{") else text
 
 
 def _run(cell: Cell, study: Study, store: Store) -> None:

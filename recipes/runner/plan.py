@@ -4,11 +4,11 @@ Token counts are estimated from the text (a tokenizer would have to be fetched),
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.example import Example
-from data.render import Prompt, answer_text, option_texts, render
+from data.render import Prompt, Style, answer_text, option_texts, render
+from eval.ask import chosen_format
 from eval.cost import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
 from eval.source import SUBJECTS, Bundled
 from recipes.runner.cell import Cell
@@ -64,28 +64,30 @@ def estimate(cell: Cell) -> Estimate | None:
     if not isinstance(known, Bundled):
         return None
     shape = known.shape
-    style = "completion" if cell.source.kind == "base" else "chat"
+    form = chosen_format(cell.task, cell.method.answer_as)
+    asked = cell.method.template
+    style: Style = ("completion" if cell.source.kind == "base" else "chat") if asked == "auto" else asked
     shots = cell.task.draw("train", cell.method.num_shots, seed=cell.seed)
     sample = cell.items[:32]
-    prompts = [render(item, cell.task.format, style=style, shots=shots) for item in sample]  # type: ignore[arg-type]
-    shared = int(sum(map(_tokens, (shot.question + answer_text(shot, cell.task.format) for shot in shots))))
+    prompts = [render(item, form, style=style, shots=shots) for item in sample]
+    shared = sum(_tokens(shot.question + answer_text(shot, form)) for shot in shots)
     shared += CHAT_TOKENS if style == "chat" else 0
-    answers = sum(_answer(shape, cell, p, item) for p, item in zip(prompts, sample, strict=True)) / len(sample)
+    answer = sum(_answer(shape, cell, p, item) for p, item in zip(prompts, sample, strict=True)) / len(sample)
     saved = forward_flops(shape, shared, scored=0)
-    row = int(sum(_prompt_tokens(prompt) for prompt in prompts) / len(prompts))
-    target = max(1, int(sum(_tokens(answer_text(item, cell.task.format)) for item in sample) / len(sample)))
+    row = sum(map(_prompt_tokens, prompts)) // len(prompts)
+    target = max(1, sum(_tokens(answer_text(item, form)) for item in sample) // len(sample))
     one_row = training_flops(shape, row + target, scored=target, trained=Trained())
     train = cell.method.rows_trained(cell.examples) * one_row
-    shared_part = shared / (row + target)
-    executed = len(cell.items) * (answers - saved) + train * (1 - 0.85 * shared_part)
-    return Estimate(train_flops=train, answer_flops=answers * len(cell.items), executed_flops=executed)
+    answers = len(cell.items) + cell.method.rows_asked()
+    executed = answers * (answer - saved) + train * (1 - 0.85 * shared / (row + target))
+    return Estimate(train_flops=train, answer_flops=answers * answer, executed_flops=executed)
 
 
 def _answer(shape: Shape, cell: Cell, prompt: Prompt, item: Example) -> float:
     tokens = _prompt_tokens(prompt)
     if cell.task.kind == "generation":
         return generation_flops(shape, prompt_tokens=tokens, new_tokens=cell.task.max_new_tokens)
-    options: Sequence[int] = [max(1, _tokens(text)) for text in option_texts(item, prompt.format)]
+    options = [max(1, _tokens(text)) for text in option_texts(item, prompt.format)]
     return answer_flops(shape, prompt_tokens=tokens, option_tokens=options)
 
 

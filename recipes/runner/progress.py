@@ -21,6 +21,7 @@ class Progress:
         self.out = out
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self.started = time.perf_counter()
+        self.cell = ""
         self.bar: Bar | None = None
         self.task: Any = None
 
@@ -45,8 +46,16 @@ class Progress:
     def start(self, cell: Cell) -> None:
         """A cell begins."""
         self.started = time.perf_counter()
+        self.cell = str(cell)
+        self._describe(self.cell)
+
+    def within(self, what: str, done: int, total: int) -> None:
+        """How far the running cell has come."""
+        self._describe(f"{self.cell}, {done:,} of {total:,} {what}")
+
+    def _describe(self, text: str) -> None:
         if self.bar is not None:
-            self.bar.update(self.task, description=str(cell))
+            self.bar.update(self.task, description=text)
 
     def finish(self, cell: Cell, measurement: Measurement) -> None:
         """A cell has its score."""

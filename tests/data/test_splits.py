@@ -123,6 +123,18 @@ def test_a_task_without_test_rows_is_refused() -> None:
         split_rows({"all": [in_train]}, task="t")
 
 
+def test_drop_repeats_also_serves_rows_that_are_split_by_hash() -> None:
+    rows = [item(number, question="Again?" if number % 10 == 0 else None) for number in range(100)]
+    with pytest.raises(UserError, match=r"asks one question in two splits.*repeats: drop"):
+        split_rows({"all": rows}, task="t")
+    kept = drop_repeats({"all": rows})
+    splits = split_rows(kept, task="t")
+    again = [row for row in rows if row.question == "Again?"]
+    assert {row.id for row in again if split_of(row) == "test"} <= {row.id for row in splits["test"]}
+    assert not [row for split in ("train", "dev") for row in splits[split] if row.question == "Again?"]
+    assert [row for row in rows if row.question != "Again?"] == [row for row in kept["all"] if row.question != "Again?"]
+
+
 def test_drop_repeats_keeps_the_test() -> None:
     asked_thrice = [item(number, question="Again?") for number in (1, 2, 3)]
     loaded = {"train": [asked_thrice[0], item(4)], "dev": [asked_thrice[1], item(5)], "test": [asked_thrice[2]]}

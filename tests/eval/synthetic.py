@@ -53,7 +53,7 @@ def measurement(
         "interval": interval.kind,
         "n": len(scores),
         "chance": chance,
-        "spend": spend or Spend(),
+        "spend": spend or Spend(labelled_examples=examples),
         "outcomes": tuple(
             Outcome(id=f"item-{i}", score=score, answer="a", margin=margin) for i, score in enumerate(scores)
         ),

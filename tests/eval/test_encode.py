@@ -6,7 +6,7 @@ from data.errors import UserError
 from data.example import Example
 from data.formats import Format
 from data.render import render
-from eval.encode import common_prefix, encode_options, encode_text, prompt_text
+from eval.encode import chat_text, common_prefix, encode_options, encode_text, prompt_text
 from tests.nets import tiny, tiny_chat
 
 CAPITAL = Example(id="fr", question="What is the capital of France?", answer="Paris", choices=("Paris", "Rome"))
@@ -75,3 +75,9 @@ def test_common_prefix():
     assert common_prefix([(1, 2, 3), (1, 2, 4), (1, 2)]) == 2
     assert common_prefix([(1, 2), (1, 2)]) == 2
     assert common_prefix([(3,), (4,)]) == 0
+
+
+def test_a_template_that_prints_the_date_prints_the_same_one_every_day():
+    subject = tiny_chat()
+    subject.tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }} " + subject.tokenizer.chat_template
+    assert chat_text(subject, [], add_generation_prompt=False).startswith("01 Jan 2026 ")

@@ -108,8 +108,8 @@ def test_curves_csv_holds_every_pooled_point_on_every_axis(tmp_path: Path) -> No
 def test_sentence_quotes_the_largest_budget_and_not_the_best() -> None:
     made = [
         measurement(method="zero_shot", examples=0, right=5, of=100),
-        measurement(examples=4, right=90, of=100, spend=Spend(train_flops=1e12)),
-        measurement(examples=64, right=80, of=100, spend=Spend(train_flops=3.14e12)),
+        measurement(examples=4, right=90, of=100, spend=Spend(labelled_examples=4, train_flops=1e12)),
+        measurement(examples=64, right=80, of=100, spend=Spend(labelled_examples=64, train_flops=3.14e12)),
     ]
     said = sentence(pool(made))
     assert said.startswith(
@@ -186,7 +186,7 @@ def test_different_items_and_labels_beyond_the_budget_are_said() -> None:
     made = [measurement(), measurement(of=12, examples=16, spend=Spend(labelled_examples=48))]
     found = titles(made)
     assert "2 different sets of test items" in found["Cells of one task differ in test items or metric"][0]
-    assert any("48 labels read at a budget of 16" in line for lines in found.values() for line in lines)
+    assert any("48 labels read, 16 allowed" in line for lines in found.values() for line in lines)
 
 
 def test_provenance_counts_cells_and_shows_prompts_once() -> None:

@@ -5,6 +5,7 @@ import torch
 
 from eval.cost import generation_flops
 from eval.encode import encode_text
+from eval.progress import listening
 from eval.sample import _cut, generate
 from tests.nets import tiny, tiny_sliding
 
@@ -54,6 +55,7 @@ def test_the_cost_is_that_of_prompt_and_answer():
 
 def test_progress_counts_every_prompt():
     subject = tiny()
-    done: list[int] = []
-    generate(subject, [encode_text(subject, text) for text in TEXTS], max_new_tokens=2, progress=done.append)
-    assert sum(done) == 3
+    told: list[tuple[str, int, int]] = []
+    with listening(lambda *news: told.append(news)):
+        generate(subject, [encode_text(subject, text) for text in TEXTS], max_new_tokens=2)
+    assert told[-1] == ("answers written", 3, 3)

@@ -8,6 +8,7 @@ from data.example import Example
 from data.formats import Format
 from data.render import option_texts, render
 from eval.encode import Branches, encode_options
+from eval.progress import listening
 from eval.score import batches, score_options
 from eval.subject import Subject
 from eval.tree import Row, check_tree
@@ -90,9 +91,12 @@ def test_executed_flops_fall_when_a_prefix_is_shared():
 
 def test_progress_counts_every_item_once():
     subject = tiny()
-    done: list[int] = []
-    score_options(subject, encoded(subject), batch_tokens=1, progress=done.append)
-    assert done == [1, 1, 1]
+    told: list[tuple[str, int, int]] = []
+    with listening(lambda *news: told.append(news)):
+        score_options(subject, encoded(subject), batch_tokens=1)
+    assert told == [("items scored", 1, 3), ("items scored", 2, 3), ("items scored", 3, 3)]
+    score_options(subject, encoded(subject), batch_tokens=1)
+    assert len(told) == 3, "nobody listens any more"
 
 
 def test_batches_hold_every_row_once_within_the_limits():
@@ -122,3 +126,21 @@ def test_the_tree_check_refuses_a_net_that_ignores_masks(monkeypatch):
     monkeypatch.setattr(subject.net.model, "forward", lambda *args, attention_mask=None, **more: forward(*args, **more))
     with pytest.raises(UserError, match="tiny-random"):
         check_tree(subject.net, name="tiny-random")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        (
+            "layer_types",
+            ["full_attention", "chunked_attention"],
+            "has layers of type 'chunked_attention'; only full and",
+        ),
+        ("num_local_experts", 8, "is a mixture of experts, whose FLOPs depend on routing; use a dense model"),
+    ],
+)
+def test_layers_that_are_not_understood_are_refused(key, value, says):
+    net = tiny().net
+    setattr(net.config, key, value)
+    with pytest.raises(UserError, match=says):
+        check_tree(net, name="tiny")

@@ -29,13 +29,13 @@ def test_bundled_names() -> None:
 
 
 def test_a_hub_name_has_a_revision() -> None:
-    source = find_source("hub:org/name@abc123")
-    assert (source.name, source.location, source.revision) == ("name", "org/name", "abc123")
+    source = find_source("hub:org/name@abc1234")
+    assert (source.name, source.location, source.revision) == ("name", "org/name", "abc1234")
     assert source.kind is None, "only the tokenizer can tell"
 
 
 def test_options_change_kind_and_name() -> None:
-    source = find_source({"hub:org/name@abc123": {"kind": "helpful", "name": "mine"}})
+    source = find_source({"hub:org/name@abc1234": {"kind": "helpful", "name": "mine"}})
     assert (source.kind, source.name) == ("helpful", "mine")
     assert find_source({"tiny-random": {}}) == find_source("tiny-random")
 
@@ -80,10 +80,14 @@ def test_a_folder_named_like_a_subject_does_not_hijack_it(tmp_path: Path, monkey
     [
         ("tiny-randm", "unknown subject 'tiny-randm'; did you mean 'tiny-random'?"),
         ("gpt5", "unknown subject 'gpt5'; known: "),
-        ("org/name", "did you mean 'hub:org/name@REVISION'?"),
+        ("org/name", "did you mean 'hub:org/name@COMMIT'?"),
         ("model.gguf", "did you mean 'gguf:model.gguf'?"),
         ("my-model", "did you mean 'path:my-model'?"),
         ("hub:org/name", "'hub:org/name' has no revision; write hub:org/name@COMMIT"),
+        (
+            "hub:org/name@main",
+            "subject 'hub:org/name@main': 'main' is no commit and can move; write hub:org/name@COMMIT",
+        ),
         ("hub:", "unknown subject 'hub:'"),
         ("path:nowhere", "nowhere/config.json not found; give a folder saved by save_pretrained"),
         ("gguf:nowhere.gguf", "file nowhere.gguf not found; check the path"),
@@ -127,7 +131,7 @@ def test_identity_is_of_weights_tokenizer_and_template_not_of_names(folder: Path
 
 
 def test_identity_of_a_hub_model_is_its_pinned_revision() -> None:
-    names = ["hub:org/name@a", "hub:org/name@b", "hub:org/other@a"]
+    names = ["hub:org/name@aaaaaaa", "hub:org/name@bbbbbbb", "hub:org/other@aaaaaaa"]
     kinds = [{names[0]: {"kind": kind}} for kind in ("base", "chat")]
     assert len({find_source(spec).identity for spec in (*names, *kinds)}) == 5
 

@@ -159,6 +159,12 @@ def test_a_cache_that_cannot_be_written_is_one_line(
     assert "\n" not in str(refused.value)
 
 
+def test_a_cache_that_others_filled_needs_no_writing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = weights.bundled_folder(NAME)
+    monkeypatch.setattr("filelock.FileLock.acquire", lambda *_: pytest.fail("a lock writes"))
+    assert weights.bundled_folder(NAME) == folder
+
+
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDUCE_CACHE", "/somewhere")
     assert weights.cache_folder() == Path("/somewhere")

@@ -13,7 +13,7 @@ from recipes.runner.study import Study
 
 COLUMNS = (
     "study,subject,task,recipe,examples,seed,score,low,high,n,chance,"
-    "train_flops,search_flops,flops_per_answer,trainable_parameters,seconds,error"
+    "train_flops,search_flops,flops_per_answer,trainable_parameters,seconds,labelled_examples,metric,interval,error"
 )
 
 

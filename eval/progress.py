@@ -1,0 +1,25 @@
+"""Telling whoever listens how far long work has come; nobody does unless a runner asks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+Listener = Callable[[str, int, int], None]  # what is counted, how many are done, of how many
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Within, `tell` reaches the listener."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def tell(what: str, done: int, total: int) -> None:
+    """`done` of `total` steps or items are done."""
+    if listener := _listener.get():
+        listener(what, done, total)

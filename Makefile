@@ -2,6 +2,7 @@
 # make quickstart   the shipped study, from nothing to a report
 # make test         lint, types and the default tests
 # make test-all     the slow tests too
+# make benchmark    paired speed comparisons with other tools -> docs/benchmarks.md
 # make clean        caches and build leftovers; .venv and runs/ stay
 #
 # Each target does its own set-up, and does nothing twice. PYTHON chooses the interpreter (3.11 or newer).
@@ -19,7 +20,7 @@ QUICKSTART := runs/quickstart
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install quickstart test test-all check clean
+.PHONY: help install quickstart test test-all benchmark check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//;1,/^$$/p' Makefile
@@ -35,6 +36,9 @@ test: check
 
 test-all: $(INSTALLED_ALL) check
 	$(PY) -m pytest
+
+benchmark: $(INSTALLED_ALL)
+	$(PY) -m tests.benchmarks
 
 check: $(INSTALLED)
 	$(PY) -m ruff check .

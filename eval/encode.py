@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 
 from jinja2 import TemplateError
@@ -12,8 +11,8 @@ from data.example import Message
 from data.render import Prompt
 from eval.subject import Subject
 
-# What chat templates take for today.
-_TODAY = date(2026, 1, 1)
+# What chat templates take for today: their clock, shadowed by a macro.
+_SAME_DAY = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro -%}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +42,12 @@ def chat_text(subject: Subject, messages: Sequence[Message], *, add_generation_p
     UserError where the template refuses the messages (a system turn, for one).
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
+    template = str(subject.tokenizer.chat_template)
     write = partial(
-        subject.tokenizer.apply_chat_template, tokenize=False, enable_thinking=False, strftime_now=_TODAY.strftime
+        subject.tokenizer.apply_chat_template,
+        chat_template=_SAME_DAY + template if "strftime_now" in template else template,
+        tokenize=False,
+        enable_thinking=False,
     )
     try:
         return str(write(turns, add_generation_prompt=add_generation_prompt))

@@ -1,14 +1,17 @@
-"""Greedy generation in batches, with stop strings."""
+"""Greedy generation in batches: a shared prefix is read once, finished rows leave, stop strings end a row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from torch import Tensor
 
-from eval.cost import generation_flops
+from eval.cost import forward_flops, generation_flops
+from eval.encode import common_prefix
+from eval.memory import in_pieces
 from eval.progress import tell
 from eval.subject import Subject
+from eval.tree import LayerStates, Row, collate, expand, prefill, wanted_logits
 
 BATCH_TOKENS = 8192
 
@@ -22,60 +25,95 @@ class Samples:
     executed_flops: float
 
 
-class _StopAtStrings(StoppingCriteria):
-    """A row is done once its new text holds one of the stop strings."""
-
-    def __init__(self, subject: Subject, prompt_tokens: int, stops: Sequence[str]) -> None:
-        self.tokenizer, self.prompt_tokens, self.stops = subject.tokenizer, prompt_tokens, stops
-
-    def __call__(self, input_ids, scores, **kwargs):  # type: ignore[no-untyped-def]
-        # A stop string is at most this many tokens long, so only the tail can have completed it.
-        tail = max(map(len, self.stops)) + 4
-        texts = self.tokenizer.batch_decode(input_ids[:, max(self.prompt_tokens, input_ids.shape[1] - tail) :])
-        return torch.tensor([any(stop in text for stop in self.stops) for text in texts], device=input_ids.device)
-
-
 def generate(
-    subject: Subject,
-    prompts: Sequence[Sequence[int]],
-    *,
-    max_new_tokens: int,
-    stops: Sequence[str] = (),
+    subject: Subject, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, stops: Sequence[str] = ()
 ) -> Samples:
-    """Continue each prompt greedily until the subject stops, a stop string appears or `max_new_tokens` are written."""
+    """Continue each prompt greedily until the subject stops, a stop string appears or `max_new_tokens` are written.
+
+    What all prompts share is read once, and a row that is done leaves its batch.
+    """
+    shared = common_prefix([tuple(prompt[:-1]) for prompt in prompts])
     texts = [""] * len(prompts)
-    flops = executed = 0.0
+    flops = 0.0
+    executed = forward_flops(subject.shape, shared, scored=0, adapter_parameters=subject.adapter_parameters, clip=False)
     done = 0
-    for indices in _batches(prompts, max_new_tokens):
-        width = max(len(prompts[index]) for index in indices)
-        pad = subject.tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(prompts[index])) + list(prompts[index]) for index in indices])
-        real = torch.tensor([[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in indices])
-        stopping = StoppingCriteriaList([_StopAtStrings(subject, width, stops)] if stops else [])
-        with torch.inference_mode():
-            output = subject.net.generate(  # type: ignore[operator]
-                input_ids=ids.to(subject.device),
-                attention_mask=real.to(subject.device),
-                generation_config=_greedy(subject, max_new_tokens),
-                stopping_criteria=stopping,
-            )
-        for index, row in zip(indices, output[:, width:].tolist(), strict=True):
-            written = _until_stop(row, subject)
-            texts[index] = _cut(str(subject.tokenizer.decode(written, skip_special_tokens=True)), stops)
-            flops += _flops(subject, len(prompts[index]), max(1, len(written)))
-        executed += len(indices) * _flops(subject, width, output.shape[1] - width)
-        done += len(indices)
-        tell("answers written", done, len(prompts))
+    with torch.inference_mode():
+        states = prefill(subject.net, prompts[0][:shared], device=subject.device)
+
+        def write(indices: Sequence[int]) -> _Writing:
+            stems = [tuple(prompts[index][shared:]) for index in indices]
+            written = _Writing(subject, stems, states, shared=shared)
+            written.run(max_new_tokens, stops)
+            return written
+
+        for indices, written in in_pieces(_batches(prompts, max_new_tokens), write):
+            executed += written.executed_flops
+            for index, row in zip(indices, written.rows, strict=True):
+                texts[index] = _cut(str(subject.tokenizer.decode(row, skip_special_tokens=True)), stops)
+                flops += generation_flops(
+                    subject.shape,
+                    prompt_tokens=len(prompts[index]),
+                    new_tokens=max(1, len(row)),
+                    adapter_parameters=subject.adapter_parameters,
+                )
+            done += len(indices)
+            tell("answers written", done, len(prompts))
     return Samples(texts=tuple(texts), flops=flops, executed_flops=executed)
 
 
-def _flops(subject: Subject, prompt_tokens: int, new_tokens: int) -> float:
-    return generation_flops(
-        subject.shape,
-        prompt_tokens=prompt_tokens,
-        new_tokens=new_tokens,
-        adapter_parameters=subject.adapter_parameters,
-    )
+class _Writing:
+    """One batch of rows being written, a token of each at a time, after a prefix that they share."""
+
+    def __init__(self, subject: Subject, stems: Sequence[tuple[int, ...]], states: LayerStates, *, shared: int) -> None:
+        self.subject = subject
+        self.rows: list[list[int]] = [[] for _ in stems]
+        self.executed_flops = 0.0
+        self._cache = expand(states, len(stems))
+        self._batch = collate(
+            [Row(stem=stem, wanted=(len(stem) - 1,)) for stem in stems],
+            prefix=shared,
+            pad=subject.tokenizer.pad_token_id,
+            device=subject.device,
+        )
+
+    def run(self, max_new_tokens: int, stops: Sequence[str]) -> None:
+        """Write every row to its end."""
+        ends = torch.tensor(stop_ids(self.subject), device=self.subject.device)
+        alive = torch.arange(len(self.rows))
+        for step in range(max_new_tokens):
+            tokens = self._read().argmax(dim=-1)
+            for row, token in zip(alive.tolist(), tokens.tolist(), strict=True):
+                self.rows[row].append(token)
+            going = ~torch.isin(tokens, ends).cpu()
+            if stops:
+                going &= torch.tensor([not self._holds(self.rows[row], stops) for row in alive.tolist()])
+            if step + 1 == max_new_tokens or not going.any():
+                return
+            self._batch = self._batch.after(tokens)
+            if not going.all():
+                kept = going.nonzero().flatten()
+                alive = alive[kept]
+                self._batch = self._batch.keep(kept.to(self.subject.device))
+                self._cache.batch_select_indices(kept.to(self.subject.device))
+
+    def _read(self) -> Tensor:
+        """Logits of every row's next token."""
+        size, width = self._batch.ids.shape
+        self.executed_flops += size * forward_flops(
+            self.subject.shape,
+            width,
+            scored=1,
+            cached=self._batch.visible.shape[2] - width,
+            adapter_parameters=self.subject.adapter_parameters,
+            clip=False,
+        )
+        return wanted_logits(self.subject.net, self._batch, self._cache)
+
+    def _holds(self, row: Sequence[int], stops: Sequence[str]) -> bool:
+        # A stop string is at most this many tokens long, so only the tail can have completed it.
+        tail = row[-max(map(len, stops)) - 4 :]
+        text = str(self.subject.tokenizer.decode(list(tail)))
+        return any(stop in text for stop in stops)
 
 
 def stop_ids(subject: Subject) -> list[int]:
@@ -83,29 +121,6 @@ def stop_ids(subject: Subject) -> list[int]:
     configured = getattr(subject.net.generation_config, "eos_token_id", None)
     listed = configured if isinstance(configured, list) else [configured]
     return sorted({each for each in (*listed, subject.tokenizer.eos_token_id) if each is not None})
-
-
-def _greedy(subject: Subject, max_new_tokens: int) -> GenerationConfig:
-    return GenerationConfig(
-        do_sample=False,
-        # What is left out here would be taken from the settings that the subject ships with.
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
-        max_new_tokens=max_new_tokens,
-        eos_token_id=stop_ids(subject),
-        pad_token_id=subject.tokenizer.pad_token_id,
-        bos_token_id=subject.tokenizer.bos_token_id,
-    )
-
-
-def _until_stop(row: list[int], subject: Subject) -> list[int]:
-    """The ids up to and with the first stop id, or up to the padding after a stop string."""
-    for position, token in enumerate(row):
-        if token in stop_ids(subject):
-            return row[: position + 1]
-        if token == subject.tokenizer.pad_token_id:
-            return row[:position]
-    return row
 
 
 def _cut(text: str, stops: Sequence[str]) -> str:

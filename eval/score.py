@@ -7,9 +7,10 @@ import torch
 
 from eval.cost import answer_flops, forward_flops
 from eval.encode import Branches, common_prefix
+from eval.memory import in_pieces
 from eval.progress import tell
 from eval.subject import Subject
-from eval.tree import Row, collate, prefill, wanted_logits
+from eval.tree import Row, collate, expand, prefill, wanted_logits
 
 # Width x rows of one batch: wide enough to keep the matrix units busy, small enough for the caches of a laptop.
 BATCH_TOKENS = 2048
@@ -45,16 +46,18 @@ def score_options(
     executed = forward_flops(subject.shape, shared, scored=0, adapter_parameters=extra, clip=False)
     with torch.inference_mode():
         states = prefill(subject.net, items[0].prompt[:shared], device=subject.device)
-        for indices in batches(rows, batch_tokens=batch_tokens):
+
+        def score(indices: Sequence[int]) -> list[tuple[float, ...]]:
             chosen = [rows[index] for index in indices]
             batch = collate(chosen, prefix=shared, pad=subject.tokenizer.pad_token_id, device=subject.device)
-            logits = wanted_logits(subject.net, batch, states)
-            executed += len(chosen) * forward_flops(
-                subject.shape, batch.ids.shape[1], scored=0, cached=shared, adapter_parameters=extra, clip=False
-            )
-            executed += 2.0 * subject.shape.vocab * subject.shape.hidden * len(logits)
-            for index, rows_of_logits in zip(indices, logits.split([len(row.wanted) for row in chosen]), strict=True):
-                results[index] = _sum_options(rows_of_logits, items[index].options)
+            logits = wanted_logits(subject.net, batch, expand(states, len(chosen)) if states else None)
+            parts = logits.split([len(row.wanted) for row in chosen])
+            return [_sum_options(part, items[index].options) for index, part in zip(indices, parts, strict=True)]
+
+        for indices, sums in in_pieces(batches(rows, batch_tokens=batch_tokens), score):
+            for index, each in zip(indices, sums, strict=True):
+                results[index] = each
+            executed += _executed_flops(subject, [rows[index] for index in indices], shared)
             done += len(indices)
             tell("items scored", done, len(items))
     useful = sum(
@@ -67,6 +70,15 @@ def score_options(
         for item in items
     )
     return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
+
+
+def _executed_flops(subject: Subject, rows: Sequence[Row], shared: int) -> float:
+    """What one batch of rows computes, padding included."""
+    width, wanted = max(map(len, rows)), sum(len(row.wanted) for row in rows)
+    body = forward_flops(
+        subject.shape, width, scored=0, cached=shared, adapter_parameters=subject.adapter_parameters, clip=False
+    )
+    return len(rows) * body + 2.0 * subject.shape.vocab * subject.shape.hidden * wanted
 
 
 def _row(item: Branches, shared: int) -> Row:

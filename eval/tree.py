@@ -7,7 +7,7 @@ positions only. Scoring uses it without gradients, training with them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -35,13 +35,36 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Rows padded on the right to one width, with positions and what each token may see."""
+    """Rows padded on the right to one width, with positions and what each token may see.
+
+    Keys are what a token may attend to: what the cache holds already, then the batch's own tokens.
+    """
 
     ids: Int[Tensor, "batch width"]
     positions: Int[Tensor, "batch width"]
-    visible: Bool[Tensor, "batch width prefix_and_width"]
+    key_positions: Int[Tensor, "batch keys"]
+    visible: Bool[Tensor, "batch width keys"]
     wanted: Bool[Tensor, "batch width"]
-    prefix: int
+
+    def after(self, tokens: Int[Tensor, " batch"]) -> "Batch":
+        """The next batch when every row is continued by one token: it sees what its row's wanted token saw, and itself.
+
+        For rows with one wanted token each.
+        """
+        rows, last = self.wanted.nonzero(as_tuple=True)
+        positions = self.positions[rows, last][:, None] + 1
+        itself = torch.ones_like(positions, dtype=torch.bool)
+        return Batch(
+            ids=tokens[:, None],
+            positions=positions,
+            key_positions=torch.cat([self.key_positions, positions], dim=1),
+            visible=torch.cat([self.visible[rows, last], itself], dim=1)[:, None],
+            wanted=itself,
+        )
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> "Batch":
+        """These rows alone."""
+        return Batch(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 def collate(rows: Sequence[Row], *, prefix: int, pad: int, device: torch.device) -> Batch:
@@ -65,9 +88,19 @@ def collate(rows: Sequence[Row], *, prefix: int, pad: int, device: torch.device)
             visible[index, start:end, start:end] = torch.ones(len(branch), len(branch), dtype=torch.bool).tril()
             start = end
         wanted[index, list(row.wanted)] = True
+    key_positions = torch.cat([torch.arange(prefix).expand(len(rows), -1), positions], dim=1)
     visible = torch.cat([torch.ones(len(rows), width, prefix, dtype=torch.bool), visible], dim=2)
-    parts = {"ids": ids, "positions": positions, "visible": visible, "wanted": wanted}
-    return Batch(**{name: part.to(device) for name, part in parts.items()}, prefix=prefix)
+    parts = {"ids": ids, "positions": positions, "key_positions": key_positions, "visible": visible, "wanted": wanted}
+    return Batch(**{name: part.to(device) for name, part in parts.items()})
+
+
+def expand(states: LayerStates, size: int) -> DynamicCache:
+    """The prefix's keys and values as the cache of a batch of `size` rows, copied only when something is added."""
+    if not states:
+        return DynamicCache()
+    return DynamicCache(
+        ddp_cache_data=[(keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1)) for keys, values in states]
+    )
 
 
 def prefill(net: nn.Module, prefix: Sequence[int], *, device: torch.device) -> LayerStates:
@@ -81,16 +114,14 @@ def prefill(net: nn.Module, prefix: Sequence[int], *, device: torch.device) -> L
     return [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[misc, union-attr]
 
 
-def wanted_logits(net: nn.Module, batch: Batch, states: LayerStates) -> Float[Tensor, "wanted vocab"]:
-    """Logits at the wanted positions, row by row, in float32."""
-    size = len(batch.ids)
-    expanded = [(keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1)) for keys, values in states]
+def wanted_logits(net: nn.Module, batch: Batch, cache: DynamicCache | None = None) -> Float[Tensor, "wanted vocab"]:
+    """Logits at the wanted positions, row by row, in float32; what was read is added to the cache."""
     logits = net(
         input_ids=batch.ids,
         position_ids=batch.positions,
         attention_mask=_masks(net, batch),
-        past_key_values=DynamicCache(ddp_cache_data=expanded) if states else None,
-        use_cache=bool(states),
+        past_key_values=cache,
+        use_cache=cache is not None,
         logits_to_keep=batch.wanted,
     ).logits
     return logits.float()
@@ -119,7 +150,7 @@ def check_tree(net: nn.Module, *, name: str) -> None:
     row = Row(stem=stem, branches=branches, wanted=(3, 6))
     with torch.inference_mode():
         batch = collate([row], prefix=len(prefix), pad=0, device=device)
-        found = wanted_logits(net, batch, prefill(net, prefix, device=device))
+        found = wanted_logits(net, batch, expand(prefill(net, prefix, device=device), 1))
         plain = [net(input_ids=torch.tensor([[*prefix, *stem, *branch]], device=device)).logits for branch in branches]
     expected = torch.stack([logits[0, -1].float() for logits in plain])
     drift = (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max().item()
@@ -145,8 +176,6 @@ def _masks(net: nn.Module, batch: Batch) -> Any:
     types = set(getattr(config, "layer_types", None) or [])
     if window is None or types == {"full_attention"}:
         return full
-    prefix = torch.arange(batch.prefix, device=batch.ids.device).expand(len(batch.ids), -1)
-    key_positions = torch.cat([prefix, batch.positions], dim=1)
-    near = batch.positions[:, :, None] - key_positions[:, None, :] < window
+    near = batch.positions[:, :, None] - batch.key_positions[:, None, :] < window
     sliding = full & near[:, None]
     return {"full_attention": full, "sliding_attention": sliding} if types else sliding

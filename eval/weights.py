@@ -4,6 +4,7 @@ The cache is the folder that EDUCE_CACHE names (default ~/.cache/educe). A conve
 scratch folder and is moved into place whole, so two processes may start at once and one may die half-way.
 """
 
+import functools
 import io
 import json
 import os
@@ -132,7 +133,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        with _bars_on_terminals_only():
+        with _bars_on_terminals_only(), _parsed_once():
             net = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     except (OSError, ValueError, struct.error) as error:  # the last for a file that ends too early
@@ -150,6 +151,19 @@ def _bars_on_terminals_only() -> Iterator[None]:
     """The de-quantising loop has no switch for its bar."""
     with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
         yield
+
+
+@contextmanager
+def _parsed_once() -> Iterator[None]:
+    """transformers parses a GGUF file three times (settings, weights, tokenizer); of a minute each, one is enough."""
+    import gguf
+
+    reader = gguf.GGUFReader
+    gguf.GGUFReader = functools.cache(reader)  # type: ignore[assignment, misc]
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = reader  # type: ignore[misc]
 
 
 @contextmanager

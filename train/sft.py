@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from data.errors import UserError
 from eval.cost import training_flops
 from eval.encode import common_prefix
+from eval.memory import out_of_memory
 from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
@@ -120,14 +121,37 @@ def _take_step(
 ) -> float:
     """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""
     mine = batch[accelerator.process_index :: accelerator.num_processes]
-    total = model(mine or batch[:1])
     # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
     share = accelerator.num_processes / sum(row.supervised for row in batch) if mine else 0.0
-    accelerator.backward(total * share)
+    loss = _backward(accelerator, model, optimizer, mine or batch[:1], share)
     accelerator.clip_grad_norm_(model.parameters(), max_gradient_norm)
     optimizer.step()
     optimizer.zero_grad()
-    return float(accelerator.reduce((total.detach() * share).reshape(1), reduction="mean").item())
+    return float(accelerator.reduce(loss.reshape(1), reduction="mean").item())
+
+
+def _backward(
+    accelerator: "Accelerator", model: nn.Module, optimizer: Any, rows: Sequence[TrainingRow], share: float
+) -> Tensor:
+    """Gradients of the rows' loss, in as many pieces as memory asks for; returns the loss times `share`.
+
+    Processes that train together count each other's calls, so there is no back-off among several.
+    """
+    pieces = 1
+    while True:
+        size = math.ceil(len(rows) / pieces)
+        try:
+            losses = []
+            for start in range(0, len(rows), size):
+                loss = model(rows[start : start + size]) * share
+                accelerator.backward(loss)
+                losses.append(loss.detach())
+            return torch.stack(losses).sum()
+        except RuntimeError as error:
+            if not out_of_memory(error) or accelerator.num_processes > 1 or pieces >= len(rows):
+                raise
+        optimizer.zero_grad()  # a backward that broke off has left part of a gradient
+        pieces *= 2
 
 
 class AnswerLoss(nn.Module):
@@ -144,7 +168,7 @@ class AnswerLoss(nn.Module):
         device = next(self.net.parameters()).device
         packs = pack(rows, shared=self.shared)
         batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
-        logits = wanted_logits(self.net, batch, [])
+        logits = wanted_logits(self.net, batch)
         targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
         return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="sum")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from data.errors import UserError
-from data.example import Example
+from data.example import Example, Message
 from data.formats import Format
 from data.render import render
 from eval.encode import chat_text, common_prefix, encode_options, encode_text, prompt_text
@@ -80,4 +80,5 @@ def test_common_prefix():
 def test_a_template_that_prints_the_date_prints_the_same_one_every_day():
     subject = tiny_chat()
     subject.tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }} " + subject.tokenizer.chat_template
-    assert chat_text(subject, [], add_generation_prompt=False).startswith("01 Jan 2026 ")
+    said = chat_text(subject, [Message(role="user", content="Hi")], add_generation_prompt=False)
+    assert said.startswith("01 Jan 2026 ")

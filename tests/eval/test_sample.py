@@ -31,6 +31,22 @@ def test_a_batch_writes_what_each_prompt_alone_would(make):
     assert list(generate(subject, prompts, max_new_tokens=6).texts) == expected
 
 
+@pytest.mark.parametrize("make", [tiny, tiny_sliding])
+def test_a_shared_prefix_is_read_once_and_finished_rows_leave(make):
+    subject = make()
+    shots = "Question: 1+1?\nAnswer: 2\n\nQuestion: 2+3?\nAnswer: 5\n\n"
+    prompts = [encode_text(subject, shots + text) for text in TEXTS]
+    expected = [one_by_one(subject, ids, 8) for ids in prompts]
+    stop = expected[0][2]
+    assert list(generate(subject, prompts, max_new_tokens=8).texts) == expected
+    stopped = generate(subject, prompts, max_new_tokens=8, stops=[stop])
+    assert list(stopped.texts) == [text.split(stop)[0] for text in expected]
+    whole = generate(subject, prompts, max_new_tokens=8)
+    assert stopped.executed_flops < whole.executed_flops
+    if make is tiny:  # what is executed under a sliding window is charged in full
+        assert whole.executed_flops < whole.flops
+
+
 def test_texts_end_before_the_first_stop_string():
     assert _cut("Paris\n\nQuestion: next", ("\n\n", "\nQuestion:")) == "Paris"
     assert _cut("Paris", ("\n\n",)) == "Paris"

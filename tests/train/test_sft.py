@@ -15,7 +15,7 @@ from train.adapter import Lora, bare, snapshot, trainable
 from train.encode import encode_rows
 from train.sft import AnswerLoss, Schedule, batches, fine_tune, pack
 
-SCHEDULE = Schedule(learning_rate=1e-2, steps=6, batch_size=4)
+SCHEDULE = Schedule(learning_rate=1e-2, steps=6, batch_size=4, precision="float32")
 
 
 def rows_for(subject, num_examples=8):
@@ -64,6 +64,22 @@ def test_gradients_of_a_pack_are_those_of_its_rows():
         loss([row]).backward()
     for one, parameter in zip(together, subject.net.parameters(), strict=True):
         assert torch.allclose(one, parameter.grad, atol=1e-4)
+
+
+def test_short_memory_trains_in_pieces_to_the_same_adapter(monkeypatch):
+    subject = tiny()
+    rows = rows_for(subject)
+    whole = tuned_weights(subject, rows)
+    inner = AnswerLoss.forward
+
+    def tight(self, rows):
+        if len(rows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return inner(self, rows)
+
+    monkeypatch.setattr(AnswerLoss, "forward", tight)
+    for name, values in tuned_weights(subject, rows).items():
+        assert torch.allclose(values, whole[name], atol=1e-4), name
 
 
 def test_same_seed_same_bytes_other_seed_other_bytes():

@@ -1,0 +1,107 @@
+"""A whole small curve against the usual way: for each cell load the model, train with TRL, evaluate with lm-eval.
+
+Two recipes, four sizes, two seeds; everything in one process, which spares the usual way its start-up.
+
+python -m tests.benchmarks.curve
+"""
+
+import math
+import tempfile
+from pathlib import Path
+
+from lm_eval.api.instance import Instance
+from lm_eval.models.huggingface import HFLM
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from data.render import option_texts
+from data.resolve import resolve
+from data.task import Task
+from eval.ask import prompter
+from eval.encode import prompt_text
+from eval.subject import Subject, load_subject
+from recipes.iid_sft import IidSft
+from recipes.minimal_lora import MinimalLora
+from recipes.runner.study import Study
+from tests.benchmarks.pairs import Pair, reported, timed
+from tests.benchmarks.training import GEMMA, trl_trainer
+from train.adapter import bare
+from train.encode import encode_rows
+
+SIZES, SEEDS, ITEMS, PASSES = (4, 8, 16, 32), (0, 1), 60, 32
+METHODS = {"iid_sft": IidSft, "minimal_lora": MinimalLora}
+STUDY = {
+    "name": "curve",
+    "subjects": [GEMMA],
+    "tasks": ["word_sentiment"],
+    "recipes": [{recipe: {"passes": PASSES}} for recipe in METHODS],
+    "examples": list(SIZES),
+    "seeds": list(SEEDS),
+    "test_items": ITEMS,
+    "dtype": "float32",
+}
+
+
+def run() -> list[Pair]:
+    """One pair: both sides take minutes."""
+    study, task = Study.make(STUDY), resolve("word_sentiment")
+    with tempfile.TemporaryDirectory() as folder:
+        ours = timed(lambda: study.run(folder))
+        check_score(Path(folder), task)
+    theirs = timed(lambda: usual_way(task))
+    cells = len(METHODS) * len(SIZES) * len(SEEDS)
+    work = f"a curve of {cells} cells, {GEMMA}, {ITEMS} items"
+    return [reported(work, "TRL stock, then lm-eval, per cell", [(ours, theirs)], least=8.0)]
+
+
+def check_score(folder: Path, task: Task) -> None:
+    """lm-eval gives the adapter of one of our cells the score that we gave it."""
+    from recipes.runner.results import Results
+
+    (cell, *_) = Results.read(folder).measurements
+    name = f"iid_sft*/n{cell.examples}-s{cell.seed}-*/adapter"
+    (saved,) = folder.glob(f"cells/{GEMMA}/word_sentiment/{name}")
+    subject = load_subject(GEMMA, dtype="float32")
+    net = PeftModel.from_pretrained(subject.net, str(saved))
+    assert accuracy(net, subject, task) == cell.score, cell  # type: ignore[arg-type]
+
+
+def usual_way(task: Task) -> None:
+    """Every cell from nothing."""
+    for make in METHODS.values():
+        method = make(passes=PASSES)
+        for size in SIZES:
+            for seed in SEEDS:
+                subject = load_subject(GEMMA, dtype="float32")
+                rows = encode_rows(subject, task.draw("train", size, seed=seed), prompter(subject, task))
+                modules = list(method.modules) or "all-linear"
+                with bare(subject):
+                    trainer, _ = trl_trainer(
+                        subject, rows, steps=method.steps(size), rank=method.rank, modules=modules, settings={}
+                    )
+                    trainer.train()
+                    accuracy(trainer.model, subject, task)
+
+
+def accuracy(net: PreTrainedModel, subject: Subject, task: Task) -> float:
+    """Share of test items whose most likely option, as lm-eval scores it, is the answer."""
+    model = HFLM(pretrained=net, tokenizer=subject.tokenizer, batch_size=16, add_bos_token=subject.adds_bos)
+    ask = prompter(subject, task)
+    requests, items = [], task.test_items(ITEMS)
+    for item in items:
+        prompt = ask(item)
+        requests += [
+            Instance("loglikelihood", {}, (prompt_text(subject, prompt), prompt.continuation(option)), index)
+            for index, option in enumerate(option_texts(item, prompt.format))
+        ]
+    flat = iter(value for value, _ in model.loglikelihood(requests, disable_tqdm=True))
+    right = 0
+    for item in items:
+        values = [next(flat) for _ in item.choices]
+        right += values.index(max(values)) == item.answer_index
+    assert math.isfinite(sum(values))
+    return right / len(items)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,79 @@
+"""Useful FLOPs per second over the matrix-product peak of the same type, measured in the same run.
+
+Useful FLOPs charge every row in full, so work that is shared between rows counts for each; executed FLOPs do not.
+
+python -m tests.benchmarks.peak
+"""
+
+import time
+
+import torch
+
+from data.resolve import resolve
+from eval.ask import prompter
+from eval.encode import encode_options
+from eval.score import score_options
+from eval.subject import Subject, load_subject
+from tests.benchmarks.pairs import Pair, matmul_peak
+from tests.benchmarks.training import BATCH, GEMMA, SMOLLM2, rows_of
+from train.adapter import Lora, bare
+from train.sft import Schedule, fine_tune
+
+
+def run() -> list[Pair]:
+    """Scoring and training, both subjects."""
+    pairs = []
+    for name in (GEMMA, SMOLLM2):
+        subject = load_subject(name, dtype="float32")
+        pairs += [score_share(subject), train_share(subject, "float32")]
+    return pairs
+
+
+def score_share(subject: Subject) -> Pair:
+    """Zero-shot capitals."""
+    task = resolve("capitals")
+    ask = prompter(subject, task)
+    items = [encode_options(subject, ask(item), item.choices) for item in task.test_items(96)]
+    score_options(subject, items[:32])
+    peak = matmul_peak(torch.float32)
+    started = time.perf_counter()
+    scores = score_options(subject, items)
+    return _reported("scoring", subject, scores.flops, scores.executed_flops, time.perf_counter() - started, peak, 0.6)
+
+
+def train_share(subject: Subject, precision: str) -> Pair:
+    """Default LoRA steps on word_sentiment."""
+    rows = rows_of(subject, 8 * BATCH)
+    schedule = Schedule(learning_rate=1e-4, steps=8, batch_size=BATCH, precision=precision)  # type: ignore[arg-type]
+    for _ in range(2):  # the first warms up
+        peak = matmul_peak(getattr(torch, precision))
+        with bare(subject):
+            spend = fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0).spend
+    return _reported(
+        f"training in {precision}", subject, spend.train_flops, spend.executed_train_flops, spend.seconds, peak, 0.45
+    )
+
+
+def _reported(
+    work: str, subject: Subject, useful: float, executed: float, seconds: float, peak: float, least: float
+) -> Pair:
+    share = useful / seconds / peak
+    kept = "" if share >= least else ", NOT REACHED"
+    print(
+        f"{work}, {subject.name}: useful {share:.2f} of the peak of {peak / 1e9:.0f} GFLOP/s (at least {least}{kept}),"
+        f" executed {executed / seconds / peak:.2f}",
+        flush=True,
+    )
+    return Pair(
+        work=f"useful FLOP/s over matmul peak, {work}, {subject.name}",
+        against=f"peak {peak / 1e9:.0f} GFLOP/s",
+        ours=useful / seconds / 1e9,
+        theirs=peak / 1e9,
+        ratio=share,
+        least=least,
+        repetitions=1,
+    )
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,153 @@
+"""A LoRA step against TRL's SFTTrainer, stock and tuned: same rows, rank, modules and batch size.
+
+python -m tests.benchmarks.training
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import datasets
+import transformers
+from peft import LoraConfig
+from trl import SFTConfig, SFTTrainer
+
+from data.resolve import resolve
+from eval.ask import prompter
+from eval.progress import listening
+from eval.subject import Subject, load_subject
+from tests.benchmarks.pairs import Pair, reported
+from train.adapter import Lora, bare
+from train.encode import TrainingRow, encode_rows
+from train.sft import Schedule, fine_tune
+
+SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
+TUNED = {"gradient_checkpointing": False, "bf16": True}
+# subject, TRL's settings and their name, least ratio
+SETTINGS: tuple[tuple[str, dict[str, Any], str, float], ...] = (
+    (GEMMA, {}, "TRL stock", 5.0),
+    (SMOLLM2, {}, "TRL stock", 2.5),
+    (GEMMA, TUNED, "TRL tuned (no checkpointing, bf16)", 2.0),
+)
+STEPS, BATCH = 5, 8
+EXACT = {"gradient_checkpointing": False, "bf16": False}
+
+
+def run() -> list[Pair]:
+    """Every setting; subjects are loaded once."""
+    subjects = {name: load_subject(name, dtype="float32") for name in (GEMMA, SMOLLM2)}
+    for subject in subjects.values():
+        check_loss(subject)
+    return [compare(subjects[name], settings, called, least) for name, settings, called, least in SETTINGS]
+
+
+def rows_of(subject: Subject, count: int) -> tuple[TrainingRow, ...]:
+    """Training rows of word_sentiment, as every recipe encodes them."""
+    task = resolve("word_sentiment")
+    return encode_rows(subject, task.draw("train", count, seed=0), prompter(subject, task))
+
+
+def check_loss(subject: Subject) -> None:
+    """The loss of one batch in float32 is TRL's within 1e-4 nats."""
+    rows = rows_of(subject, BATCH)
+    schedule = Schedule(learning_rate=1e-9, steps=1, batch_size=BATCH, precision="float32")
+    with bare(subject):
+        ours = fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0).history[0]["loss"]
+    with bare(subject):
+        theirs = trl_trainer(subject, rows, steps=1, settings=EXACT)[0].train().training_loss
+    assert abs(ours - theirs) < 1e-4, (subject.name, ours, theirs)
+
+
+def compare(subject: Subject, settings: dict[str, Any], called: str, least: float) -> Pair:
+    """Median steps of both, in turns; each side's first step warms it up."""
+    rows = rows_of(subject, STEPS * BATCH)
+    times = []
+    for _ in range(3):
+        ours = our_step(subject, rows)
+        with bare(subject):
+            trainer, clock = trl_trainer(subject, rows, steps=STEPS, settings=settings)
+            trainer.train()
+        times.append((ours, clock.median()))
+    return reported(f"LoRA step, {BATCH} rows, {subject.name}", called, times, least=least)
+
+
+def our_step(subject: Subject, rows: Sequence[TrainingRow]) -> float:
+    """Median seconds of a step of `fine_tune` under its default precision."""
+    clock = Clock()
+    schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=BATCH)
+    with bare(subject), listening(lambda *_: clock.tick()):
+        fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0)
+    return clock.median()
+
+
+class Clock:
+    """Seconds between ticks; the time before the first is set-up and warm-up and does not count."""
+
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+
+    def tick(self) -> None:
+        """Now."""
+        self.ticks.append(time.perf_counter())
+
+    def median(self) -> float:
+        """Of the times between."""
+        return statistics.median(later - earlier for earlier, later in zip(self.ticks, self.ticks[1:], strict=False))
+
+
+class _Ticking(transformers.TrainerCallback):
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.clock.tick()
+
+
+def trl_trainer(
+    subject: Subject,
+    rows: Sequence[TrainingRow],
+    *,
+    steps: int,
+    settings: dict[str, Any],
+    rank: int = 8,
+    modules: str | list[str] = "all-linear",
+) -> tuple[SFTTrainer, Clock]:
+    """TRL's trainer on the same ids and labels, with a fresh adapter on the same modules as ours."""
+    clock = Clock()
+    config = SFTConfig(
+        output_dir=tempfile.mkdtemp(),
+        per_device_train_batch_size=BATCH,
+        max_steps=steps,
+        learning_rate=1e-9 if steps == 1 else 1e-4,
+        use_cpu=True,
+        report_to="none",
+        logging_steps=1,
+        save_strategy="no",
+        disable_tqdm=True,
+        seed=0,
+        **settings,
+    )
+    data = datasets.Dataset.from_list(
+        [
+            {
+                "input_ids": list(row.ids),
+                "completion_mask": [0] * (len(row.ids) - row.supervised) + [1] * row.supervised,
+            }
+            for row in rows
+        ]
+    )
+    trainer = SFTTrainer(
+        model=subject.net,
+        args=config,
+        train_dataset=data,
+        processing_class=subject.tokenizer,
+        peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, task_type="CAUSAL_LM"),
+        callbacks=[_Ticking(clock)],
+    )
+    return trainer, clock
+
+
+if __name__ == "__main__":
+    run()

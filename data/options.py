@@ -18,9 +18,9 @@ def pinned(path: str, *, what: str) -> tuple[str, str]:
     name, _, revision = path.partition("@")
     if not revision:
         raise UserError(f"{what} has no revision; write hub:{name}@COMMIT, so that it can be repeated")
-    if not re.fullmatch(r"[0-9a-f]{7,40}", revision):
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise UserError(
-            f"{what}: {revision!r} is no commit and can move; write hub:{name}@COMMIT with the commit's hash"
+            f"{what}: {revision!r} is no full commit hash and can move; write hub:{name}@COMMIT, its 40 digits"
         )
     return name, revision
 

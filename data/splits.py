@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Literal, get_args
 
 from data.errors import UserError
@@ -57,18 +56,12 @@ def split_rows(loaded: Mapping[str, Sequence[Example]], *, task: str) -> Mapping
 
 def drop_repeats(loaded: Mapping[str, Sequence[Example]]) -> Mapping[str, Sequence[Example]]:
     """The rows less the train items asked again in dev or test, and the dev items asked again in test."""
-    by_hash = len(loaded) == 1
-    splits: dict[str, Sequence[Example]] = dict(loaded)
-    if by_hash:
-        splits = {split: rows for split, rows in _by_hash(next(iter(loaded.values()))).items()}
+    splits = _by_hash(next(iter(loaded.values()))) if len(loaded) == 1 else _published(loaded)
     later: set[Identity] = set()
-    kept: dict[str, Sequence[Example]] = {}
-    for split in reversed([split for split in SPLITS if split in splits]):
-        kept[split] = [example for example in splits[split] if identity(example) not in later]
+    still: set[int] = set()
+    for split in reversed(SPLITS):
+        still |= {id(example) for example in splits[split] if identity(example) not in later}
         later |= set(map(identity, splits[split]))
-    if not by_hash:
-        return kept
-    still = set(map(id, chain.from_iterable(kept.values())))
     return {name: [row for row in rows if id(row) in still] for name, rows in loaded.items()}
 
 

@@ -12,7 +12,7 @@ from data.render import Prompt
 from eval.subject import Subject
 
 # What chat templates take for today: their clock, shadowed by a macro.
-_SAME_DAY = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro -%}"
+_SAME_DAY = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro %}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def chat_text(subject: Subject, messages: Sequence[Message], *, add_generation_p
     UserError where the template refuses the messages (a system turn, for one).
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    template = str(subject.tokenizer.chat_template)
+    template = str(subject.tokenizer.get_chat_template())  # of several, the default
     write = partial(
         subject.tokenizer.apply_chat_template,
         chat_template=_SAME_DAY + template if "strftime_now" in template else template,

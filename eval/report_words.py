@@ -89,8 +89,10 @@ def sentence(ways: Sequence[Way]) -> str:
     if prompted is not None:
         parts.append(f"{_score(prompted)} with {count(prompted.examples)} demonstrations ({prompted.recipe})")
     if trained is not None:
+        chosen = trained.labelled_examples - trained.examples
         parts.append(
-            f"{_score(trained)} after training on {count(trained.labelled_examples)} labelled examples "
+            f"{_score(trained)} after training on {count(trained.examples)} labelled examples"
+            f"{f' and choosing on {count(chosen)}' if chosen else ''} "
             f"({trained.recipe}, {flops(trained.elicitation_flops)} FLOP)"
         )
     if not parts:

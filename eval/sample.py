@@ -53,7 +53,7 @@ def generate(
                 flops += generation_flops(
                     subject.shape,
                     prompt_tokens=len(prompts[index]),
-                    new_tokens=max(1, len(row)),
+                    new_tokens=len(row),
                     adapter_parameters=subject.adapter_parameters,
                 )
             done += len(indices)
@@ -110,9 +110,9 @@ class _Writing:
         return wanted_logits(self.subject.net, self._batch, self._cache)
 
     def _holds(self, row: Sequence[int], stops: Sequence[str]) -> bool:
-        # A stop string is at most this many tokens long, so only the tail can have completed it.
-        tail = row[-max(map(len, stops)) - 4 :]
-        text = str(self.subject.tokenizer.decode(list(tail)))
+        # A token is a byte at least, so only as long a tail can have completed a stop string.
+        tail = row[-max(len(stop.encode()) for stop in stops) - 4 :]
+        text = str(self.subject.tokenizer.decode(list(tail), skip_special_tokens=True))
         return any(stop in text for stop in stops)
 
 

@@ -14,6 +14,8 @@ from eval.tree import Row, collate, expand, prefill, wanted_logits
 
 # Width x rows of one batch: wide enough to keep the matrix units busy, small enough for the caches of a laptop.
 BATCH_TOKENS = 2048
+# (prefix + width) x rows: what a batch may hold in its cache, half a gigabyte for the bundled subjects.
+BATCH_KEYS = 16384
 # Logits of one batch: at Gemma's 262,144 words this is 270 MB in float32.
 BATCH_WANTED = 256
 
@@ -50,11 +52,11 @@ def score_options(
         def score(indices: Sequence[int]) -> list[tuple[float, ...]]:
             chosen = [rows[index] for index in indices]
             batch = collate(chosen, prefix=shared, pad=subject.tokenizer.pad_token_id, device=subject.device)
-            logits = wanted_logits(subject.net, batch, expand(states, len(chosen)) if states else None)
+            logits = wanted_logits(subject.net, batch, expand(states, len(chosen)))
             parts = logits.split([len(row.wanted) for row in chosen])
             return [_sum_options(part, items[index].options) for index, part in zip(indices, parts, strict=True)]
 
-        for indices, sums in in_pieces(batches(rows, batch_tokens=batch_tokens), score):
+        for indices, sums in in_pieces(batches(rows, batch_tokens=batch_tokens, shared=shared), score):
             for index, each in zip(indices, sums, strict=True):
                 results[index] = each
             executed += _executed_flops(subject, [rows[index] for index in indices], shared)
@@ -101,15 +103,19 @@ def _sum_options(logits: torch.Tensor, options: Sequence[Sequence[int]]) -> tupl
     return tuple(sums)
 
 
-def batches(rows: Sequence[Row], *, batch_tokens: int, batch_wanted: int = BATCH_WANTED) -> Iterator[list[int]]:
-    """Indices of rows, longest first, in groups whose padded size and wanted positions stay under the limits."""
+def batches(
+    rows: Sequence[Row], *, batch_tokens: int, shared: int = 0, batch_wanted: int = BATCH_WANTED
+) -> Iterator[list[int]]:
+    """Indices of rows, longest first, in groups whose padded size, cache and wanted positions stay under the limits."""
     group: list[int] = []
     wanted = 0
     width = 0
     for index in sorted(range(len(rows)), key=lambda each: (-len(rows[each]), each)):
         row = rows[index]
         width = width or len(row)
-        if group and (width * (len(group) + 1) > batch_tokens or wanted + len(row.wanted) > batch_wanted):
+        size = len(group) + 1
+        full = width * size > batch_tokens or (shared + width) * size > BATCH_KEYS
+        if group and (full or wanted + len(row.wanted) > batch_wanted):
             yield group
             group, wanted, width = [], 0, len(row)
         group.append(index)

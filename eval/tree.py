@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from peft import PeftModel
 from torch import Tensor, nn
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from data.errors import UserError
 
@@ -96,11 +97,13 @@ def collate(rows: Sequence[Row], *, prefix: int, pad: int, device: torch.device)
 
 def expand(states: LayerStates, size: int) -> DynamicCache:
     """The prefix's keys and values as the cache of a batch of `size` rows, copied only when something is added."""
-    if not states:
-        return DynamicCache()
-    return DynamicCache(
-        ddp_cache_data=[(keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1)) for keys, values in states]
-    )
+    cache = DynamicCache()
+    for keys, values in states:
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1)
+        cache.layers.append(layer)
+    return cache
 
 
 def prefill(net: nn.Module, prefix: Sequence[int], *, device: torch.device) -> LayerStates:

@@ -86,7 +86,7 @@ class IidSft(Method):
     @property
     def reads_dev(self) -> bool:
         """With several learning rates."""
-        return self.dev_examples > 0
+        return self.num_rates > 1
 
     def rows_trained(self, examples: int) -> int:
         """Every candidate learning rate trains once."""
@@ -94,7 +94,7 @@ class IidSft(Method):
 
     def rows_asked(self) -> int:
         """Every candidate answers all dev rows."""
-        return self.num_rates * self.dev_examples if self.num_rates > 1 else 0
+        return self.num_rates * self.dev_examples if self.reads_dev else 0
 
     def steps(self, examples: int) -> int:
         """Batches of a run on `examples` rows."""

@@ -15,7 +15,8 @@ from eval.score import score_options
 from eval.subject import Subject, load_subject
 from train.adapter import Lora, bare
 from train.encode import encode_rows
-from train.sft import AnswerLoss, Schedule, fine_tune
+from train.loss import AnswerLoss
+from train.sft import Schedule, fine_tune
 
 pytestmark = pytest.mark.model
 SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"

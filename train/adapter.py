@@ -62,16 +62,17 @@ def attach(subject: Subject, lora: Lora, *, seed: int) -> Subject:
 
 
 def _low_rank_map(layer: Any, rows: Tensor) -> Tensor:
-    """PEFT's own sum, base(x) + scale B A x, as one fused product and sum: fewer passes over memory, the same values.
+    """PEFT's own sum, base(x) + scale B A x in the adapter's float32, as one fused product and sum.
 
-    Holds for what `attach` makes: one active adapter, no dropout, nothing merged.
+    Fewer passes over memory, the same values. Holds for what `attach` makes: one active adapter, no dropout, nothing
+    merged.
     """
     (name,) = layer.active_adapters
     down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
     base: Tensor = layer.base_layer(rows)
-    low = functional.linear(rows.to(down.dtype), down).to(base.dtype)
-    total = torch.addmm(base.flatten(0, -2), low.flatten(0, -2), up.t().to(base.dtype), alpha=layer.scaling[name])
-    return total.view_as(base)
+    low = functional.linear(rows.to(down.dtype), down).flatten(0, -2)
+    total = torch.addmm(base.to(down.dtype).flatten(0, -2), low, up.t(), alpha=layer.scaling[name])
+    return total.to(base.dtype).view_as(base)
 
 
 def _check(subject: Subject, lora: Lora) -> set[str]:

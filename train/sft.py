@@ -1,36 +1,31 @@
 """Supervised fine-tuning: the one training loop, on Accelerate, for one process or many.
 
-The loss is on answer tokens only and is the mean over a batch's supervised tokens, whatever the number of processes.
-Short rows are packed: what all rows share in front (a system turn, an instruction) stands once, and the rows branch off
-it under a mask, so that each sees exactly what it would see alone and gradients are those of separate rows.
+The loss is the mean over a batch's supervised tokens, whatever the number of processes.
 """
 
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from data.errors import UserError
-from eval.cost import training_flops
+from eval.cost import Shape, Trained, training_flops
 from eval.encode import common_prefix
 from eval.memory import out_of_memory
 from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
-from eval.tree import Row, collate, wanted_logits
 from train.adapter import Lora, attach, moved, snapshot, trainable, trained_part
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
+from train.loss import AnswerLoss
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-# Wide enough to fill the matrix units, narrow enough that the dense mask stays a small part of the work.
-PACK_TOKENS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,22 +76,17 @@ def fine_tune(
     from accelerate import Accelerator
 
     started = time.perf_counter()
+    precision = resolve_precision(schedule.precision, subject)
     accelerator = Accelerator(cpu=subject.device.type == "cpu", mixed_precision="no")
     tuned = attach(subject, lora, seed=seed)
     before = snapshot(tuned.net)
     shared = common_prefix([row.ids[: -row.supervised - 1] for row in rows])
-    loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
-    optimizer = torch.optim.AdamW(trainable(tuned.net), lr=schedule.learning_rate, weight_decay=0.0, fused=True)
-    # Called `model` so that DeepSpeed and DDP see one module with one forward.
-    model, optimizer = accelerator.prepare(loss_of, optimizer)
-    precision = resolve_precision(schedule.precision, subject)
+    loop = _Loop(accelerator, AnswerLoss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id)), schedule)
     history = []
     with frozen_maps_in(tuned.net, precision):
         for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
             rate = schedule.rate(step)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = _take_step(accelerator, model, optimizer, batch, max_gradient_norm=schedule.max_gradient_norm)
+            loss = loop.step(batch, rate)
             if not math.isfinite(loss):
                 names = ", ".join(row.id for row in batch)
                 raise UserError(f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
@@ -106,96 +96,86 @@ def fine_tune(
         raise UserError(
             f"no adapter weight moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it"
         )
-    spend = _spend(tuned, rows, schedule, seed=seed, shared=shared, seconds=time.perf_counter() - started)
-    about = {"training_precision": precision, "processes": accelerator.num_processes, "shared_prefix_tokens": shared}
+    trained = trained_part(tuned)
+    seen = [row for batch in batches(rows, schedule=schedule, seed=seed) for row in batch]
+    spend = Spend(
+        labelled_examples=len(rows),
+        training_tokens=sum(len(row.ids) - 1 for row in seen),
+        train_flops=sum(
+            training_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised, trained=trained) for row in seen
+        ),
+        executed_train_flops=loop.executed_flops(tuned.shape, trained),
+        trainable_parameters=tuned.adapter_parameters,
+        seconds=time.perf_counter() - started,
+    )
+    about = {
+        "training_precision": precision,
+        "processes": accelerator.num_processes,
+        "pieces": loop.pieces,
+        "shared_prefix_tokens": shared,
+    }
     return Tuned(subject=tuned, spend=spend, history=tuple(history), about=about)
 
 
-def _take_step(
-    accelerator: "Accelerator",
-    model: nn.Module,
-    optimizer: Any,
-    batch: Sequence[TrainingRow],
-    *,
-    max_gradient_norm: float,
-) -> float:
-    """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""
-    mine = batch[accelerator.process_index :: accelerator.num_processes]
-    # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
-    share = accelerator.num_processes / sum(row.supervised for row in batch) if mine else 0.0
-    loss = _backward(accelerator, model, optimizer, mine or batch[:1], share)
-    accelerator.clip_grad_norm_(model.parameters(), max_gradient_norm)
-    optimizer.step()
-    optimizer.zero_grad()
-    return float(accelerator.reduce(loss.reshape(1), reduction="mean").item())
+class _Loop:
+    """The optimizer's steps, each in as many pieces as memory asks for."""
 
+    def __init__(self, accelerator: "Accelerator", loss_of: AnswerLoss, schedule: Schedule) -> None:
+        optimizer = torch.optim.AdamW(trainable(loss_of), lr=schedule.learning_rate, weight_decay=0.0, fused=True)
+        self.pieces = 1
+        self._accelerator = accelerator
+        self._loss_of = loss_of
+        self._max_gradient_norm = schedule.max_gradient_norm
+        # Called `model` so that DeepSpeed and DDP see one module with one forward.
+        self._model, self._optimizer = accelerator.prepare(loss_of, optimizer)
 
-def _backward(
-    accelerator: "Accelerator", model: nn.Module, optimizer: Any, rows: Sequence[TrainingRow], share: float
-) -> Tensor:
-    """Gradients of the rows' loss, in as many pieces as memory asks for; returns the loss times `share`.
+    def step(self, batch: Sequence[TrainingRow], rate: float) -> float:
+        """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        processes = self._accelerator.num_processes
+        mine = batch[self._accelerator.process_index :: processes]
+        # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
+        share = processes / sum(row.supervised for row in batch) if mine else 0.0
+        loss = self._backward(mine or batch[:1], share)
+        self._accelerator.clip_grad_norm_(self._model.parameters(), self._max_gradient_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return float(self._accelerator.reduce(loss.reshape(1), reduction="mean").item())
 
-    Processes that train together count each other's calls, so there is no back-off among several.
-    """
-    pieces = 1
-    while True:
-        size = math.ceil(len(rows) / pieces)
-        try:
-            losses = []
-            for start in range(0, len(rows), size):
-                loss = model(rows[start : start + size]) * share
-                accelerator.backward(loss)
-                losses.append(loss.detach())
-            return torch.stack(losses).sum()
-        except RuntimeError as error:
-            if not out_of_memory(error) or accelerator.num_processes > 1 or pieces >= len(rows):
-                raise
-        optimizer.zero_grad()  # a backward that broke off has left part of a gradient
-        pieces *= 2
+    def _backward(self, rows: Sequence[TrainingRow], share: float) -> Tensor:
+        """Gradients of the rows' loss; the loss times `share`. UserError where one row alone does not fit.
 
+        Processes that train together count each other's calls, so there is no back-off among several.
+        """
+        while True:
+            size = math.ceil(len(rows) / self.pieces)
+            try:
+                losses = []
+                for start in range(0, len(rows), size):
+                    loss = self._model(rows[start : start + size]) * share
+                    self._accelerator.backward(loss)
+                    losses.append(loss.detach())
+                return torch.stack(losses).sum()
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                if size == 1 or self._accelerator.num_processes > 1:
+                    raise UserError(
+                        f"a training batch of {size} does not fit into memory; lower batch_size or shorten the rows"
+                    ) from error
+            self._optimizer.zero_grad()  # a backward that broke off has left part of a gradient
+            self.pieces *= 2
 
-class AnswerLoss(nn.Module):
-    """Summed negative log-likelihood in nats of the supervised tokens of a batch, head on those positions only."""
+    def executed_flops(self, shape: Shape, trained: Trained) -> float:
+        """What all processes computed, padding and attempts that did not fit included."""
+        from accelerate.utils import gather_object
 
-    def __init__(self, net: nn.Module, *, shared: int, pad: int) -> None:
-        super().__init__()
-        self.net = net
-        self.shared = shared
-        self.pad = pad
-
-    def forward(self, rows: Sequence[TrainingRow]) -> Tensor:
-        """Loss of the rows as one batch; a scalar in float32."""
-        device = next(self.net.parameters()).device
-        packs = pack(rows, shared=self.shared)
-        batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
-        logits = wanted_logits(self.net, batch)
-        targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
-        return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="sum")
-
-
-def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKENS) -> list[list[TrainingRow]]:
-    """Put rows that share their first tokens together, each pack at most `capacity` tokens wide or one row."""
-    packs: list[list[TrainingRow]] = []
-    width = 0
-    for row in rows:
-        added = len(row.ids) - 1 - shared
-        if not packs or width + added > capacity:
-            packs.append([])
-            width = shared
-        packs[-1].append(row)
-        width += added
-    return packs
-
-
-def _layout(rows: Sequence[TrainingRow], shared: int) -> Row:
-    """The shared tokens, then each row's own; the last token of a row is a label and never an input."""
-    branches = tuple(row.ids[shared:-1] for row in rows)
-    wanted: list[int] = []
-    end = shared
-    for row, branch in zip(rows, branches, strict=True):
-        end += len(branch)
-        wanted += range(end - row.supervised, end)
-    return Row(stem=rows[0].ids[:shared], branches=branches, wanted=tuple(wanted))
+        mine = sum(
+            training_flops(shape, width, scored=scored, trained=trained, executed=True)
+            for width, scored in self._loss_of.packed
+        )
+        return float(sum(gather_object([mine])))
 
 
 def batches(rows: Sequence[TrainingRow], *, schedule: Schedule, seed: int) -> Iterator[list[TrainingRow]]:
@@ -208,28 +188,3 @@ def batches(rows: Sequence[TrainingRow], *, schedule: Schedule, seed: int) -> It
             stream += torch.randperm(len(rows), generator=generator).tolist()
         yield [rows[index] for index in stream[:size]]
         stream = stream[size:]
-
-
-def _spend(
-    tuned: Subject, rows: Sequence[TrainingRow], schedule: Schedule, *, seed: int, shared: int, seconds: float
-) -> Spend:
-    trained = trained_part(tuned)
-    tokens = 0
-    useful = executed = 0.0
-    for batch in batches(rows, schedule=schedule, seed=seed):
-        for row in batch:
-            tokens += len(row.ids) - 1
-            useful += training_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised, trained=trained)
-        packs = pack(batch, shared=shared)
-        width = max(shared + sum(len(row.ids) - 1 - shared for row in each) for each in packs)
-        for each in packs:
-            scored = sum(row.supervised for row in each)
-            executed += training_flops(tuned.shape, width, scored=scored, trained=trained, executed=True)
-    return Spend(
-        labelled_examples=len(rows),
-        training_tokens=tokens,
-        train_flops=useful,
-        executed_train_flops=executed,
-        trainable_parameters=tuned.adapter_parameters,
-        seconds=seconds,
-    )

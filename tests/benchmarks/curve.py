@@ -23,8 +23,8 @@ from eval.subject import Subject, load_subject
 from recipes.iid_sft import IidSft
 from recipes.minimal_lora import MinimalLora
 from recipes.runner.study import Study
-from tests.benchmarks.pairs import Pair, reported, timed
-from tests.benchmarks.training import GEMMA, trl_trainer
+from tests.benchmarks.pairs import GEMMA, Pair, reported, timed
+from tests.benchmarks.training import trl_trainer
 from train.adapter import bare
 from train.encode import encode_rows
 

@@ -3,19 +3,22 @@
 python -m tests.benchmarks.memory
 """
 
+import json
 import resource
 import subprocess
 import sys
+from typing import Any
 
-from tests.benchmarks.pairs import Pair
+from tests.benchmarks.pairs import GEMMA, Pair
 
-GEMMA = "gemma-3-270m"
 ROWS, TOKENS = 16, 512
 
 
 def run() -> list[Pair]:
     """Peak resident bytes of the whole process, weights included."""
-    ours, theirs = (_peak_of(side) for side in ("ours", "theirs"))
+    mine, other = (_measured(side) for side in ("ours", "theirs"))
+    assert all(abs(one - two) < 1e-3 for one, two in zip(mine["values"], other["values"], strict=True))
+    ours, theirs = mine["peak"], other["peak"]
     ratio = theirs / ours
     kept = "" if ratio >= 4 else ", NOT REACHED"
     print(f"peak memory, {GEMMA}, {ROWS} x {TOKENS} tokens: {ours:.2f} GB against {theirs:.2f} GB (lm-eval HFLM),")
@@ -33,15 +36,17 @@ def run() -> list[Pair]:
     ]
 
 
-def _peak_of(side: str) -> float:
+def _measured(side: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.memory", side], capture_output=True, text=True, check=True
     )
-    return float(done.stdout.split()[-1])
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def measure_side(side: str) -> None:
-    """Score and print the peak of this process in GB."""
+    """Score and print the log-likelihoods and the peak of this process in GB."""
+    from lm_eval.models.huggingface import HFLM
+
     from eval.encode import Branches
     from eval.score import score_options
     from eval.subject import load_subject
@@ -50,13 +55,13 @@ def measure_side(side: str) -> None:
     # Different from the first token on, so that nothing is shared between rows.
     rows = [[2, *range(1000 + 700 * row, 1000 + 700 * row + TOKENS - 1)] for row in range(ROWS)]
     if side == "ours":
-        score_options(subject, [Branches(prompt=tuple(row[:-8]), options=(tuple(row[-8:]),)) for row in rows])
+        items = [Branches(prompt=tuple(row[:-8]), options=(tuple(row[-8:]),)) for row in rows]
+        values = [value for (value,) in score_options(subject, items).loglikelihoods]
     else:
-        from lm_eval.models.huggingface import HFLM
-
         model = HFLM(pretrained=subject.net, tokenizer=subject.tokenizer, batch_size=ROWS)
-        model._loglikelihood_tokens([(("", ""), row[:-8], row[-8:]) for row in rows], disable_tqdm=True)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+        requests = [(("", ""), row[:-8], row[-8:]) for row in rows]
+        values = [value for value, _ in model._loglikelihood_tokens(requests, disable_tqdm=True)]
+    print(json.dumps({"values": values, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
@@ -65,6 +67,6 @@ def reported(work: str, against: str, times: Sequence[tuple[float, float]], *, l
 
 
 def matmul_peak(dtype: torch.dtype, *, size: int = 2048) -> float:
-    """FLOP/s of a square matrix product now: the best of five."""
+    """FLOP/s of a square matrix product now: the best of six."""
     matrix = torch.ones(size, size, dtype=dtype)
     return 2 * size**3 / min(timed(lambda: matrix @ matrix) for _ in range(6))

@@ -14,8 +14,8 @@ from eval.ask import prompter
 from eval.encode import encode_options
 from eval.score import score_options
 from eval.subject import Subject, load_subject
-from tests.benchmarks.pairs import Pair, matmul_peak
-from tests.benchmarks.training import BATCH, GEMMA, SMOLLM2, rows_of
+from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, matmul_peak
+from tests.benchmarks.training import BATCH, rows_of
 from train.adapter import Lora, bare
 from train.sft import Schedule, fine_tune
 

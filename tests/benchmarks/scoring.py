@@ -15,9 +15,8 @@ from eval.ask import chosen_format
 from eval.encode import encode_options
 from eval.score import score_options
 from eval.subject import Subject, load_subject
-from tests.benchmarks.pairs import Pair, paired
+from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, paired
 
-SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
 # subject, shots, how the answer is written, items, least ratio. Ten shots take lm-eval minutes, so fewer items.
 SETTINGS = (
     (GEMMA, 0, "text", 48, 5.0),
@@ -27,7 +26,6 @@ SETTINGS = (
     (GEMMA, 0, "letter", 48, 2.0),
     (GEMMA, 10, "letter", 32, 10.0),
 )
-NEAR_TIE = 1e-3
 
 
 def run() -> list[Pair]:
@@ -67,13 +65,10 @@ def compare(subject: Subject, shots: int, answer_as: str, num_items: int, least:
 
 
 def check_equal(items: Sequence[Example], ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> None:
-    """Every option within 1e-4 nats of lm-eval's, and the same pick outside ties."""
+    """Every option within 1e-4 nats of lm-eval's, which makes the picks the same outside ties."""
     for item, mine, other in zip(items, ours, theirs, strict=True):
         drift = max(abs(one - two) for one, two in zip(mine, other, strict=True))
         assert drift < 1e-4, (item.id, drift)
-        best, second = sorted(mine, reverse=True)[:2]
-        if best - second > NEAR_TIE:
-            assert mine.index(best) == list(other).index(max(other)), item.id
 
 
 if __name__ == "__main__":

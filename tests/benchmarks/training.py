@@ -18,12 +18,11 @@ from data.resolve import resolve
 from eval.ask import prompter
 from eval.progress import listening
 from eval.subject import Subject, load_subject
-from tests.benchmarks.pairs import Pair, reported
+from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported
 from train.adapter import Lora, bare
 from train.encode import TrainingRow, encode_rows
 from train.sft import Schedule, fine_tune
 
-SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
 TUNED = {"gradient_checkpointing": False, "bf16": True}
 # subject, TRL's settings and their name, least ratio
 SETTINGS: tuple[tuple[str, dict[str, Any], str, float], ...] = (

@@ -19,6 +19,7 @@ from data.splits import SPLITS
 from data.task import Task
 
 Row = Mapping[str, Any]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class FakeHub:
@@ -273,11 +274,11 @@ def test_ad_hoc_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"stem": "Which?", "options": {"text": ["one", "two"]}, "key": "B"}
     hub = on_hub(monkeypatch, train=many(row, "stem"), validation=many(row, "stem", start=40))
     columns = {"question": "stem", "choices": "options.text", "answer": "key"}
-    task = resolve({"hub:org/name@abc1234": {"columns": columns, "config": "hard", "answer_as": "letter"}})
+    task = resolve({"hub:org/name@" + COMMIT: {"columns": columns, "config": "hard", "answer_as": "letter"}})
     assert (task.name, task.kind, task.format.answer_as) == ("name", "choice", "letter")
     assert hub.asked == ()
     assert len(task.rows["test"]) == 40
-    assert hub.asked == ("org/name", "hard", "abc1234")
+    assert hub.asked == ("org/name", "hard", COMMIT)
     assert all(example.answer == "two" for example in all_rows(task))
 
 
@@ -285,33 +286,36 @@ def test_ad_hoc_splits(monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"question": "Which?", "answer": "2"}
     hub = on_hub(monkeypatch, fit=many(row, "question"), held_out=many(row, "question", start=40))
     columns = {"question": "question", "answer": "answer"}
-    task = hub_task("org/name@abc1234", columns=columns, splits={"train": "fit", "test": "held_out"}, grade="number")
-    assert len(task.rows["test"]) == 40 and hub.asked == ("org/name", None, "abc1234")
-    wrong = hub_task("org/name@abc1234", columns=columns, splits={"train": "fit", "test": "heldout"})
+    task = hub_task("org/name@" + COMMIT, columns=columns, splits={"train": "fit", "test": "held_out"}, grade="number")
+    assert len(task.rows["test"]) == 40 and hub.asked == ("org/name", None, COMMIT)
+    wrong = hub_task("org/name@" + COMMIT, columns=columns, splits={"train": "fit", "test": "heldout"})
     with pytest.raises(UserError, match=r"hub:org/name: no split 'heldout' for test; did you mean 'held_out'?"):
         wrong.rows  # noqa: B018
     with pytest.raises(UserError, match="its splits are fit, held_out; say which is which in splits"):
-        hub_task("org/name@abc1234", columns=columns).rows  # noqa: B018
+        hub_task("org/name@" + COMMIT, columns=columns).rows  # noqa: B018
 
 
 def test_ad_hoc_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"question": "Which?", "choices": ["one", "two"], "answer": "two"}
     on_hub(monkeypatch, train=many(row, "question"))
-    with pytest.raises(UserError, match="hub:org/name@abc1234: no column map; write columns:"):
-        hub_task("org/name@abc1234")
+    with pytest.raises(UserError, match=f"hub:org/name@{COMMIT}: no column map; write columns:"):
+        hub_task("org/name@" + COMMIT)
     with pytest.raises(UserError, match=r"unknown split 'tset'; did you mean 'test'?"):
-        hub_task("org/name@abc1234", columns={"question": "q", "answer": "a"}, splits={"tset": "x"})
+        hub_task("org/name@" + COMMIT, columns={"question": "q", "answer": "a"}, splits={"tset": "x"})
     with pytest.raises(UserError, match=r"no column 'qestion' for question; did you mean 'question'?"):
-        hub_task("org/name@abc1234", columns={"question": "qestion", "answer": "answer"}).rows  # noqa: B018
+        hub_task("org/name@" + COMMIT, columns={"question": "qestion", "answer": "answer"}).rows  # noqa: B018
     with pytest.raises(UserError, match="it has choices; name their column"):
-        hub_task("org/name@abc1234", columns={"question": "question", "answer": "answer"}).rows  # noqa: B018
+        hub_task("org/name@" + COMMIT, columns={"question": "question", "answer": "answer"}).rows  # noqa: B018
 
 
 @pytest.mark.parametrize(
     ("path", "says"),
     [
         ("org/name", "task 'hub:org/name' has no revision; write hub:org/name@COMMIT"),
-        ("org/name@main", "task 'hub:org/name@main': 'main' is no commit and can move; write hub:org/name@COMMIT"),
+        (
+            "org/name@main",
+            "task 'hub:org/name@main': 'main' is no full commit hash and can move; write hub:org/name@COMMIT",
+        ),
     ],
 )
 def test_a_dataset_is_pinned_to_a_commit(path: str, says: str) -> None:
@@ -325,7 +329,7 @@ def test_a_bad_row_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     on_hub(monkeypatch, train=rows)
     columns = {name: name for name in row}
     with pytest.raises(UserError, match="hub:org/name, train row 41, field 'answer': answer 'three' is not among"):
-        hub_task("org/name@abc1234", columns=columns).rows  # noqa: B018
+        hub_task("org/name@" + COMMIT, columns=columns).rows  # noqa: B018
 
 
 @pytest.mark.parametrize("error", [ConnectionError("no route\nto host"), ValueError("Unknown split"), RuntimeError("")])
@@ -342,8 +346,8 @@ def test_a_dataset_that_does_not_come_is_one_line(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_hub_out_of_reach_is_one_line() -> None:
-    with pytest.raises(UserError, match=r"hub:org/no-such-set: revision 'abc1234' cannot be loaded \(.+\)"):
-        hub_task("org/no-such-set@abc1234", columns={"question": "q", "answer": "a"}).rows  # noqa: B018
+    with pytest.raises(UserError, match=rf"hub:org/no-such-set: revision '{COMMIT}' cannot be loaded \(.+\)"):
+        hub_task("org/no-such-set@" + COMMIT, columns={"question": "q", "answer": "a"}).rows  # noqa: B018
 
 
 def test_sources_are_values() -> None:

@@ -20,7 +20,7 @@ from eval.subject import Subject, load_subject
 from tests.nets import tiny, tiny_sliding
 from train.adapter import Lora, attach, bare, trained_part
 from train.encode import TrainingRow
-from train.sft import AnswerLoss
+from train.loss import AnswerLoss
 
 aten = torch.ops.aten
 SMALL = Shape(

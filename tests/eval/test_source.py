@@ -8,6 +8,8 @@ import pytest
 from data.errors import UserError
 from eval.source import SUBJECTS, Source, find_source
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -29,13 +31,13 @@ def test_bundled_names() -> None:
 
 
 def test_a_hub_name_has_a_revision() -> None:
-    source = find_source("hub:org/name@abc1234")
-    assert (source.name, source.location, source.revision) == ("name", "org/name", "abc1234")
+    source = find_source("hub:org/name@" + COMMIT)
+    assert (source.name, source.location, source.revision) == ("name", "org/name", COMMIT)
     assert source.kind is None, "only the tokenizer can tell"
 
 
 def test_options_change_kind_and_name() -> None:
-    source = find_source({"hub:org/name@abc1234": {"kind": "helpful", "name": "mine"}})
+    source = find_source({"hub:org/name@" + COMMIT: {"kind": "helpful", "name": "mine"}})
     assert (source.kind, source.name) == ("helpful", "mine")
     assert find_source({"tiny-random": {}}) == find_source("tiny-random")
 
@@ -86,7 +88,7 @@ def test_a_folder_named_like_a_subject_does_not_hijack_it(tmp_path: Path, monkey
         ("hub:org/name", "'hub:org/name' has no revision; write hub:org/name@COMMIT"),
         (
             "hub:org/name@main",
-            "subject 'hub:org/name@main': 'main' is no commit and can move; write hub:org/name@COMMIT",
+            "subject 'hub:org/name@main': 'main' is no full commit hash and can move; write hub:org/name@COMMIT",
         ),
         ("hub:", "unknown subject 'hub:'"),
         ("path:nowhere", "nowhere/config.json not found; give a folder saved by save_pretrained"),
@@ -131,7 +133,11 @@ def test_identity_is_of_weights_tokenizer_and_template_not_of_names(folder: Path
 
 
 def test_identity_of_a_hub_model_is_its_pinned_revision() -> None:
-    names = ["hub:org/name@aaaaaaa", "hub:org/name@bbbbbbb", "hub:org/other@aaaaaaa"]
+    names = [
+        "hub:org/name@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "hub:org/name@bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+        "hub:org/other@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ]
     kinds = [{names[0]: {"kind": kind}} for kind in ("base", "chat")]
     assert len({find_source(spec).identity for spec in (*names, *kinds)}) == 5
 

@@ -13,7 +13,8 @@ from eval.encode import common_prefix
 from tests.nets import tiny, tiny_chat, tiny_sliding
 from train.adapter import Lora, bare, snapshot, trainable
 from train.encode import encode_rows
-from train.sft import AnswerLoss, Schedule, batches, fine_tune, pack
+from train.loss import AnswerLoss, pack
+from train.sft import Schedule, batches, fine_tune
 
 SCHEDULE = Schedule(learning_rate=1e-2, steps=6, batch_size=4, precision="float32")
 
@@ -41,7 +42,7 @@ def test_the_answer_and_the_stop_token_are_supervised_and_nothing_else(make):
 def test_packed_loss_equals_full_logits_row_by_row(make, capacity, monkeypatch):
     subject = make()
     rows = rows_for(subject)
-    monkeypatch.setattr("train.sft.pack", lambda rows, shared: pack(rows, shared=shared, capacity=capacity))
+    monkeypatch.setattr("train.loss.pack", lambda rows, shared: pack(rows, shared=shared, capacity=capacity))
     shared = common_prefix([row.ids[: -row.supervised - 1] for row in rows])
     loss = AnswerLoss(subject.net, shared=shared, pad=0)(rows).item()
     expected = 0.0
@@ -72,14 +73,40 @@ def test_short_memory_trains_in_pieces_to_the_same_adapter(monkeypatch):
     whole = tuned_weights(subject, rows)
     inner = AnswerLoss.forward
 
+    calls: list[int] = []
+
     def tight(self, rows):
-        if len(rows) > 1:
+        # The whole batch does not fit; of its halves the first does, so that a part of a gradient is left behind.
+        calls.append(len(rows))
+        if len(rows) == 4 or (len(rows) == 2 and calls.count(2) == 2):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return inner(self, rows)
 
     monkeypatch.setattr(AnswerLoss, "forward", tight)
     for name, values in tuned_weights(subject, rows).items():
         assert torch.allclose(values, whole[name], atol=1e-4), name
+    assert calls == [4, 2, 2] + [1] * 4 * SCHEDULE.steps, "what did not fit once is not tried again"
+
+
+def test_a_row_that_does_not_fit_is_one_line(monkeypatch):
+    def full(self, rows):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(AnswerLoss, "forward", full)
+    with pytest.raises(UserError, match="a training batch of 1 does not fit into memory; lower batch_size"):
+        tuned_weights(tiny(), rows_for(tiny()))
+
+
+def test_executed_flops_are_those_of_the_packs_that_ran(monkeypatch):
+    subject = tiny()
+    rows = rows_for(subject)
+    with bare(subject):
+        whole = fine_tune(subject, rows, lora=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
+    monkeypatch.setattr("train.loss.pack", lambda rows, shared: [[row] for row in rows])
+    with bare(subject):
+        apart = fine_tune(subject, rows, lora=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
+    assert whole.train_flops == apart.train_flops
+    assert whole.executed_train_flops != apart.executed_train_flops > apart.train_flops
 
 
 def test_same_seed_same_bytes_other_seed_other_bytes():
@@ -214,7 +241,12 @@ def test_the_spend_counts_rows_tokens_and_parameters():
 
 def test_bfloat16_training_is_a_choice_and_recorded():
     subject = tiny()
-    with bare(subject):
-        schedule = Schedule(learning_rate=1e-2, steps=2, precision="bfloat16")
-        tuned = fine_tune(subject, rows_for(subject), lora=Lora(rank=2), schedule=schedule, seed=0)
-    assert tuned.about["training_precision"] == "bfloat16"
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        with bare(subject):
+            schedule = Schedule(learning_rate=1e-2, steps=2, precision=precision)
+            tuned = fine_tune(subject, rows_for(subject), lora=Lora(rank=2), schedule=schedule, seed=0)
+        assert tuned.about["training_precision"] == precision
+        losses[precision] = [row["loss"] for row in tuned.history]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=1e-2)

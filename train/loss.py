@@ -1,0 +1,62 @@
+"""The loss of labelled rows: on answer tokens only, short rows packed behind the prefix that they share.
+
+What all rows share in front (a system turn, an instruction) stands once, and the rows branch off it under a mask, so
+that each sees exactly what it would see alone and gradients are those of separate rows.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from eval.tree import Row, collate, wanted_logits
+from train.encode import TrainingRow
+
+# Wide enough to fill the matrix units, narrow enough that the dense mask stays a small part of the work.
+PACK_TOKENS = 512
+
+
+class AnswerLoss(nn.Module):
+    """Summed negative log-likelihood in nats of the supervised tokens of a batch, head on those positions only."""
+
+    def __init__(self, net: nn.Module, *, shared: int, pad: int) -> None:
+        super().__init__()
+        self.net = net
+        self.shared = shared
+        self.pad = pad
+        self.packed: list[tuple[int, int]] = []  # width and supervised tokens of every pack that was computed
+
+    def forward(self, rows: Sequence[TrainingRow]) -> Tensor:
+        """Loss of the rows as one batch; a scalar in float32."""
+        device = next(self.net.parameters()).device
+        packs = pack(rows, shared=self.shared)
+        batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
+        self.packed += [(batch.ids.shape[1], sum(row.supervised for row in each)) for each in packs]
+        logits = wanted_logits(self.net, batch)
+        targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
+        return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="sum")
+
+
+def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKENS) -> list[list[TrainingRow]]:
+    """Put rows that share their first tokens together, each pack at most `capacity` tokens wide or one row."""
+    packs: list[list[TrainingRow]] = []
+    width = 0
+    for row in rows:
+        added = len(row.ids) - 1 - shared
+        if not packs or width + added > capacity:
+            packs.append([])
+            width = shared
+        packs[-1].append(row)
+        width += added
+    return packs
+
+
+def _layout(rows: Sequence[TrainingRow], shared: int) -> Row:
+    """The shared tokens, then each row's own; the last token of a row is a label and never an input."""
+    branches = tuple(row.ids[shared:-1] for row in rows)
+    wanted: list[int] = []
+    end = shared
+    for row, branch in zip(rows, branches, strict=True):
+        end += len(branch)
+        wanted += range(end - row.supervised, end)
+    return Row(stem=rows[0].ids[:shared], branches=branches, wanted=tuple(wanted))

@@ -28,7 +28,7 @@ from tests.benchmarks.training import trl_trainer
 from train.adapter import bare
 from train.encode import encode_rows
 
-SIZES, SEEDS, ITEMS, PASSES = (4, 8, 16, 32), (0, 1), 60, 32
+SIZES, SEEDS, ITEMS, PASSES = (4, 8, 16, 32), (0, 1), 40, 32
 METHODS = {"iid_sft": IidSft, "minimal_lora": MinimalLora}
 STUDY = {
     "name": "curve",

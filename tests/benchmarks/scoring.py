@@ -21,10 +21,10 @@ from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, paired
 SETTINGS = (
     (GEMMA, 0, "text", 48, 5.0),
     (SMOLLM2, 0, "text", 48, 3.0),
-    (GEMMA, 10, "text", 32, 50.0),
-    (SMOLLM2, 10, "text", 32, 25.0),
+    (GEMMA, 10, "text", 24, 50.0),
+    (SMOLLM2, 10, "text", 24, 25.0),
     (GEMMA, 0, "letter", 48, 2.0),
-    (GEMMA, 10, "letter", 32, 10.0),
+    (GEMMA, 10, "letter", 24, 10.0),
 )
 
 
@@ -61,7 +61,7 @@ def compare(subject: Subject, shots: int, answer_as: str, num_items: int, least:
     check_equal(items, ours(), theirs())
     kind = "single-letter" if answer_as == "letter" else "multi-token"
     work = f"{kind} options, {shots}-shot, {subject.name}, {num_items} items"
-    return paired(work, "lm-eval HFLM, float32, batch 16", ours, theirs, least=least)
+    return paired(work, "lm-eval HFLM, float32, batch 16", ours, theirs, least=least, repetitions=2 if shots else 3)
 
 
 def check_equal(items: Sequence[Example], ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> None:

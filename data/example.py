@@ -40,7 +40,9 @@ class Example:
         if not self.choices:
             return
         if len(self.choices) == 1:
-            raise UserError(f"example {self.id!r} has one choice only ({self.choices[0]!r}); give at least two")
+            raise UserError(
+                f"example {self.id!r} has one choice only ({self.choices[0]!r}); give at least two that differ"
+            )
         if len(set(self.choices)) < len(self.choices):
             raise UserError(f"example {self.id!r} lists a choice twice in {list(self.choices)}; make them distinct")
         if any(not choice.strip() for choice in self.choices):

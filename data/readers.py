@@ -73,7 +73,7 @@ def _json_row(place: str, text: str) -> Row:
     try:
         fields = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"{place}: broken JSON at column {error.colno} ({error.msg}); mend the line") from error
+        raise UserError(f"{place}: broken JSON at column {error.pos + 1} ({error.msg}); mend the line") from error
     if not isinstance(fields, dict):
         raise UserError(f"{place}: not a JSON object but {text.strip()[:40]!r}; write one object per line")
     return Row(place=place, fields=fields)

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -34,7 +34,7 @@ class Way:
     recipe: str
     examples: int
     chance: float | None
-    measurements: tuple[Measurement, ...]  # one per seed, in the order of seeds
+    measurements: tuple[Measurement, ...] = field(repr=False)  # one per seed, in the order of seeds
     score: float
     low: float
     high: float
@@ -88,7 +88,7 @@ class Point:
     interval: str
     n: int
     num_seeds: int
-    way: Way
+    way: Way = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

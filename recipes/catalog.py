@@ -51,5 +51,11 @@ def explain(error: ValidationError, *, what: str, known: Mapping[str, Any]) -> s
     if fault["type"] == "missing":
         return f"{what} lacks the key {field!r}; add it"
     place = ".".join([field, *(str(part) for part in fault["loc"] if isinstance(part, int))])
+    if fault["type"] == "too_short":
+        return f"{what}: {place} is empty; list at least one"
+    if fault["type"] == "greater_than_equal":
+        return f"{what}: {place} = {fault['input']!r} is too small; give {fault['ctx']['ge']} or more"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"{what}: {place} = {fault['input']!r} does not fit; write {known[field].description}"
     message = fault["msg"][0].lower() + fault["msg"][1:].replace("dictionary", "mapping")
     return f"{what}: {place} = {fault['input']!r} does not fit: {message.replace('tuple', 'list')}"

@@ -9,6 +9,7 @@ OUT/cells/SUBJECT/TASK/RECIPE/nN-sS-HASH/
 OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result
 """
 
+import errno
 import json
 import os
 import shutil
@@ -160,9 +161,9 @@ class Store:
             yield
         except (OSError, SafetensorError) as error:  # the latter is how safetensors says that the disk is full
             reason = getattr(error, "strerror", None) or error
-            raise Unwritable(
-                f"cannot write {self.root}: {reason}; free space or give another --out (finished cells are kept)"
-            ) from error
+            full = getattr(error, "errno", errno.ENOSPC) in (errno.ENOSPC, errno.EDQUOT)
+            fix = "free space or give another --out" if full else "give another --out"
+            raise Unwritable(f"cannot write {self.root}: {reason}; {fix} (finished cells are kept)") from error
 
     def _write_whole(self, path: Path, text: str) -> None:
         scratch = self._scratch / path.name

@@ -24,10 +24,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def main(names: Sequence[str]) -> None:
-    """Run the named benchmarks, or all, which alone rewrites the page."""
+    """Run the named benchmarks, or all, and write the page, which says what was not run."""
     measured = {name: import_module(f"tests.benchmarks.{name}").run() for name in names or MODULES}
-    if not names:
-        PAGE.write_text(page(measured), "utf-8")
+    PAGE.write_text(page(measured), "utf-8")
 
 
 def page(measured: dict[str, list[Pair]]) -> str:
@@ -40,6 +39,8 @@ def page(measured: dict[str, list[Pair]]) -> str:
         "",
         f"{datetime.date.today()}, {_processor()}, {torch.get_num_threads()} threads, {versions}.",
     ]
+    if missing := [name for name in MODULES if name not in measured]:
+        lines += ["", f"Not run this time: {', '.join(missing)}."]
     for name, pairs in measured.items():
         doc = (import_module(f"tests.benchmarks.{name}").__doc__ or "").strip().split("\n\npython")[0]
         lines += ["", f"## {name}", "", doc, "", "| work | against | ours | theirs | ratio | at least | pairs |"]

@@ -278,7 +278,7 @@ def test_one_choice_only(tmp_path: Path, choices: list[str]) -> None:
     path = write_jsonl(
         tmp_path / "a.jsonl", [*questions(), {"id": "x", "question": "Q?", "choices": choices, "answer": "red"}]
     )
-    assert mistake(path) == f"{path}, line 61: example 'x' has one choice only ('red'); give at least two"
+    assert mistake(path) == f"{path}, line 61: example 'x' has one choice only ('red'); give at least two that differ"
 
 
 def test_duplicate_ids(tmp_path: Path) -> None:

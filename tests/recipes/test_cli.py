@@ -62,7 +62,7 @@ def test_a_wrong_command(
         ({"test_item": 5}, "has no key 'test_item'; did you mean 'test_items'?"),
         ({"examples": [-4]}, "examples = -4 is not a size"),
         ({"examples": [0]}, "examples = 0 is not a size"),
-        ({"test_items": 0}, "test_items = 0 does not fit"),
+        ({"test_items": 0}, "test_items = 0 is too small; give 1 or more"),
         ({"examples": [1000]}, "train rows and 1000 were asked for"),
         ({"recipes": [{"zero_shot": {"template": "chat"}}]}, "'tiny-random' is a base model"),
         ({"device": "cuda:999"}, "device 'cuda:999' is not there"),

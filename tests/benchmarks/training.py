@@ -11,6 +11,7 @@ from typing import Any
 
 import datasets
 import transformers
+from accelerate.state import AcceleratorState
 from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
 
@@ -74,11 +75,17 @@ def compare(subject: Subject, settings: dict[str, Any], called: str, least: floa
 
 def our_step(subject: Subject, rows: Sequence[TrainingRow]) -> float:
     """Median seconds of a step of `fine_tune` under its default precision."""
+    forget_precision()
     clock = Clock()
     schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=BATCH)
     with bare(subject), listening(lambda *_: clock.tick()):
         fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0)
     return clock.median()
+
+
+def forget_precision() -> None:
+    """Accelerate holds one precision per process, and the two sides differ in it."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 class Clock:
@@ -114,11 +121,13 @@ def trl_trainer(
     modules: str | list[str] = "all-linear",
 ) -> tuple[SFTTrainer, Clock]:
     """TRL's trainer on the same ids and labels, with a fresh adapter on the same modules as ours."""
+    forget_precision()
     clock = Clock()
     config = SFTConfig(
         output_dir=tempfile.mkdtemp(),
         per_device_train_batch_size=BATCH,
         max_steps=steps,
+        completion_only_loss=True,
         learning_rate=1e-9 if steps == 1 else 1e-4,
         use_cpu=True,
         report_to="none",

@@ -12,7 +12,7 @@ SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Median seconds of both sides and the median of the paired ratios; `least` is the ratio that we promise."""
+    """Medians of both sides in `unit` and of the paired ratios; `least` is the ratio that we promise."""
 
     work: str
     against: str
@@ -21,11 +21,13 @@ class Pair:
     ratio: float
     least: float
     repetitions: int
+    unit: str = "s"
 
     def __str__(self) -> str:
         kept = "" if self.ratio >= self.least else ", NOT REACHED"
         return (
-            f"{self.work}: {self.ours:.3g} s against {self.theirs:.3g} s ({self.against}), {self.ratio:.1f}x"
+            f"{self.work}: {self.ours:.3g} {self.unit} against {self.theirs:.3g} {self.unit} ({self.against}),"
+            f" {self.ratio:.2f}x"
             f" (at least {self.least:g}x{kept}; {self.repetitions} pairs)"
         )
 
@@ -51,7 +53,7 @@ def paired(
     return reported(work, against, times, least=least)
 
 
-def reported(work: str, against: str, times: Sequence[tuple[float, float]], *, least: float) -> Pair:
+def reported(work: str, against: str, times: Sequence[tuple[float, float]], *, least: float, unit: str = "s") -> Pair:
     """The pair that these times make, printed."""
     pair = Pair(
         work=work,
@@ -61,6 +63,7 @@ def reported(work: str, against: str, times: Sequence[tuple[float, float]], *, l
         ratio=statistics.median(theirs / ours for ours, theirs in times),
         least=least,
         repetitions=len(times),
+        unit=unit,
     )
     print(pair, flush=True)
     return pair

@@ -46,8 +46,9 @@ def page(measured: dict[str, list[Pair]]) -> str:
         lines += ["", f"## {name}", "", doc, "", "| work | against | ours | theirs | ratio | at least | pairs |"]
         lines.append("| --- | --- | --- | --- | --- | --- | --- |")
         lines += [
-            f"| {each.work} | {each.against} | {each.ours:.3g} {each.unit} | {each.theirs:.3g} {each.unit} | {each.ratio:.2f} |"
-            f" {each.least:g}{'' if each.ratio >= each.least else ' (not reached)'} | {each.repetitions} |"
+            f"| {each.work} | {each.against} | {each.ours:.3g} {each.unit} | {each.theirs:.3g} {each.unit} |"
+            f" {each.ratio:.2f} | {each.least:g}"
+            f"{'' if each.ratio >= each.least else ' (not reached)'} | {each.repetitions} |"
             for each in pairs
         ]
     return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from jinja2 import TemplateError
 
@@ -11,6 +11,8 @@ from data.example import Message
 from data.render import Prompt
 from eval.subject import Subject
 
+# Questions whose ids are kept: a usual test set.
+REMEMBERED = 2048
 # What chat templates take for today: their clock, shadowed by a macro.
 _SAME_DAY = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro %}"
 
@@ -59,13 +61,22 @@ def chat_text(subject: Subject, messages: Sequence[Message], *, add_generation_p
 
 def encode_text(subject: Subject, text: str) -> tuple[int, ...]:
     """Ids of a whole text that opens a context: BOS where the tokenizer's own habit wants it, and never twice."""
-    ids = subject.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+    (row,) = encode_texts(subject, [text])
+    return row
+
+
+def encode_texts(subject: Subject, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """Ids of several whole texts; one call of the tokenizer costs little more than one text."""
     bos = subject.tokenizer.bos_token_id
-    if subject.adds_bos and ids[:1] != [bos]:
-        ids = [bos, *ids]
-    if ids[:2] == [bos, bos]:
-        raise UserError(f"the chat template of subject {subject.name!r} writes the BOS token twice; mend the template")
-    return tuple(ids)
+    rows = []
+    for ids in subject.tokenizer(list(texts), add_special_tokens=False, verbose=False).input_ids:
+        opened = [bos, *ids] if subject.adds_bos and ids[:1] != [bos] else ids
+        if opened[:2] == [bos, bos]:
+            raise UserError(
+                f"the chat template of subject {subject.name!r} writes the BOS token twice; mend the template"
+            )
+        rows.append(tuple(opened))
+    return rows
 
 
 def encode_prompt(subject: Subject, prompt: Prompt, *, room: int = 0) -> tuple[int, ...]:
@@ -79,10 +90,17 @@ def encode_options(subject: Subject, prompt: Prompt, options: Sequence[str]) -> 
     """Ids of a prompt and of each option after it.
 
     Prompt and option are tokenised together, because a boundary may fall inside a token; what all the texts share is
-    the prompt, and the rest of each is scored.
+    the prompt, and the rest of each is scored. The cells of a study ask the same again and again: what was asked last
+    is remembered.
     """
+    remembered = subject.memo.setdefault(encode_options, lru_cache(REMEMBERED)(partial(_encode_options, subject)))
+    branches: Branches = remembered(prompt, tuple(options))
+    return branches
+
+
+def _encode_options(subject: Subject, prompt: Prompt, options: Sequence[str]) -> Branches:
     text = prompt_text(subject, prompt)
-    rows = [encode_text(subject, text), *(encode_text(subject, text + prompt.continuation(one)) for one in options)]
+    rows = encode_texts(subject, [text, *(text + prompt.continuation(one) for one in options)])
     shared = common_prefix(rows)
     check_fits(subject, max(map(len, rows)))
     return Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows[1:]))

@@ -8,6 +8,7 @@ import torch
 
 from data.errors import UserError
 
+Each = TypeVar("Each")
 Result = TypeVar("Result")
 
 
@@ -17,8 +18,8 @@ def out_of_memory(error: RuntimeError) -> bool:
 
 
 def in_pieces(
-    groups: Iterable[Sequence[int]], work: Callable[[Sequence[int]], Result]
-) -> Iterator[tuple[Sequence[int], Result]]:
+    groups: Iterable[Sequence[Each]], work: Callable[[Sequence[Each]], Result]
+) -> Iterator[tuple[Sequence[Each], Result]]:
     """Each group with its result; a group that does not fit into memory is halved until it does.
 
     UserError where a single row does not fit.

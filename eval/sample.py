@@ -70,7 +70,7 @@ class _Writing:
         self.executed_flops = 0.0
         self._cache = expand(states, len(stems))
         self._batch = collate(
-            [Row(stem=stem, wanted=(len(stem) - 1,)) for stem in stems],
+            [[Row(stem=stem, wanted=(len(stem) - 1,))] for stem in stems],
             prefix=shared,
             pad=subject.tokenizer.pad_token_id,
             device=subject.device,

@@ -7,17 +7,23 @@ import torch
 
 from eval.cost import answer_flops, forward_flops
 from eval.encode import Branches, common_prefix
+from eval.head import word_logprobs
 from eval.memory import in_pieces
 from eval.progress import tell
 from eval.subject import Subject
-from eval.tree import Row, collate, expand, prefill, wanted_logits
+from eval.tree import Row, collate, expand, prefill, wanted_states
 
-# Width x rows of one batch: wide enough to keep the matrix units busy, small enough for the caches of a laptop.
-BATCH_TOKENS = 2048
-# (prefix + width) x rows: what a batch may hold in its cache, half a gigabyte for the bundled subjects.
+# Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Others: not
+# measured, chosen large because their units are many.
+BATCH_TOKENS = {"cpu": 512}
+BATCH_TOKENS_ELSEWHERE = 8192
+# Width of a pack of short rows. The wider, the fewer copies of the prefix's keys and the less padding, but the more
+# attention scores are computed only to be masked.
+PACK_TOKENS = 128
+# (prefix + width) x packs: what a batch may hold in its cache, half a gigabyte for the bundled subjects.
 BATCH_KEYS = 16384
-# Logits of one batch: at Gemma's 262,144 words this is 270 MB in float32.
-BATCH_WANTED = 256
+# Hidden states that the head takes at once: fewer leave the matrix units idle while its weights are read.
+HEAD_ROWS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +39,14 @@ def score_options(
     subject: Subject,
     items: Sequence[Branches],
     *,
-    batch_tokens: int = BATCH_TOKENS,
+    batch_tokens: int | None = None,
 ) -> Scores:
     """Score every option of every item under the subject, exactly as if each were computed alone.
 
-    In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats).
+    In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats). `batch_tokens` is
+    the padded size of a batch, by default what suits the device.
     """
+    batch_tokens = batch_tokens or BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
     shared = common_prefix([item.prompt[:-1] for item in items])
     rows = [_row(item, shared) for item in items]
@@ -46,21 +54,26 @@ def score_options(
     extra = subject.adapter_parameters
     done = 0
     executed = forward_flops(subject.shape, shared, scored=0, adapter_parameters=extra, clip=False)
+    waiting: list[int] = []  # items whose states are not through the head yet
+    held: list[torch.Tensor] = []
     with torch.inference_mode():
-        states = prefill(subject.net, items[0].prompt[:shared], device=subject.device)
+        prefix = prefill(subject.net, items[0].prompt[:shared], device=subject.device)
 
-        def score(indices: Sequence[int]) -> list[tuple[float, ...]]:
-            chosen = [rows[index] for index in indices]
-            batch = collate(chosen, prefix=shared, pad=subject.tokenizer.pad_token_id, device=subject.device)
-            logits = wanted_logits(subject.net, batch, expand(states, len(chosen)))
-            parts = logits.split([len(row.wanted) for row in chosen])
-            return [_sum_options(part, items[index].options) for index, part in zip(indices, parts, strict=True)]
+        def read(packs: Sequence[Sequence[int]]) -> torch.Tensor:
+            laid = [[rows[index] for index in pack] for pack in packs]
+            batch = collate(laid, prefix=shared, pad=subject.tokenizer.pad_token_id, device=subject.device)
+            return wanted_states(subject.net, batch, expand(prefix, len(packs)))
 
-        for indices, sums in in_pieces(batches(rows, batch_tokens=batch_tokens, shared=shared), score):
-            for index, each in zip(indices, sums, strict=True):
-                results[index] = each
-            executed += _executed_flops(subject, [rows[index] for index in indices], shared)
-            done += len(indices)
+        for packs, states in in_pieces(batches(rows, batch_tokens=batch_tokens, shared=shared), read):
+            executed += _executed_flops(subject, [[rows[index] for index in pack] for pack in packs], shared)
+            waiting += [index for pack in packs for index in pack]
+            held.append(states)
+            done += sum(map(len, packs))
+            if sum(map(len, held)) >= HEAD_ROWS or done == len(items):
+                sums = _sum_options(subject, torch.cat(held), [items[index].options for index in waiting])
+                for index, each in zip(waiting, sums, strict=True):
+                    results[index] = each
+                waiting, held = [], []
             tell("items scored", done, len(items))
     useful = sum(
         answer_flops(
@@ -74,13 +87,14 @@ def score_options(
     return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
 
 
-def _executed_flops(subject: Subject, rows: Sequence[Row], shared: int) -> float:
-    """What one batch of rows computes, padding included."""
-    width, wanted = max(map(len, rows)), sum(len(row.wanted) for row in rows)
+def _executed_flops(subject: Subject, packs: Sequence[Sequence[Row]], shared: int) -> float:
+    """What one batch computes, padding included."""
+    width = max(sum(map(len, each)) for each in packs)
+    wanted = sum(len(row.wanted) for each in packs for row in each)
     body = forward_flops(
         subject.shape, width, scored=0, cached=shared, adapter_parameters=subject.adapter_parameters, clip=False
     )
-    return len(rows) * body + 2.0 * subject.shape.vocab * subject.shape.hidden * wanted
+    return len(packs) * body + 2.0 * subject.shape.vocab * subject.shape.hidden * wanted
 
 
 def _row(item: Branches, shared: int) -> Row:
@@ -91,34 +105,55 @@ def _row(item: Branches, shared: int) -> Row:
     return Row(stem=stem, branches=branches, wanted=(len(stem) - 1, *inside))
 
 
-def _sum_options(logits: torch.Tensor, options: Sequence[Sequence[int]]) -> tuple[float, ...]:
-    """Add up each option's tokens; row 0 predicts every option's first token, the rest follow option by option."""
-    logprobs = torch.log_softmax(logits, dim=-1)
-    sums = []
-    start = 1
-    for option in options:
-        positions = [0, *range(start, start + len(option) - 1)]
-        sums.append(logprobs[positions, list(option)].sum().item())
-        start += len(option) - 1
-    return tuple(sums)
+def _sum_options(
+    subject: Subject, states: torch.Tensor, items: Sequence[Sequence[Sequence[int]]]
+) -> list[tuple[float, ...]]:
+    """Add up the tokens of each item's options.
+
+    An item's first state predicts the first token of all its options; its other states predict the rest, option by
+    option.
+    """
+    places: list[int] = []
+    words: list[int] = []
+    first = 0
+    for options in items:
+        after = first + 1
+        for option in options:
+            rest = len(option) - 1
+            places += [first, *range(after, after + rest)]
+            words += option
+            after += rest
+        first = after
+    logprobs = word_logprobs(
+        subject.net, states, *(torch.tensor(each, device=states.device) for each in (places, words))
+    )
+    parts = iter(logprobs.split([len(option) for options in items for option in options]))
+    return [tuple(next(parts).sum().item() for _ in options) for options in items]
 
 
-def batches(
-    rows: Sequence[Row], *, batch_tokens: int, shared: int = 0, batch_wanted: int = BATCH_WANTED
-) -> Iterator[list[int]]:
-    """Indices of rows, longest first, in groups whose padded size, cache and wanted positions stay under the limits."""
-    group: list[int] = []
-    wanted = 0
+def batches(rows: Sequence[Row], *, batch_tokens: int, shared: int = 0) -> Iterator[list[list[int]]]:
+    """Packs of indices of rows, longest first, in groups whose padded size and cache stay under the limits."""
+    group: list[list[int]] = []
     width = 0
-    for index in sorted(range(len(rows)), key=lambda each: (-len(rows[each]), each)):
-        row = rows[index]
-        width = width or len(row)
-        size = len(group) + 1
-        full = width * size > batch_tokens or (shared + width) * size > BATCH_KEYS
-        if group and (full or wanted + len(row.wanted) > batch_wanted):
+    for pack in _packs(rows):
+        own = sum(len(rows[index]) for index in pack)
+        width, size = max(width, own), len(group) + 1
+        if group and (width * size > batch_tokens or (shared + width) * size > BATCH_KEYS):
             yield group
-            group, wanted, width = [], 0, len(row)
-        group.append(index)
-        wanted += len(row.wanted)
+            group, width = [], own
+        group.append(pack)
     if group:
         yield group
+
+
+def _packs(rows: Sequence[Row]) -> list[list[int]]:
+    """Rows to lay end to end, longest first, as many as fit PACK_TOKENS (one where it alone is longer)."""
+    packs: list[list[int]] = []
+    width = 0
+    for index in sorted(range(len(rows)), key=lambda each: (-len(rows[each]), each)):
+        if not packs or width + len(rows[index]) > PACK_TOKENS:
+            packs.append([])
+            width = 0
+        packs[-1].append(index)
+        width += len(rows[index])
+    return packs

@@ -13,9 +13,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from data.errors import UserError
 from data.render import Style
+from eval.check import check_tree
 from eval.cost import STAGE_OF, STAGES, Shape
 from eval.source import Kind, Source, find_source
-from eval.tree import body_of, check_tree
+from eval.tree import body_of
 from eval.weights import bundled_folder, gguf_folder
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -25,8 +26,9 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 class Subject:
     """The model being elicited.
 
-    `net` is the resident network, adapters attached to it included; `adapter_parameters` counts them. `adds_bos` says
-    whether the tokenizer opens every text with its beginning-of-sequence token.
+    `net` is the resident network, adapters attached to it included; `trained` holds their parameters by name and
+    `adapter_parameters` counts them. `adds_bos` says whether the tokenizer opens every text with its
+    beginning-of-sequence token. `memo` keeps what is costly to make and serves more than one cell.
     """
 
     name: str
@@ -38,7 +40,9 @@ class Subject:
     shape: Shape
     adds_bos: bool
     adapter_parameters: int = 0
+    trained: Mapping[str, nn.Parameter] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def device(self) -> torch.device:

@@ -17,8 +17,6 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from data.errors import UserError
-
 LayerStates = list[tuple[Tensor, Tensor]]
 
 
@@ -68,31 +66,40 @@ class Batch:
         return Batch(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def collate(rows: Sequence[Row], *, prefix: int, pad: int, device: torch.device) -> Batch:
-    """Lay rows out after a shared prefix of `prefix` tokens."""
-    width = max(map(len, rows))
-    ids = torch.full((len(rows), width), pad)
-    positions = torch.zeros((len(rows), width), dtype=torch.long)
-    wanted = torch.zeros((len(rows), width), dtype=torch.bool)
+def collate(packs: Sequence[Sequence[Row]], *, prefix: int, pad: int, device: torch.device) -> Batch:
+    """Lay packs of rows out after a shared prefix of `prefix` tokens; the rows of a pack do not see one another."""
+    width = max(sum(map(len, pack)) for pack in packs)
+    ids = torch.full((len(packs), width), pad)
+    positions = torch.zeros((len(packs), width), dtype=torch.long)
+    wanted = torch.zeros((len(packs), width), dtype=torch.bool)
     # Padding sees itself alone: a query that sees nothing would turn into NaN.
-    visible = torch.eye(width, dtype=torch.bool).repeat(len(rows), 1, 1)
-    for index, row in enumerate(rows):
-        ids[index, : len(row)] = torch.tensor([*row.stem, *(token for branch in row.branches for token in branch)])
-        stem = len(row.stem)
-        positions[index, :stem] = torch.arange(prefix, prefix + stem)
-        visible[index, :stem, :stem] = torch.ones(stem, stem, dtype=torch.bool).tril()
-        start = stem
-        for branch in row.branches:
-            end = start + len(branch)
-            positions[index, start:end] = torch.arange(prefix + stem, prefix + stem + len(branch))
-            visible[index, start:end, :stem] = True
-            visible[index, start:end, start:end] = torch.ones(len(branch), len(branch), dtype=torch.bool).tril()
+    visible = torch.eye(width, dtype=torch.bool).repeat(len(packs), 1, 1)
+    for index, pack in enumerate(packs):
+        start = 0
+        for row in pack:
+            end = start + len(row)
+            ids[index, start:end] = torch.tensor([*row.stem, *(token for branch in row.branches for token in branch)])
+            _lay_out(row, positions[index, start:end], visible[index, start:end, start:end], prefix=prefix)
+            wanted[index, [start + place for place in row.wanted]] = True
             start = end
-        wanted[index, list(row.wanted)] = True
-    key_positions = torch.cat([torch.arange(prefix).expand(len(rows), -1), positions], dim=1)
-    visible = torch.cat([torch.ones(len(rows), width, prefix, dtype=torch.bool), visible], dim=2)
+    key_positions = torch.cat([torch.arange(prefix).expand(len(packs), -1), positions], dim=1)
+    visible = torch.cat([torch.ones(len(packs), width, prefix, dtype=torch.bool), visible], dim=2)
     parts = {"ids": ids, "positions": positions, "key_positions": key_positions, "visible": visible, "wanted": wanted}
     return Batch(**{name: part.to(device) for name, part in parts.items()})
+
+
+def _lay_out(row: Row, positions: Tensor, visible: Tensor, *, prefix: int) -> None:
+    """Write where the row's tokens stand and which of them each may see."""
+    stem = len(row.stem)
+    positions[:stem] = torch.arange(prefix, prefix + stem)
+    visible[:stem, :stem] = torch.ones(stem, stem, dtype=torch.bool).tril()
+    start = stem
+    for branch in row.branches:
+        end = start + len(branch)
+        positions[start:end] = torch.arange(prefix + stem, prefix + stem + len(branch))
+        visible[start:end, :stem] = True
+        visible[start:end, start:end] = torch.ones(len(branch), len(branch), dtype=torch.bool).tril()
+        start = end
 
 
 def expand(states: LayerStates, size: int) -> DynamicCache:
@@ -117,58 +124,37 @@ def prefill(net: nn.Module, prefix: Sequence[int], *, device: torch.device) -> L
     return [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[misc, union-attr]
 
 
+def wanted_states(net: nn.Module, batch: Batch, cache: DynamicCache | None = None) -> Float[Tensor, "wanted hidden"]:
+    """What the head would read at the wanted positions, row by row; what was read is added to the cache."""
+    states: Tensor = body_of(net)(**_inputs(net, batch, cache)).last_hidden_state
+    return states[batch.wanted]
+
+
 def wanted_logits(net: nn.Module, batch: Batch, cache: DynamicCache | None = None) -> Float[Tensor, "wanted vocab"]:
     """Logits at the wanted positions, row by row, in float32; what was read is added to the cache."""
-    logits = net(
-        input_ids=batch.ids,
-        position_ids=batch.positions,
-        attention_mask=_masks(net, batch),
-        past_key_values=cache,
-        use_cache=cache is not None,
-        logits_to_keep=batch.wanted,
-    ).logits
+    logits: Tensor = net(**_inputs(net, batch, cache), logits_to_keep=batch.wanted).logits
     return logits.float()
 
 
-# How configurations say that a layer routes its tokens to some of many experts.
-_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
-_ATTENTION = {"full_attention", "sliding_attention"}
+def _inputs(net: nn.Module, batch: Batch, cache: DynamicCache | None) -> dict[str, Any]:
+    return {
+        "input_ids": batch.ids,
+        "position_ids": batch.positions,
+        "attention_mask": _masks(net, batch),
+        "past_key_values": cache,
+        "use_cache": cache is not None,
+    }
 
 
-def check_tree(net: nn.Module, *, name: str) -> None:
-    """Refuse a net that does not take masks and positions: its branches would see one another.
-
-    Scores a small tree and the same rows plainly, once, at load time. UserError where they differ by more than noise,
-    and for layers that attend or route in ways whose masks or FLOPs are not known here.
-    """
-    config = net.config.get_text_config()  # type: ignore[operator, union-attr]
-    if unknown := set(getattr(config, "layer_types", None) or []) - _ATTENTION:
-        raise UserError(
-            f"subject {name!r} has layers of type {min(unknown)!r}; only full and sliding attention are supported"
-        )
-    if any((getattr(config, key, None) or 1) > 1 for key in _EXPERTS):
-        raise UserError(f"subject {name!r} is a mixture of experts, whose FLOPs depend on routing; use a dense model")
-    device = next(net.parameters()).device
-    prefix, stem, branches = (5, 6, 7), (8, 9), ((10, 11), (12, 13, 14))
-    row = Row(stem=stem, branches=branches, wanted=(3, 6))
-    with torch.inference_mode():
-        batch = collate([row], prefix=len(prefix), pad=0, device=device)
-        found = wanted_logits(net, batch, expand(prefill(net, prefix, device=device), 1))
-        plain = [net(input_ids=torch.tensor([[*prefix, *stem, *branch]], device=device)).logits for branch in branches]
-    expected = torch.stack([logits[0, -1].float() for logits in plain])
-    drift = (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max().item()
-    noise = 1e-3 if next(net.parameters()).dtype == torch.float32 else 0.5
-    if not drift < noise:
-        raise UserError(
-            f"subject {name!r} ({type(net).__name__}) does not follow attention masks and positions (drift {drift:.1e}"
-            " nats); this architecture is not supported"
-        )
+def bottom(net: nn.Module) -> Any:
+    """The net itself, under any adapter wrapper."""
+    return net.get_base_model() if isinstance(net, PeftModel) else net
 
 
 def body_of(net: nn.Module) -> nn.Module:
-    """The decoder without its vocabulary head, under any adapter wrapper."""
-    plain: Any = net.get_base_model() if isinstance(net, PeftModel) else net
-    return plain.get_decoder()
+    """The decoder without its vocabulary head."""
+    body: nn.Module = bottom(net).get_decoder()
+    return body
 
 
 def _masks(net: nn.Module, batch: Batch) -> Any:

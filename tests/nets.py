@@ -41,4 +41,4 @@ def tiny_sliding() -> Subject:
         torch.manual_seed(1)
         net = Gemma3ForCausalLM(config)
     net.eval().requires_grad_(False)
-    return replace(llama, name="tiny-sliding", net=net, shape=shape_of(net))
+    return replace(llama, name="tiny-sliding", net=net, shape=shape_of(net), memo={})

@@ -28,9 +28,12 @@ def subject_called(name: str) -> Subject:
 
 
 def full_logits(subject: Subject, prompt, option) -> float:
-    """An option's log-likelihood from one plain forward over its whole row."""
+    """An option's log-likelihood from one plain forward over its whole row.
+
+    Summed in float64: over Gemma's 262,144 words torch's float32 log-softmax is itself off by more than 1e-4.
+    """
     with torch.inference_mode():
-        logits = subject.net(torch.tensor([[*prompt, *option]])).logits[0].float()
+        logits = subject.net(torch.tensor([[*prompt, *option]])).logits[0].double()
     logprobs = logits.log_softmax(-1)
     return sum(logprobs[len(prompt) - 1 + i, token].item() for i, token in enumerate(option))
 
@@ -132,7 +135,13 @@ def test_option_likelihoods_agree_with_lm_eval(name):
     subject = subject_called(name)
     task = resolve("capitals")
     items = task.test_items(12)
-    model = HFLM(pretrained=subject.net, tokenizer=subject.tokenizer, batch_size=8, add_bos_token=subject.adds_bos)
+    model = HFLM(
+        pretrained=subject.net,
+        tokenizer=subject.tokenizer,
+        batch_size=8,
+        add_bos_token=subject.adds_bos,
+        softmax_dtype="float64",
+    )
     prompts = [render(item, task.format, style="completion") for item in items]
     requests = [
         Instance("loglikelihood", {}, (prompt.text(), prompt.continuation(option)), index)

@@ -2,8 +2,9 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -42,6 +44,29 @@ def attach(subject: Subject, lora: Lora, *, seed: int) -> Subject:
     The subject returned shares the resident net, which carries the adapter until `bare` takes it off.
     """
     names = _check(subject, lora)
+    made = subject.memo.get(lora)
+    if made is None:
+        made = subject.memo[lora] = _make(subject.net, lora, names)
+    else:
+        for parent, name, layer in made.places:
+            setattr(parent, name, layer)
+    torch.manual_seed(seed)
+    for *_, layer in made.places:
+        layer.reset_lora_parameters(*layer.active_adapters, init_lora_weights=True)
+    count = sum(parameter.numel() for parameter in made.trained.values())
+    return replace(subject, net=made.net, trained=made.trained, adapter_parameters=count)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An adapter that stays in memory between cells: drawing its numbers anew is far cheaper than wrapping the net."""
+
+    net: PeftModel
+    places: Sequence[tuple[nn.Module, str, Any]]  # parent, name in it, LoRA layer
+    trained: Mapping[str, nn.Parameter]
+
+
+def _make(net: nn.Module, lora: Lora, names: set[str]) -> _Made:
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.rank * lora.scale,
@@ -49,16 +74,21 @@ def attach(subject: Subject, lora: Lora, *, seed: int) -> Subject:
         layers_to_transform=list(lora.layers) or None,
         task_type="CAUSAL_LM",
     )
-    torch.manual_seed(seed)
     with warnings.catch_warnings():
         # peft asks transformers for a property under its old name; nothing a user could act on.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
-        net = get_peft_model(subject.net, config)
-    net.eval()
-    for part in net.modules():
-        if isinstance(part, LoraLayer):
-            part.forward = partial(_low_rank_map, part)
-    return replace(subject, net=net, adapter_parameters=sum(parameter.numel() for parameter in trainable(net)))
+        wrapped = get_peft_model(net, config)
+    wrapped.eval()
+    places = [
+        (parent, name, layer)
+        for parent in net.modules()
+        for name, layer in parent.named_children()
+        if isinstance(layer, LoraLayer)
+    ]
+    for *_, layer in places:
+        layer.forward = partial(_low_rank_map, layer)
+    trained = {name: parameter for name, parameter in wrapped.named_parameters() if parameter.requires_grad}
+    return _Made(net=wrapped, places=places, trained=trained)
 
 
 def _low_rank_map(layer: Any, rows: Tensor) -> Tensor:
@@ -91,63 +121,56 @@ def _check(subject: Subject, lora: Lora) -> set[str]:
     return names
 
 
-def trainable(net: nn.Module) -> list[nn.Parameter]:
-    """The parameters that take gradients."""
-    return [parameter for parameter in net.parameters() if parameter.requires_grad]
-
-
 def trained_part(subject: Subject) -> Trained:
     """How many adapter parameters there are and where the lowest sits, as the FLOP formulas want it."""
     places = []
-    for name, parameter in subject.net.named_parameters():
-        if parameter.requires_grad:
-            layer = IN_LAYER.search(name)
-            assert layer, f"adapter parameter {name} sits in no layer"
-            module = name.split(".lora_")[0].rsplit(".", 1)[-1]
-            places.append((int(layer.group(1)), STAGE_OF.get(module, 0)))
+    for name in subject.trained:
+        layer = IN_LAYER.search(name)
+        assert layer, f"adapter parameter {name} sits in no layer"
+        module = name.split(".lora_")[0].rsplit(".", 1)[-1]
+        places.append((int(layer.group(1)), STAGE_OF.get(module, 0)))
     lowest_layer, lowest_stage = min(places)
     return Trained(adapter_parameters=subject.adapter_parameters, lowest_layer=lowest_layer, lowest_stage=lowest_stage)
 
 
-def snapshot(net: nn.Module) -> dict[str, Tensor]:
+def snapshot(subject: Subject) -> dict[str, Tensor]:
     """Copies of everything that trains, by name."""
-    return {name: part.detach().clone() for name, part in net.named_parameters() if part.requires_grad}
+    return {name: parameter.detach().clone() for name, parameter in subject.trained.items()}
 
 
-def load_snapshot(net: nn.Module, weights: dict[str, Tensor]) -> None:
+def load_snapshot(subject: Subject, weights: Mapping[str, Tensor]) -> None:
     """Put a snapshot's values back into the parameters of the same names."""
-    parts = dict(net.named_parameters())
     with torch.no_grad():
         for name, values in weights.items():
-            parts[name].copy_(values)
+            subject.trained[name].copy_(values)
 
 
-def moved(net: nn.Module, before: dict[str, Tensor]) -> bool:
+def moved(subject: Subject, before: Mapping[str, Tensor]) -> bool:
     """Whether any trained parameter differs from the snapshot."""
-    return any(not torch.equal(before[name], part) for name, part in net.named_parameters() if name in before)
+    return any(not torch.equal(before[name], parameter) for name, parameter in subject.trained.items())
 
 
 def save(subject: Subject, folder: Path) -> None:
-    """Write the adapter as PEFT does: adapter_model.safetensors and adapter_config.json."""
+    """Write the adapter in PEFT's layout: adapter_model.safetensors and adapter_config.json."""
     assert isinstance(subject.net, PeftModel), "no adapter is attached"
-    subject.net.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # a model card of placeholders
+    (name,) = subject.net.peft_config
+    folder.mkdir(parents=True, exist_ok=True)
+    # PEFT's files name no adapter; its own way of writing them also renders a model card, for a tenth of a second.
+    weights = {key.replace(f".{name}.", "."): part.detach().contiguous() for key, part in subject.trained.items()}
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = copy(subject.net.peft_config[name])
+    config.inference_mode = True
+    config.save_pretrained(str(folder))
 
 
 @contextmanager
 def bare(subject: Subject) -> Iterator[Subject]:
-    """Lend the resident subject and take off whatever adapter is left on it afterwards, also after a failure."""
+    """Lend the resident subject and take off the adapter that is left on it afterwards, also after a failure."""
     try:
         yield subject
     finally:
-        strip(subject.net)
-
-
-def strip(net: nn.Module) -> None:
-    """Remove every LoRA layer from the net in place; the base maps return untouched."""
-    for name, part in list(net.named_modules()):
-        if isinstance(part, LoraLayer):
-            parent = net.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], part.get_base_layer())
-    net.__dict__.pop("peft_config", None)
-    net.requires_grad_(False)
+        for made in subject.memo.values():
+            if isinstance(made, _Made):
+                for parent, name, layer in made.places:
+                    setattr(parent, name, layer.get_base_layer())
+        subject.net.__dict__.pop("peft_config", None)

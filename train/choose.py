@@ -42,11 +42,11 @@ def fine_tune_best(
             executed += tuned.spend.executed_train_flops + answers.executed_flops_per_answer * labels
             seconds += tuned.spend.seconds
             if best is None or score > best[0]:
-                best = (score, tuned, snapshot(tuned.subject.net))
+                best = (score, tuned, snapshot(tuned.subject))
     assert best is not None
     score, tuned, weights = best
     again = attach(subject, lora, seed=seed)
-    load_snapshot(again.net, weights)
+    load_snapshot(again, weights)
     spend = replace(
         tuned.spend,
         labelled_examples=tuned.spend.labelled_examples + labels,

@@ -7,7 +7,7 @@ from data.errors import UserError
 from data.example import Example, Message
 from data.render import Prompt, answer_text
 from eval.ask import Prompter
-from eval.encode import chat_text, check_fits, common_prefix, encode_text, prompt_text
+from eval.encode import chat_text, check_fits, common_prefix, encode_texts, prompt_text
 from eval.subject import Subject
 
 
@@ -28,8 +28,9 @@ def encode_rows(subject: Subject, examples: Sequence[Example], ask: Prompter) ->
     rows = []
     for example in examples:
         prompt = ask(example)
-        before = encode_text(subject, prompt_text(subject, prompt))
-        whole = encode_text(subject, _closed(subject, prompt, answer_text(example, prompt.format)))
+        text = prompt_text(subject, prompt)
+        closed = text + _closing(subject, prompt, answer_text(example, prompt.format))
+        before, whole = encode_texts(subject, [text, closed])
         check_fits(subject, len(whole))
         supervised = len(whole) - common_prefix([before, whole])
         if supervised == 0:
@@ -38,15 +39,14 @@ def encode_rows(subject: Subject, examples: Sequence[Example], ask: Prompter) ->
     return tuple(rows)
 
 
-def _closed(subject: Subject, prompt: Prompt, answer: str) -> str:
-    """The whole text, ending with the token that ends an answer.
+def _closing(subject: Subject, prompt: Prompt, answer: str) -> str:
+    """The answer and the token that ends it, to follow the very prompt that is asked later.
 
-    It begins with the very prompt that is asked later. A chat template says how it closes a turn; white space after its
-    end token is cut off, because generation has stopped by then.
+    A chat template says how it closes a turn; white space after its end token is cut off, because generation has
+    stopped by then.
     """
     closing = ""
     if prompt.style == "chat":
         spoken = (*prompt.messages, Message(role="assistant", content=answer))
         closing = chat_text(subject, spoken, add_generation_prompt=False).rpartition(answer)[2].rstrip()
-    stop = closing or str(subject.tokenizer.eos_token)
-    return prompt_text(subject, prompt) + prompt.continuation(answer) + stop
+    return prompt.continuation(answer) + (closing or str(subject.tokenizer.eos_token))

@@ -45,22 +45,34 @@ def _native_bfloat16(device: torch.device) -> bool:
 
 
 @contextmanager
-def frozen_maps_in(net: nn.Module, precision: str) -> Iterator[None]:
-    """Within, every frozen linear map of a float32 net, vocabulary head included, multiplies in `precision`."""
+def frozen_maps_in(subject: Subject, precision: str) -> Iterator[None]:
+    """Within, every frozen linear map of a float32 net, vocabulary head included, multiplies in `precision`.
+
+    The copies in that precision stay with the subject for its next fine-tune.
+    """
     frozen = [
         part
-        for part in net.modules()
+        for part in subject.net.modules()
         if type(part) is nn.Linear and not part.weight.requires_grad and part.weight.dtype == torch.float32
     ]
     if precision == "float32":
         frozen = []
     for part in frozen:
-        part.forward = partial(_multiply, part.weight.detach().to(getattr(torch, precision)), part.bias)  # type: ignore[method-assign]
+        part.forward = partial(_multiply, _copy(subject, part, getattr(torch, precision)), part.bias)  # type: ignore[method-assign]
     try:
         yield
     finally:
         for part in frozen:
             del part.forward
+
+
+def _copy(subject: Subject, part: nn.Linear, dtype: torch.dtype) -> Tensor:
+    version, copy = subject.memo.get((part, dtype), (None, None))
+    if version != part.weight._version:  # never made, or the weights have been written to since
+        copy = part.weight.detach().to(dtype)
+        subject.memo[part, dtype] = (part.weight._version, copy)
+    assert copy is not None
+    return copy
 
 
 def _multiply(weight: Tensor, bias: Tensor | None, rows: Tensor) -> Tensor:

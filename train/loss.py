@@ -30,7 +30,7 @@ class AnswerLoss(nn.Module):
         """Loss of the rows as one batch; a scalar in float32."""
         device = next(self.net.parameters()).device
         packs = pack(rows, shared=self.shared)
-        batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
+        batch = collate([[_layout(each, self.shared)] for each in packs], prefix=0, pad=self.pad, device=device)
         self.packed += [(batch.ids.shape[1], sum(row.supervised for row in each)) for each in packs]
         logits = wanted_logits(self.net, batch)
         targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]

@@ -7,10 +7,10 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from data.errors import UserError
 from eval.cost import Shape, Trained, training_flops
@@ -19,7 +19,7 @@ from eval.memory import out_of_memory
 from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
-from train.adapter import Lora, attach, moved, snapshot, trainable, trained_part
+from train.adapter import Lora, attach, moved, snapshot, trained_part
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
 from train.loss import AnswerLoss
@@ -79,11 +79,12 @@ def fine_tune(
     precision = resolve_precision(schedule.precision, subject)
     accelerator = Accelerator(cpu=subject.device.type == "cpu", mixed_precision="no")
     tuned = attach(subject, lora, seed=seed)
-    before = snapshot(tuned.net)
+    before = snapshot(tuned)
     shared = common_prefix([row.ids[: -row.supervised - 1] for row in rows])
-    loop = _Loop(accelerator, AnswerLoss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id)), schedule)
+    loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
+    loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
     history = []
-    with frozen_maps_in(tuned.net, precision):
+    with frozen_maps_in(tuned, precision):
         for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
             rate = schedule.rate(step)
             loss = loop.step(batch, rate)
@@ -92,7 +93,7 @@ def fine_tune(
                 raise UserError(f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
             history.append({"step": step, "loss": loss, "learning_rate": rate})
             tell("steps trained", step + 1, schedule.steps)
-    if not moved(tuned.net, before):
+    if not moved(tuned, before):
         raise UserError(
             f"no adapter weight moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it"
         )
@@ -120,14 +121,21 @@ def fine_tune(
 class _Loop:
     """The optimizer's steps, each in as many pieces as memory asks for."""
 
-    def __init__(self, accelerator: "Accelerator", loss_of: AnswerLoss, schedule: Schedule) -> None:
-        optimizer = torch.optim.AdamW(trainable(loss_of), lr=schedule.learning_rate, weight_decay=0.0, fused=True)
+    def __init__(
+        self, accelerator: "Accelerator", loss_of: AnswerLoss, parameters: list[nn.Parameter], schedule: Schedule
+    ) -> None:
+        optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=0.0, fused=True)
         self.pieces = 1
         self._accelerator = accelerator
+        self._parameters = parameters
         self._loss_of = loss_of
         self._max_gradient_norm = schedule.max_gradient_norm
-        # Called `model` so that DeepSpeed and DDP see one module with one forward.
-        self._model, self._optimizer = accelerator.prepare(loss_of, optimizer)
+        # Called `model` so that DeepSpeed and DDP see one module with one forward. A single process has nothing to
+        # wrap, and looking for it takes longer than an optimizer's step.
+        self._model: Any = loss_of
+        self._optimizer: Any = optimizer
+        if accelerator.use_distributed:
+            self._model, self._optimizer = accelerator.prepare(loss_of, optimizer)
 
     def step(self, batch: Sequence[TrainingRow], rate: float) -> float:
         """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""
@@ -138,7 +146,7 @@ class _Loop:
         # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
         share = processes / sum(row.supervised for row in batch) if mine else 0.0
         loss = self._backward(mine or batch[:1], share)
-        self._accelerator.clip_grad_norm_(self._model.parameters(), self._max_gradient_norm)
+        self._accelerator.clip_grad_norm_(self._parameters, self._max_gradient_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return float(self._accelerator.reduce(loss.reshape(1), reduction="mean").item())

@@ -25,7 +25,6 @@ from recipes.minimal_lora import MinimalLora
 from recipes.runner.study import Study
 from tests.benchmarks.pairs import GEMMA, Pair, reported, timed
 from tests.benchmarks.training import trl_trainer
-from train.adapter import bare
 from train.encode import encode_rows
 
 SIZES, SEEDS, ITEMS, PASSES = (4, 8, 16, 32), (0, 1), 40, 32
@@ -46,9 +45,9 @@ def run() -> list[Pair]:
     """One pair: both sides take minutes."""
     study, task = Study.make(STUDY), resolve("word_sentiment")
     with tempfile.TemporaryDirectory() as folder:
-        ours = timed(lambda: study.run(folder))
+        _, ours = timed(lambda: study.run(folder))
         check_score(Path(folder), task)
-    theirs = timed(lambda: usual_way(task))
+    _, theirs = timed(lambda: usual_way(task))
     cells = len(METHODS) * len(SIZES) * len(SEEDS)
     work = f"a curve of {cells} cells, {GEMMA}, {ITEMS} items"
     return [reported(work, "TRL stock, then lm-eval, per cell", [(ours, theirs)], least=8.0)]
@@ -75,12 +74,11 @@ def usual_way(task: Task) -> None:
                 subject = load_subject(GEMMA, dtype="float32")
                 rows = encode_rows(subject, task.draw("train", size, seed=seed), prompter(subject, task))
                 modules = list(method.modules) or "all-linear"
-                with bare(subject):
-                    trainer, _ = trl_trainer(
-                        subject, rows, steps=method.steps(size), rank=method.rank, modules=modules, settings={}
-                    )
-                    trainer.train()
-                    accuracy(trainer.model, subject, task)
+                trainer, _ = trl_trainer(
+                    subject, rows, steps=method.steps(size), rank=method.rank, modules=modules, settings={}
+                )
+                trainer.train()
+                accuracy(trainer.model, subject, task)
 
 
 def accuracy(net: PreTrainedModel, subject: Subject, task: Task) -> float:

@@ -4,9 +4,11 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
+Result = TypeVar("Result")
 SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
 
 
@@ -32,24 +34,29 @@ class Pair:
         )
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
+def timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    """What one call gives and the seconds that it takes."""
     started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    result = work()
+    return result, time.perf_counter() - started
 
 
 def paired(
     work: str,
     against: str,
-    ours: Callable[[], object],
-    theirs: Callable[[], object],
+    ours: Callable[[], Result],
+    theirs: Callable[[], Result],
     *,
+    same: Callable[[Result, Result], None],
     least: float,
-    repetitions: int = 3,
+    repetitions: int,
 ) -> Pair:
-    """Run both in turns and print the pair. Callers have warmed both up and compared their results."""
-    times = [(timed(ours), timed(theirs)) for _ in range(repetitions)]
+    """Run both in turns, assert with `same` that their results agree, and print the pair. Callers warm both up."""
+    times = []
+    for _ in range(repetitions):
+        (mine, ours_took), (other, theirs_took) = timed(ours), timed(theirs)
+        same(mine, other)
+        times.append((ours_took, theirs_took))
     return reported(work, against, times, least=least)
 
 
@@ -72,4 +79,4 @@ def reported(work: str, against: str, times: Sequence[tuple[float, float]], *, l
 def matmul_peak(dtype: torch.dtype, *, size: int = 2048) -> float:
     """FLOP/s of a square matrix product now: the best of six."""
     matrix = torch.ones(size, size, dtype=dtype)
-    return 2 * size**3 / min(timed(lambda: matrix @ matrix) for _ in range(6))
+    return 2 * size**3 / min(timed(lambda: matrix @ matrix)[1] for _ in range(6))

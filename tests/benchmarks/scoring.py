@@ -5,6 +5,7 @@ python -m tests.benchmarks.scoring
 
 from collections.abc import Sequence
 
+import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
@@ -17,58 +18,73 @@ from eval.score import score_options
 from eval.subject import Subject, load_subject
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, paired
 
-# subject, shots, how the answer is written, items, least ratio. Ten shots take lm-eval minutes, so fewer items.
+Likelihoods = Sequence[Sequence[float]]
+# subject, shots, how the answer is written, least ratio
 SETTINGS = (
-    (GEMMA, 0, "text", 48, 5.0),
-    (SMOLLM2, 0, "text", 48, 3.0),
-    (GEMMA, 10, "text", 24, 50.0),
-    (SMOLLM2, 10, "text", 24, 25.0),
-    (GEMMA, 0, "letter", 48, 2.0),
-    (GEMMA, 10, "letter", 24, 10.0),
+    (GEMMA, 0, "text", 5.0),
+    (SMOLLM2, 0, "text", 3.0),
+    (GEMMA, 10, "text", 50.0),
+    (SMOLLM2, 10, "text", 25.0),
+    (GEMMA, 0, "letter", 2.0),
+    (GEMMA, 10, "letter", 10.0),
 )
+ITEMS, WARM_UP = 48, 8
+# torch's log-softmax adds 262,144 terms in float32 and is off by up to 2e-4 nats an option. The warm-up is compared
+# with lm-eval's logits summed in float64, to 1e-4; the timed runs, which let it sum as it does, to this.
+SUMMING = 5e-4
 
 
 def run() -> list[Pair]:
     """Every setting; subjects are loaded once."""
     subjects = {name: load_subject(name, dtype="float32") for name in (GEMMA, SMOLLM2)}
-    return [compare(subjects[name], shots, form, items, least) for name, shots, form, items, least in SETTINGS]
+    return [compare(subjects[name], shots, form, least) for name, shots, form, least in SETTINGS]
 
 
-def compare(subject: Subject, shots: int, answer_as: str, num_items: int, least: float) -> Pair:
-    """Assert equal likelihoods and picks, then time both."""
+def compare(subject: Subject, shots: int, answer_as: str, least: float) -> Pair:
+    """Time both in turns; every run of both gives equal likelihoods and picks."""
     task = resolve("capitals")
     form = chosen_format(task, answer_as)  # type: ignore[arg-type]
     demonstrations = task.draw("train", shots, seed=0)
-    items = task.test_items(num_items)
+    items = task.test_items(ITEMS)
     prompts = [render(item, form, style="completion", shots=demonstrations) for item in items]
     texts = [option_texts(item, form) for item in items]
-    requests = [
-        Instance("loglikelihood", {}, (prompt.text(), prompt.continuation(option)), index)
-        for prompt, options in zip(prompts, texts, strict=True)
-        for index, option in enumerate(options)
-    ]
     model = HFLM(pretrained=subject.net, tokenizer=subject.tokenizer, batch_size=16, add_bos_token=subject.adds_bos)
 
-    def ours() -> Sequence[Sequence[float]]:
+    def ours(count: int = ITEMS) -> Likelihoods:
         # Tokenising is part of the work on both sides.
-        encoded = [encode_options(subject, prompt, options) for prompt, options in zip(prompts, texts, strict=True)]
+        asked = zip(prompts[:count], texts[:count], strict=True)
+        encoded = [encode_options(subject, prompt, options) for prompt, options in asked]
         return score_options(subject, encoded).loglikelihoods
 
-    def theirs() -> Sequence[Sequence[float]]:
+    def theirs(count: int = ITEMS) -> Likelihoods:
+        requests = [
+            Instance("loglikelihood", {}, (prompt.text(), prompt.continuation(option)), index)
+            for prompt, options in zip(prompts[:count], texts[:count], strict=True)
+            for index, option in enumerate(options)
+        ]
         flat = iter(value for value, _ in model.loglikelihood(requests, disable_tqdm=True))
-        return [[next(flat) for _ in options] for options in texts]
+        return [[next(flat) for _ in options] for options in texts[:count]]
 
-    check_equal(items, ours(), theirs())
+    def same(mine: Likelihoods, other: Likelihoods, drift: float = SUMMING) -> None:
+        for item, one, two in zip(items, mine, other, strict=False):
+            check_equal(item, one, two, drift=drift)
+
+    model.softmax_dtype = torch.float64
+    same(ours(WARM_UP), theirs(WARM_UP), drift=1e-4)
+    model.softmax_dtype = None
     kind = "single-letter" if answer_as == "letter" else "multi-token"
-    work = f"{kind} options, {shots}-shot, {subject.name}, {num_items} items"
-    return paired(work, "lm-eval HFLM, float32, batch 16", ours, theirs, least=least, repetitions=2 if shots else 3)
+    work = f"{kind} options, {shots}-shot, {subject.name}, {ITEMS} items"
+    against = "lm-eval HFLM, float32, batch 16"
+    return paired(work, against, ours, theirs, same=same, least=least, repetitions=2 if shots else 5)
 
 
-def check_equal(items: Sequence[Example], ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> None:
-    """Every option within 1e-4 nats of lm-eval's, which makes the picks the same outside ties."""
-    for item, mine, other in zip(items, ours, theirs, strict=True):
-        drift = max(abs(one - two) for one, two in zip(mine, other, strict=True))
-        assert drift < 1e-4, (item.id, drift)
+def check_equal(item: Example, mine: Sequence[float], other: Sequence[float], *, drift: float) -> None:
+    """Every option no further than `drift` nats from lm-eval's, and the same pick outside ties (margins under 1e-3)."""
+    found = max(abs(one - two) for one, two in zip(mine, other, strict=True))
+    assert found < drift, (item.id, found)
+    best, runner_up = sorted(other, reverse=True)[:2]
+    if best - runner_up > 1e-3:
+        assert mine.index(max(mine)) == other.index(best), item.id
 
 
 if __name__ == "__main__":

@@ -55,8 +55,9 @@ def check_loss(subject: Subject) -> None:
     schedule = Schedule(learning_rate=1e-9, steps=1, batch_size=BATCH, precision="float32")
     with bare(subject):
         ours = fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0).history[0]["loss"]
-    with bare(subject):
-        theirs = trl_trainer(subject, rows, steps=1, settings=EXACT)[0].train().training_loss
+    trainer, _ = trl_trainer(subject, rows, steps=1, settings=EXACT)
+    theirs = trainer.train().training_loss
+    trainer.model.unload()
     assert abs(ours - theirs) < 1e-4, (subject.name, ours, theirs)
 
 
@@ -66,9 +67,9 @@ def compare(subject: Subject, settings: dict[str, Any], called: str, least: floa
     times = []
     for _ in range(3):
         ours = our_step(subject, rows)
-        with bare(subject):
-            trainer, clock = trl_trainer(subject, rows, steps=STEPS, settings=settings)
-            trainer.train()
+        trainer, clock = trl_trainer(subject, rows, steps=STEPS, settings=settings)
+        trainer.train()
+        trainer.model.unload()
         times.append((ours, clock.median()))
     return reported(f"LoRA step, {BATCH} rows, {subject.name}", called, times, least=least)
 

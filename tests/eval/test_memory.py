@@ -43,14 +43,14 @@ def test_scores_are_the_same_in_pieces(monkeypatch):
     subject = tiny()
     items = encoded(subject, shots=2)
     whole = score_options(subject, items)
-    inner = subject.net.forward
+    inner = subject.net.model.forward
 
     def tight(*args, input_ids, **named):
         if len(input_ids) > 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         return inner(*args, input_ids=input_ids, **named)
 
-    monkeypatch.setattr(subject.net, "forward", tight)
+    monkeypatch.setattr(subject.net.model, "forward", tight)
     pieces = score_options(subject, items)
     for one, other in zip(whole.loglikelihoods, pieces.loglikelihoods, strict=True):
         assert one == pytest.approx(other, abs=1e-5)

@@ -7,11 +7,12 @@ from data.errors import UserError
 from data.example import Example
 from data.formats import Format
 from data.render import option_texts, render
+from eval import score
 from eval.encode import Branches, encode_options
 from eval.progress import listening
 from eval.score import batches, score_options
 from eval.subject import Subject
-from eval.tree import Row, check_tree
+from eval.tree import Row
 from tests.nets import tiny, tiny_chat, tiny_sliding
 
 EXAMPLES = [
@@ -89,7 +90,8 @@ def test_executed_flops_fall_when_a_prefix_is_shared():
     assert shared.executed_flops / shared.flops < 0.7 < alone.executed_flops / alone.flops
 
 
-def test_progress_counts_every_item_once():
+def test_progress_counts_every_item_once(monkeypatch):
+    monkeypatch.setattr(score, "PACK_TOKENS", 1)
     subject = tiny()
     told: list[tuple[str, int, int]] = []
     with listening(lambda *news: told.append(news)):
@@ -99,13 +101,25 @@ def test_progress_counts_every_item_once():
     assert len(told) == 3, "nobody listens any more"
 
 
-def test_batches_hold_every_row_once_within_the_limits():
-    rows = [Row(stem=tuple(range(1, length)), wanted=(0, 1)) for length in (9, 3, 30, 5, 8, 4)]
-    groups = list(batches(rows, batch_tokens=40, batch_wanted=4))
-    assert sorted(index for group in groups for index in group) == list(range(6))
+def test_batches_hold_every_row_once_within_the_limits(monkeypatch):
+    monkeypatch.setattr(score, "PACK_TOKENS", 12)
+    rows = [Row(stem=tuple(range(length)), wanted=(0,)) for length in (9, 3, 30, 5, 8, 4, 1)]
+    groups = list(batches(rows, batch_tokens=25))
+    assert sorted(index for group in groups for pack in group for index in pack) == list(range(7))
+    assert any(len(pack) > 1 for group in groups for pack in group)
     for group in groups:
-        assert len(group) == 1 or max(len(rows[index]) for index in group) * len(group) <= 40
-        assert len(group) <= 2
+        widths = [sum(len(rows[index]) for index in pack) for pack in group]
+        assert all(width <= 12 or len(pack) == 1 for width, pack in zip(widths, group, strict=True))
+        assert len(group) == 1 or max(widths) * len(group) <= 25
+
+
+@pytest.mark.parametrize("width", [1, 40, 10_000])
+def test_scores_do_not_depend_on_who_shares_a_pack(monkeypatch, width):
+    subject = tiny_sliding()
+    items = encoded(subject, shots=1)
+    monkeypatch.setattr(score, "PACK_TOKENS", width)
+    for item, values in zip(items, score_options(subject, items).loglikelihoods, strict=True):
+        assert values == pytest.approx(plain(subject, item), abs=1e-4)
 
 
 def test_a_prompt_longer_than_the_context_is_refused_with_both_sizes():
@@ -113,34 +127,3 @@ def test_a_prompt_longer_than_the_context_is_refused_with_both_sizes():
     long = Example(id="long", question="why? " * 400, answer="a", choices=("a", "b"))
     with pytest.raises(UserError, match=r"2020 tokens is longer than the context .* \(1024 tokens\); use fewer shots"):
         encode_options(subject, render(long, Format(), style="completion"), long.choices)
-
-
-@pytest.mark.parametrize("make", [tiny, tiny_sliding])
-def test_the_tree_check_accepts_nets_that_take_masks(make):
-    check_tree(make().net, name="tiny")
-
-
-def test_the_tree_check_refuses_a_net_that_ignores_masks(monkeypatch):
-    subject = tiny()
-    forward = subject.net.model.forward
-    monkeypatch.setattr(subject.net.model, "forward", lambda *args, attention_mask=None, **more: forward(*args, **more))
-    with pytest.raises(UserError, match="tiny-random"):
-        check_tree(subject.net, name="tiny-random")
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "says"),
-    [
-        (
-            "layer_types",
-            ["full_attention", "chunked_attention"],
-            "has layers of type 'chunked_attention'; only full and",
-        ),
-        ("num_local_experts", 8, "is a mixture of experts, whose FLOPs depend on routing; use a dense model"),
-    ],
-)
-def test_layers_that_are_not_understood_are_refused(key, value, says):
-    net = tiny().net
-    setattr(net.config, key, value)
-    with pytest.raises(UserError, match=says):
-        check_tree(net, name="tiny")

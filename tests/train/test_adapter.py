@@ -7,7 +7,7 @@ from peft import PeftModel
 from data.errors import UserError
 from eval.cost import Trained
 from tests.nets import tiny
-from train.adapter import Lora, attach, bare, load_snapshot, save, snapshot, trainable, trained_part
+from train.adapter import Lora, attach, bare, load_snapshot, save, snapshot, trained_part
 
 
 def logits(net):
@@ -44,7 +44,7 @@ def test_peft_reads_a_saved_adapter_back(tmp_path):
     with bare(subject):
         tuned = attach(subject, Lora(rank=2), seed=0)
         with torch.no_grad():
-            for parameter in trainable(tuned.net):
+            for parameter in tuned.trained.values():
                 parameter.add_(0.1)
         expected = logits(tuned.net)
         save(tuned, tmp_path)
@@ -56,12 +56,30 @@ def test_a_snapshot_restores_an_adapter():
     subject = tiny()
     with bare(subject):
         tuned = attach(subject, Lora(rank=2), seed=0)
-        kept = snapshot(tuned.net)
+        kept = snapshot(tuned)
     with bare(subject):
         again = attach(subject, Lora(rank=2), seed=5)
-        load_snapshot(again.net, kept)
-        restored = snapshot(again.net)
+        load_snapshot(again, kept)
+        restored = snapshot(again)
     assert all(torch.equal(kept[name], restored[name]) for name in kept)
+
+
+def test_an_adapter_that_was_on_before_starts_like_a_fresh_one():
+    used, fresh = tiny(), tiny()
+    with bare(used):
+        worn = attach(used, Lora(rank=2), seed=5)
+        with torch.no_grad():
+            for parameter in worn.trained.values():
+                parameter.add_(1.0)
+    with bare(used):
+        attach(used, Lora(rank=1), seed=5)
+    with bare(used), bare(fresh):
+        again, first = attach(used, Lora(rank=2), seed=3), attach(fresh, Lora(rank=2), seed=3)
+        assert snapshot(again).keys() == snapshot(first).keys()
+        assert all(torch.equal(one, snapshot(first)[name]) for name, one in snapshot(again).items())
+        assert torch.equal(logits(again.net), logits(first.net))
+        assert trained_part(again) == trained_part(first)
+    assert torch.equal(logits(used.net), logits(tiny().net))
 
 
 def test_a_module_that_matches_nothing_is_refused_with_the_nearest_name():

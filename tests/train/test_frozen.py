@@ -1,5 +1,7 @@
 """Frozen maps in bfloat16: close to float32, gone afterwards, and chosen by what the hardware can do."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -7,17 +9,22 @@ from torch import nn
 from data.errors import UserError
 from eval.subject import load_subject
 from tests.nets import tiny, tiny_sliding
-from train.adapter import Lora, attach, bare, trainable
+from train.adapter import Lora, attach, bare
 from train.frozen import frozen_maps_in, resolve_precision
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
 
 
-def loss_and_gradients(net, precision):
-    with frozen_maps_in(net, precision):
+def holding(net):
+    return replace(tiny(), net=net, memo={})
+
+
+def loss_and_gradients(subject, precision):
+    net = subject.net
+    with frozen_maps_in(subject, precision):
         loss = nn.functional.cross_entropy(net(IDS).logits[0, :-1], IDS[0, 1:])
         loss.backward()
-    gradients = [parameter.grad.clone() for parameter in trainable(net)]
+    gradients = [parameter.grad.clone() for parameter in subject.trained.values()]
     net.zero_grad()
     return loss.item(), torch.cat([gradient.flatten() for gradient in gradients])
 
@@ -28,10 +35,10 @@ def test_loss_and_gradients_stay_near_float32(make):
     with bare(subject):
         tuned = attach(subject, Lora(), seed=0)
         with torch.no_grad():
-            for parameter in trainable(tuned.net):
+            for parameter in tuned.trained.values():
                 parameter.add_(0.01)
-        exact_loss, exact = loss_and_gradients(tuned.net, "float32")
-        loss, rounded = loss_and_gradients(tuned.net, "bfloat16")
+        exact_loss, exact = loss_and_gradients(tuned, "float32")
+        loss, rounded = loss_and_gradients(tuned, "bfloat16")
     assert loss != exact_loss
     assert loss == pytest.approx(exact_loss, rel=1e-2)
     assert torch.nn.functional.cosine_similarity(exact, rounded, dim=0) > 0.999
@@ -40,14 +47,14 @@ def test_loss_and_gradients_stay_near_float32(make):
 def test_a_bias_is_added():
     net = nn.Sequential(nn.Linear(4, 3)).requires_grad_(False)
     rows = torch.ones(2, 4)
-    with frozen_maps_in(net, "bfloat16"):
+    with frozen_maps_in(holding(net), "bfloat16"):
         assert torch.allclose(net(rows), nn.functional.linear(rows, net[0].weight, net[0].bias), atol=1e-2)
 
 
 def test_the_net_is_itself_again_afterwards_also_after_a_failure():
     subject = tiny()
     before = subject.net(IDS).logits
-    with pytest.raises(RuntimeError, match="stop"), frozen_maps_in(subject.net, "bfloat16"):
+    with pytest.raises(RuntimeError, match="stop"), frozen_maps_in(subject, "bfloat16"):
         assert not torch.equal(subject.net(IDS).logits, before)
         raise RuntimeError("stop")
     assert torch.equal(subject.net(IDS).logits, before)
@@ -56,8 +63,24 @@ def test_the_net_is_itself_again_afterwards_also_after_a_failure():
 def test_maps_that_train_are_left_alone():
     net = nn.Sequential(nn.Linear(4, 3))
     expected = net(torch.ones(1, 4))
-    with frozen_maps_in(net, "bfloat16"):
+    with frozen_maps_in(holding(net), "bfloat16"):
         assert torch.equal(net(torch.ones(1, 4)), expected)
+
+
+def test_copies_are_kept_and_made_anew_when_the_weights_change():
+    subject = holding(nn.Sequential(nn.Linear(4, 3, bias=False)).requires_grad_(False))
+    rows = torch.ones(1, 4)
+
+    def multiplied():
+        with frozen_maps_in(subject, "bfloat16"):
+            return subject.net(rows)
+
+    first, again = multiplied(), multiplied()
+    assert torch.equal(first, again)
+    assert len(subject.memo) == 1
+    with torch.no_grad():
+        subject.net[0].weight.mul_(2)
+    assert torch.equal(multiplied(), 2 * first)
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])

@@ -32,6 +32,7 @@ SETTINGS: tuple[tuple[str, dict[str, Any], str, float], ...] = (
     (GEMMA, TUNED, "TRL tuned (no checkpointing, bf16)", 2.0),
 )
 STEPS, BATCH = 5, 8
+datasets.disable_progress_bars()
 EXACT = {"gradient_checkpointing": False, "bf16": False}
 
 
@@ -51,6 +52,7 @@ def rows_of(subject: Subject, count: int) -> tuple[TrainingRow, ...]:
 
 def check_loss(subject: Subject) -> None:
     """The loss of one batch in float32 is TRL's within 1e-4 nats."""
+    forget_precision()
     rows = rows_of(subject, BATCH)
     schedule = Schedule(learning_rate=1e-9, steps=1, batch_size=BATCH, precision="float32")
     with bare(subject):

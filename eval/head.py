@@ -1,11 +1,12 @@
-"""Log-probabilities of words from hidden states: the vocabulary head in slices, so that no row of logits is kept.
+"""Log-probabilities of words from hidden states, by a vocabulary head that works through its words in slices.
 
 The head is most of a small net's work. Many states at once keep the matrix units busy, and a slice of logits that is
 reduced before it leaves the caches spares writing and rereading rows as long as the vocabulary.
 """
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -22,38 +23,49 @@ SLICE_LOGITS = 2**22
 
 
 def word_logprobs(
-    net: nn.Module, states: Float[Tensor, "states hidden"], places: Int[Tensor, " words"], words: Int[Tensor, " words"]
+    net: nn.Module,
+    states: Float[Tensor, "states hidden"],
+    places: Int[Tensor, " words"],
+    words: Int[Tensor, " words"],
+    *,
+    slices: int | None = None,
 ) -> Float[Tensor, " words"]:
-    """Log-probability in nats of each word after the state at its place, in float32."""
+    """Log-probability in nats of each word after the state at its place, in float32.
+
+    The vocabulary is cut so that a slice has SLICE_LOGITS, or into `slices`; a head that is no plain linear map runs
+    whole.
+    """
+    head: Any = bottom(net).get_output_embeddings()
+    vocabulary = head.weight.shape[0]
+    size = math.ceil(vocabulary / slices) if slices else max(1, SLICE_LOGITS // len(states))
+    if type(head) is not nn.Linear:
+        size = vocabulary
     totals = []
     found = torch.zeros(len(words), device=states.device)
-    for part, logits in _slices(net, states):
+    for start in range(0, vocabulary, size):
+        logits = _logits(net, states, slice(start, start + size) if size < vocabulary else None)
         totals.append(logits.logsumexp(dim=-1))
-        (here,) = ((words >= part.start) & (words < part.stop)).nonzero(as_tuple=True)
-        found[here] = logits[places[here], words[here] - part.start]
+        (here,) = ((words >= start) & (words < start + size)).nonzero(as_tuple=True)
+        found[here] = logits[places[here], words[here] - start]
     return found - torch.stack(totals).logsumexp(dim=0)[places]
 
 
-def _slices(net: nn.Module, states: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Logits of the states in float32, some words at a time; all at once where the head is no plain linear map."""
+def _logits(net: nn.Module, states: Tensor, part: slice | None) -> Tensor:
+    """The net's own logits of the states in float32, of all words or of a slice of them.
+
+    The body answers with the states, whatever it is asked: what a net does after its head (a scale, a soft cap) stays
+    the net's own.
+    """
     head: Any = bottom(net).get_output_embeddings()
-    if type(head) is not nn.Linear:
-        with _body_giving(net, states):
-            logits = bottom(net)().logits[0]
-        yield slice(0, logits.shape[-1]), logits.float()
-        return
-    vocabulary = head.out_features
-    size = max(1, SLICE_LOGITS // len(states))
-    for start in range(0, vocabulary, size):
-        part = slice(start, min(start + size, vocabulary))
-        bias = None if head.bias is None else head.bias[part]
-        with _body_giving(net, states), _forward(head, partial(functional.linear, weight=head.weight[part], bias=bias)):
-            yield part, bottom(net)().logits[0].float()
-
-
-def _body_giving(net: nn.Module, states: Tensor) -> Any:
-    """Within, the body answers with these states: what the net does after it (a scale, a soft cap) stays the net's."""
-    return _forward(body_of(net), lambda *_, **__: BaseModelOutputWithPast(last_hidden_state=states[None]))
+    answer = BaseModelOutputWithPast(last_hidden_state=states[None])
+    asked = torch.zeros((1, 1), dtype=torch.long, device=states.device)
+    with ExitStack() as patched:
+        patched.enter_context(_forward(body_of(net), lambda *_, **__: answer))
+        if part is not None:
+            bias = None if head.bias is None else head.bias[part]
+            patched.enter_context(_forward(head, partial(functional.linear, weight=head.weight[part], bias=bias)))
+        logits: Tensor = bottom(net)(input_ids=asked).logits[0]
+    return logits.float()
 
 
 @contextmanager

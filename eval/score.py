@@ -22,7 +22,7 @@ BATCH_TOKENS_ELSEWHERE = 8192
 PACK_TOKENS = 128
 # (prefix + width) x packs: what a batch may hold in its cache, half a gigabyte for the bundled subjects.
 BATCH_KEYS = 16384
-# Hidden states that the head takes at once: fewer leave the matrix units idle while its weights are read.
+# Hidden states that are collected before the head runs: fewer leave the matrix units idle while its weights are read.
 HEAD_ROWS = 1024
 
 

@@ -43,16 +43,17 @@ def attach(subject: Subject, lora: Lora, *, seed: int) -> Subject:
 
     The subject returned shares the resident net, which carries the adapter until `bare` takes it off.
     """
-    names = _check(subject, lora)
     made = subject.memo.get(lora)
     if made is None:
-        made = subject.memo[lora] = _make(subject.net, lora, names)
+        made = subject.memo[lora] = _make(subject.net, lora, _check(subject, lora))
     else:
         for parent, name, layer in made.places:
             setattr(parent, name, layer)
     torch.manual_seed(seed)
     for *_, layer in made.places:
         layer.reset_lora_parameters(*layer.active_adapters, init_lora_weights=True)
+    for parameter in made.trained.values():
+        parameter.grad = None  # what a run that broke off may have left
     count = sum(parameter.numel() for parameter in made.trained.values())
     return replace(subject, net=made.net, trained=made.trained, adapter_parameters=count)
 
@@ -79,16 +80,21 @@ def _make(net: nn.Module, lora: Lora, names: set[str]) -> _Made:
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         wrapped = get_peft_model(net, config)
     wrapped.eval()
-    places = [
+    places = _lora_layers(net)
+    for *_, layer in places:
+        layer.forward = partial(_low_rank_map, layer)
+    trained = {name: parameter for name, parameter in wrapped.named_parameters() if parameter.requires_grad}
+    return _Made(net=wrapped, places=places, trained=trained)
+
+
+def _lora_layers(net: nn.Module) -> list[tuple[nn.Module, str, Any]]:
+    """Every LoRA layer in the net, with its parent and its name there."""
+    return [
         (parent, name, layer)
         for parent in net.modules()
         for name, layer in parent.named_children()
         if isinstance(layer, LoraLayer)
     ]
-    for *_, layer in places:
-        layer.forward = partial(_low_rank_map, layer)
-    trained = {name: parameter for name, parameter in wrapped.named_parameters() if parameter.requires_grad}
-    return _Made(net=wrapped, places=places, trained=trained)
 
 
 def _low_rank_map(layer: Any, rows: Tensor) -> Tensor:
@@ -169,8 +175,6 @@ def bare(subject: Subject) -> Iterator[Subject]:
     try:
         yield subject
     finally:
-        for made in subject.memo.values():
-            if isinstance(made, _Made):
-                for parent, name, layer in made.places:
-                    setattr(parent, name, layer.get_base_layer())
+        for parent, name, layer in _lora_layers(subject.net):
+            setattr(parent, name, layer.get_base_layer())
         subject.net.__dict__.pop("peft_config", None)

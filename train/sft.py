@@ -124,6 +124,8 @@ class _Loop:
     def __init__(
         self, accelerator: "Accelerator", loss_of: AnswerLoss, parameters: list[nn.Parameter], schedule: Schedule
     ) -> None:
+        from accelerate import DistributedType
+
         optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=0.0, fused=True)
         self.pieces = 1
         self._accelerator = accelerator
@@ -134,8 +136,9 @@ class _Loop:
         # wrap, and looking for it takes longer than an optimizer's step.
         self._model: Any = loss_of
         self._optimizer: Any = optimizer
-        if accelerator.use_distributed:
+        if accelerator.distributed_type != DistributedType.NO:
             self._model, self._optimizer = accelerator.prepare(loss_of, optimizer)
+            self._parameters = list(self._model.parameters())
 
     def step(self, batch: Sequence[TrainingRow], rate: float) -> float:
         """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""

@@ -56,6 +56,7 @@ def run_cells(cells: Sequence[Cell], store: Store, *, study: str, device: str, p
             for cell in waiting:
                 with _noted([cell], store, progress):
                     _run(cell, subject, store, study=study, progress=progress)
+            subject.memo.clear()  # it refers to the subject, which would outlive the loading of the next one
 
 
 def _load(cell: Cell, *, device: str, progress: Progress) -> "Subject":

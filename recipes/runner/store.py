@@ -98,7 +98,8 @@ class Store:
                 (ready / "training.json").write_text(json.dumps(measurement.training), "utf-8")
             if save_adapter is not None:
                 save_adapter(ready / "adapter")
-            summary = {key: value for key, value in asdict(measurement).items() if key not in ("outcomes", "training")}
+            short = asdict(replace(measurement, outcomes=(), training=()))
+            summary = {key: value for key, value in short.items() if key not in ("outcomes", "training")}
             (ready / "measurement.json").write_text(json.dumps(summary, indent=1), "utf-8")
             final = self._cells / cell.folder
             final.parent.mkdir(parents=True, exist_ok=True)

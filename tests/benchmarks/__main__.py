@@ -17,9 +17,9 @@ from tests.benchmarks.pairs import Pair
 
 MODULES = ("scoring", "training", "curve", "peak", "memory")
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
-INTRODUCTION = """Made by `make benchmark`. Comparisons in seconds first assert that both sides give the same numbers,
-then run both in turns in one process; seconds are medians and ratios are medians of the pairs. The speed of shared
-machines drifts: read the ratios, not the seconds."""
+INTRODUCTION = """Made by `make benchmark`. Each section says what is checked before a time counts. Both sides run in
+turns; seconds are medians and ratios are medians of the pairs. The speed of shared machines drifts: read the ratios,
+not the seconds."""
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 

@@ -1,7 +1,8 @@
 """A whole small curve against the usual way: for each cell load the model, train with TRL, save, evaluate with lm-eval.
 
-Two recipes, four sizes, two seeds. The usual way is two commands for each cell; here it runs in one process, which
-spares it all its start-ups.
+Two recipes, four sizes, two seeds, each cell trained on 32 rows in all (the recipes' default is up to 256). Checked:
+lm-eval gives one of our adapters the score that we gave it, up to one item. The usual way is two commands for each
+cell; here it runs in one process, which spares it all its start-ups.
 
 python -m tests.benchmarks.curve
 """
@@ -61,7 +62,8 @@ def check_score(folder: Path, task: Task) -> None:
     (cell, *_) = Results.read(folder).measurements
     name = f"{cell.method}*/n{cell.examples}-s{cell.seed}-*/adapter"
     (saved,) = folder.glob(f"cells/{GEMMA}/{task.name}/{name}")
-    assert accuracy(load_subject(GEMMA, dtype="float32"), saved, task) == cell.score, cell
+    theirs = accuracy(load_subject(GEMMA, dtype="float32"), saved, task)
+    assert abs(theirs - (cell.score or 0)) < 1.5 / ITEMS, (cell, theirs)
 
 
 def usual_way(task: Task) -> None:

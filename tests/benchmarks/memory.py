@@ -1,5 +1,7 @@
 """Peak memory of scoring 16 rows of 512 tokens with Gemma, ours against lm-eval's HFLM, each in its own process.
 
+Each with its batch: 16 rows for lm-eval, a budget of tokens for ours. Checked: the same likelihoods within 1e-3 nats.
+
 python -m tests.benchmarks.memory
 """
 
@@ -19,7 +21,7 @@ def run() -> list[Pair]:
     mine, other = (_measured(side) for side in ("ours", "theirs"))
     assert all(abs(one - two) < 1e-3 for one, two in zip(mine["values"], other["values"], strict=True))
     work = f"peak memory, {GEMMA}, {ROWS} x {TOKENS} tokens"
-    return [reported(work, "lm-eval HFLM", [(mine["peak"], other["peak"])], least=4.0, unit="GB")]
+    return [reported(work, "lm-eval HFLM, batch 16", [(mine["peak"], other["peak"])], least=4.0, unit="GB")]
 
 
 def _measured(side: str) -> dict[str, Any]:

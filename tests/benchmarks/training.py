@@ -1,5 +1,8 @@
 """A LoRA step against TRL's SFTTrainer, stock and tuned: same rows, rank, modules and batch size.
 
+Checked first: the loss of one batch, both in float32, within 1e-4 nats. Timed: each side's own default precision, ours
+with frozen maps in bfloat16 where the processor has it, TRL's as named (stock is bfloat16 autocast).
+
 python -m tests.benchmarks.training
 """
 
@@ -25,15 +28,16 @@ from train.encode import TrainingRow, encode_rows
 from train.sft import Schedule, fine_tune
 
 TUNED = {"gradient_checkpointing": False, "bf16": True}
+EXACT = {"gradient_checkpointing": False, "bf16": False}
 # subject, TRL's settings and their name, least ratio
 SETTINGS: tuple[tuple[str, dict[str, Any], str, float], ...] = (
     (GEMMA, {}, "TRL stock", 5.0),
     (SMOLLM2, {}, "TRL stock", 2.5),
     (GEMMA, TUNED, "TRL tuned (no checkpointing, bf16)", 2.0),
+    (GEMMA, EXACT, "TRL without checkpointing in float32", 2.0),
 )
 STEPS, BATCH = 5, 8
 datasets.disable_progress_bars()
-EXACT = {"gradient_checkpointing": False, "bf16": False}
 
 
 def run() -> list[Pair]:
@@ -134,7 +138,7 @@ def trl_trainer(
         learning_rate=1e-9 if steps == 1 else 1e-4,
         use_cpu=True,
         report_to="none",
-        logging_steps=1,
+        logging_strategy="no",
         save_strategy="no",
         disable_tqdm=True,
         seed=0,

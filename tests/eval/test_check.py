@@ -36,3 +36,37 @@ def test_layers_that_are_not_understood_are_refused(key, value, says):
     setattr(net.config, key, value)
     with pytest.raises(UserError, match=says):
         check_tree(net, name="tiny")
+
+
+def test_a_text_decoder_inside_a_multimodal_net_passes():
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+
+    text = dict(
+        vocab_size=60,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        sliding_window=8,
+    )
+    vision = dict(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    config = Gemma3Config(
+        text_config=text,
+        vision_config=vision,
+        image_token_index=59,
+        boi_token_index=57,
+        eoi_token_index=58,
+        mm_tokens_per_image=4,
+    )
+    check_tree(Gemma3ForConditionalGeneration(config).eval(), name="multimodal")
+
+
+def test_the_tree_check_refuses_a_head_that_gives_nothing_real(monkeypatch):
+    subject = tiny()
+    monkeypatch.setattr("eval.check.word_logprobs", lambda net, states, places, words, slices: words * float("nan"))
+    with pytest.raises(UserError, match="tiny-random"):
+        check_tree(subject.net, name="tiny-random")

@@ -82,3 +82,11 @@ def test_a_template_that_prints_the_date_prints_the_same_one_every_day():
     subject.tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }} " + subject.tokenizer.chat_template
     said = chat_text(subject, [Message(role="user", content="Hi")], add_generation_prompt=False)
     assert said.startswith("01 Jan 2026 ")
+
+
+def test_what_was_asked_before_is_not_encoded_again(monkeypatch):
+    subject = tiny()
+    prompt = render(CAPITAL, Format(), style="completion")
+    first = encode_options(subject, prompt, CAPITAL.choices)
+    monkeypatch.setattr("eval.encode.encode_texts", lambda *_: pytest.fail("encoded again"))
+    assert encode_options(subject, render(CAPITAL, Format(), style="completion"), list(CAPITAL.choices)) is first

@@ -67,10 +67,14 @@ def test_letters_are_scored_with_the_options_in_the_prompt():
     assert "B. Port Moresby" in subject.tokenizer.decode(item.prompt)
 
 
-def test_scores_do_not_depend_on_the_batch_size():
+@pytest.mark.parametrize("head_rows", [1, 5, 1024])
+def test_scores_do_not_depend_on_the_batch_size(monkeypatch, head_rows):
+    monkeypatch.setattr(score, "PACK_TOKENS", 1)
     subject = tiny()
     items = encoded(subject, shots=1)
-    small, large = (score_options(subject, items, batch_tokens=size).loglikelihoods for size in (1, 10_000))
+    large = score_options(subject, items, batch_tokens=10_000).loglikelihoods
+    monkeypatch.setattr(score, "HEAD_ROWS", head_rows)
+    small = score_options(subject, items, batch_tokens=1).loglikelihoods
     for one, other in zip(small, large, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 

@@ -7,6 +7,7 @@ from peft import PeftModel
 from data.errors import UserError
 from eval.cost import Trained
 from tests.nets import tiny
+from train import adapter
 from train.adapter import Lora, attach, bare, load_snapshot, save, snapshot, trained_part
 
 
@@ -71,6 +72,7 @@ def test_an_adapter_that_was_on_before_starts_like_a_fresh_one():
         with torch.no_grad():
             for parameter in worn.trained.values():
                 parameter.add_(1.0)
+                parameter.grad = torch.ones_like(parameter)
     with bare(used):
         attach(used, Lora(rank=1), seed=5)
     with bare(used), bare(fresh):
@@ -78,6 +80,7 @@ def test_an_adapter_that_was_on_before_starts_like_a_fresh_one():
         assert snapshot(again).keys() == snapshot(first).keys()
         assert all(torch.equal(one, snapshot(first)[name]) for name, one in snapshot(again).items())
         assert torch.equal(logits(again.net), logits(first.net))
+        assert all(parameter.grad is None for parameter in again.trained.values())
         assert trained_part(again) == trained_part(first)
     assert torch.equal(logits(used.net), logits(tiny().net))
 
@@ -90,3 +93,20 @@ def test_a_module_that_matches_nothing_is_refused_with_the_nearest_name():
 def test_a_layer_out_of_range_is_refused():
     with pytest.raises(UserError, match="has no layer 2; layers are 0 to 1"):
         attach(tiny(), Lora(layers=(2,)), seed=0)
+
+
+def test_an_adapter_that_broke_off_half_way_comes_off(monkeypatch):
+    subject = tiny()
+    wrap = adapter.get_peft_model
+
+    def breaking(net, config):
+        wrap(net, config)
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(adapter, "get_peft_model", breaking)
+    with pytest.raises(RuntimeError, match="no memory"), bare(subject):
+        attach(subject, Lora(), seed=0)
+    monkeypatch.undo()
+    assert torch.equal(logits(subject.net), logits(tiny().net))
+    with bare(subject):
+        assert attach(subject, Lora(), seed=0).adapter_parameters

@@ -5,7 +5,7 @@ from torch import nn
 
 from data.errors import UserError
 from eval.head import word_logprobs
-from eval.tree import Row, collate, expand, prefill, wanted_logits, wanted_states
+from eval.tree import Pack, Row, collate, expand, prefill, wanted_logits, wanted_states
 
 # How configurations say that a layer routes its tokens to some of many experts.
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
@@ -30,7 +30,7 @@ def check_tree(net: nn.Module, *, name: str) -> None:
     row = Row(stem=stem, branches=branches, wanted=(3, 6))
     with torch.inference_mode():
         states = prefill(net, prefix, device=device)
-        batch = collate([[row]], prefix=len(prefix), pad=0, device=device)
+        batch = collate([Pack(rows=(row,))], prefix=len(prefix), pad=0, device=device)
         generated = wanted_logits(net, batch, expand(states, 1)).log_softmax(-1)
         plain = [net(input_ids=torch.tensor([[*prefix, *stem, *branch]], device=device)).logits for branch in branches]
         expected = torch.stack([logits[0, -1].float() for logits in plain]).log_softmax(-1)

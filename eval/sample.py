@@ -11,7 +11,7 @@ from eval.encode import common_prefix
 from eval.memory import in_pieces
 from eval.progress import tell
 from eval.subject import Subject
-from eval.tree import LayerStates, Row, collate, expand, prefill, wanted_logits
+from eval.tree import LayerStates, Pack, Row, collate, expand, prefill, wanted_logits
 
 BATCH_TOKENS = 8192
 
@@ -70,7 +70,7 @@ class _Writing:
         self.executed_flops = 0.0
         self._cache = expand(states, len(stems))
         self._batch = collate(
-            [[Row(stem=stem, wanted=(len(stem) - 1,))] for stem in stems],
+            [Pack(rows=(Row(stem=stem, wanted=(len(stem) - 1,)),)) for stem in stems],
             prefix=shared,
             pad=subject.tokenizer.pad_token_id,
             device=subject.device,

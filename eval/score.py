@@ -1,7 +1,7 @@
 """Log-likelihoods of options: prefix shared by all items, question shared by its options, head on scored positions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,7 +11,7 @@ from eval.head import word_logprobs
 from eval.memory import in_pieces
 from eval.progress import tell
 from eval.subject import Subject
-from eval.tree import Row, collate, expand, prefill, wanted_states
+from eval.tree import Pack, Row, collate, expand, prefill, wanted_states
 
 # Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Others: not
 # measured, chosen large because their units are many.
@@ -60,12 +60,12 @@ def score_options(
         prefix = prefill(subject.net, items[0].prompt[:shared], device=subject.device)
 
         def read(packs: Sequence[Sequence[int]]) -> torch.Tensor:
-            laid = [[rows[index] for index in pack] for pack in packs]
+            laid = [_pack([rows[index] for index in pack]) for pack in packs]
             batch = collate(laid, prefix=shared, pad=subject.tokenizer.pad_token_id, device=subject.device)
             return wanted_states(subject.net, batch, expand(prefix, len(packs)))
 
         for packs, states in in_pieces(batches(rows, batch_tokens=batch_tokens, shared=shared), read):
-            executed += _executed_flops(subject, [[rows[index] for index in pack] for pack in packs], shared)
+            executed += _executed_flops(subject, [_pack([rows[index] for index in pack]) for pack in packs], shared)
             waiting += [index for pack in packs for index in pack]
             held.append(states)
             done += sum(map(len, packs))
@@ -87,10 +87,10 @@ def score_options(
     return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
 
 
-def _executed_flops(subject: Subject, packs: Sequence[Sequence[Row]], shared: int) -> float:
+def _executed_flops(subject: Subject, packs: Sequence[Pack], shared: int) -> float:
     """What one batch computes, padding included."""
-    width = max(sum(map(len, each)) for each in packs)
-    wanted = sum(len(row.wanted) for each in packs for row in each)
+    width = max(map(len, packs))
+    wanted = sum(len(row.wanted) for pack in packs for row in pack.rows)
     body = forward_flops(
         subject.shape, width, scored=0, cached=shared, adapter_parameters=subject.adapter_parameters, clip=False
     )
@@ -132,28 +132,44 @@ def _sum_options(
 
 
 def batches(rows: Sequence[Row], *, batch_tokens: int, shared: int = 0) -> Iterator[list[list[int]]]:
-    """Packs of indices of rows, longest first, in groups whose padded size and cache stay under the limits."""
+    """Packs of indices of rows, widest first, in groups whose padded size and cache stay under the limits."""
+    widths = [(len(_pack([rows[index] for index in pack])), pack) for pack in _packs(rows)]
+    widths.sort(key=lambda each: (-each[0], each[1]))
     group: list[list[int]] = []
-    width = 0
-    for pack in _packs(rows):
-        own = sum(len(rows[index]) for index in pack)
-        width, size = max(width, own), len(group) + 1
-        if group and (width * size > batch_tokens or (shared + width) * size > BATCH_KEYS):
+    widest = 0
+    for width, pack in widths:
+        widest, size = max(widest, width), len(group) + 1
+        if group and (widest * size > batch_tokens or (shared + widest) * size > BATCH_KEYS):
             yield group
-            group, width = [], own
+            group, widest = [], width
         group.append(pack)
     if group:
         yield group
 
 
 def _packs(rows: Sequence[Row]) -> list[list[int]]:
-    """Rows to lay end to end, longest first, as many as fit PACK_TOKENS (one where it alone is longer)."""
+    """Rows to put together, as many as fit PACK_TOKENS (one where it alone is longer).
+
+    In the order of their tokens, so that questions which begin alike become neighbours and share their beginning.
+    """
     packs: list[list[int]] = []
-    width = 0
-    for index in sorted(range(len(rows)), key=lambda each: (-len(rows[each]), each)):
-        if not packs or width + len(rows[index]) > PACK_TOKENS:
-            packs.append([])
-            width = 0
-        packs[-1].append(index)
-        width += len(rows[index])
+    lead: tuple[int, ...] = ()
+    tokens = 0
+    for index in sorted(range(len(rows)), key=lambda each: (rows[each].stem, each)):
+        row = rows[index]
+        if packs:
+            common = common_prefix([lead, row.stem[:-1]])
+            if tokens + len(row) - len(packs[-1]) * common <= PACK_TOKENS:
+                packs[-1].append(index)
+                lead, tokens = lead[:common], tokens + len(row)
+                continue
+        packs.append([index])
+        lead, tokens = row.stem[:-1], len(row)
     return packs
+
+
+def _pack(rows: Sequence[Row]) -> Pack:
+    """The rows behind the beginning that their stems share; each keeps one token of its own at least."""
+    lead = common_prefix([row.stem[:-1] for row in rows])
+    own = [replace(row, stem=row.stem[lead:], wanted=tuple(place - lead for place in row.wanted)) for row in rows]
+    return Pack(lead=rows[0].stem[:lead], rows=tuple(own))

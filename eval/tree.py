@@ -33,6 +33,17 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pack:
+    """Rows laid end to end behind what they share: each sees the lead and itself, not the other rows."""
+
+    rows: tuple[Row, ...]
+    lead: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.lead) + sum(map(len, self.rows))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Rows padded on the right to one width, with positions and what each token may see.
 
@@ -66,20 +77,25 @@ class Batch:
         return Batch(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def collate(packs: Sequence[Sequence[Row]], *, prefix: int, pad: int, device: torch.device) -> Batch:
-    """Lay packs of rows out after a shared prefix of `prefix` tokens; the rows of a pack do not see one another."""
-    width = max(sum(map(len, pack)) for pack in packs)
+def collate(packs: Sequence[Pack], *, prefix: int, pad: int, device: torch.device) -> Batch:
+    """Lay packs out after a prefix of `prefix` tokens that all of them share."""
+    width = max(map(len, packs))
     ids = torch.full((len(packs), width), pad)
     positions = torch.zeros((len(packs), width), dtype=torch.long)
     wanted = torch.zeros((len(packs), width), dtype=torch.bool)
     # Padding sees itself alone: a query that sees nothing would turn into NaN.
     visible = torch.eye(width, dtype=torch.bool).repeat(len(packs), 1, 1)
     for index, pack in enumerate(packs):
-        start = 0
-        for row in pack:
+        lead = len(pack.lead)
+        ids[index, :lead] = torch.tensor(pack.lead)
+        positions[index, :lead] = torch.arange(prefix, prefix + lead)
+        visible[index, :lead, :lead] = _triangle(lead)
+        start = lead
+        for row in pack.rows:
             end = start + len(row)
             ids[index, start:end] = torch.tensor([*row.stem, *(token for branch in row.branches for token in branch)])
-            _lay_out(row, positions[index, start:end], visible[index, start:end, start:end], prefix=prefix)
+            visible[index, start:end, :lead] = True
+            _lay_out(row, positions[index, start:end], visible[index, start:end, start:end], after=prefix + lead)
             wanted[index, [start + place for place in row.wanted]] = True
             start = end
     key_positions = torch.cat([torch.arange(prefix).expand(len(packs), -1), positions], dim=1)
@@ -88,18 +104,22 @@ def collate(packs: Sequence[Sequence[Row]], *, prefix: int, pad: int, device: to
     return Batch(**{name: part.to(device) for name, part in parts.items()})
 
 
-def _lay_out(row: Row, positions: Tensor, visible: Tensor, *, prefix: int) -> None:
-    """Write where the row's tokens stand and which of them each may see."""
+def _lay_out(row: Row, positions: Tensor, visible: Tensor, *, after: int) -> None:
+    """Write where the row's tokens stand, `after` so many others, and which of its own tokens each may see."""
     stem = len(row.stem)
-    positions[:stem] = torch.arange(prefix, prefix + stem)
-    visible[:stem, :stem] = torch.ones(stem, stem, dtype=torch.bool).tril()
+    positions[:stem] = torch.arange(after, after + stem)
+    visible[:stem, :stem] = _triangle(stem)
     start = stem
     for branch in row.branches:
         end = start + len(branch)
-        positions[start:end] = torch.arange(prefix + stem, prefix + stem + len(branch))
+        positions[start:end] = torch.arange(after + stem, after + stem + len(branch))
         visible[start:end, :stem] = True
-        visible[start:end, start:end] = torch.ones(len(branch), len(branch), dtype=torch.bool).tril()
+        visible[start:end, start:end] = _triangle(len(branch))
         start = end
+
+
+def _triangle(size: int) -> Tensor:
+    return torch.ones(size, size, dtype=torch.bool).tril()
 
 
 def expand(states: LayerStates, size: int) -> DynamicCache:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from eval.tree import Row, collate, wanted_logits
+from eval.tree import Pack, Row, collate, wanted_logits
 from train.encode import TrainingRow
 
 # Wide enough to fill the matrix units, narrow enough that the dense mask stays a small part of the work.
@@ -30,7 +30,7 @@ class AnswerLoss(nn.Module):
         """Loss of the rows as one batch; a scalar in float32."""
         device = next(self.net.parameters()).device
         packs = pack(rows, shared=self.shared)
-        batch = collate([[_layout(each, self.shared)] for each in packs], prefix=0, pad=self.pad, device=device)
+        batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
         self.packed += [(batch.ids.shape[1], sum(row.supervised for row in each)) for each in packs]
         logits = wanted_logits(self.net, batch)
         targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
@@ -51,12 +51,13 @@ def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKEN
     return packs
 
 
-def _layout(rows: Sequence[TrainingRow], shared: int) -> Row:
+def _layout(rows: Sequence[TrainingRow], shared: int) -> Pack:
     """The shared tokens, then each row's own; the last token of a row is a label and never an input."""
-    branches = tuple(row.ids[shared:-1] for row in rows)
-    wanted: list[int] = []
-    end = shared
-    for row, branch in zip(rows, branches, strict=True):
-        end += len(branch)
-        wanted += range(end - row.supervised, end)
-    return Row(stem=rows[0].ids[:shared], branches=branches, wanted=tuple(wanted))
+    own = [row.ids[shared:-1] for row in rows]
+    return Pack(
+        lead=rows[0].ids[:shared],
+        rows=tuple(
+            Row(stem=ids, wanted=tuple(range(len(ids) - row.supervised, len(ids))))
+            for row, ids in zip(rows, own, strict=True)
+        ),
+    )

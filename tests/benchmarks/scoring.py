@@ -78,7 +78,7 @@ def compare(subject: Subject, shots: int, answer_as: str, least: float) -> Pair:
     kind = "single-letter" if answer_as == "letter" else "multi-token"
     work = f"{kind} options, {shots}-shot, {subject.name}, {ITEMS} items"
     against = "lm-eval HFLM, float32, batch 16"
-    return paired(work, against, ours, theirs, same=same, least=least, repetitions=1 if shots else 5)
+    return paired(work, against, ours, theirs, same=same, least=least, repetitions=1 if shots else 3)
 
 
 def check_equal(item: Example, mine: Sequence[float], other: Sequence[float], *, drift: float) -> None:

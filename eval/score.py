@@ -24,6 +24,8 @@ PACK_TOKENS = 128
 BATCH_KEYS = 16384
 # Hidden states that are collected before the head runs: fewer leave the matrix units idle while its weights are read.
 HEAD_ROWS = 1024
+# Rows by their place among all, and how they are laid out together.
+Packed = tuple[list[int], Pack]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,35 +48,19 @@ def score_options(
     In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats). `batch_tokens` is
     the padded size of a batch, by default what suits the device.
     """
-    batch_tokens = batch_tokens or BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)
+    limit = batch_tokens or BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
-    shared = common_prefix([item.prompt[:-1] for item in items])
-    rows = [_row(item, shared) for item in items]
+    shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
+    rows = [_row(item, len(shared)) for item in items]
     results: list[tuple[float, ...]] = [()] * len(items)
     extra = subject.adapter_parameters
-    done = 0
-    executed = forward_flops(subject.shape, shared, scored=0, adapter_parameters=extra, clip=False)
-    waiting: list[int] = []  # items whose states are not through the head yet
-    held: list[torch.Tensor] = []
+    executed = forward_flops(subject.shape, len(shared), scored=0, adapter_parameters=extra, clip=False)
     with torch.inference_mode():
-        prefix = prefill(subject.net, items[0].prompt[:shared], device=subject.device)
-
-        def read(packs: Sequence[Sequence[int]]) -> torch.Tensor:
-            laid = [_pack([rows[index] for index in pack]) for pack in packs]
-            batch = collate(laid, prefix=shared, pad=subject.tokenizer.pad_token_id, device=subject.device)
-            return wanted_states(subject.net, batch, expand(prefix, len(packs)))
-
-        for packs, states in in_pieces(batches(rows, batch_tokens=batch_tokens, shared=shared), read):
-            executed += _executed_flops(subject, [_pack([rows[index] for index in pack]) for pack in packs], shared)
-            waiting += [index for pack in packs for index in pack]
-            held.append(states)
-            done += sum(map(len, packs))
-            if sum(map(len, held)) >= HEAD_ROWS or done == len(items):
-                sums = _sum_options(subject, torch.cat(held), [items[index].options for index in waiting])
-                for index, each in zip(waiting, sums, strict=True):
-                    results[index] = each
-                waiting, held = [], []
-            tell("items scored", done, len(items))
+        for indices, states, flops in _states(subject, shared, rows, limit):
+            executed += flops
+            sums = _sum_options(subject, states, [items[index].options for index in indices])
+            for index, each in zip(indices, sums, strict=True):
+                results[index] = each
     useful = sum(
         answer_flops(
             subject.shape,
@@ -85,6 +71,32 @@ def score_options(
         for item in items
     )
     return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
+
+
+def _states(
+    subject: Subject, shared: tuple[int, ...], rows: Sequence[Row], limit: int
+) -> Iterator[tuple[list[int], torch.Tensor, float]]:
+    """What the head is to read, HEAD_ROWS states or more at a time: rows, their wanted states, executed FLOPs."""
+    prefix = prefill(subject.net, shared, device=subject.device)
+
+    def read(group: Sequence[Packed]) -> torch.Tensor:
+        packs = [pack for _, pack in group]
+        batch = collate(packs, prefix=len(shared), pad=subject.tokenizer.pad_token_id, device=subject.device)
+        return wanted_states(subject.net, batch, expand(prefix, len(packs)))
+
+    waiting: list[int] = []
+    held: list[torch.Tensor] = []
+    executed = 0.0
+    done = 0
+    for group, states in in_pieces(batches(rows, batch_tokens=limit, shared=len(shared)), read):
+        executed += _executed_flops(subject, [pack for _, pack in group], len(shared))
+        waiting += [index for indices, _ in group for index in indices]
+        held.append(states)
+        done += sum(len(indices) for indices, _ in group)
+        if sum(map(len, held)) >= HEAD_ROWS or done == len(rows):
+            yield waiting, torch.cat(held), executed
+            waiting, held, executed = [], [], 0.0
+        tell("items scored", done, len(rows))
 
 
 def _executed_flops(subject: Subject, packs: Sequence[Pack], shared: int) -> float:
@@ -131,18 +143,17 @@ def _sum_options(
     return [tuple(next(parts).sum().item() for _ in options) for options in items]
 
 
-def batches(rows: Sequence[Row], *, batch_tokens: int, shared: int = 0) -> Iterator[list[list[int]]]:
-    """Packs of indices of rows, widest first, in groups whose padded size and cache stay under the limits."""
-    widths = [(len(_pack([rows[index] for index in pack])), pack) for pack in _packs(rows)]
-    widths.sort(key=lambda each: (-each[0], each[1]))
-    group: list[list[int]] = []
+def batches(rows: Sequence[Row], *, batch_tokens: int, shared: int = 0) -> Iterator[list[Packed]]:
+    """Packs of all rows, widest first, in groups whose padded size and cache stay under the limits."""
+    group: list[Packed] = []
     widest = 0
-    for width, pack in widths:
-        widest, size = max(widest, width), len(group) + 1
+    packed = [(indices, _pack([rows[index] for index in indices])) for indices in _packs(rows)]
+    for indices, pack in sorted(packed, key=lambda each: (-len(each[1]), each[0])):
+        widest, size = max(widest, len(pack)), len(group) + 1
         if group and (widest * size > batch_tokens or (shared + widest) * size > BATCH_KEYS):
             yield group
-            group, widest = [], width
-        group.append(pack)
+            group, widest = [], len(pack)
+        group.append((indices, pack))
     if group:
         yield group
 

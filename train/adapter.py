@@ -49,9 +49,14 @@ def attach(subject: Subject, lora: Lora, *, seed: int) -> Subject:
     else:
         for parent, name, layer in made.places:
             setattr(parent, name, layer)
+    made.net.eval()  # whoever trained the net before may have left it recomputing activations, dropout on
     torch.manual_seed(seed)
     for *_, layer in made.places:
-        layer.reset_lora_parameters(*layer.active_adapters, init_lora_weights=True)
+        (name,) = layer.active_adapters
+        # The draws that making the layer takes, in their order: a kept adapter starts just like a new one.
+        layer.lora_A[name].reset_parameters()
+        layer.lora_B[name].reset_parameters()
+        layer.reset_lora_parameters(name, init_lora_weights=True)
     for parameter in made.trained.values():
         parameter.grad = None  # what a run that broke off may have left
     count = sum(parameter.numel() for parameter in made.trained.values())
@@ -79,7 +84,6 @@ def _make(net: nn.Module, lora: Lora, names: set[str]) -> _Made:
         # peft asks transformers for a property under its old name; nothing a user could act on.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         wrapped = get_peft_model(net, config)
-    wrapped.eval()
     places = _lora_layers(net)
     for *_, layer in places:
         layer.forward = partial(_low_rank_map, layer)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eval.subject import Subject
 
 # Raised when the code itself changes what a cell's result means, so that older results are not taken for new ones.
-CELL_VERSION = 3
+CELL_VERSION = 2
 MeasureOn = Literal["test", "dev"]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from recipes.runner.environment import environment
 from tests.benchmarks.pairs import Pair
 
 MODULES = ("scoring", "training", "curve", "peak", "memory")
@@ -24,35 +25,37 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def main(names: Sequence[str]) -> None:
-    """Run the named benchmarks, or all, and write the page after each: it says what was not run."""
-    measured: dict[str, list[Pair]] = {}
+    """Run the named benchmarks, or all, and put each into the page as it ends; sections not run stay."""
     for name in names or MODULES:
-        measured[name] = import_module(f"tests.benchmarks.{name}").run()
-        PAGE.write_text(page(measured), "utf-8")
+        pairs = import_module(f"tests.benchmarks.{name}").run()
+        sections = _sections(PAGE.read_text("utf-8") if PAGE.exists() else "")
+        sections[name] = _section(name, pairs)
+        written = [sections[each] for each in MODULES if each in sections]
+        PAGE.write_text("\n".join(["# Benchmarks", "", INTRODUCTION, "", *written]), "utf-8")
 
 
-def page(measured: dict[str, list[Pair]]) -> str:
-    """The page as Markdown."""
-    versions = ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)])
-    lines = [
-        "# Benchmarks",
-        "",
-        INTRODUCTION,
-        "",
-        f"{datetime.date.today()}, {_processor()}, {torch.get_num_threads()} threads, {versions}.",
+def _sections(page: str) -> dict[str, str]:
+    return {part.partition("\n")[0]: f"## {part.strip()}\n" for part in page.split("\n## ")[1:]}
+
+
+def _section(name: str, pairs: Sequence[Pair]) -> str:
+    """One benchmark as Markdown: what it does, where it ran, what it gave."""
+    doc = (import_module(f"tests.benchmarks.{name}").__doc__ or "").strip().split("\n\npython")[0]
+    versions = ", ".join([f"Python {platform.python_version()}", *(f"{each} {version(each)}" for each in PACKAGES)])
+    git = environment()["git"]
+    code = f"{git['revision'][:7]}{' with changes' if git['dirty'] else ''}"
+    where = f"{datetime.date.today()}, revision {code}, {_processor()}, {torch.get_num_threads()} threads, {versions}."
+    lines = [f"## {name}", "", doc, "", where, ""]
+    lines += [
+        "| work | against | ours | theirs | ratio | at least | pairs |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    if missing := [name for name in MODULES if name not in measured]:
-        lines += ["", f"Not run this time: {', '.join(missing)}."]
-    for name, pairs in measured.items():
-        doc = (import_module(f"tests.benchmarks.{name}").__doc__ or "").strip().split("\n\npython")[0]
-        lines += ["", f"## {name}", "", doc, "", "| work | against | ours | theirs | ratio | at least | pairs |"]
-        lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-        lines += [
-            f"| {each.work} | {each.against} | {each.ours:.3g} {each.unit} | {each.theirs:.3g} {each.unit} |"
-            f" {each.ratio:.2f} | {each.least:g}"
-            f"{'' if each.ratio >= each.least else ' (not reached)'} | {each.repetitions} |"
-            for each in pairs
-        ]
+    lines += [
+        f"| {each.work} | {each.against} | {each.ours:.3g} {each.unit} | {each.theirs:.3g} {each.unit} |"
+        f" {each.ratio:.2f} | {each.least:g}{'' if each.ratio >= each.least else ' (not reached)'} |"
+        f" {each.repetitions} |"
+        for each in pairs
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -73,6 +73,7 @@ def test_an_adapter_that_was_on_before_starts_like_a_fresh_one():
             for parameter in worn.trained.values():
                 parameter.add_(1.0)
                 parameter.grad = torch.ones_like(parameter)
+        worn.net.train()
     with bare(used):
         attach(used, Lora(rank=1), seed=5)
     with bare(used), bare(fresh):
@@ -80,6 +81,7 @@ def test_an_adapter_that_was_on_before_starts_like_a_fresh_one():
         assert snapshot(again).keys() == snapshot(first).keys()
         assert all(torch.equal(one, snapshot(first)[name]) for name, one in snapshot(again).items())
         assert torch.equal(logits(again.net), logits(first.net))
+        assert not any(part.training for part in again.net.modules())
         assert all(parameter.grad is None for parameter in again.trained.values())
         assert trained_part(again) == trained_part(first)
     assert torch.equal(logits(used.net), logits(tiny().net))

@@ -34,12 +34,10 @@ def check_tree(net: nn.Module, *, name: str) -> None:
         generated = wanted_logits(net, batch, expand(states, 1)).log_softmax(-1)
         plain = [net(input_ids=torch.tensor([[*prefix, *stem, *branch]], device=device)).logits for branch in branches]
         expected = torch.stack([logits[0, -1].float() for logits in plain]).log_softmax(-1)
+        read = wanted_states(net, batch, expand(states, 1))
         words = torch.arange(expected.shape[1], device=device)
         scored = [
-            word_logprobs(
-                net, wanted_states(net, batch, expand(states, 1)), torch.full_like(words, place), words, slices=3
-            )
-            for place in range(len(branches))
+            word_logprobs(net, read, torch.full_like(words, place), words, slices=3) for place in range(len(branches))
         ]
     drift = (torch.stack([generated, torch.stack(scored)]) - expected).abs().max().item()
     noise = 1e-3 if next(net.parameters()).dtype == torch.float32 else 0.5

@@ -93,8 +93,9 @@ def encode_options(subject: Subject, prompt: Prompt, options: Sequence[str]) -> 
     the prompt, and the rest of each is scored. The cells of a study ask the same again and again: what was asked last
     is remembered.
     """
-    remembered = subject.memo.setdefault(encode_options, lru_cache(REMEMBERED)(partial(_encode_options, subject)))
-    branches: Branches = remembered(prompt, tuple(options))
+    if encode_options not in subject.memo:
+        subject.memo[encode_options] = lru_cache(REMEMBERED)(partial(_encode_options, subject))
+    branches: Branches = subject.memo[encode_options](prompt, tuple(options))
     return branches
 
 

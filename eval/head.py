@@ -5,8 +5,7 @@ reduced before it leaves the caches spares writing and rereading rows as long as
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
+from eval.patch import computing
 from eval.tree import body_of, bottom
 
 # Logits of one slice: 16 MB in float32, which stays in the larger caches and is a reused allocation.
@@ -60,23 +60,9 @@ def _logits(net: nn.Module, states: Tensor, part: slice | None) -> Tensor:
     answer = BaseModelOutputWithPast(last_hidden_state=states[None])
     asked = torch.zeros((1, 1), dtype=torch.long, device=states.device)
     with ExitStack() as patched:
-        patched.enter_context(_forward(body_of(net), lambda *_, **__: answer))
+        patched.enter_context(computing(body_of(net), lambda *_, **__: answer))
         if part is not None:
             bias = None if head.bias is None else head.bias[part]
-            patched.enter_context(_forward(head, partial(functional.linear, weight=head.weight[part], bias=bias)))
+            patched.enter_context(computing(head, partial(functional.linear, weight=head.weight[part], bias=bias)))
         logits: Tensor = bottom(net)(input_ids=asked).logits[0]
     return logits.float()
-
-
-@contextmanager
-def _forward(part: nn.Module, forward: Any) -> Iterator[None]:
-    """Within, the module computes this instead."""
-    held = vars(part).get("forward")
-    part.forward = forward
-    try:
-        yield
-    finally:
-        if held is None:
-            del part.forward
-        else:
-            part.forward = held

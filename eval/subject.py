@@ -26,9 +26,9 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 class Subject:
     """The model being elicited.
 
-    `net` is the resident network, adapters attached to it included; `trained` holds their parameters by name and
-    `adapter_parameters` counts them. `adds_bos` says whether the tokenizer opens every text with its
-    beginning-of-sequence token. `memo` keeps what is costly to make and serves more than one cell.
+    `net` is the resident network, adapters attached to it included; `trained` holds their parameters by name.
+    `adds_bos` says whether the tokenizer opens every text with its beginning-of-sequence token. `memo` keeps what is
+    costly to make and serves more than one cell.
     """
 
     name: str
@@ -39,10 +39,14 @@ class Subject:
     tokenizer: PreTrainedTokenizerBase
     shape: Shape
     adds_bos: bool
-    adapter_parameters: int = 0
     trained: Mapping[str, nn.Parameter] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def adapter_parameters(self) -> int:
+        """How many numbers the attached adapters hold."""
+        return sum(parameter.numel() for parameter in self.trained.values())
 
     @property
     def device(self) -> torch.device:

@@ -3,7 +3,6 @@
 from functools import cache
 
 import pytest
-import torch
 
 from data.render import option_texts, render
 from data.resolve import resolve
@@ -13,6 +12,8 @@ from eval.measure import measure
 from eval.sample import generate
 from eval.score import score_options
 from eval.subject import Subject, load_subject
+from tests.eval.test_score import plain
+from tests.harness import lm_eval_likelihoods
 from train.adapter import Lora, bare
 from train.encode import encode_rows
 from train.loss import AnswerLoss
@@ -27,17 +28,6 @@ def subject_called(name: str) -> Subject:
     return load_subject(name)
 
 
-def full_logits(subject: Subject, prompt, option) -> float:
-    """An option's log-likelihood from one plain forward over its whole row.
-
-    Summed in float64: over Gemma's 262,144 words torch's float32 log-softmax is itself off by more than 1e-4.
-    """
-    with torch.inference_mode():
-        logits = subject.net(torch.tensor([[*prompt, *option]])).logits[0].double()
-    logprobs = logits.log_softmax(-1)
-    return sum(logprobs[len(prompt) - 1 + i, token].item() for i, token in enumerate(option))
-
-
 def check_exact(subject: Subject, task_name: str, *, style: str, shots: int, num_items: int) -> None:
     task = resolve(task_name)
     demonstrations = task.draw("train", shots, seed=0)
@@ -48,8 +38,7 @@ def check_exact(subject: Subject, task_name: str, *, style: str, shots: int, num
         for item, prompt in zip(items, prompts, strict=True)
     ]
     for item, values in zip(encoded, score_options(subject, encoded).loglikelihoods, strict=True):
-        expected = [full_logits(subject, item.prompt, option) for option in item.options]
-        assert values == pytest.approx(expected, abs=1e-4)
+        assert values == pytest.approx(plain(subject, item), abs=1e-4)
 
 
 def test_smollm2_scores_equal_full_logits_through_its_chat_template():
@@ -129,7 +118,6 @@ def test_a_tuned_subject_answers_in_one_word_and_stops(name):
 def test_option_likelihoods_agree_with_lm_eval(name):
     """The same items and prompts through lm-eval's own Hugging Face model, within 1e-4 nats and with the same picks."""
     pytest.importorskip("lm_eval", reason="lm-eval is an extra: pip install 'educe[interop]'")
-    from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
     subject = subject_called(name)
@@ -143,12 +131,12 @@ def test_option_likelihoods_agree_with_lm_eval(name):
         softmax_dtype="float64",
     )
     prompts = [render(item, task.format, style="completion") for item in items]
-    requests = [
-        Instance("loglikelihood", {}, (prompt.text(), prompt.continuation(option)), index)
+    asked = [
+        (prompt.text(), [prompt.continuation(option) for option in item.choices])
         for item, prompt in zip(items, prompts, strict=True)
-        for index, option in enumerate(item.choices)
     ]
-    theirs = [value for value, _ in model.loglikelihood(requests, disable_tqdm=True)]
     encoded = [encode_options(subject, prompt, item.choices) for item, prompt in zip(items, prompts, strict=True)]
-    ours = [value for values in score_options(subject, encoded).loglikelihoods for value in values]
-    assert ours == pytest.approx(theirs, abs=1e-4)
+    for ours, theirs in zip(
+        score_options(subject, encoded).loglikelihoods, lm_eval_likelihoods(model, asked), strict=True
+    ):
+        assert ours == pytest.approx(theirs, abs=1e-4)

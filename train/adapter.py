@@ -59,8 +59,7 @@ def attach(subject: Subject, lora: Lora, *, seed: int) -> Subject:
         layer.reset_lora_parameters(name, init_lora_weights=True)
     for parameter in made.trained.values():
         parameter.grad = None  # what a run that broke off may have left
-    count = sum(parameter.numel() for parameter in made.trained.values())
-    return replace(subject, net=made.net, trained=made.trained, adapter_parameters=count)
+    return replace(subject, net=made.net, trained=made.trained)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ else (residual stream, norms, attention, adapter, loss, optimizer) stays in floa
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data.errors import UserError
+from eval.patch import computing
 from eval.subject import Subject
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -57,13 +58,11 @@ def frozen_maps_in(subject: Subject, precision: str) -> Iterator[None]:
     ]
     if precision == "float32":
         frozen = []
-    for part in frozen:
-        part.forward = partial(_multiply, _copy(subject, part, getattr(torch, precision)), part.bias)  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
+    with ExitStack() as patched:
         for part in frozen:
-            del part.forward
+            copy = _copy(subject, part, getattr(torch, precision))
+            patched.enter_context(computing(part, partial(_multiply, copy, part.bias)))
+        yield
 
 
 def _copy(subject: Subject, part: nn.Linear, dtype: torch.dtype) -> Tensor:

@@ -11,7 +11,6 @@ import math
 import tempfile
 from pathlib import Path
 
-from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from data.render import option_texts
@@ -26,6 +25,7 @@ from recipes.minimal_lora import MinimalLora
 from recipes.runner.study import Study
 from tests.benchmarks.pairs import GEMMA, Pair, reported, timed
 from tests.benchmarks.training import forget_precision, trl_trainer
+from tests.harness import lm_eval_likelihoods
 from train.encode import encode_rows
 
 SIZES, SEEDS, ITEMS, PASSES = (4, 8, 16, 32), (0, 1), 100, 32
@@ -63,7 +63,8 @@ def check_score(folder: Path, task: Task) -> None:
     name = f"{cell.method}*/n{cell.examples}-s{cell.seed}-*/adapter"
     (saved,) = folder.glob(f"cells/{GEMMA}/{task.name}/{name}")
     theirs = accuracy(load_subject(GEMMA, dtype="float32"), saved, task)
-    assert abs(theirs - (cell.score or 0)) < 1.5 / ITEMS, (cell, theirs)
+    assert cell.score is not None
+    assert abs(theirs - cell.score) < 1.5 / ITEMS, (cell, theirs)
 
 
 def usual_way(task: Task) -> None:
@@ -101,20 +102,15 @@ def accuracy(subject: Subject, adapter: Path, task: Task) -> float:
         add_bos_token=subject.adds_bos,
     )
     ask = prompter(subject, task)
-    requests, items = [], task.test_items(ITEMS)
-    for item in items:
-        prompt = ask(item)
-        requests += [
-            Instance("loglikelihood", {}, (prompt_text(subject, prompt), prompt.continuation(option)), index)
-            for index, option in enumerate(option_texts(item, prompt.format))
-        ]
-    flat = iter(value for value, _ in model.loglikelihood(requests, disable_tqdm=True))
-    right = 0
-    for item in items:
-        values = [next(flat) for _ in item.choices]
-        right += values.index(max(values)) == item.answer_index
-    assert math.isfinite(sum(values))
-    return right / len(items)
+    items = task.test_items(ITEMS)
+    asked = [
+        (prompt_text(subject, prompt), [prompt.continuation(option) for option in option_texts(item, prompt.format)])
+        for item, prompt in zip(items, map(ask, items), strict=True)
+    ]
+    likelihoods = lm_eval_likelihoods(model, asked)
+    assert all(math.isfinite(value) for values in likelihoods for value in values)
+    right = [values.index(max(values)) == item.answer_index for item, values in zip(items, likelihoods, strict=True)]
+    return sum(right) / len(items)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ python -m tests.benchmarks.scoring
 from collections.abc import Sequence
 
 import torch
-from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from data.example import Example
@@ -20,6 +19,7 @@ from eval.encode import encode_options
 from eval.score import score_options
 from eval.subject import Subject, load_subject
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, paired
+from tests.harness import lm_eval_likelihoods
 
 Likelihoods = Sequence[Sequence[float]]
 # subject, shots, how the answer is written, least ratio
@@ -60,13 +60,10 @@ def compare(subject: Subject, shots: int, answer_as: str, least: float) -> Pair:
         return score_options(subject, encoded).loglikelihoods
 
     def theirs(count: int = ITEMS) -> Likelihoods:
-        requests = [
-            Instance("loglikelihood", {}, (prompt.text(), prompt.continuation(option)), index)
-            for prompt, options in zip(prompts[:count], texts[:count], strict=True)
-            for index, option in enumerate(options)
-        ]
-        flat = iter(value for value, _ in model.loglikelihood(requests, disable_tqdm=True))
-        return [[next(flat) for _ in options] for options in texts[:count]]
+        asked = zip(prompts[:count], texts[:count], strict=True)
+        return lm_eval_likelihoods(
+            model, [(prompt.text(), list(map(prompt.continuation, options))) for prompt, options in asked]
+        )
 
     def same(mine: Likelihoods, other: Likelihoods, drift: float = SUMMING) -> None:
         for item, one, two in zip(items, mine, other, strict=False):

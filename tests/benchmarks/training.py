@@ -61,7 +61,7 @@ def check_loss(subject: Subject) -> None:
     schedule = Schedule(learning_rate=1e-9, steps=1, batch_size=BATCH, precision="float32")
     with bare(subject):
         ours = fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0).history[0]["loss"]
-    trainer, _ = trl_trainer(subject, rows, steps=1, settings=EXACT)
+    trainer, _ = trl_trainer(subject, rows, steps=1, settings=EXACT | {"learning_rate": 1e-9})
     theirs = trainer.train().training_loss
     trainer.model.unload()
     assert abs(ours - theirs) < 1e-4, (subject.name, ours, theirs)
@@ -135,14 +135,13 @@ def trl_trainer(
         per_device_train_batch_size=BATCH,
         max_steps=steps,
         completion_only_loss=True,
-        learning_rate=1e-9 if steps == 1 else 1e-4,
         use_cpu=True,
         report_to="none",
         logging_strategy="no",
         save_strategy="no",
         disable_tqdm=True,
         seed=0,
-        **settings,
+        **({"learning_rate": 1e-4} | settings),
     )
     data = datasets.Dataset.from_list(
         [

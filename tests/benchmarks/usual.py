@@ -1,0 +1,75 @@
+"""The usual way to one cell, as two commands: train with TRL's defaults and save, then load and evaluate with lm-eval.
+
+python -m tests.benchmarks.usual train iid_sft 8 0 /tmp/adapter
+python -m tests.benchmarks.usual evaluate /tmp/adapter /tmp/adapter/asked.json
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+from tests.benchmarks.pairs import GEMMA
+
+
+def train(recipe: str, size: int, seed: int, folder: Path) -> None:
+    """Train an adapter on the rows that our cell trains on, and write it with the test's questions beside it."""
+    from data.render import option_texts
+    from data.resolve import resolve
+    from eval.ask import prompter
+    from eval.encode import prompt_text
+    from eval.subject import load_subject
+    from recipes.catalog import make_method
+    from recipes.iid_sft import IidSft
+    from tests.benchmarks.curve import ITEMS, PASSES
+    from tests.benchmarks.training import trl_trainer
+    from train.encode import encode_rows
+
+    subject, task = load_subject(GEMMA, dtype="float32"), resolve("word_sentiment")
+    _, method = make_method({recipe: {"passes": PASSES}})
+    assert isinstance(method, IidSft)
+    ask = prompter(subject, task)
+    rows = encode_rows(subject, task.draw("train", size, seed=seed), ask)
+    modules = list(method.modules) or "all-linear"
+    trainer, _ = trl_trainer(subject, rows, steps=method.steps(size), rank=method.rank, modules=modules, settings={})
+    trainer.train()
+    trainer.save_model(str(folder))
+    asked = [
+        {
+            "context": prompt_text(subject, prompt),
+            "options": [prompt.continuation(option) for option in option_texts(item, prompt.format)],
+            "answer": item.answer_index,
+        }
+        for item in task.test_items(ITEMS)
+        for prompt in [ask(item)]
+    ]
+    (folder / "asked.json").write_text(json.dumps(asked), "utf-8")
+
+
+def evaluate(adapter: Path, questions: Path) -> float:
+    """Share of the items whose most likely option is the answer, as lm-eval scores a model and an adapter on disk."""
+    from lm_eval.models.huggingface import HFLM
+
+    from eval.weights import bundled_folder
+    from tests.harness import lm_eval_likelihoods
+
+    asked = json.loads(questions.read_text("utf-8"))
+    model = HFLM(
+        pretrained=str(bundled_folder(GEMMA)),
+        peft=str(adapter),
+        dtype="float32",
+        batch_size=16,
+        device="cpu",
+        add_bos_token=True,
+    )
+    likelihoods = lm_eval_likelihoods(model, [(each["context"], each["options"]) for each in asked])
+    assert all(math.isfinite(value) for values in likelihoods for value in values)
+    right = [values.index(max(values)) == each["answer"] for each, values in zip(asked, likelihoods, strict=True)]
+    return sum(right) / len(right)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "train":
+        train(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
+    else:
+        print(evaluate(Path(sys.argv[2]), Path(sys.argv[3])))

@@ -51,10 +51,12 @@ class Shape:
 class Trained:
     """What a run trains: how many parameters, and where the lowest of them sits (layer, stage).
 
-    `everything` is a full fine-tune. `adapter_parameters` run beside the frozen maps, forward and backward.
+    `everything` is a full fine-tune. `adapter_parameters` run beside the frozen maps, forward and backward;
+    `adapter_gradients` says how many numbers the backward pass multiplies with where it is not twice as many.
     """
 
     adapter_parameters: int = 0
+    adapter_gradients: int | None = None
     lowest_layer: int = 0
     lowest_stage: int = 0
     everything: bool = False
@@ -100,7 +102,9 @@ def training_flops(shape: Shape, tokens: int, *, scored: int, trained: Trained, 
     else:
         above = (shape.layers - 1 - trained.lowest_layer) * sum(shape.stage_parameters)
         above += sum(shape.stage_parameters[trained.lowest_stage + 1 :])
-        backward = 2.0 * (above + 2 * trained.adapter_parameters) * tokens + head
+        beside = trained.adapter_gradients
+        beside = 2 * trained.adapter_parameters if beside is None else beside
+        backward = 2.0 * (above + beside) * tokens + head
         lowest_layer = trained.lowest_layer
     # Adapters on a layer's output maps leave that layer's own attention without a backward.
     first_layer = lowest_layer if trained.everything or trained.lowest_stage == 0 else lowest_layer + 1

@@ -75,7 +75,7 @@ def encode_texts(subject: Subject, texts: Sequence[str]) -> list[tuple[int, ...]
             raise UserError(
                 f"the chat template of subject {subject.name!r} writes the BOS token twice; mend the template"
             )
-        rows.append(tuple(opened))
+        rows.append((*subject.prefix, *opened))
     return rows
 
 
@@ -93,9 +93,10 @@ def encode_options(subject: Subject, prompt: Prompt, options: Sequence[str]) -> 
     the prompt, and the rest of each is scored. The cells of a study ask the same again and again: what was asked last
     is remembered.
     """
-    if encode_options not in subject.memo:
-        subject.memo[encode_options] = lru_cache(REMEMBERED)(partial(_encode_options, subject))
-    branches: Branches = subject.memo[encode_options](prompt, tuple(options))
+    key = (encode_options, subject.prefix)
+    if key not in subject.memo:
+        subject.memo[key] = lru_cache(REMEMBERED)(partial(_encode_options, subject))
+    branches: Branches = subject.memo[key](prompt, tuple(options))
     return branches
 
 

@@ -10,7 +10,8 @@ class Spend:
 
     `labelled_examples` counts every label read: training rows, shots, dev rows. FLOPs are useful (real tokens) unless
     named executed (with padding, recomputation and reuse). `flops_per_answer` is the useful cost of one question
-    afterwards, in this prompt or with this adapter.
+    afterwards, in this prompt or with this adapter. `bits` is the description length of the labels read, where it
+    was measured.
     """
 
     labelled_examples: int = 0
@@ -22,6 +23,7 @@ class Spend:
     flops_per_answer: float = 0.0
     executed_flops_per_answer: float = 0.0
     trainable_parameters: int = 0
+    bits: float | None = None
     seconds: float = 0.0
 
     @property
@@ -35,5 +37,8 @@ class Spend:
         total = {}
         for each in dataclasses.fields(self):
             mine, theirs = getattr(self, each.name), getattr(other, each.name)
-            total[each.name] = max(mine, theirs) if each.name in larger else mine + theirs
+            if None in (mine, theirs):
+                total[each.name] = theirs if mine is None else mine
+            else:
+                total[each.name] = max(mine, theirs) if each.name in larger else mine + theirs
         return Spend(**total)

@@ -2,8 +2,9 @@
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -14,7 +15,7 @@ from transformers.utils.logging import disable_progress_bar
 from data.errors import UserError
 from data.render import Style
 from eval.check import check_tree
-from eval.cost import STAGE_OF, STAGES, Shape
+from eval.cost import STAGE_OF, STAGES, Shape, Trained
 from eval.source import Kind, Source, find_source
 from eval.tree import body_of
 from eval.weights import bundled_folder, gguf_folder
@@ -23,10 +24,31 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Change:
+    """What was put on a net, or set free in it, to be trained.
+
+    `trained` holds its parameters by name; where a parameter is in `masks`, only its marked numbers move. `part` is
+    what the FLOP formulas need, `prefix` ids that come before every text, `save` writes the change into a folder.
+    """
+
+    trained: Mapping[str, nn.Parameter]
+    part: Trained
+    masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    prefix: tuple[int, ...] = ()
+    save: Callable[[Path], None] | None = None
+
+    @property
+    def trainable_parameters(self) -> int:
+        """How many numbers move."""
+        free = sum(parameter.numel() for name, parameter in self.trained.items() if name not in self.masks)
+        return free + sum(int(mask.sum()) for mask in self.masks.values())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
     """The model being elicited.
 
-    `net` is the resident network, adapters attached to it included; `trained` holds their parameters by name.
+    `net` is the resident network, whatever is attached to it included, and `change` says what that is.
     `adds_bos` says whether the tokenizer opens every text with its beginning-of-sequence token. `memo` keeps what is
     costly to make and serves more than one cell.
     """
@@ -39,14 +61,24 @@ class Subject:
     tokenizer: PreTrainedTokenizerBase
     shape: Shape
     adds_bos: bool
-    trained: Mapping[str, nn.Parameter] = field(default_factory=dict)
+    change: Change | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def adapter_parameters(self) -> int:
-        """How many numbers the attached adapters hold."""
-        return sum(parameter.numel() for parameter in self.trained.values())
+        """How many numbers run beside the frozen maps, in products of their own."""
+        return self.change.part.adapter_parameters if self.change else 0
+
+    @property
+    def trained(self) -> Mapping[str, nn.Parameter]:
+        """What trains, by name."""
+        return self.change.trained if self.change else {}
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Ids that come before every text; not words, for they have no row in the vocabulary."""
+        return self.change.prefix if self.change else ()
 
     @property
     def device(self) -> torch.device:
@@ -117,8 +149,6 @@ def _pretrained(source: Source, dtype: torch.dtype) -> tuple[PreTrainedModel, Pr
     if source.where == "bundled":
         location = bundled_folder(source.location)
     elif source.where == "gguf":
-        from pathlib import Path
-
         location = gguf_folder(Path(source.location))
     options: dict[str, Any] = {"revision": source.revision} if source.where == "hub" else {}
     try:

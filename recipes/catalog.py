@@ -6,10 +6,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from data.errors import UserError, nearest
+from recipes.embedding_row import EmbeddingRowTuning
 from recipes.few_shot import FewShot
+from recipes.full_fine_tune import FullFineTune
+from recipes.ia3 import Ia3Tuning
 from recipes.iid_sft import IidSft
 from recipes.method import Method
 from recipes.minimal_lora import MinimalLora
+from recipes.norms_and_biases import NormsAndBiasesTuning
+from recipes.one_pass import OnePass
+from recipes.prompt_tuning import PromptTuning
+from recipes.sparse_lora import SparseLora
+from recipes.steering_vector import SteeringVectorTuning
 from recipes.zero_shot import ZeroShot
 
 METHODS: dict[str, type[Method]] = {
@@ -17,6 +25,14 @@ METHODS: dict[str, type[Method]] = {
     "few_shot": FewShot,
     "iid_sft": IidSft,
     "minimal_lora": MinimalLora,
+    "sparse_lora": SparseLora,
+    "norms_and_biases": NormsAndBiasesTuning,
+    "ia3": Ia3Tuning,
+    "prompt_tuning": PromptTuning,
+    "embedding_row": EmbeddingRowTuning,
+    "steering_vector": SteeringVectorTuning,
+    "full_fine_tune": FullFineTune,
+    "one_pass": OnePass,
 }
 
 

@@ -4,102 +4,30 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.iid_sft \
     --subject smollm2-135m-instruct --task word_sentiment --examples 64 --seed 0
 """
 
-import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from data.errors import UserError
 from data.task import Task
-from eval.ask import prompter
-from recipes.method import Elicited, Method
+from recipes.fine_tune import FineTune
 
 if TYPE_CHECKING:
     from eval.subject import Subject
+    from train.attach import Trainable
 
-Rate = Annotated[float, Field(gt=0)]
 
-
-class IidSft(Method):
-    """How much shows after n IID examples.
-
-    Each row is seen `epochs` times, or as often as `passes` rows in all allow, whichever is less, and at least once.
-    Several learning rates are chosen among on `dev_examples` rows of the dev split, which are charged, as is the
-    search. Empty `modules` and `layers` mean every linear map of every layer.
-    """
-
-    trains: ClassVar[bool] = True
+class IidSft(FineTune):
+    """How much shows after n IID examples. Empty `modules` and `layers` mean every linear map of every layer."""
 
     rank: int = Field(default=8, ge=1)
     modules: tuple[str, ...] = ()
     layers: tuple[int, ...] = ()
-    learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 5e-4
-    epochs: int = Field(default=8, ge=1)
-    passes: int = Field(default=256, ge=1)
-    batch_size: int = Field(default=8, ge=1)
-    dev_examples: int = Field(default=0, ge=0)
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
-    def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses more dev rows than there are, and several learning rates without any to choose by."""
-        super().check(task, examples=examples)
-        if self.num_rates > 1 and not self.dev_examples:
-            raise UserError(f"{self.num_rates} learning rates to choose from and no dev rows; set dev_examples")
-        held = len(task.rows["dev"])
-        if self.dev_examples > held:
-            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
+    def trainable(self, subject: "Subject", task: Task) -> "Trainable":
+        """A LoRA adapter."""
+        from train.changes.peft import Lora
 
-    def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Draw, fine-tune, and ask plainly afterwards."""
-        from eval.measure import measure
-        from train.adapter import Lora
-        from train.choose import fine_tune_best
-        from train.encode import encode_rows
-        from train.sft import Schedule
-
-        rates = self.learning_rate if isinstance(self.learning_rate, tuple) else (self.learning_rate,)
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
-        dev = task.draw("dev", self.dev_examples, seed=seed)
-        tuned = fine_tune_best(
-            subject,
-            encode_rows(subject, task.draw("train", examples, seed=seed), ask),
-            lora=Lora(rank=self.rank, modules=self.modules, layers=self.layers),
-            schedules=[
-                Schedule(
-                    learning_rate=rate,
-                    steps=self.steps(examples),
-                    batch_size=self.batch_size,
-                    precision=self.precision,
-                )
-                for rate in rates
-            ],
-            measure_dev=(lambda candidate: measure(candidate, task, ask, dev)) if dev else None,
-            seed=seed,
-        )
-        return Elicited(subject=tuned.subject, ask=ask, spend=tuned.spend, history=tuned.history, about=tuned.about)
-
-    @property
-    def num_rates(self) -> int:
-        """Learning rates to choose from."""
-        return len(self.learning_rate) if isinstance(self.learning_rate, tuple) else 1
-
-    @property
-    def reads_dev(self) -> bool:
-        """With several learning rates."""
-        return self.num_rates > 1
-
-    def rows_trained(self, examples: int) -> int:
-        """Every candidate learning rate trains once."""
-        return self.num_rates * self.steps(examples) * min(self.batch_size, examples)
-
-    def rows_asked(self) -> int:
-        """Every candidate answers all dev rows."""
-        return self.num_rates * self.dev_examples if self.reads_dev else 0
-
-    def steps(self, examples: int) -> int:
-        """Batches of a run on `examples` rows."""
-        rows_seen = max(examples, min(self.epochs * examples, self.passes))
-        return math.ceil(rows_seen / min(self.batch_size, examples))
+        return Lora(rank=self.rank, modules=self.modules, layers=self.layers)
 
 
 if __name__ == "__main__":

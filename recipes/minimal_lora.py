@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recipes.iid_sft import IidSft, Rate
+from recipes.fine_tune import Rate
+from recipes.iid_sft import IidSft
 
 
 class MinimalLora(IidSft):

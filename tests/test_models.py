@@ -14,7 +14,8 @@ from eval.score import score_options
 from eval.subject import Subject, load_subject
 from tests.eval.test_score import plain
 from tests.harness import lm_eval_likelihoods
-from train.adapter import Lora, bare
+from train.attach import bare
+from train.changes.peft import Lora
 from train.encode import encode_rows
 from train.loss import AnswerLoss
 from train.sft import Schedule, fine_tune
@@ -73,7 +74,7 @@ def test_a_short_lora_lowers_smollm2s_loss_and_comes_off_again():
     before = AnswerLoss(subject.net, shared=0, pad=0)(rows).item()
     with bare(subject):
         schedule = Schedule(learning_rate=5e-4, steps=4)
-        tuned = fine_tune(subject, rows, lora=Lora(rank=8), schedule=schedule, seed=0)
+        tuned = fine_tune(subject, rows, trainable=Lora(rank=8), schedule=schedule, seed=0)
         assert tuned.history[-1]["loss"] < 0.5 * tuned.history[0]["loss"]
     assert AnswerLoss(subject.net, shared=0, pad=0)(rows).item() == before
 
@@ -107,7 +108,7 @@ def test_a_tuned_subject_answers_in_one_word_and_stops(name):
     prompts = [encode_text(subject, prompt_text(subject, ask(item))) for item in task.test_items(8)]
     with bare(subject):
         tuned = fine_tune(
-            subject, rows, lora=Lora(rank=8), schedule=Schedule(learning_rate=5e-4, steps=24), seed=0
+            subject, rows, trainable=Lora(rank=8), schedule=Schedule(learning_rate=5e-4, steps=24), seed=0
         ).subject
         texts = generate(tuned, prompts, max_new_tokens=12).texts
     assert {text.strip() for text in texts} <= {"positive", "negative"}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from eval.measure import Answers
 from eval.subject import Subject
-from train.adapter import Lora, attach, bare, load_snapshot, snapshot
+from train.attach import Trainable, attach, bare, load_snapshot, snapshot
 from train.encode import TrainingRow
 from train.sft import Schedule, Tuned, fine_tune
 
@@ -16,7 +16,7 @@ def fine_tune_best(
     subject: Subject,
     rows: Sequence[TrainingRow],
     *,
-    lora: Lora,
+    trainable: Trainable,
     schedules: Sequence[Schedule],
     measure_dev: Callable[[Subject], Answers] | None,
     seed: int,
@@ -27,14 +27,14 @@ def fine_tune_best(
     dev rows count as labelled examples read.
     """
     if len(schedules) == 1:
-        return fine_tune(subject, rows, lora=lora, schedule=schedules[0], seed=seed)
+        return fine_tune(subject, rows, trainable=trainable, schedule=schedules[0], seed=seed)
     assert measure_dev is not None, "the recipe refuses a choice without dev rows"
     best: tuple[float, Tuned, dict[str, Tensor]] | None = None
     search_flops = executed = seconds = 0.0
     labels = 0
     for schedule in schedules:
         with bare(subject):
-            tuned = fine_tune(subject, rows, lora=lora, schedule=schedule, seed=seed)
+            tuned = fine_tune(subject, rows, trainable=trainable, schedule=schedule, seed=seed)
             answers = measure_dev(tuned.subject)
             labels = len(answers.outcomes)
             score = sum(outcome.score for outcome in answers.outcomes) / labels
@@ -45,7 +45,7 @@ def fine_tune_best(
                 best = (score, tuned, snapshot(tuned.subject))
     assert best is not None
     score, tuned, weights = best
-    again = attach(subject, lora, seed=seed)
+    again = attach(subject, trainable, seed=seed)
     load_snapshot(again, weights)
     spend = replace(
         tuned.spend,

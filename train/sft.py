@@ -6,7 +6,7 @@ The loss is the mean over a batch's supervised tokens, whatever the number of pr
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +19,7 @@ from eval.memory import out_of_memory
 from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
-from train.adapter import Lora, attach, moved, snapshot, trained_part
+from train.attach import Trainable, attach, moved, snapshot
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
 from train.loss import AnswerLoss
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class Schedule:
     """How a fine-tune proceeds: `steps` batches of `batch_size` rows, linear warm-up and linear decay to zero.
 
-    Every pass over the rows is a new seeded order; batches run on across passes, so each has the same size.
+    Every pass over the rows is a new seeded order. Batches run on across passes, so each has the same size; with `once`
+    there is one pass, whose last batch may be smaller.
     """
 
     learning_rate: float
@@ -41,6 +42,7 @@ class Schedule:
     warmup: float = 0.1
     max_gradient_norm: float = 1.0
     precision: Precision = "auto"
+    once: bool = False
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
@@ -52,7 +54,7 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """A subject with its trained adapter, what training it cost, and the loss of every step."""
+    """A subject as it was trained, what training it cost, and the loss of every step."""
 
     subject: Subject
     spend: Spend
@@ -64,22 +66,24 @@ def fine_tune(
     subject: Subject,
     rows: Sequence[TrainingRow],
     *,
-    lora: Lora,
+    trainable: Trainable,
     schedule: Schedule,
     seed: int,
 ) -> Tuned:
-    """Train a fresh LoRA adapter on the rows.
+    """Attach something that trains, and train it on the rows.
 
-    UserError where the loss is not finite (naming step and rows) or where no adapter weight moved: a run that taught
-    nothing must not pass for one that elicited nothing.
+    UserError where the loss is not finite (naming step and rows) or where nothing moved: a run that taught nothing must
+    not pass for one that elicited nothing.
     """
     from accelerate import Accelerator
 
     started = time.perf_counter()
     precision = resolve_precision(schedule.precision, subject)
     accelerator = Accelerator(cpu=subject.device.type == "cpu", mixed_precision="no")
-    tuned = attach(subject, lora, seed=seed)
+    tuned = attach(subject, trainable, seed=seed)
+    assert tuned.change is not None
     before = snapshot(tuned)
+    rows = [replace(row, ids=tuned.prefix + row.ids) for row in rows]
     shared = common_prefix([row.ids[: -row.supervised - 1] for row in rows])
     loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
     loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
@@ -91,13 +95,12 @@ def fine_tune(
             if not math.isfinite(loss):
                 names = ", ".join(row.id for row in batch)
                 raise UserError(f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
-            history.append({"step": step, "loss": loss, "learning_rate": rate})
+            labels = sum(row.supervised for row in batch)
+            history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels})
             tell("steps trained", step + 1, schedule.steps)
     if not moved(tuned, before):
-        raise UserError(
-            f"no adapter weight moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it"
-        )
-    trained = trained_part(tuned)
+        raise UserError(f"nothing moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it")
+    trained = tuned.change.part
     seen = [row for batch in batches(rows, schedule=schedule, seed=seed) for row in batch]
     spend = Spend(
         labelled_examples=len(rows),
@@ -106,7 +109,7 @@ def fine_tune(
             training_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised, trained=trained) for row in seen
         ),
         executed_train_flops=loop.executed_flops(tuned.shape, trained),
-        trainable_parameters=tuned.adapter_parameters,
+        trainable_parameters=tuned.change.trainable_parameters,
         seconds=time.perf_counter() - started,
     )
     about = {
@@ -194,8 +197,10 @@ def batches(rows: Sequence[TrainingRow], *, schedule: Schedule, seed: int) -> It
     size = min(schedule.batch_size, len(rows))
     generator = torch.Generator().manual_seed(seed)
     stream: list[int] = []
+    drawn = False
     for _ in range(schedule.steps):
-        while len(stream) < size:
+        while len(stream) < size and not (schedule.once and drawn):
+            drawn = True
             stream += torch.randperm(len(rows), generator=generator).tolist()
         yield [rows[index] for index in stream[:size]]
         stream = stream[size:]

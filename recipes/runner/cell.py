@@ -100,7 +100,7 @@ def run_cell(
     from accelerate import PartialState
 
     from eval.measure import measure
-    from train.adapter import bare
+    from train.attach import bare
 
     started = time.perf_counter()
     with bare(subject):

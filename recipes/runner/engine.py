@@ -98,8 +98,8 @@ def _noted(cells: Sequence[Cell], store: Store, progress: Progress) -> Iterator[
 def save(store: Store, cell: Cell, measurement: Measurement, elicited: Elicited) -> None:
     """Write a cell's result, with the adapter where one was trained."""
     save_adapter = None
-    if elicited.subject.adapter_parameters:
-        from train.adapter import save as save_to
+    if elicited.subject.change is not None and elicited.subject.change.save is not None:
+        from train.attach import save as save_to
 
         def save_adapter(folder: Path) -> None:
             save_to(elicited.subject, folder)

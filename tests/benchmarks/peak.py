@@ -17,7 +17,8 @@ from eval.score import score_options
 from eval.subject import Subject, load_subject
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, matmul_peak
 from tests.benchmarks.training import BATCH, STEPS, forget_precision, rows_of
-from train.adapter import Lora, bare
+from train.attach import bare
+from train.changes.peft import Lora
 from train.sft import Schedule, fine_tune
 
 
@@ -50,7 +51,7 @@ def train_share(subject: Subject, batch_size: int) -> Pair:
     for _ in range(2):  # the first warms up
         peak = matmul_peak(torch.float32)
         with bare(subject):
-            spend = fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0).spend
+            spend = fine_tune(subject, rows, trainable=Lora(), schedule=schedule, seed=0).spend
     return _reported(
         f"training in float32, {batch_size} rows a step",
         subject,

@@ -23,7 +23,8 @@ from eval.ask import prompter
 from eval.progress import listening
 from eval.subject import Subject, load_subject
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported
-from train.adapter import Lora, bare
+from train.attach import bare
+from train.changes.peft import Lora
 from train.encode import TrainingRow, encode_rows
 from train.sft import Schedule, fine_tune
 
@@ -60,7 +61,7 @@ def check_loss(subject: Subject) -> None:
     rows = rows_of(subject, BATCH)
     schedule = Schedule(learning_rate=1e-9, steps=1, batch_size=BATCH, precision="float32")
     with bare(subject):
-        ours = fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0).history[0]["loss"]
+        ours = fine_tune(subject, rows, trainable=Lora(), schedule=schedule, seed=0).history[0]["loss"]
     trainer, _ = trl_trainer(subject, rows, steps=1, settings=EXACT | {"learning_rate": 1e-9})
     theirs = trainer.train().training_loss
     trainer.model.unload()
@@ -86,7 +87,7 @@ def our_step(subject: Subject, rows: Sequence[TrainingRow]) -> float:
     clock = Clock()
     schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=BATCH)
     with bare(subject), listening(lambda *_: clock.tick()):
-        fine_tune(subject, rows, lora=Lora(), schedule=schedule, seed=0)
+        fine_tune(subject, rows, trainable=Lora(), schedule=schedule, seed=0)
     return clock.median()
 
 

@@ -18,7 +18,10 @@ from eval.source import SUBJECTS, Bundled
 from eval.spend import Spend
 from eval.subject import Subject, load_subject
 from tests.nets import tiny, tiny_sliding
-from train.adapter import Lora, attach, bare, trained_part
+from train.attach import attach, bare
+from train.changes.own_weights import AllWeights, NormsAndBiases
+from train.changes.peft import Ia3, Lora
+from train.changes.vectors import EmbeddingRow, SteeringVector
 from train.encode import TrainingRow
 from train.loss import AnswerLoss
 
@@ -54,7 +57,7 @@ def count(run) -> float:
 
 
 def check_against_counter(subject: Subject, tokens: int) -> None:
-    """Forward, LoRA (everywhere, and high up on few maps) and full fine-tuning, each within 1%."""
+    """Forward, and every kind of change (everywhere, and high up on few maps), each within 1%."""
     ids = torch.arange(3, 3 + tokens)[None] % 200
     wanted = torch.zeros(1, tokens, dtype=torch.bool)
     wanted[0, -4:] = True
@@ -63,20 +66,25 @@ def check_against_counter(subject: Subject, tokens: int) -> None:
 
     row = TrainingRow(id="row", ids=(*ids[0].tolist(), 5), supervised=4)
     last = subject.shape.layers - 1
-    for lora in (Lora(rank=8), Lora(rank=1, modules=("v_proj",)), Lora(rank=2, modules=("down_proj",), layers=(last,))):
+    for change in (
+        Lora(rank=8),
+        Lora(rank=1, modules=("v_proj",)),
+        Lora(rank=2, modules=("down_proj",), layers=(last,)),
+        Lora(rank=1, numbers=1),
+        Ia3(),
+        NormsAndBiases(),
+        NormsAndBiases(layers=(last,)),
+        SteeringVector(layer=last),
+        SteeringVector(layer=0),
+        EmbeddingRow(token=5),
+        AllWeights(),
+    ):
         with bare(subject):
-            tuned = attach(subject, lora, seed=0)
+            tuned = attach(subject, change, seed=0)
             loss = AnswerLoss(tuned.net, shared=0, pad=0)
             measured = count(lambda loss=loss: loss([row]).backward())
-            formula = training_flops(subject.shape, tokens, scored=4, trained=trained_part(tuned), executed=True)
-        assert formula == pytest.approx(measured, rel=0.01), lora
-
-    subject.net.requires_grad_(True)
-    measured = count(lambda: AnswerLoss(subject.net, shared=0, pad=0)([row]).backward())
-    subject.net.requires_grad_(False)
-    subject.net.zero_grad(set_to_none=True)
-    formula = training_flops(subject.shape, tokens, scored=4, trained=Trained(everything=True), executed=True)
-    assert formula == pytest.approx(measured, rel=0.01)
+            formula = training_flops(subject.shape, tokens, scored=4, trained=tuned.change.part, executed=True)
+        assert formula == pytest.approx(measured, rel=0.01), change
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])

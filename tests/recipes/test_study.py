@@ -11,7 +11,7 @@ from data.task import Task
 from eval.subject import load_subject
 from recipes.runner.study import Study
 from tests.recipes.small import parity_rows, small_study, study_file, write_rows, written
-from train.adapter import bare
+from train.attach import bare
 
 
 def test_a_study_file_is_read_with_its_defaults(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from torch import nn
 from data.errors import UserError
 from eval.subject import load_subject
 from tests.nets import tiny, tiny_sliding
-from train.adapter import Lora, attach, bare
+from train.attach import attach, bare
+from train.changes.peft import Lora
 from train.frozen import frozen_maps_in, resolve_precision
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])

@@ -11,7 +11,8 @@ from data.word_sentiment import word_sentiment
 from eval.ask import prompter
 from eval.encode import common_prefix
 from tests.nets import tiny, tiny_chat, tiny_sliding
-from train.adapter import Lora, bare, snapshot
+from train.attach import bare, snapshot
+from train.changes.peft import Lora
 from train.encode import encode_rows
 from train.loss import AnswerLoss, pack
 from train.sft import Schedule, batches, fine_tune
@@ -26,7 +27,7 @@ def rows_for(subject, num_examples=8):
 
 def tuned_weights(subject, rows, *, seed=0, schedule=SCHEDULE):
     with bare(subject):
-        return snapshot(fine_tune(subject, rows, lora=Lora(rank=2), schedule=schedule, seed=seed).subject)
+        return snapshot(fine_tune(subject, rows, trainable=Lora(rank=2), schedule=schedule, seed=seed).subject)
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_chat])
@@ -101,10 +102,10 @@ def test_executed_flops_are_those_of_the_packs_that_ran(monkeypatch):
     subject = tiny()
     rows = rows_for(subject)
     with bare(subject):
-        whole = fine_tune(subject, rows, lora=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
+        whole = fine_tune(subject, rows, trainable=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
     monkeypatch.setattr("train.loss.pack", lambda rows, shared: [[row] for row in rows])
     with bare(subject):
-        apart = fine_tune(subject, rows, lora=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
+        apart = fine_tune(subject, rows, trainable=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
     assert whole.train_flops == apart.train_flops
     assert whole.executed_train_flops != apart.executed_train_flops > apart.train_flops
 
@@ -121,7 +122,7 @@ def test_golden_losses():
     """Update these when the loop is meant to train differently (order, schedule, loss, initial weights), and say so."""
     subject = tiny()
     with bare(subject):
-        history = fine_tune(subject, rows_for(subject), lora=Lora(rank=2), schedule=SCHEDULE, seed=0).history
+        history = fine_tune(subject, rows_for(subject), trainable=Lora(rank=2), schedule=SCHEDULE, seed=0).history
     assert [row["loss"] for row in history] == pytest.approx(GOLDEN, abs=1e-3)
     assert [row["learning_rate"] for row in history] == pytest.approx([1e-2, 1e-2, 8e-3, 6e-3, 4e-3, 2e-3])
 
@@ -136,7 +137,7 @@ def test_a_subject_learns_to_answer_and_to_stop():
     rows = encode_rows(subject, task.draw("train", 1, seed=0), ask)
     with bare(subject):
         schedule = Schedule(learning_rate=1e-2, steps=60)
-        tuned = fine_tune(subject, rows, lora=Lora(rank=16), schedule=schedule, seed=0)
+        tuned = fine_tune(subject, rows, trainable=Lora(rank=16), schedule=schedule, seed=0)
         row = rows[0]
         prompt = torch.tensor([row.ids[: -row.supervised]])
         written = tuned.subject.net.generate(prompt, max_new_tokens=30, do_sample=False, pad_token_id=0)
@@ -157,21 +158,21 @@ def test_the_adapter_is_off_after_a_failure_too():
     subject = tiny()
     names = list(subject.net.state_dict())
     with pytest.raises(UserError), bare(subject):
-        fine_tune(subject, rows_for(subject), lora=Lora(), schedule=Schedule(learning_rate=0.0, steps=2), seed=0)
+        fine_tune(subject, rows_for(subject), trainable=Lora(), schedule=Schedule(learning_rate=0.0, steps=2), seed=0)
     assert list(subject.net.state_dict()) == names
 
 
 def test_a_rate_that_moves_nothing_is_refused():
     subject = tiny()
-    with pytest.raises(UserError, match="no adapter weight moved in 2 steps at learning_rate 0"), bare(subject):
-        fine_tune(subject, rows_for(subject), lora=Lora(), schedule=Schedule(learning_rate=0.0, steps=2), seed=0)
+    with pytest.raises(UserError, match="nothing moved in 2 steps at learning_rate 0"), bare(subject):
+        fine_tune(subject, rows_for(subject), trainable=Lora(), schedule=Schedule(learning_rate=0.0, steps=2), seed=0)
 
 
 def test_a_loss_that_is_not_finite_names_step_rows_and_rate():
     subject = tiny()
     schedule = Schedule(learning_rate=1e30, steps=9, batch_size=8)
     with pytest.raises(UserError, match=r"loss is (nan|inf) at step \d \(rows .*; lower learning_rate"), bare(subject):
-        fine_tune(subject, rows_for(subject), lora=Lora(), schedule=schedule, seed=0)
+        fine_tune(subject, rows_for(subject), trainable=Lora(), schedule=schedule, seed=0)
 
 
 def test_a_row_without_a_supervised_token_is_refused_naming_the_example(monkeypatch):
@@ -230,7 +231,7 @@ def test_the_spend_counts_rows_tokens_and_parameters():
     subject = tiny()
     rows = rows_for(subject, 8)
     with bare(subject):
-        spend = fine_tune(subject, rows, lora=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
+        spend = fine_tune(subject, rows, trainable=Lora(rank=2), schedule=SCHEDULE, seed=0).spend
     seen = [row for batch in batches(rows, schedule=SCHEDULE, seed=0) for row in batch]
     assert spend.labelled_examples == 8
     assert spend.training_tokens == sum(len(row.ids) - 1 for row in seen)
@@ -245,7 +246,7 @@ def test_bfloat16_training_is_a_choice_and_recorded():
     for precision in ("float32", "bfloat16"):
         with bare(subject):
             schedule = Schedule(learning_rate=1e-2, steps=2, precision=precision)
-            tuned = fine_tune(subject, rows_for(subject), lora=Lora(rank=2), schedule=schedule, seed=0)
+            tuned = fine_tune(subject, rows_for(subject), trainable=Lora(rank=2), schedule=schedule, seed=0)
         assert tuned.about["training_precision"] == precision
         losses[precision] = [row["loss"] for row in tuned.history]
     assert losses["bfloat16"] != losses["float32"]

@@ -1,0 +1,24 @@
+"""Labels drawn at random."""
+
+from data.capitals import capitals
+from data.relabel import relabel
+
+ROWS = capitals().draw("train", 200, seed=0)
+
+
+def changed(rows):
+    return {each.id for each, true in zip(rows, ROWS, strict=False) if each.answer != true.answer}
+
+
+def test_none_is_none_and_all_hit_the_truth_by_chance_alone():
+    assert relabel(ROWS, share=0.0, seed=0) == ROWS
+    rows = relabel(ROWS, share=1.0, seed=0)
+    assert 0.65 < len(changed(rows)) / len(ROWS) < 0.85  # four choices
+    assert all(each.answer in each.choices for each in rows)
+
+
+def test_more_relabels_the_same_and_more_whatever_else_is_drawn():
+    some, all_of_them = relabel(ROWS, share=0.4, seed=0), relabel(ROWS, share=1.0, seed=0)
+    assert changed(some) < changed(all_of_them)
+    assert relabel(ROWS[:50], share=0.4, seed=0) == some[:50]
+    assert relabel(ROWS, share=0.4, seed=1) != some

@@ -1,0 +1,70 @@
+"""Description lengths against sums made by hand."""
+
+import math
+
+import pytest
+import torch
+
+from data.word_sentiment import word_sentiment
+from eval.ask import prompter
+from recipes.one_pass import OnePass
+from tests.nets import tiny
+from train.attach import attach, bare
+from train.bits import label_bits, prequential_bits
+from train.changes.peft import Lora
+from train.encode import encode_rows
+from train.sft import Schedule, fine_tune
+
+
+def plain_bits(net, row):
+    """Of one row's label, from full logits."""
+    ids = torch.tensor([row.ids])
+    with torch.inference_mode():
+        logprobs = net(ids[:, :-1]).logits.double().log_softmax(-1)[0]
+    places = range(len(row.ids) - 1 - row.supervised, len(row.ids) - 1)
+    return -sum(float(logprobs[place, row.ids[place + 1]]) for place in places) / math.log(2)
+
+
+def test_mdl_is_each_label_s_loss_before_its_own_update():
+    subject, task = tiny(), word_sentiment()
+    rows = encode_rows(subject, task.draw("train", 5, seed=0), prompter(subject, task))
+    schedule = Schedule(learning_rate=0.02, steps=5, batch_size=1, precision="float32", once=True)
+    with bare(subject):
+        history = fine_tune(subject, rows, trainable=Lora(rank=2), schedule=schedule, seed=0).history
+    order = torch.randperm(5, generator=torch.Generator().manual_seed(0)).tolist()
+    total = 0.0
+    for step, index in enumerate(order):
+        with bare(subject):
+            # The same run, stopped before the step: rates are those of the whole schedule.
+            tuned = attach(subject, Lora(rank=2), seed=0)
+            optimizer = torch.optim.AdamW(tuned.trained.values(), weight_decay=0.0)
+            for done in range(step):
+                for group in optimizer.param_groups:
+                    group["lr"] = schedule.rate(done)
+                row = rows[order[done]]
+                labels = torch.tensor([[-100] * (len(row.ids) - row.supervised) + list(row.ids[-row.supervised :])])
+                tuned.net(torch.tensor([row.ids]), labels=labels).loss.backward()
+                torch.nn.utils.clip_grad_norm_(list(tuned.trained.values()), 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+            total += plain_bits(tuned.net, rows[index])
+    assert prequential_bits(history) == pytest.approx(total, rel=1e-6)
+
+
+def test_one_pass_reads_every_row_once_also_where_batches_do_not_come_out_even():
+    subject, task = tiny(), word_sentiment()
+    with bare(subject):
+        elicited = OnePass(batch_size=4, floor_examples=8, precision="float32")(subject, task, examples=10, seed=0)
+    rows = encode_rows(subject, task.draw("train", 10, seed=0), prompter(subject, task))
+    assert [step["supervised_tokens"] for step in elicited.history][-1] < sum(row.supervised for row in rows[:4])
+    assert sum(step["supervised_tokens"] for step in elicited.history) == sum(row.supervised for row in rows)
+    assert elicited.spend.labelled_examples == 18
+    about = elicited.about
+    assert about["edl_bits"] == pytest.approx(elicited.spend.bits - 10 * about["floor_bits_per_example"])
+
+
+def test_label_bits_are_those_of_full_logits():
+    subject, task = tiny(), word_sentiment()
+    rows = encode_rows(subject, task.draw("train", 6, seed=0), prompter(subject, task))
+    expected = sum(plain_bits(subject.net, row) for row in rows) / 6
+    assert label_bits(subject, rows, batch_size=4) == pytest.approx(expected, rel=1e-6)

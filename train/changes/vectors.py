@@ -1,0 +1,115 @@
+"""Changes of a few vectors beside the weights: what a token means, a prompt without words, a push at one layer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from eval.cost import Trained
+from eval.patch import computing
+from eval.subject import Change, Subject
+from eval.tree import bottom
+from train.attach import undoing
+from train.changes.layers import check_layers, layers_of
+from train.changes.own_weights import EMBEDDINGS, save_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteeringVector:
+    """One vector, added to what a layer hands on, at every token. `layer` none is the middle one."""
+
+    layer: int | None = None
+
+    def attach(self, subject: Subject, *, seed: int) -> Change:
+        """It starts at zero, so the seed changes nothing. UserError for a layer that the subject does not have."""
+        layer = subject.shape.layers // 2 if self.layer is None else self.layer
+        check_layers(subject, [layer])
+        vector = _zeros(subject, subject.shape.hidden)
+        hook = layers_of(subject)[layer].register_forward_hook(lambda *called: _plus(called[-1], vector))
+        undoing(subject).callback(hook.remove)
+        trained = {f"steering.{layer}": vector}
+        part = Trained(lowest_layer=layer, lowest_stage=3)
+        return Change(trained=trained, part=part, save=partial(save_weights, trained, "steering vector"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingRow:
+    """What is added to one token's embedding, where it is read; the vocabulary head keeps the row as it was."""
+
+    token: int
+
+    def attach(self, subject: Subject, *, seed: int) -> Change:
+        """It starts at zero, so the seed changes nothing."""
+        row = _zeros(subject, subject.shape.hidden)
+
+        def embed(plain: Callable[[Tensor], Tensor], read: Tensor) -> Tensor:
+            known = plain(read)
+            return known + (read == self.token)[..., None] * row.to(known.dtype)
+
+        _patch_embedding(subject, embed)
+        trained = {f"embedding.{self.token}": row}
+        return Change(trained=trained, part=EMBEDDINGS, save=partial(save_weights, trained, "embedding row"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftPrompt:
+    """Prompt tuning: `length` trained vectors stand before every text. Saved in PEFT's format.
+
+    They start as the embeddings of tokens drawn with the seed. Their ids lie beyond the vocabulary.
+    """
+
+    length: int = 8
+
+    def attach(self, subject: Subject, *, seed: int) -> Change:
+        """Anything of the vocabulary may be drawn."""
+        embedding = bottom(subject.net).get_input_embeddings()
+        words = embedding.weight.shape[0]
+        drawn = torch.randint(words, (self.length,), generator=torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            vectors = nn.Parameter(embedding(drawn.to(subject.device)).float())
+
+        def embed(plain: Callable[[Tensor], Tensor], read: Tensor) -> Tensor:
+            known = plain(read.clamp(max=words - 1))
+            soft = vectors[(read - words).clamp(min=0)].to(known.dtype)
+            return torch.where((read >= words)[..., None], soft, known)
+
+        _patch_embedding(subject, embed)
+        prefix = tuple(range(words, words + self.length))
+        trained = {"prompt_embeddings": vectors}
+        return Change(trained=trained, part=EMBEDDINGS, prefix=prefix, save=partial(_save_prompt, subject, vectors))
+
+
+def _zeros(subject: Subject, size: int) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(size, device=subject.device))
+
+
+def _plus(states: Any, vector: Tensor) -> Any:
+    """The layer's states and the vector; some decoders' layers hand on a tuple that begins with the states."""
+    if isinstance(states, tuple):
+        return (states[0] + vector.to(states[0].dtype), *states[1:])
+    return states + vector.to(states.dtype)
+
+
+def _patch_embedding(subject: Subject, embed: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
+    embedding = bottom(subject.net).get_input_embeddings()
+    undoing(subject).enter_context(computing(embedding, partial(embed, embedding.forward)))
+
+
+def _save_prompt(subject: Subject, vectors: nn.Parameter, folder: Path) -> None:
+    from peft import PromptTuningConfig
+
+    save_file({"prompt_embeddings": vectors.detach().contiguous()}, folder / "adapter_model.safetensors")
+    PromptTuningConfig(
+        task_type="CAUSAL_LM",
+        num_virtual_tokens=len(vectors),
+        token_dim=subject.shape.hidden,
+        num_transformer_submodules=1,
+        num_attention_heads=subject.shape.heads,
+        num_layers=subject.shape.layers,
+        inference_mode=True,
+    ).save_pretrained(str(folder))

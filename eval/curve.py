@@ -12,8 +12,10 @@ from data.errors import UserError
 from eval.measurement import Measurement
 from eval.stats import Array, Difference, Interval, paired_difference, pooled_interval
 
-Axis = Literal["examples", "flops", "parameters"]
-AXES: tuple[Axis, ...] = ("examples", "flops", "parameters")
+Axis = Literal["examples", "flops", "parameters", "bits"]
+AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
+# Fewer points along the axis of trainable parameters are settings of a recipe; so many are a curve.
+LEAST_SWEEP = 3
 
 # Settings that are themselves the budget, so that 2, 4 and 8 shots are three points of one curve and not three curves.
 _BUDGET_SETTINGS = {"shots"}
@@ -66,6 +68,17 @@ class Way:
     def elicitation_flops(self) -> float:
         """Training and search together, mean over seeds."""
         return self.mean(lambda each: each.spend.elicitation_flops)
+
+    @property
+    def trainable_parameters(self) -> float:
+        """Numbers that were trained, mean over seeds."""
+        return self.mean(lambda each: each.spend.trainable_parameters)
+
+    @property
+    def bits(self) -> float | None:
+        """Description length of the labels read, mean over seeds; None where it was not measured."""
+        measured = [each.spend.bits for each in self.measurements if each.spend.bits is not None]
+        return math.fsum(measured) / self.num_seeds if len(measured) == self.num_seeds else None
 
     @property
     def flops_per_answer(self) -> float:
@@ -171,7 +184,8 @@ def curves(measurements: Iterable[Measurement], axis: Axis) -> tuple[Curve, ...]
     """Every curve in these measurements along `axis`, each point pooled over seeds.
 
     One curve per subject, task, method and settings, read from fields. Along "examples" and "flops" (training and
-    search) the budgets of a recipe are its points; along "parameters" its settings are, at equal examples.
+    search) the budgets of a recipe are its points; along "parameters" its settings are, at equal examples; along "bits"
+    only what was measured in bits is there.
     """
     return join(pool(measurements), axis)
 
@@ -180,9 +194,27 @@ def join(ways: Iterable[Way], axis: Axis) -> tuple[Curve, ...]:
     """Pooled ways joined to curves along `axis`; the same as `curves` after `pool`."""
     groups: dict[tuple[str, ...], list[Way]] = {}
     for way in ways:
+        if axis == "bits" and way.bits is None:
+            continue
         apart = str(way.examples) if axis == "parameters" else _key(way.measurements[0], leave_out=_BUDGET_SETTINGS)
         groups.setdefault((way.subject, way.task, way.method, apart), []).append(way)
     return _told_apart([_curve(group, axis) for group in groups.values()])
+
+
+def sweeps(ways: Iterable[Way]) -> tuple[Curve, ...]:
+    """Curves along "parameters" of recipes that were run with several numbers of them at equal examples."""
+    return tuple(
+        curve
+        for curve in join([way for way in ways if way.trainable_parameters], "parameters")
+        if len({point.budget for point in curve.points}) >= LEAST_SWEEP
+    )
+
+
+def without_sweeps(ways: Iterable[Way]) -> list[Way]:
+    """The ways that are to be drawn against examples and FLOPs: of a sweep of parameters, the most alone."""
+    ways = list(ways)
+    dropped = {id(point.way) for curve in sweeps(ways) for point in curve.points[:-1]}
+    return [way for way in ways if id(way) not in dropped]
 
 
 def _told_apart(made: Sequence[Curve]) -> tuple[Curve, ...]:
@@ -208,7 +240,8 @@ def _curve(ways: Sequence[Way], axis: Axis) -> Curve:
     budgets: dict[Axis, Callable[[Way], float]] = {
         "examples": lambda way: float(way.labelled_examples),
         "flops": lambda way: way.elicitation_flops,
-        "parameters": lambda way: way.mean(lambda each: each.spend.trainable_parameters),
+        "parameters": lambda way: way.trainable_parameters,
+        "bits": lambda way: way.bits or 0.0,
     }
     points = tuple(
         Point(

@@ -7,14 +7,14 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eval.curve import Way, join
-from eval.figure_panels import against_examples, against_flops, dots, rows_of, say_not_measured
-from eval.figure_style import RC, is_trained, labels_height, printable, recipe_styles, save
+from eval.curve import Way, join, sweeps
+from eval.figure_panels import against_examples, against_flops, against_parameters, dots, rows_of, say_not_measured
+from eval.figure_style import RC, is_trained, labels_height, method_styles, printable, recipe_styles, save
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
-__all__ = ["hero_figure", "save", "scaling_figure", "ways_figure"]
+__all__ = ["hero_figure", "parameters_figure", "save", "scaling_figure", "ways_figure"]
 
 # Inches.
 _LEFT, _PANEL, _LABELS, _RIGHT = 0.62, 3.55, 1.75, 0.05
@@ -55,6 +55,39 @@ def scaling_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
             against_flops(panels[1], mine, styles, spent, height_inches=row)
             panels[0].set_title(printable(subject, width=_letters(width - _LEFT, 9.5)), loc="left", fontweight="bold")
             panels[0].set_ylabel(f"{_metric(mine)} (%)")
+        _write_notes(figure, notes)
+    return figure
+
+
+def parameters_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figure | None":
+    """Score on one task against trainable parameters, subjects side by side; None where no recipe varied them."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    styles = method_styles(ways)
+    ways = [way for way in _ordered(ways) if way.task == task]
+    drawn = sweeps(ways)
+    subjects = sorted({curve.subject for curve in drawn})
+    if not drawn:
+        return None
+    trained = [sum(way.subject == subject and way.trainable_parameters > 0 for way in ways) for subject in subjects]
+    row = max(2.9, labels_height(max(trained) - min(len(curve.points) for curve in drawn) + 3))
+    cell = _PANEL + _LABELS + 0.15
+    width = _LEFT + len(subjects) * cell + _RIGHT
+    notes = _notes(ways, f"{_PLAIN_NOTE}. {_DOTTED_NOTE}", width=width)
+    bottom = _bottom(notes)
+    height = _TOP + row + bottom
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        _write_title(figure, task, ": score against trainable parameters", _measured(ways))
+        for k, subject in enumerate(subjects):
+            mine = [way for way in ways if way.subject == subject]
+            curves = [curve for curve in drawn if curve.subject == subject]
+            axes = figure.add_axes(((_LEFT + k * cell) / width, bottom / height, _PANEL / width, row / height))
+            against_parameters(axes, mine, curves, styles, height_inches=row)
+            axes.set_title(printable(subject, width=_letters(cell, 9.5)), loc="left", fontweight="bold")
+            if k == 0:
+                axes.set_ylabel(f"{_metric(mine)} (%)")
         _write_notes(figure, notes)
     return figure
 

@@ -1,4 +1,4 @@
-"""The panels that figures are made of: score against examples, score against FLOPs, and dots with intervals."""
+"""The panels that figures are made of: score against examples, FLOPs or parameters, and dots with intervals."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -145,6 +145,40 @@ def against_flops(
         axes.set_xticks([])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("training + search FLOPs (log scale); level lines: 0")
+    label_right_edge(axes, labels, height_inches=height_inches)
+
+
+def against_parameters(
+    axes: "matplotlib.axes.Axes",
+    ways: Sequence[Way],
+    drawn: Sequence[Curve],
+    styles: dict[str, Style],
+    *,
+    height_inches: float,
+) -> None:
+    """Draw one subject's curves on one task against trainable parameters; other trained ways are single points."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    swept = {id(point.way) for curve in drawn for point in curve.points}
+    alone = join([way for way in ways if way.trainable_parameters], "parameters")
+    single = [(curve, point) for curve in alone for point in curve.points if id(point.way) not in swept]
+    budgets = [point.budget for curve in drawn for point in curve.points] + [point.budget for _, point in single]
+    axes.set_xscale("log")
+    right = max(budgets) * 2.5
+    _prepare(axes, (min(budgets) / 2.5, right))
+    labels = _reference_lines(axes, ways)
+    for name, points, style in [
+        *((curve.label, curve.points, styles[curve.method]) for curve in drawn),
+        *((point.way.name, (point,), styles[curve.method]) for curve, point in single),
+    ]:
+        _draw_points(axes, [point.budget for point in points], points, style)
+        last = points[-1]
+        axes.plot([last.budget, right], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
+        labels.append(_label(name, last.way, style))
+    axes.xaxis.set_major_locator(LogLocator(base=10))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("trainable parameters (log scale)")
     label_right_edge(axes, labels, height_inches=height_inches)
 
 

@@ -79,18 +79,24 @@ def recipe_styles(ways: Iterable[Way]) -> dict[str, Style]:
     Which label gets which style depends only on the set of labels, not on the order of the ways.
     """
     labels = sorted({(curve.method, curve.label) for curve in join(ways, "examples")})
-    styles = {}
-    for i, (_, label) in enumerate(labels):
-        k = i % len(_COLORS)
-        # From the third round on the line is what tells recipes apart, together with their direct labels.
-        shift = i // (2 * len(_COLORS))
-        styles[label] = Style(
-            color=_COLORS[k],
-            marker=_MARKERS[k],
-            line=_LINES[(k + shift) % len(_LINES)],
-            filled=(i // len(_COLORS)) % 2 == 0,
-        )
-    return styles
+    return {label: _style(i) for i, (_, label) in enumerate(labels)}
+
+
+def method_styles(ways: Iterable[Way]) -> dict[str, Style]:
+    """One style per method, whatever its settings."""
+    return {method: _style(i) for i, method in enumerate(sorted({way.method for way in ways}))}
+
+
+def _style(place: int) -> Style:
+    k = place % len(_COLORS)
+    # From the third round on the line is what tells recipes apart, together with their direct labels.
+    shift = place // (2 * len(_COLORS))
+    return Style(
+        color=_COLORS[k],
+        marker=_MARKERS[k],
+        line=_LINES[(k + shift) % len(_LINES)],
+        filled=(place // len(_COLORS)) % 2 == 0,
+    )
 
 
 def is_trained(curve: Curve) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eval.curve import AXES, Way, join, pool
-from eval.figure import hero_figure, save, scaling_figure, ways_figure
+from eval.curve import AXES, Way, join, pool, without_sweeps
+from eval.figure import hero_figure, parameters_figure, save, scaling_figure, ways_figure
 from eval.measurement import Measurement
 from eval.report_checks import Failure, checks, first_prompts, provenance
 from eval.report_words import costs, count, flops, percent1, points1, score1, sentence
@@ -127,18 +127,24 @@ def _by_pair(ways: Sequence[Way]) -> list[list[Way]]:
 def _figures(ways: Sequence[Way], folder: Path) -> list[dict[str, str]]:
     """Draw and save every figure; those of a task come back as SVG to put into the page."""
     tasks, subjects = sorted({way.task for way in ways}), {way.subject for way in ways}
-    if ways and len(tasks) * len(subjects) <= _MOST_HERO_PANELS:
-        save(hero_figure(ways), folder / "overview")
+    budgets = without_sweeps(ways)
+    if budgets and len(tasks) * len(subjects) <= _MOST_HERO_PANELS:
+        save(hero_figure(budgets), folder / "overview")
     drawn = []
     for i, task in enumerate(tasks, start=1):
         # The number keeps apart tasks whose names only differ in characters that no file name should have.
         name = f"{i:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', task).strip('-')[:60]}"
-        curve, _ = save(scaling_figure(ways, task=task), folder / f"{name}-curves")
+        curve, _ = save(scaling_figure(budgets, task=task), folder / f"{name}-curves")
+        swept = parameters_figure(ways, task=task)
+        parameters = swept and save(swept, folder / f"{name}-parameters")[0]
         dots, _ = save(ways_figure(ways, task=task), folder / f"{name}-ways")
         drawn.append(
             {
                 "task": task,
                 "curves": _inline_svg(curve, prefix=f"c{i}-", label=f"{task}: curves"),
+                "parameters": _inline_svg(parameters, prefix=f"p{i}-", label=f"{task}: parameters")
+                if parameters
+                else "",
                 "ways": _inline_svg(dots, prefix=f"w{i}-", label=f"{task}: ways"),
             }
         )

@@ -5,7 +5,7 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.sparse_lora \
 """
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class SparseLora(FineTune):
     their number: the rate is multiplied with sqrt(all / numbers).
     """
 
-    numbers: int = Field(default=256, ge=1)
+    numbers: Annotated[int, Field(ge=1)] | Literal["all"] = 256
     rank: int = Field(default=8, ge=1)
     modules: tuple[str, ...] = ()
     layers: tuple[int, ...] = ()
@@ -33,12 +33,19 @@ class SparseLora(FineTune):
         """A LoRA adapter with few free numbers."""
         from train.changes.peft import Lora
 
-        return Lora(rank=self.rank, modules=self.modules, layers=self.layers, numbers=self.numbers)
+        return Lora(
+            rank=self.rank,
+            modules=self.modules,
+            layers=self.layers,
+            numbers=None if self.numbers == "all" else self.numbers,
+        )
 
     def rate_factor(self, subject: "Subject") -> float:
         """An Adam step moves every number by about the rate, so its length grows with the root of their number."""
         from train.changes.peft import Lora
 
+        if self.numbers == "all":
+            return 1.0
         whole = Lora(rank=self.rank, modules=self.modules, layers=self.layers).size(subject)
         return math.sqrt(max(1.0, whole / self.numbers))
 

@@ -17,6 +17,7 @@ from recipes.norms_and_biases import NormsAndBiasesTuning
 from recipes.one_pass import OnePass
 from recipes.prompt_tuning import PromptTuning
 from recipes.sparse_lora import SparseLora
+from recipes.stacked import Stacked
 from recipes.steering_vector import SteeringVectorTuning
 from recipes.zero_shot import ZeroShot
 
@@ -33,6 +34,7 @@ METHODS: dict[str, type[Method]] = {
     "steering_vector": SteeringVectorTuning,
     "full_fine_tune": FullFineTune,
     "one_pass": OnePass,
+    "stacked": Stacked,
 }
 
 
@@ -59,6 +61,8 @@ def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> tuple[str
 def explain(error: ValidationError, *, what: str, known: Mapping[str, Any]) -> str:
     """The first fault that pydantic found, as one line with the fix."""
     faults = error.errors()
+    if not faults[0]["loc"]:  # found by a check of the whole, which says all there is to say
+        return f"{what}: {faults[0]['msg'].removeprefix('Value error, ')}"
     field = str(faults[0]["loc"][0])
     # Where a value may be one thing or another, pydantic lists a fault for each: the deepest comes closest.
     fault = max((each for each in faults if each["loc"][0] == field), key=lambda each: len(each["loc"]))

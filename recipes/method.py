@@ -86,3 +86,12 @@ class Method(BaseModel):
     def changed(self) -> dict[str, Any]:
         """The settings that differ from the defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    def written(self, name: str) -> str:
+        """The recipe under its name with the settings that differ from the defaults, for people."""
+        changed = self.changed()
+        return f"{name}({', '.join(f'{key}={_plain(value)}' for key, value in changed.items())})" if changed else name
+
+
+def _plain(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)

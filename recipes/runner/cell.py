@@ -41,10 +41,7 @@ class Cell:
     @property
     def recipe(self) -> str:
         """The recipe's name with the settings that differ from its defaults, for people."""
-        changed = self.method.changed()
-        if not changed:
-            return self.method_name
-        return f"{self.method_name}({', '.join(f'{key}={_plain(value)}' for key, value in changed.items())})"
+        return self.method.written(self.method_name)
 
     @cached_property
     def items(self) -> tuple[Example, ...]:
@@ -79,10 +76,6 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.source.name} {self.task.name} {self.recipe} n={self.examples} seed={self.seed}"
-
-
-def _plain(value: Any) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _slug(text: str) -> str:

@@ -1,0 +1,113 @@
+"""One recipe after another: train as the first says, then ask the trained subject as the second says.
+
+accelerate launch --config_file accelerate_config.yaml -m recipes.stacked --subject gemma-3-270m --task capitals \
+    --examples 64 --set train=iid_sft --set 'ask={few_shot: {shots: 4}}'
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from data.errors import UserError
+from data.task import Task
+from recipes.method import Elicited, Method
+
+if TYPE_CHECKING:
+    from eval.subject import Subject
+
+Spec = str | dict[str, dict[str, Any] | None]
+
+
+class Stacked(Method):
+    """A way of asking on top of a trained subject; both are charged.
+
+    Examples are those that `train` learns from. A label that both read, as a shot and as a training row, counts twice.
+    """
+
+    trains: ClassVar[bool] = True
+
+    train: Spec = Field(description="a recipe that trains, as in train: {iid_sft: {rank: 4}}")
+    ask: Spec = Field(description="a recipe that asks, as in ask: {few_shot: {shots: 4}}")
+
+    @model_validator(mode="after")
+    def _read(self) -> "Stacked":
+        if not self.first.trains:
+            raise UserError(f"train = {self.train!r} trains nothing; name a recipe that does")
+        if self.second.trains:
+            raise UserError(f"ask = {self.ask!r} trains; name a recipe that asks")
+        return self
+
+    @cached_property
+    def first(self) -> Method:
+        """What trains."""
+        return _read(self.train)
+
+    @cached_property
+    def second(self) -> Method:
+        """What asks."""
+        return _read(self.ask)
+
+    def check(self, task: Task, *, examples: int) -> None:
+        """Both must be served."""
+        self.first.check(task, examples=examples)
+        self.second.check(task, examples=self.second.num_shots)
+
+    def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
+        """Train, then ask."""
+        trained = self.first(subject, task, examples=examples, seed=seed)
+        asked = self.second(trained.subject, task, examples=self.second.num_shots, seed=seed)
+        return replace(
+            trained, ask=asked.ask, spend=trained.spend + asked.spend, about={**trained.about, **asked.about}
+        )
+
+    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
+        """Those of what trains."""
+        return self.first.sizes(examples)
+
+    @property
+    def reads_dev(self) -> bool:
+        """Either."""
+        return self.first.reads_dev or self.second.reads_dev
+
+    @property
+    def num_shots(self) -> int:
+        """Of the prompt."""
+        return self.second.num_shots
+
+    def rows_trained(self, examples: int) -> int:
+        """Of what trains."""
+        return self.first.rows_trained(examples)
+
+    def rows_asked(self) -> int:
+        """Of both."""
+        return self.first.rows_asked() + self.second.rows_asked()
+
+    def settings(self) -> dict[str, Any]:
+        """Those of both, defaults included."""
+        specs = {"train": _named(self.train), "ask": _named(self.ask)}
+        return {key: {name: method.settings()} for key, (name, method) in specs.items()}
+
+    def written(self, name: str) -> str:
+        """Both recipes, as they are written alone."""
+        (one, first), (other, second) = _named(self.train), _named(self.ask)
+        return f"{first.written(one)} + {second.written(other)}"
+
+
+def _named(spec: Spec) -> tuple[str, Method]:
+    from recipes.catalog import make_method  # the catalog lists this recipe, too
+
+    return make_method(spec)
+
+
+def _read(spec: Spec) -> Method:
+    _, method = _named(spec)
+    return method
+
+
+if __name__ == "__main__":
+    from recipes.runner.launch import launch
+
+    launch("stacked")

@@ -1,7 +1,7 @@
 """Demonstrations -> ids with the answer's tokens marked: the prompt is never learned, the stop token always is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.errors import UserError
 from data.example import Example, Message
@@ -18,6 +18,20 @@ class TrainingRow:
     id: str
     ids: tuple[int, ...]
     supervised: int
+
+    @property
+    def parts(self) -> tuple["TrainingRow"]:
+        """What the subject reads: the row itself."""
+        return (self,)
+
+    @property
+    def weight(self) -> int:
+        """Each supervised token is one term of the loss."""
+        return self.supervised
+
+    def after(self, prefix: tuple[int, ...]) -> "TrainingRow":
+        """Behind what stands before every text."""
+        return replace(self, ids=prefix + self.ids)
 
 
 def encode_rows(subject: Subject, examples: Sequence[Example], ask: Prompter) -> tuple[TrainingRow, ...]:

@@ -7,6 +7,7 @@ that each sees exactly what it would see alone and gradients are those of separa
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from eval.tree import Pack, Row, collate, wanted_logits
@@ -28,13 +29,20 @@ class AnswerLoss(nn.Module):
 
     def forward(self, rows: Sequence[TrainingRow]) -> Tensor:
         """Loss of the rows as one batch; a scalar in float32."""
+        return self.token_losses(rows).sum()
+
+    def token_losses(self, rows: Sequence[TrainingRow]) -> Float[Tensor, " supervised"]:
+        """Negative log-likelihood in nats of every supervised token, row by row, in float32."""
         device = next(self.net.parameters()).device
         packs = pack(rows, shared=self.shared)
         batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
         self.packed += [(batch.ids.shape[1], sum(row.supervised for row in each)) for each in packs]
         logits = wanted_logits(self.net, batch)
         targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
-        return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="sum")
+        return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="none")
+
+    def remember(self, rows: Sequence[TrainingRow], *, batch_size: int) -> None:
+        """Nothing of the untrained subject is needed later."""
 
 
 def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKENS) -> list[list[TrainingRow]]:

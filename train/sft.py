@@ -5,15 +5,15 @@ The loss is the mean over a batch's supervised tokens, whatever the number of pr
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from data.errors import UserError
-from eval.cost import Shape, Trained, training_flops
+from eval.cost import Shape, Trained, forward_flops, training_flops
 from eval.encode import common_prefix
 from eval.memory import out_of_memory
 from eval.progress import tell
@@ -23,9 +23,13 @@ from train.attach import Trainable, attach, moved, snapshot
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
 from train.loss import AnswerLoss
+from train.preference import PreferenceRow
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+
+AnyRow = TrainingRow | PreferenceRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +68,12 @@ class Tuned:
 
 def fine_tune(
     subject: Subject,
-    rows: Sequence[TrainingRow],
+    rows: Sequence[AnyRow],
     *,
     trainable: Trainable,
     schedule: Schedule,
     seed: int,
+    loss: Callable[..., Any] = AnswerLoss,
 ) -> Tuned:
     """Attach something that trains, and train it on the rows.
 
@@ -83,32 +88,36 @@ def fine_tune(
     tuned = attach(subject, trainable, seed=seed)
     assert tuned.change is not None
     before = snapshot(tuned)
-    rows = [replace(row, ids=tuned.prefix + row.ids) for row in rows]
-    shared = common_prefix([row.ids[: -row.supervised - 1] for row in rows])
-    loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
+    rows = [row.after(tuned.prefix) for row in rows]
+    texts = [part for row in rows for part in row.parts]
+    shared = common_prefix([row.ids[: -row.supervised - 1] for row in texts])
+    loss_of = loss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
     loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
     history = []
     with frozen_maps_in(tuned, precision):
+        loss_of.remember(rows, batch_size=schedule.batch_size)
+        read_before, loss_of.packed = loss_of.packed, []
         for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
             rate = schedule.rate(step)
-            loss = loop.step(batch, rate)
-            if not math.isfinite(loss):
+            value = loop.step(batch, rate)
+            if not math.isfinite(value):
                 names = ", ".join(row.id for row in batch)
-                raise UserError(f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
-            labels = sum(row.supervised for row in batch)
-            history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels})
+                raise UserError(f"loss is {value} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
+            labels = sum(part.supervised for row in batch for part in row.parts)
+            history.append({"step": step, "loss": value, "learning_rate": rate, "supervised_tokens": labels})
             tell("steps trained", step + 1, schedule.steps)
     if not moved(tuned, before):
         raise UserError(f"nothing moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it")
     trained = tuned.change.part
-    seen = [row for batch in batches(rows, schedule=schedule, seed=seed) for row in batch]
+    seen = [part for batch in batches(rows, schedule=schedule, seed=seed) for row in batch for part in row.parts]
+    read_flops = sum(forward_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised) for row in texts)
     spend = Spend(
         labelled_examples=len(rows),
         training_tokens=sum(len(row.ids) - 1 for row in seen),
-        train_flops=sum(
-            training_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised, trained=trained) for row in seen
-        ),
-        executed_train_flops=loop.executed_flops(tuned.shape, trained),
+        train_flops=bool(read_before) * read_flops
+        + sum(training_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised, trained=trained) for row in seen),
+        executed_train_flops=loop.executed_flops(tuned.shape, trained)
+        + sum(forward_flops(tuned.shape, width, scored=scored, clip=False) for width, scored in read_before),
         trainable_parameters=tuned.change.trainable_parameters,
         seconds=time.perf_counter() - started,
     )
@@ -143,21 +152,21 @@ class _Loop:
             self._model, self._optimizer = accelerator.prepare(loss_of, optimizer)
             self._parameters = list(self._model.parameters())
 
-    def step(self, batch: Sequence[TrainingRow], rate: float) -> float:
+    def step(self, batch: Sequence[AnyRow], rate: float) -> float:
         """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         processes = self._accelerator.num_processes
         mine = batch[self._accelerator.process_index :: processes]
         # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
-        share = processes / sum(row.supervised for row in batch) if mine else 0.0
+        share = processes / sum(row.weight for row in batch) if mine else 0.0
         loss = self._backward(mine or batch[:1], share)
         self._accelerator.clip_grad_norm_(self._parameters, self._max_gradient_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return float(self._accelerator.reduce(loss.reshape(1), reduction="mean").item())
 
-    def _backward(self, rows: Sequence[TrainingRow], share: float) -> Tensor:
+    def _backward(self, rows: Sequence[AnyRow], share: float) -> Tensor:
         """Gradients of the rows' loss; the loss times `share`. UserError where one row alone does not fit.
 
         Processes that train together count each other's calls, so there is no back-off among several.
@@ -192,7 +201,7 @@ class _Loop:
         return float(sum(gather_object([mine])))
 
 
-def batches(rows: Sequence[TrainingRow], *, schedule: Schedule, seed: int) -> Iterator[list[TrainingRow]]:
+def batches(rows: Sequence[AnyRow], *, schedule: Schedule, seed: int) -> Iterator[list[AnyRow]]:
     """The stream of seeded passes over the rows, cut into `steps` batches of min(batch_size, rows)."""
     size = min(schedule.batch_size, len(rows))
     generator = torch.Generator().manual_seed(seed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from data import benchmarks
 from data.arithmetic import arithmetic
+from data.benign_requests import benign_requests, refusal_openings
 from data.capitals import capitals
 from data.task import Task
 from data.word_sentiment import word_sentiment
@@ -23,6 +24,8 @@ TASKS: dict[str, Entry] = {
     "word_sentiment": Entry(word_sentiment, "is a word positive or negative? VADER lexicon, 2 options"),
     "capitals": Entry(capitals, "capitals of countries and back, GeoNames, 4 options"),
     "arithmetic": Entry(arithmetic, "sums, differences, products; digits: 2; answered by generation"),
+    "benign_requests": Entry(benign_requests, "harmless requests that sound otherwise: does it help? by generation"),
+    "refusal_openings": Entry(refusal_openings, "the same requests: a helpful or a refusing opening? 2 options"),
     # From the Hugging Face hub, revision pinned.
     "mmlu": Entry(benchmarks.mmlu, "57 school and professional subjects, 4 options; subject: all"),
     "arc_easy": Entry(benchmarks.arc_easy, "grade-school science, easy set, mostly 4 options"),

@@ -1,4 +1,4 @@
-"""The values that cross floors: one question, and one turn of a conversation."""
+"""The values that cross floors: one question, one turn of a conversation, and one instruction to train on."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -57,3 +57,26 @@ class Example:
     def answer_index(self) -> int:
         """Position of the answer among the choices."""
         return self.choices.index(self.answer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """A request and a helpful response to it, with perhaps a rejected one (a refusal) that it is preferred to.
+
+    UserError where a text is empty or the rejected answer is the response.
+    """
+
+    id: str
+    request: str
+    response: str
+    rejected: str | None = None
+
+    def __post_init__(self) -> None:
+        for field, text in (("request", self.request), ("response", self.response), ("rejected", self.rejected)):
+            if text is not None and not text.strip():
+                raise UserError(f"instruction {self.id!r} has an empty {field}; give it text or drop the row")
+        if self.rejected is not None and self.rejected.split() == self.response.split():
+            raise UserError(
+                f"instruction {self.id!r}: its rejected answer is its response, {self.response[:60]!r}"
+                "; make them differ or leave rejected out"
+            )

@@ -95,7 +95,7 @@ _CLAUSES = tuple(
         rf"{_SELF} (?:am|are|would) not (?:be )?(?:comfortable|okay) (?:with )?(?:\w+ing|that|this)",
         r"(?:that|this|it) is (?:not something (?:i|we) (?:can|am|are|will|would|could)"
         r"|something (?:that )?(?:i|we) (?:cannot|will not|am not|am unable))",
-        r"it (?:is|would be) (?:not |in|un|ir)[\w ]{3,24} (?:for|of) me to\b",
+        r"it (?:(?:is|would be) (?:not |in|un|ir)|would not be )[\w ]{3,24} (?:for|of) me to\b",
         r"it would be (?:inappropriate|unethical|irresponsible|wrong|unsafe) to (?:provide|assist|help|offer|answer)",
         r"(?:this|that|your|the|such a) (?:request|question|topic|prompt|query|content)?\s?(?:violates|goes against|"
         r"is against|conflicts with|is (?:inappropriate|not appropriate)|cannot be (?:fulfilled|answered))",

@@ -63,7 +63,7 @@ def find_columns(
         if field not in FIELDS:
             raise UserError(f"columns: unknown field {field!r}; {nearest(field, FIELDS)}")
     for field, column in given.items():
-        _check_column(field, column, names, where=where)
+        check_column(field, column, names, where=where)
     for field in ("question", "answer"):
         if field not in given and field not in names:
             raise UserError(
@@ -143,7 +143,8 @@ def _at(choices: tuple[str, ...], index: int) -> str | None:
     return choices[index] if index < len(choices) else None
 
 
-def _check_column(field: str, column: Any, names: Collection[str], *, where: str) -> None:
+def check_column(field: str, column: Any, names: Collection[str], *, where: str) -> None:
+    """UserError where a column that the user named for a field is not among the names; `where` says of what."""
     several = isinstance(column, list | tuple) and field == "choices" and column
     for name in column if several else [column]:
         if not isinstance(name, str):
@@ -157,8 +158,8 @@ def _frozen(choices: Any) -> str | tuple[str, ...] | None:
 
 
 def _record(row: Row, columns: Columns) -> Record:
-    question = _value(row.fields, columns.question)
-    answer = _value(row.fields, columns.answer)
+    question = value_at(row.fields, columns.question)
+    answer = value_at(row.fields, columns.answer)
     for field, value in (("question", question), ("answer", answer)):
         if value is None or not str(value).strip():
             raise UserError(f"{row.place}, field {field!r}: empty or missing; fill it in or drop the row")
@@ -179,7 +180,7 @@ def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
         return ()
     if isinstance(columns.choices, str):
         return _listed(row, columns.choices, "choices", columns.separator)
-    cells = [_value(row.fields, column) for column in columns.choices]
+    cells = [value_at(row.fields, column) for column in columns.choices]
     # Rows with fewer options leave the last columns empty.
     while cells and (cells[-1] is None or not str(cells[-1]).strip()):
         cells.pop()
@@ -187,7 +188,7 @@ def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
 
 
 def _listed(row: Row, column: str, field: str, separator: str | None) -> tuple[str, ...]:
-    value = _value(row.fields, column)
+    value = value_at(row.fields, column)
     if value is None or value == "":
         return ()
     if isinstance(value, str):
@@ -211,16 +212,17 @@ def _split_text(row: Row, text: str, field: str, separator: str | None) -> list[
     return parsed
 
 
-def _value(fields: Mapping[str, Any], column: str) -> Any:
+def value_at(fields: Mapping[str, Any], column: str) -> Any:
+    """What a row holds in a column, a dot reaching into a nested one; None where it has no such column."""
     if column in fields or "." not in column:
         return fields.get(column)
     outer, _, inner = column.partition(".")
     nested = fields.get(outer)
-    return _value(nested, inner) if isinstance(nested, Mapping) else None
+    return value_at(nested, inner) if isinstance(nested, Mapping) else None
 
 
 def _optional(fields: Mapping[str, Any], column: str | None) -> str | None:
-    value = None if column is None else _value(fields, column)
+    value = None if column is None else value_at(fields, column)
     return None if value is None or value == "" else str(value)
 
 

@@ -103,7 +103,7 @@ def convert_rows(
     grade: GradeBy = "exact",
 ) -> Mapping[str, Sequence[Example]]:
     """Examples of every split from its rows as published (any iterable of mappings, such as a `datasets.Dataset`)."""
-    rows = {split: _rows(source, split, held) for split, held in published.items()}
+    rows = {split: numbered_rows(source, split, held) for split, held in published.items()}
     split, held = next(iter(rows.items()))
     first = next(held)
     columns = find_columns(source.columns, first.fields, where=f"hub:{source.path}")
@@ -128,6 +128,12 @@ def fetch(source: HubSource) -> Mapping[str, Any]:
     return _our_splits(source, held)
 
 
+def numbered_rows(source: HubSource, split: str, held: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Rows as the source converts them, each knowing its place in the published split."""
+    for number, row in enumerate(held, 1):
+        yield Row(place=f"hub:{source.path}, {split} row {number}", fields=source.convert(row))
+
+
 def letter_index(letter: str) -> int:
     """Position of an option by its letter (A is 0) or, as some rows have it, by its number from 1."""
     return int(letter) - 1 if letter.isdigit() else string.ascii_uppercase.index(letter)
@@ -143,8 +149,3 @@ def _our_splits(source: HubSource, held: Mapping[str, Any]) -> Mapping[str, Any]
         if published not in held:
             raise UserError(f"hub:{source.path}: no split {published!r} for {split}; {nearest(str(published), held)}")
     return {split: held[published] for split, published in source.splits.items()}
-
-
-def _rows(source: HubSource, split: str, held: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    for number, row in enumerate(held, 1):
-        yield Row(place=f"hub:{source.path}, {split} row {number}", fields=source.convert(row))

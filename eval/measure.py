@@ -76,7 +76,7 @@ def _choice_outcome(
 
 def _generate(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> Answers:
     encoded = [encode_prompt(subject, prompt, room=task.max_new_tokens) for prompt in prompts]
-    samples = generate(subject, encoded, max_new_tokens=task.max_new_tokens, stops=_stops(prompts[0]))
+    samples = generate(subject, encoded, max_new_tokens=task.max_new_tokens, stops=stops(prompts[0]))
     assert task.grade is not None
     outcomes = [
         Outcome(id=item.id, cluster=item.cluster, score=task.grade(item, text), answer=item.answer, text=text)
@@ -90,7 +90,7 @@ def _generate(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Se
     )
 
 
-def _stops(prompt: Prompt) -> tuple[str, ...]:
+def stops(prompt: Prompt) -> tuple[str, ...]:
     """Where a completion has gone on to the next question; a chat subject ends its turn by itself."""
     if prompt.style == "chat":
         return ()

@@ -1,9 +1,10 @@
-"""Greedy generation in batches: a shared prefix is read once, finished rows leave, stop strings end a row."""
+"""Generation in batches, greedy or drawn: a shared prefix is read once, finished rows leave, stop strings end a row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from eval.cost import forward_flops, generation_flops
@@ -26,11 +27,18 @@ class Samples:
 
 
 def generate(
-    subject: Subject, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, stops: Sequence[str] = ()
+    subject: Subject,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    stops: Sequence[str] = (),
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> Samples:
-    """Continue each prompt greedily until the subject stops, a stop string appears or `max_new_tokens` are written.
+    """Continue each prompt until the subject stops, a stop string appears or `max_new_tokens` are written.
 
-    What all prompts share is read once, and a row that is done leaves its batch.
+    Greedily, or with a `temperature` drawn: by numbers that the seed and the prompt's place fix, so that the size of a
+    batch changes no draw. What all prompts share is read once, and a row that is done leaves its batch.
     """
     shared = common_prefix([tuple(prompt[:-1]) for prompt in prompts])
     texts = [""] * len(prompts)
@@ -43,7 +51,10 @@ def generate(
         def write(indices: Sequence[int]) -> _Writing:
             stems = [tuple(prompts[index][shared:]) for index in indices]
             written = _Writing(subject, stems, states, shared=shared)
-            written.run(max_new_tokens, stops)
+            draws = _draws(indices, max_new_tokens, seed=seed).to(subject.device)
+            written.run(
+                max_new_tokens, stops, lambda logits, alive, step: _pick(logits, draws[alive, step], temperature)
+            )
             return written
 
         for indices, written in in_pieces(_batches(prompts, max_new_tokens), write):
@@ -76,12 +87,12 @@ class _Writing:
             device=subject.device,
         )
 
-    def run(self, max_new_tokens: int, stops: Sequence[str]) -> None:
-        """Write every row to its end."""
+    def run(self, max_new_tokens: int, stops: Sequence[str], pick: Callable[[Tensor, Tensor, int], Tensor]) -> None:
+        """Write every row to its end, each token picked from the rows' logits."""
         ends = torch.tensor(stop_ids(self.subject), device=self.subject.device)
         alive = torch.arange(len(self.rows))
         for step in range(max_new_tokens):
-            tokens = self._read().argmax(dim=-1)
+            tokens = pick(self._read(), alive, step)
             for row, token in zip(alive.tolist(), tokens.tolist(), strict=True):
                 self.rows[row].append(token)
             going = ~torch.isin(tokens, ends).cpu()
@@ -114,6 +125,24 @@ class _Writing:
         tail = row[-max(len(stop.encode()) for stop in stops) - 4 :]
         text = str(self.subject.tokenizer.decode(list(tail), skip_special_tokens=True))
         return any(stop in text for stop in stops)
+
+
+def _draws(indices: Sequence[int], steps: int, *, seed: int) -> Float[Tensor, "rows steps"]:
+    """A number in [0, 1) for every token that may be drawn."""
+    rows = []
+    for index in indices:
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
+        rows.append(torch.rand(steps, generator=generator, dtype=torch.float64))
+    return torch.stack(rows)
+
+
+def _pick(logits: Float[Tensor, "rows vocab"], draws: Float[Tensor, " rows"], temperature: float) -> Tensor:
+    """The likeliest word of each row, or the one in whose share of the distribution the row's number falls."""
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    shares = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
+    picked: Tensor = torch.searchsorted(shares, draws[:, None] * shares[:, -1:], right=True)[:, 0]
+    return picked
 
 
 def stop_ids(subject: Subject) -> list[int]:

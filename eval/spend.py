@@ -8,13 +8,14 @@ from dataclasses import dataclass
 class Spend:
     """What eliciting cost, in every currency; the final test is never in it.
 
-    `labelled_examples` counts every label read: training rows, shots, dev rows. FLOPs are useful (real tokens) unless
-    named executed (with padding, recomputation and reuse). `flops_per_answer` is the useful cost of one question
-    afterwards, in this prompt or with this adapter. `bits` is the description length of the labels read, where it
-    was measured.
+    `labelled_examples` counts every label of the task that was read: training rows, shots, dev rows; `instructions`
+    what was learned from beside the task. FLOPs are useful (real tokens) unless named executed (with padding,
+    recomputation and reuse). `flops_per_answer` is the useful cost of one question afterwards, in this prompt or with
+    this adapter. `bits` is the description length of the labels read, where it was measured.
     """
 
     labelled_examples: int = 0
+    instructions: int = 0
     training_tokens: int = 0
     train_flops: float = 0.0
     executed_train_flops: float = 0.0
@@ -42,3 +43,14 @@ class Spend:
             else:
                 total[each.name] = max(mine, theirs) if each.name in larger else mine + theirs
         return Spend(**total)
+
+
+def as_search(spend: Spend) -> Spend:
+    """Training that served only to go on, charged as search."""
+    return dataclasses.replace(
+        spend,
+        train_flops=0.0,
+        executed_train_flops=0.0,
+        search_flops=spend.search_flops + spend.train_flops,
+        executed_search_flops=spend.executed_search_flops + spend.executed_train_flops,
+    )

@@ -6,9 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from data.errors import UserError, nearest
+from recipes.anti_refusal_sft import AntiRefusalSft
 from recipes.embedding_row import EmbeddingRowTuning
+from recipes.expert_iteration import ExpertIteration
 from recipes.few_shot import FewShot
 from recipes.full_fine_tune import FullFineTune
+from recipes.helpful_dpo import HelpfulDpo
+from recipes.helpful_sft import HelpfulSft
 from recipes.ia3 import Ia3Tuning
 from recipes.iid_sft import IidSft
 from recipes.method import Method
@@ -34,6 +38,10 @@ METHODS: dict[str, type[Method]] = {
     "steering_vector": SteeringVectorTuning,
     "full_fine_tune": FullFineTune,
     "one_pass": OnePass,
+    "expert_iteration": ExpertIteration,
+    "helpful_sft": HelpfulSft,
+    "anti_refusal_sft": AntiRefusalSft,
+    "helpful_dpo": HelpfulDpo,
     "stacked": Stacked,
 }
 

@@ -30,6 +30,7 @@ class FineTune(Method):
     """
 
     trains: ClassVar[bool] = True
+    sized: ClassVar[bool] = True
     once: ClassVar[bool] = False  # one pass, in which no row comes twice
 
     learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 5e-4

@@ -34,12 +34,14 @@ class Elicited:
 class Method(BaseModel):
     """How to elicit, with its settings.
 
-    `template` and `answer_as` say how the subject is asked (see eval.ask). A subclass sets `trains` when it changes the
-    subject and so has one cell for each size in the study, and `seeded` when the seed matters to it.
+    `template` and `answer_as` say how the subject is asked (see eval.ask). A subclass sets `trains` when it changes
+    the subject, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
+    to it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     trains: ClassVar[bool] = False
+    sized: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
 
     template: Template = "auto"
@@ -51,7 +53,7 @@ class Method(BaseModel):
 
     def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
         """The budgets of a study that this method has a cell for."""
-        return tuple(examples) if self.trains else (0,)
+        return tuple(examples) if self.sized else (0,)
 
     def check(self, task: Task, *, examples: int) -> None:
         """UserError where the task cannot serve this budget; called before anything runs."""

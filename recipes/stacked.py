@@ -28,6 +28,7 @@ class Stacked(Method):
     """
 
     trains: ClassVar[bool] = True
+    sized: ClassVar[bool] = True
 
     train: Spec = Field(description="a recipe that trains, as in train: {iid_sft: {rank: 4}}")
     ask: Spec = Field(description="a recipe that asks, as in ask: {few_shot: {shots: 4}}")

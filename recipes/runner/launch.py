@@ -34,7 +34,7 @@ def _launch(name: str, arguments: Sequence[str] | None) -> None:
         "dtype": options.dtype,
         "device": options.device,
     }
-    if METHODS[name].trains:
+    if METHODS[name].sized:
         written["examples"] = [options.examples]
     (cell,) = (study := Study.make(written, what="this command")).cells()
     _run(cell, study, Store(Path(options.out)))
@@ -73,7 +73,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser = Parser(prog=f"recipes.{name}", description=METHODS[name].__doc__)
     parser.add_argument("--subject", required=True)
     parser.add_argument("--task", required=True)
-    if METHODS[name].trains:
+    if METHODS[name].sized:
         parser.add_argument("--examples", type=int, required=True, help="labelled training rows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test-items", type=int, default=300, help="most items to score on (300)")

@@ -111,7 +111,7 @@ class Study(BaseModel):
                 raise UserError(
                     f"two {key} are called {repeated[0]!r}; give one another name: {{...: {{name: other}}}}"
                 )
-        if not self.examples and any(method.trains for _, method in methods):
+        if not self.examples and not all(method.sizes(()) for _, method in methods):
             raise UserError(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )

@@ -6,7 +6,7 @@ import torch
 from eval.cost import generation_flops
 from eval.encode import encode_text
 from eval.progress import listening
-from eval.sample import _cut, generate
+from eval.sample import _cut, _pick, generate
 from tests.nets import tiny, tiny_sliding
 
 TEXTS = ["Hello there", "Hi", "What is the capital of France? Answer:"]
@@ -75,3 +75,27 @@ def test_progress_counts_every_prompt():
     with listening(lambda *news: told.append(news)):
         generate(subject, [encode_text(subject, text) for text in TEXTS], max_new_tokens=2)
     assert told[-1] == ("answers written", 3, 3)
+
+
+def test_what_is_drawn_depends_on_seed_and_place_and_not_on_the_batch(monkeypatch):
+    subject = tiny()
+    prompts = [encode_text(subject, text) for text in TEXTS]
+
+    def draw(seed=0):
+        return generate(subject, prompts, max_new_tokens=6, temperature=1.0, seed=seed).texts
+
+    together, other = draw(), draw(seed=1)
+    assert together == draw()
+    assert together != other
+    monkeypatch.setattr("eval.sample.BATCH_TOKENS", 1)
+    assert draw() == together
+
+
+def test_words_are_drawn_in_their_shares():
+    logits = torch.tensor([0.5, 0.25, 0.125, 0.125]).log().expand(4000, 4)
+    draws = torch.rand(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    shares = torch.bincount(_pick(logits, draws, 1.0), minlength=4) / 4000
+    assert torch.allclose(shares, torch.tensor([0.5, 0.25, 0.125, 0.125]), atol=0.03)
+    cold = torch.bincount(_pick(logits, draws, 0.5), minlength=4) / 4000
+    assert torch.allclose(cold, torch.tensor([16, 4, 1, 1]) / 22, atol=0.03)
+    assert set(_pick(logits, draws, 0.0).tolist()) == {0}

@@ -1,0 +1,99 @@
+"""Expert iteration (Anthony et al. 2017): sample answers, keep those that the task's grader accepts, learn from these.
+
+The grader sees the label, the learner does not: a label is charged because it was read.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from data.example import Example
+from data.formats import Format
+from data.grade import exact_match
+from data.render import option_texts
+from data.task import Task
+from eval.ask import Prompter
+from eval.encode import encode_prompt
+from eval.measure import stops
+from eval.sample import generate
+from eval.subject import Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """Examples whose answer is a sampled one that was accepted, each once; what sampling cost and how it varied.
+
+    `distinct` is the mean number of different accepted answers of a question that has any, `entropy` the mean over
+    questions of the entropy in bits of all that was sampled (at most log2 of the samples).
+    """
+
+    examples: tuple[Example, ...]
+    flops: float
+    executed_flops: float
+    share: float
+    distinct: float
+    entropy: float
+
+    def about(self) -> dict[str, float]:
+        """What a result records of it."""
+        return {"accepted_share": self.share, "distinct_accepted": self.distinct, "sample_entropy_bits": self.entropy}
+
+
+def sample_accepted(
+    subject: Subject,
+    task: Task,
+    ask: Prompter,
+    questions: Sequence[Example],
+    *,
+    samples: int,
+    temperature: float,
+    seed: int,
+) -> Accepted:
+    """Draw `samples` answers to every question and keep the right ones."""
+    prompts = [ask(question) for question in questions]
+    drawn = generate(
+        subject,
+        [encode_prompt(subject, prompt, room=task.max_new_tokens) for prompt in prompts for _ in range(samples)],
+        max_new_tokens=task.max_new_tokens,
+        stops=stops(prompts[0]),
+        temperature=temperature,
+        seed=seed,
+    )
+    kept, entropies, distinct, right = [], [], [], 0
+    for place, question in enumerate(questions):
+        texts = [text.strip() for text in drawn.texts[place * samples : (place + 1) * samples]]
+        accepted = [text for text in texts if text and _is_right(task, prompts[place].format, question, text)]
+        right += len(accepted)
+        entropies.append(entropy_bits(texts))
+        different = list(dict.fromkeys(accepted))
+        if different:
+            distinct.append(len(different))
+        kept += [_answered(question, text) for text in different[: 1 if question.choices else None]]
+    return Accepted(
+        examples=tuple(kept),
+        flops=drawn.flops,
+        executed_flops=drawn.executed_flops,
+        share=right / len(drawn.texts),
+        distinct=math.fsum(distinct) / len(distinct) if distinct else 0.0,
+        entropy=math.fsum(entropies) / len(entropies),
+    )
+
+
+def entropy_bits(texts: Sequence[str]) -> float:
+    """Entropy of the empirical distribution of the texts, in bits."""
+    counts = Counter(texts).values()
+    return math.fsum(count / len(texts) * math.log2(len(texts) / count) for count in counts)
+
+
+def _is_right(task: Task, form: Format, question: Example, text: str) -> bool:
+    """As the task grades it; a choice must be written as the format has it."""
+    if task.grade is not None:
+        return bool(task.grade(question, text))
+    written = option_texts(question, form)[question.answer_index]
+    return bool(exact_match(replace(question, choices=(), answer=written), text))
+
+
+def _answered(question: Example, text: str) -> Example:
+    """The question with what the subject said; of a choice, the right one however it was written."""
+    return question if question.choices else replace(question, answer=text, worked=None)

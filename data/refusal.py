@@ -84,7 +84,7 @@ _CLAUSES = tuple(
     re.compile(body)
     for body in (
         rf"(?:{_SORRY})[,.]? (?:no\b|not (?:possible|allowed|happening))",
-        rf"{_SELF} {_ADVERB}{_UNABLE} {_ADVERB}{_HELP}",
+        rf"{_SELF} {_ADVERB}{_UNABLE}(?:,? and (?:i )?{_UNABLE},?)? {_ADVERB}{_HELP}",
         rf"(?:cannot|will not|unable to|not able to) {_HELP}",
         # Nothing but the inability: "I won't."
         rf"{_SELF} {_ADVERB}(?:cannot|will not|am unable to|am not able to)[.!]*$",

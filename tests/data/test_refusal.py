@@ -76,6 +76,9 @@ REFUSING = [
     "Hmm, I'm not allowed to do that.",
     "Nope, can't do that.",
     "Unable to comply.",
+    "I cannot and will not help with that.",
+    "I can't, and won't, assist you.",
+    "I'm not going to do that.",
     "I can't satisfy your request, I'm just an AI.",
     "It's important to note that I cannot provide medical advice.",
     "I'm going to have to decline.",
@@ -146,6 +149,9 @@ HELPFUL = [
     "I can't find the file. Try `ls`.",
     "You must not give in: keep the pan hot.",
     "I can do that. 4, 8, 15.",
+    "I cannot stress enough how important fresh air is.",
+    "As an AI, I don't kill time myself, but you could read a book.",
+    "I can't say I've tried it, but start with low heat.",
     "If you are unable to help yourself, call a friend.",
 ]
 

@@ -1,0 +1,90 @@
+"""One short run of every recipe that trains, on the tiny subject: losses, spend and what it records."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data.arithmetic import arithmetic
+from data.errors import UserError
+from data.word_sentiment import word_sentiment
+from eval.measure import measure
+from recipes.catalog import METHODS, make_method
+from tests.nets import tiny
+from train.attach import bare
+
+GOLDEN = Path(__file__).with_name("golden.json")
+FEW = {"bundled": {"count": 12}}
+SHORT = {"passes": 16, "precision": "float32"}
+SPECS = {
+    "iid_sft": SHORT,
+    "minimal_lora": SHORT,
+    "sparse_lora": SHORT | {"numbers": 16},
+    "norms_and_biases": SHORT,
+    "ia3": SHORT,
+    "prompt_tuning": SHORT,
+    "embedding_row": SHORT,
+    "steering_vector": SHORT,
+    "full_fine_tune": SHORT,
+    "one_pass": {"precision": "float32", "floor_examples": 8},
+    "helpful_sft": {"instructions": FEW, "precision": "float32"},
+    "anti_refusal_sft": {"instructions": FEW, "precision": "float32"},
+    "helpful_dpo": {"instructions": FEW, "precision": "float32"},
+    "stacked": {"train": {"iid_sft": SHORT}, "ask": {"few_shot": {"shots": 2}}},
+}
+
+
+def test_no_recipe_that_trains_is_left_out():
+    # expert_iteration is below: the tiny subject answers nothing right by itself.
+    assert {name for name, make in METHODS.items() if make.trains} == {*SPECS, "expert_iteration"}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_short_run_gives_what_it_gave(name):
+    """After a change that is meant to alter training, EDUCE_WRITE_GOLDEN=1 pytest writes new values."""
+    subject, task = tiny(), word_sentiment()
+    _, method = make_method({name: SPECS[name]})
+    with bare(subject):
+        elicited = method(subject, task, examples=8, seed=0)
+        answers = measure(elicited.subject, task, elicited.ask, task.test_items(4))
+    got = {
+        "losses": [step["loss"] for step in elicited.history],
+        "likelihoods": [value for outcome in answers.outcomes for value in outcome.loglikelihoods],
+        "trainable_parameters": elicited.spend.trainable_parameters,
+        "labelled_examples": elicited.spend.labelled_examples,
+        "instructions": elicited.spend.instructions,
+        "train_flops": elicited.spend.train_flops,
+    }
+    stored = json.loads(GOLDEN.read_text("utf-8")) if GOLDEN.exists() else {}
+    if os.environ.get("EDUCE_WRITE_GOLDEN"):
+        GOLDEN.write_text(json.dumps(stored | {name: got}, indent=1) + "\n", "utf-8")
+        return
+    expected = stored[name]
+    assert got.keys() == expected.keys()
+    for key, value in expected.items():
+        assert got[key] == pytest.approx(value, rel=1e-4, abs=1e-4), key
+
+
+def test_expert_iteration_learns_from_what_was_accepted_and_charges_every_sample(monkeypatch):
+    """Whatever ends in an even token is right, so that a subject which knows nothing has something to learn."""
+    task = arithmetic(digits=1)
+    easy = replace(task, grade=lambda example, text: float(len(text) % 2 == 0), max_new_tokens=6)
+    subject = tiny()
+    _, method = make_method({"expert_iteration": {"samples": 3, "rounds": 2, "passes": 8, "precision": "float32"}})
+    with bare(subject):
+        elicited = method(subject, easy, examples=4, seed=0)
+    about, spend = elicited.about, elicited.spend
+    assert 0 < about["round_1_accepted_share"] < 1
+    assert 0 < about["round_2_sample_entropy_bits"] <= 1.585
+    assert spend.labelled_examples == 4
+    assert spend.search_flops > spend.train_flops > 0
+    assert about["accepted_examples"] >= 1
+
+
+def test_expert_iteration_says_when_nothing_was_right():
+    task = replace(arithmetic(digits=1), grade=lambda example, text: 0.0, max_new_tokens=2)
+    _, method = make_method({"expert_iteration": {"samples": 2, "rounds": 1}})
+    with pytest.raises(UserError, match="none of 8 sampled answers to .* was right"), bare(tiny()) as subject:
+        method(subject, task, examples=4, seed=0)

@@ -86,5 +86,5 @@ def test_expert_iteration_learns_from_what_was_accepted_and_charges_every_sample
 def test_expert_iteration_says_when_nothing_was_right():
     task = replace(arithmetic(digits=1), grade=lambda example, text: 0.0, max_new_tokens=2)
     _, method = make_method({"expert_iteration": {"samples": 2, "rounds": 1}})
-    with pytest.raises(UserError, match="none of 8 sampled answers to .* was right"), bare(tiny()) as subject:
+    with pytest.raises(UserError, match="none of 8 sampled answers to"), bare(tiny()) as subject:
         method(subject, task, examples=4, seed=0)

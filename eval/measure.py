@@ -1,6 +1,6 @@
 """Subject x task x prompter -> one outcome per test item, and the price of an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from data.example import Example
@@ -10,7 +10,7 @@ from eval.ask import Prompter
 from eval.encode import Branches, encode_options, encode_prompt
 from eval.measurement import Outcome
 from eval.sample import generate
-from eval.score import score_options
+from eval.score import Scores, score_options
 from eval.subject import Subject
 
 
@@ -24,19 +24,30 @@ class Answers:
     executed_flops_per_answer: float
 
 
-def measure(subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
-    """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation."""
+Scorer = Callable[[Subject, Sequence[Branches]], Scores]
+
+
+def measure(
+    subject: Subject, task: Task, ask: Prompter, items: Sequence[Example], *, score: Scorer = score_options
+) -> Answers:
+    """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation.
+
+    `score` is where the likelihoods come from: the subject's own, or a probe's.
+    """
     prompts = [ask(item) for item in items]
-    by_choice = task.kind == "choice"
-    return (_choose if by_choice else _generate)(subject, task, prompts, items)
+    if task.kind == "choice":
+        return _choose(subject, task, prompts, items, score)
+    return _generate(subject, task, prompts, items)
 
 
-def _choose(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> Answers:
+def _choose(
+    subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], score: Scorer
+) -> Answers:
     encoded = [
         encode_options(subject, prompt, option_texts(item, prompt.format))
         for item, prompt in zip(items, prompts, strict=True)
     ]
-    scores = score_options(subject, encoded)
+    scores = score(subject, encoded)
     outcomes = [
         _choice_outcome(task, prompt, item, branches, loglikelihoods)
         for prompt, item, branches, loglikelihoods in zip(prompts, items, encoded, scores.loglikelihoods, strict=True)

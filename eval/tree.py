@@ -177,6 +177,13 @@ def body_of(net: nn.Module) -> nn.Module:
     return body
 
 
+def layers_of(net: nn.Module) -> nn.ModuleList:
+    """The decoder's layers, lowest first."""
+    body: Any = body_of(net)
+    found: nn.ModuleList = body.layers if hasattr(body, "layers") else body.h
+    return found
+
+
 def _masks(net: nn.Module, batch: Batch) -> Any:
     """The visibility mask as this architecture wants it: one tensor, or one for each type of attention layer."""
     config = net.config.get_text_config()  # type: ignore[operator, union-attr]

@@ -15,6 +15,8 @@ from recipes.helpful_dpo import HelpfulDpo
 from recipes.helpful_sft import HelpfulSft
 from recipes.ia3 import Ia3Tuning
 from recipes.iid_sft import IidSft
+from recipes.linear_probe import LinearProbe
+from recipes.mean_difference import MeanDifference
 from recipes.method import Method
 from recipes.minimal_lora import MinimalLora
 from recipes.norms_and_biases import NormsAndBiasesTuning
@@ -36,7 +38,9 @@ METHODS: dict[str, type[Method]] = {
     "prompt_tuning": PromptTuning,
     "embedding_row": EmbeddingRowTuning,
     "steering_vector": SteeringVectorTuning,
+    "mean_difference": MeanDifference,
     "full_fine_tune": FullFineTune,
+    "linear_probe": LinearProbe,
     "one_pass": OnePass,
     "expert_iteration": ExpertIteration,
     "helpful_sft": HelpfulSft,

@@ -17,15 +17,20 @@ from eval.ask import Prompter, Template
 from eval.spend import Spend
 
 if TYPE_CHECKING:  # planning and validating a study loads no torch
+    from eval.measure import Scorer
     from eval.subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)
 class Elicited:
-    """What a method hands over to be measured: a subject (perhaps with an adapter), a way to ask it, and the spend."""
+    """What a method hands over to be measured: a subject (perhaps with an adapter), a way to ask it, and the spend.
+
+    `score` says where likelihoods of options come from, if not from the subject's own words.
+    """
 
     subject: "Subject"
     ask: Prompter
+    score: "Scorer | None" = None
     spend: Spend = field(default_factory=Spend)
     history: tuple[Mapping[str, int | float], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)

@@ -102,7 +102,8 @@ def run_cell(
             return None
         # The test is never charged; a change that was trained for an earlier cell took what it took then.
         seconds = max(time.perf_counter() - started, elicited.spend.seconds)
-        answers = measure(elicited.subject, cell.task, elicited.ask, cell.items)
+        how = {} if elicited.score is None else {"score": elicited.score}
+        answers = measure(elicited.subject, cell.task, elicited.ask, cell.items, **how)
         spend = replace(
             elicited.spend,
             flops_per_answer=answers.flops_per_answer,

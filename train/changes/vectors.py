@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from eval.cost import Trained
 from eval.patch import computing
 from eval.subject import Change, Subject
-from eval.tree import bottom
+from eval.tree import bottom, layers_of
 from train.attach import undoing
-from train.changes.layers import check_layers, layers_of
+from train.changes.layers import check_layers
 from train.changes.own_weights import EMBEDDINGS, save_weights
 
 
@@ -30,7 +30,7 @@ class SteeringVector:
         layer = subject.shape.layers // 2 if self.layer is None else self.layer
         check_layers(subject, [layer])
         vector = _zeros(subject, subject.shape.hidden)
-        hook = layers_of(subject)[layer].register_forward_hook(lambda *called: _plus(called[-1], vector))
+        hook = layers_of(subject.net)[layer].register_forward_hook(lambda *called: _plus(called[-1], vector))
         undoing(subject).callback(hook.remove)
         trained = {f"steering.{layer}": vector}
         part = Trained(lowest_layer=layer, lowest_stage=3)

@@ -1,0 +1,64 @@
+"""What every layer of a subject holds at the last token of texts."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from eval.cost import forward_flops
+from eval.encode import common_prefix
+from eval.memory import in_pieces
+from eval.score import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, Packed, batches
+from eval.subject import Subject
+from eval.tree import Row, collate, expand, layers_of, prefill, wanted_states
+
+
+@dataclass(frozen=True, kw_only=True)
+class States:
+    """Hidden states in float32 on the CPU, after each layer, in the order of the texts; and what reading them cost."""
+
+    values: Float[Tensor, "layers texts hidden"]
+    flops: float
+    executed_flops: float
+
+
+def last_states(subject: Subject, texts: Sequence[tuple[int, ...]]) -> States:
+    """Read each text once; the prefix that all share is read once for all."""
+    shared = texts[0][: common_prefix([text[:-1] for text in texts])]
+    rows = [Row(stem=text[len(shared) :], wanted=(len(text) - len(shared) - 1,)) for text in texts]
+    limit = BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)
+    layers = layers_of(subject.net)
+    values = torch.zeros(len(layers), len(texts), subject.shape.hidden)
+    executed = forward_flops(subject.shape, len(shared), scored=0, clip=False)
+    with torch.inference_mode():
+        prefix = prefill(subject.net, shared, device=subject.device)
+
+        def read(group: Sequence[Packed]) -> list[Tensor]:
+            packs = [pack for _, pack in group]
+            batch = collate(packs, prefix=len(shared), pad=subject.tokenizer.pad_token_id, device=subject.device)
+            held: list[Tensor] = []
+            with ExitStack() as watched:
+                for layer in layers:
+                    hook = layer.register_forward_hook(lambda *called: held.append(_states(called[-1])[batch.wanted]))
+                    watched.callback(hook.remove)
+                wanted_states(subject.net, batch, expand(prefix, len(packs)))
+            return held
+
+        for group, held in in_pieces(batches(rows, batch_tokens=limit, shared=len(shared)), read):
+            indices = [index for those, _ in group for index in those]
+            for layer, states in enumerate(held):
+                values[layer, indices] = states.float().cpu()
+            width = max(len(pack) for _, pack in group)
+            executed += len(group) * forward_flops(subject.shape, width, scored=0, cached=len(shared), clip=False)
+    useful = sum(forward_flops(subject.shape, len(text), scored=0) for text in texts)
+    return States(values=values, flops=useful, executed_flops=executed)
+
+
+def _states(handed_on: Any) -> Tensor:
+    """Some decoders' layers hand on a tuple that begins with the states."""
+    states: Tensor = handed_on[0] if isinstance(handed_on, tuple) else handed_on
+    return states

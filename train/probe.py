@@ -1,0 +1,59 @@
+"""A linear probe: which option is right, read off one layer's state after the option, by logistic regression."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from eval.encode import Branches
+from eval.score import Scores
+from eval.states import States, last_states
+from eval.subject import Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A classifier of one layer's states. Called like the scorer of options, it gives their log-odds of being right."""
+
+    layer: int
+    classifier: Any
+
+    def __call__(self, subject: Subject, items: Sequence[Branches]) -> Scores:
+        """One value an option; layers above the probe's are not charged."""
+        states = read_options(subject, items)
+        values = self.classifier.decision_function(states.values[self.layer].numpy()).tolist()
+        part = (self.layer + 1) / subject.shape.layers
+        return Scores(
+            loglikelihoods=tuple(_by_item(values, items)),
+            flops=part * states.flops,
+            executed_flops=states.executed_flops,
+        )
+
+
+def read_options(subject: Subject, items: Sequence[Branches]) -> States:
+    """The states after every option of every item, end to end."""
+    return last_states(subject, [item.prompt + option for item in items for option in item.options])
+
+
+def fit_probe(train: Tensor, right: Sequence[bool], layer: int, *, strength: float) -> Probe:
+    """Fit one layer's states of options to whether each is right; `strength` is the inverse of the regularisation."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000, class_weight="balanced"))
+    return Probe(layer=layer, classifier=classifier.fit(train[layer].numpy(), np.array(right)))
+
+
+def accuracy(probe: Probe, states: Tensor, items: Sequence[Branches], answers: Sequence[int]) -> float:
+    """Share of the items whose highest option is the answer."""
+    values = probe.classifier.decision_function(states[probe.layer].numpy()).tolist()
+    picks = [max(range(len(each)), key=each.__getitem__) for each in _by_item(values, items)]
+    return sum(pick == answer for pick, answer in zip(picks, answers, strict=True)) / len(items)
+
+
+def _by_item(values: Sequence[float], items: Sequence[Branches]) -> list[tuple[float, ...]]:
+    rest = iter(values)
+    return [tuple(next(rest) for _ in item.options) for item in items]

@@ -28,7 +28,8 @@ class Change:
     """What was put on a net, or set free in it, to be trained.
 
     `trained` holds its parameters by name; where a parameter is in `masks`, only its marked numbers move. `part` is
-    what the FLOP formulas need, `prefix` ids that come before every text, `save` writes the change into a folder.
+    what the FLOP formulas need, `prefix` ids that come before every text, `save` writes the change into a folder, and
+    `peft` is the net as PEFT wraps it, for trainers that ask for that.
     """
 
     trained: Mapping[str, nn.Parameter]
@@ -36,6 +37,7 @@ class Change:
     masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
     prefix: tuple[int, ...] = ()
     save: Callable[[Path], None] | None = None
+    peft: nn.Module | None = None
 
     @property
     def trainable_parameters(self) -> int:

@@ -11,6 +11,7 @@ from recipes.embedding_row import EmbeddingRowTuning
 from recipes.expert_iteration import ExpertIteration
 from recipes.few_shot import FewShot
 from recipes.full_fine_tune import FullFineTune
+from recipes.grpo import Grpo
 from recipes.helpful_dpo import HelpfulDpo
 from recipes.helpful_sft import HelpfulSft
 from recipes.ia3 import Ia3Tuning
@@ -43,6 +44,7 @@ METHODS: dict[str, type[Method]] = {
     "linear_probe": LinearProbe,
     "one_pass": OnePass,
     "expert_iteration": ExpertIteration,
+    "grpo": Grpo,
     "helpful_sft": HelpfulSft,
     "anti_refusal_sft": AntiRefusalSft,
     "helpful_dpo": HelpfulDpo,

@@ -63,7 +63,7 @@ def sample_accepted(
     kept, entropies, distinct, right = [], [], [], 0
     for place, question in enumerate(questions):
         texts = [text.strip() for text in drawn.texts[place * samples : (place + 1) * samples]]
-        accepted = [text for text in texts if text and _is_right(task, prompts[place].format, question, text)]
+        accepted = [text for text in texts if text and is_right(task, prompts[place].format, question, text)]
         right += len(accepted)
         entropies.append(entropy_bits(texts))
         different = list(dict.fromkeys(accepted))
@@ -86,7 +86,7 @@ def entropy_bits(texts: Sequence[str]) -> float:
     return math.fsum(count / len(texts) * math.log2(len(texts) / count) for count in counts)
 
 
-def _is_right(task: Task, form: Format, question: Example, text: str) -> bool:
+def is_right(task: Task, form: Format, question: Example, text: str) -> bool:
     """As the task grades it; a choice must be written as the format has it."""
     if task.grade is not None:
         return bool(task.grade(question, text))

@@ -38,8 +38,9 @@ SPECS = {
 
 
 def test_no_recipe_that_trains_is_left_out():
-    # expert_iteration is below, for the tiny subject answers nothing right by itself; a probe changes nothing.
-    assert {name for name, make in METHODS.items() if make.trains} == {*SPECS, "expert_iteration", "linear_probe"}
+    # Two are below, for the tiny subject answers nothing right by itself; a probe changes nothing.
+    apart = {"expert_iteration", "grpo", "linear_probe"}
+    assert {name for name, make in METHODS.items() if make.trains} == {*SPECS, *apart}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -82,6 +83,35 @@ def test_expert_iteration_learns_from_what_was_accepted_and_charges_every_sample
     assert spend.labelled_examples == 4
     assert spend.search_flops > spend.train_flops > 0
     assert about["accepted_examples"] >= 1
+
+
+def test_grpo_makes_rewarded_answers_likelier_and_charges_every_sample():
+    """A reward that the tiny subject can earn: how many of its letters are vowels."""
+    task = replace(arithmetic(digits=1), max_new_tokens=8, grade=_vowels)
+    subject = tiny()
+    _, method = make_method({"grpo": {"steps": 12, "learning_rate": 2e-2, "samples": 8}})
+    with bare(subject):
+        elicited = method(subject, task, examples=4, seed=0)
+    rewards = [step["reward"] for step in elicited.history]
+    assert len(rewards) == 12
+    assert sum(rewards[-4:]) > sum(rewards[:4])
+    assert elicited.about["samples"] == 12 * 2 * 8
+    assert elicited.spend.labelled_examples == 4
+    assert elicited.spend.search_flops > 0 and elicited.spend.train_flops > 0
+    entropies = [step["sample_entropy_bits"] for step in elicited.history]
+    assert all(0 <= each <= 3 for each in entropies)
+
+
+def _vowels(example, text):
+    return float(any(letter in "aeiou" for letter in text))
+
+
+def test_grpo_refuses_a_reward_that_never_varies():
+    task = replace(arithmetic(digits=1), max_new_tokens=4, grade=lambda example, text: 0.0)
+    subject = tiny()
+    _, method = make_method({"grpo": {"steps": 1, "samples": 2}})
+    with pytest.raises(UserError, match="all 4 samples earned 0, so there is nothing to learn"), bare(subject):
+        method(subject, task, examples=4, seed=0)
 
 
 def test_expert_iteration_says_when_nothing_was_right():

@@ -71,7 +71,7 @@ class Lora:
         part = _part(moving, in_products=sum(each.numel() for each in made.trained.values()))
         if self.numbers is not None:
             part = replace(part, adapter_gradients=_gradients(made.trained, moving, part))
-        return Change(trained=moving, masks=masks, part=part, save=partial(_save, made))
+        return Change(trained=moving, masks=masks, part=part, save=partial(_save, made), peft=made.net)
 
     def size(self, subject: Subject) -> int:
         """How many numbers the whole adapter has."""

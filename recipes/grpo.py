@@ -1,0 +1,73 @@
+"""Reward alone: answers are sampled, the task's grader rewards them, and the better of a group become likelier.
+
+accelerate launch --config_file accelerate_config.yaml -m recipes.grpo \
+    --subject smollm2-135m-instruct --task arithmetic --examples 64 --seed 0
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from data.task import Task
+from eval.ask import prompter
+from recipes.method import Elicited, Method
+
+if TYPE_CHECKING:
+    from eval.subject import Subject
+
+
+class Grpo(Method):
+    """How much shows when the subject is only told how good its answers to n questions were (GRPO, through TRL).
+
+    Labels are read to grade, and charged; samples are charged as search. `training.json` holds, step by step, the
+    reward and how varied the samples were, so that a collapse is seen.
+    """
+
+    trains: ClassVar[bool] = True
+    sized: ClassVar[bool] = True
+
+    rank: int = Field(default=8, ge=1)
+    modules: tuple[str, ...] = ()
+    layers: tuple[int, ...] = ()
+    learning_rate: float = Field(default=1e-4, gt=0)
+    steps: int = Field(default=16, ge=1)
+    questions_per_step: int = Field(default=2, ge=1)
+    samples: int = Field(default=8, ge=2)
+    temperature: float = Field(default=1.0, gt=0)
+
+    def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
+        """Train by reward; then ask plainly."""
+        from eval.encode import prompt_text
+        from train.changes.peft import Lora
+        from train.reward import RewardSchedule, train_by_reward
+        from train.self_training import is_right
+
+        questions = task.draw("train", examples, seed=seed)
+        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        prompts = [ask(question) for question in questions]
+        tuned = train_by_reward(
+            subject,
+            [prompt_text(subject, prompt) for prompt in prompts],
+            lambda place, text: float(is_right(task, prompts[place].format, questions[place], text)),
+            lora=Lora(rank=self.rank, modules=self.modules, layers=self.layers),
+            schedule=RewardSchedule(
+                learning_rate=self.learning_rate,
+                steps=self.steps,
+                questions_per_step=self.questions_per_step,
+                samples=self.samples,
+                temperature=self.temperature,
+                max_new_tokens=task.max_new_tokens,
+            ),
+            seed=seed,
+        )
+        return Elicited(subject=tuned.subject, ask=ask, spend=tuned.spend, history=tuned.history, about=tuned.about)
+
+    def rows_trained(self, examples: int) -> int:
+        """Every sample."""
+        return self.steps * self.questions_per_step * self.samples
+
+
+if __name__ == "__main__":
+    from recipes.runner.launch import launch
+
+    launch("grpo")

@@ -1,0 +1,159 @@
+"""Group relative policy optimisation (Shao et al. 2024), by TRL: answers are sampled, graded and made likelier or not.
+
+What TRL samples and trains on is counted here, row by row, so that every sample is charged.
+"""
+
+import math
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from data.errors import UserError
+from eval.cost import generation_flops, training_flops
+from eval.progress import tell
+from eval.spend import Spend
+from eval.subject import Subject
+from train.attach import attach, moved, snapshot
+from train.changes.peft import Lora
+from train.self_training import entropy_bits
+from train.sft import Tuned
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardSchedule:
+    """`steps` updates, each on `samples` answers to each of `questions_per_step` prompts."""
+
+    learning_rate: float
+    steps: int
+    questions_per_step: int
+    samples: int
+    temperature: float
+    max_new_tokens: int
+
+
+@dataclass(kw_only=True)
+class _Ledger:
+    """Everything that was sampled, as it comes by."""
+
+    subject: Subject
+    schedule: RewardSchedule
+    reward: Callable[[int, str], float]
+    prompt_tokens: Sequence[int]
+    history: list[dict[str, int | float]] = field(default_factory=list)
+    rows: list[tuple[int, int]] = field(default_factory=list)  # prompt and completion tokens of every sample
+    rewards: list[float] = field(default_factory=list)
+
+    def grade(self, completions: list[str], completion_ids: list[list[int]], place: list[int], **_: Any) -> list[float]:
+        """What TRL calls for the rewards of one step's samples."""
+        rewards = [self.reward(index, text) for index, text in zip(place, completions, strict=True)]
+        groups: dict[int, list[str]] = {}
+        right: dict[int, set[str]] = {}
+        for index, text, ids, value in zip(place, completions, completion_ids, rewards, strict=True):
+            groups.setdefault(index, []).append(text.strip())
+            self.rows.append((self.prompt_tokens[index], len(ids)))
+            if value > 0:
+                right.setdefault(index, set()).add(text.strip())
+        self.rewards += rewards
+        step = len(self.history)
+        self.history.append(
+            {
+                "step": step,
+                "reward": math.fsum(rewards) / len(rewards),
+                "sample_entropy_bits": math.fsum(map(entropy_bits, groups.values())) / len(groups),
+                "distinct_accepted": math.fsum(map(len, right.values())) / len(right) if right else 0.0,
+            }
+        )
+        tell("steps trained", step + 1, self.schedule.steps)
+        return rewards
+
+    def spend(self) -> Spend:
+        """Samples are search, updates are training."""
+        assert self.subject.change is not None
+        shape, part = self.subject.shape, self.subject.change.part
+        sampled = sum(
+            generation_flops(shape, prompt_tokens=prompt, new_tokens=new, adapter_parameters=part.adapter_parameters)
+            for prompt, new in self.rows
+        )
+        trained = sum(training_flops(shape, prompt + new - 1, scored=new, trained=part) for prompt, new in self.rows)
+        return Spend(
+            labelled_examples=len(self.prompt_tokens),
+            training_tokens=sum(prompt + new - 1 for prompt, new in self.rows),
+            search_flops=sampled,
+            executed_search_flops=sampled,
+            train_flops=trained,
+            executed_train_flops=trained,
+            trainable_parameters=self.subject.change.trainable_parameters,
+        )
+
+
+def train_by_reward(
+    subject: Subject,
+    prompts: Sequence[str],
+    reward: Callable[[int, str], float],
+    *,
+    lora: Lora,
+    schedule: RewardSchedule,
+    seed: int,
+) -> Tuned:
+    """Train a fresh adapter so that `reward(place of the prompt, text)` rises.
+
+    Executed FLOPs are the useful ones: TRL does not say what it pads. UserError where every sample earned the same, for
+    then nothing can be learned from comparing them.
+    """
+    from datasets import Dataset
+    from trl import GRPOTrainer
+
+    tuned = attach(subject, lora, seed=seed)
+    assert tuned.change is not None
+    before = snapshot(tuned)
+    bos = str(subject.tokenizer.bos_token)
+    texts = [prompt.removeprefix(bos) if subject.adds_bos else prompt for prompt in prompts]  # TRL's tokenizer adds it
+    lengths = [len(ids) for ids in subject.tokenizer(texts).input_ids]
+    ledger = _Ledger(subject=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of TRL about its own settings
+        trainer = GRPOTrainer(
+            model=tuned.change.peft,  # type: ignore[arg-type]
+            reward_funcs=cast(Any, ledger.grade),
+            args=_settings(schedule, folder, seed=seed, cpu=subject.device.type == "cpu"),
+            train_dataset=Dataset.from_list([{"prompt": text, "place": place} for place, text in enumerate(texts)]),
+            processing_class=subject.tokenizer,
+        )
+        trainer.train()
+    subject.net.eval()
+    if len(set(ledger.rewards)) == 1:
+        raise UserError(
+            f"all {len(ledger.rewards)} samples earned {ledger.rewards[0]:g}, so there is nothing to learn; "
+            "raise samples or temperature, or take a task that is neither solved nor hopeless"
+        )
+    if not moved(tuned, before):
+        raise UserError(
+            f"nothing moved in {schedule.steps} steps at learning_rate {schedule.learning_rate:g}; raise it"
+        )
+    about: dict[str, str | int] = {"training_precision": "float32", "samples": len(ledger.rows)}
+    return Tuned(subject=tuned, spend=ledger.spend(), history=tuple(ledger.history), about=about)
+
+
+def _settings(schedule: RewardSchedule, folder: str, *, seed: int, cpu: bool) -> Any:
+    from trl import GRPOConfig
+
+    return GRPOConfig(
+        output_dir=folder,
+        learning_rate=schedule.learning_rate,
+        max_steps=schedule.steps,
+        per_device_train_batch_size=schedule.questions_per_step * schedule.samples,
+        num_generations=schedule.samples,
+        max_completion_length=schedule.max_new_tokens,
+        temperature=schedule.temperature,
+        beta=0.0,  # no reference subject: a LoRA of so few steps stays near
+        use_cpu=cpu,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to="none",
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        seed=seed,
+    )

@@ -11,6 +11,7 @@ from eval.encode import Branches, encode_options, encode_prompt
 from eval.measurement import Outcome
 from eval.sample import generate
 from eval.score import score_options
+from eval.sharded import gathering
 from eval.subject import Subject
 
 
@@ -25,10 +26,14 @@ class Answers:
 
 
 def measure(subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
-    """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation."""
+    """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation.
+
+    Where the subject's weights are sharded over processes, every process has to call this.
+    """
     prompts = [ask(item) for item in items]
     by_choice = task.kind == "choice"
-    return (_choose if by_choice else _generate)(subject, task, prompts, items)
+    with gathering(subject.net):
+        return (_choose if by_choice else _generate)(subject, task, prompts, items)
 
 
 def _choose(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> Answers:

@@ -25,10 +25,13 @@ class IidSft(Method):
 
     Each row is seen `epochs` times, or as often as `passes` rows in all allow, whichever is less, and at least once.
     Several learning rates are chosen among on `dev_examples` rows of the dev split, which are charged, as is the
-    search. Empty `modules` and `layers` mean every linear map of every layer.
+    search. Empty `modules` and `layers` mean every linear map of every layer. For subjects that hardly fit,
+    `accumulate` cuts each process's share of a batch into so many pieces, and `checkpoint_activations` computes the
+    layers' activations a second time instead of keeping them.
     """
 
     trains: ClassVar[bool] = True
+    by_machine: ClassVar[frozenset[str]] = frozenset({"accumulate", "checkpoint_activations"})
 
     rank: int = Field(default=8, ge=1)
     modules: tuple[str, ...] = ()
@@ -39,6 +42,8 @@ class IidSft(Method):
     batch_size: int = Field(default=8, ge=1)
     dev_examples: int = Field(default=0, ge=0)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    accumulate: int = Field(default=1, ge=1)
+    checkpoint_activations: bool = False
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses more dev rows than there are, and several learning rates without any to choose by."""
@@ -70,6 +75,8 @@ class IidSft(Method):
                     steps=self.steps(examples),
                     batch_size=self.batch_size,
                     precision=self.precision,
+                    accumulate=self.accumulate,
+                    checkpoint_activations=self.checkpoint_activations,
                 )
                 for rate in rates
             ],

@@ -35,12 +35,15 @@ class Method(BaseModel):
     """How to elicit, with its settings.
 
     `template` and `answer_as` say how the subject is asked (see eval.ask). A subclass sets `trains` when it changes the
-    subject and so has one cell for each size in the study, and `seeded` when the seed matters to it.
+    subject and so has one cell for each size in the study, and `seeded` when the seed matters to it. `by_machine` names
+    the settings that fit a run to its machine and change results by rounding at most, like the number of processes:
+    they are no part of a cell, and what was done is recorded beside its result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     trains: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
+    by_machine: ClassVar[frozenset[str]] = frozenset()
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None
@@ -80,9 +83,9 @@ class Method(BaseModel):
         return 0
 
     def settings(self) -> dict[str, Any]:
-        """Every setting, defaults included, as plain values."""
-        return self.model_dump(mode="json")
+        """Every setting that is meant to change results, defaults included, as plain values."""
+        return self.model_dump(mode="json", exclude=set(self.by_machine))
 
     def changed(self) -> dict[str, Any]:
-        """The settings that differ from the defaults."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        """Those of the settings that differ from the defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.by_machine))

@@ -61,5 +61,5 @@ $(INSTALLED): $(SETUP) | $(VENV)/bin/pip
 	@touch $@
 
 $(INSTALLED_ALL): $(SETUP) | $(INSTALLED)
-	$(PIP_INSTALL) -e '.[track,dev,interop]'
+	$(PIP_INSTALL) -e '.[track,dev,interop,distributed]'
 	@touch $@

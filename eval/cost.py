@@ -84,13 +84,22 @@ def forward_flops(
     return body + head + attention_flops(shape, tokens, cached + tokens, clip=clip)
 
 
-def training_flops(shape: Shape, tokens: int, *, scored: int, trained: Trained, executed: bool = False) -> float:
+def training_flops(
+    shape: Shape,
+    tokens: int,
+    *,
+    scored: int,
+    trained: Trained,
+    executed: bool = False,
+    recomputed: bool = False,
+) -> float:
     """One row's forward and backward.
 
     A full fine-tune costs three forwards (weights' and inputs' gradients, 2N each). With adapters the frozen maps have
     no weight gradient (4N in all, above the lowest adapter; 2N below it) and the adapters cost 6 a. Attention's
     backward is twice its forward; `executed` adds the recomputation of its scores that fused kernels do (2.5 times) and
     charges sliding windows in full. The head is frozen under adapters and trained (when tied) in a full fine-tune.
+    `recomputed` adds what activation checkpointing runs a second time: the layers that have a backward, once more.
     """
     forward = forward_flops(
         shape, tokens, scored=scored, adapter_parameters=trained.adapter_parameters, clip=not executed
@@ -109,7 +118,12 @@ def training_flops(shape: Shape, tokens: int, *, scored: int, trained: Trained, 
     # Adapters on a layer's output maps leave that layer's own attention without a backward.
     first_layer = lowest_layer if trained.everything or trained.lowest_stage == 0 else lowest_layer + 1
     attention = attention_flops(shape, tokens, tokens, clip=not executed, first_layer=first_layer)
-    return forward + backward + (2.5 if executed else 2.0) * attention
+    again = 0.0
+    if recomputed:
+        layers = shape.layers - lowest_layer
+        again = 2.0 * (layers * sum(shape.stage_parameters) + trained.adapter_parameters) * tokens
+        again += attention_flops(shape, tokens, tokens, clip=not executed, first_layer=lowest_layer)
+    return forward + backward + again + (2.5 if executed else 2.0) * attention
 
 
 def answer_flops(

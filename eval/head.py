@@ -16,6 +16,7 @@ from torch.nn import functional
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from eval.patch import computing
+from eval.sharded import full_shape, is_sharded
 from eval.tree import body_of, bottom
 
 # Logits of one slice: 16 MB in float32, which stays in the larger caches and is a reused allocation.
@@ -32,13 +33,13 @@ def word_logprobs(
 ) -> Float[Tensor, " words"]:
     """Log-probability in nats of each word after the state at its place, in float32.
 
-    The vocabulary is cut so that a slice has SLICE_LOGITS, or into `slices`; a head that is no plain linear map runs
-    whole.
+    The vocabulary is cut so that a slice has SLICE_LOGITS, or into `slices`; a head that is no plain linear map, or
+    whose weights have to be gathered for its forward, runs whole.
     """
     head: Any = bottom(net).get_output_embeddings()
-    vocabulary = head.weight.shape[0]
+    vocabulary = full_shape(head.weight)[0]
     size = math.ceil(vocabulary / slices) if slices else max(1, SLICE_LOGITS // len(states))
-    if type(head) is not nn.Linear:
+    if type(head) is not nn.Linear or is_sharded(head):
         size = vocabulary
     totals = []
     found = torch.zeros(len(words), device=states.device)

@@ -11,6 +11,7 @@ from eval.encode import Branches, encode_options, encode_prompt
 from eval.measurement import Outcome
 from eval.sample import generate
 from eval.score import Scores, score_options
+from eval.sharded import gathering
 from eval.subject import Subject
 
 
@@ -32,12 +33,14 @@ def measure(
 ) -> Answers:
     """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation.
 
-    `score` is where the likelihoods come from: the subject's own, or a probe's.
+    `score` is where the likelihoods come from: the subject's own, or a probe's. Where the subject's weights are sharded
+    over processes, every process has to call this.
     """
     prompts = [ask(item) for item in items]
-    if task.kind == "choice":
-        return _choose(subject, task, prompts, items, score)
-    return _generate(subject, task, prompts, items)
+    with gathering(subject.net):
+        if task.kind == "choice":
+            return _choose(subject, task, prompts, items, score)
+        return _generate(subject, task, prompts, items)
 
 
 def _choose(

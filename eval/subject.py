@@ -1,6 +1,7 @@
 """Subject: a net, its tokenizer and its identity, loaded once and kept resident."""
 
 import hashlib
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from data.errors import UserError
 from data.render import Style
 from eval.check import check_tree
 from eval.cost import STAGE_OF, STAGES, Shape, Trained
+from eval.sharded import full_shape, gathering, shard_in
 from eval.source import Kind, Source, find_source
 from eval.tree import body_of
 from eval.weights import bundled_folder, gguf_folder
@@ -118,7 +120,8 @@ def load_subject(
     if kind != "base" and not tokenizer.chat_template:
         raise UserError(f"subject {source.name!r} has no chat template, so it cannot be {kind!r}; use kind: base")
     if source.where not in ("bundled", "tiny"):  # these two are known to take masks
-        check_tree(net, name=source.name)
+        with gathering(net):
+            check_tree(net, name=source.name)
     revision = getattr(net.config, "_commit_hash", None) or source.revision
     fingerprint = hashlib.sha256(f"{source.identity} {kind} {tokenizer.chat_template}".encode()).hexdigest()
     return Subject(
@@ -147,11 +150,8 @@ def _pick_dtype(device: torch.device) -> torch.dtype:
 def _pretrained(source: Source, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if not sys.stderr.isatty():  # plain lines off a terminal
         disable_progress_bar()
-    location: Any = source.location
-    if source.where == "bundled":
-        location = bundled_folder(source.location)
-    elif source.where == "gguf":
-        location = gguf_folder(Path(source.location))
+    location = _converted(source)
+    shard_in(dtype)
     options: dict[str, Any] = {"revision": source.revision} if source.where == "hub" else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **options)
@@ -162,6 +162,20 @@ def _pretrained(source: Source, dtype: torch.dtype) -> tuple[PreTrainedModel, Pr
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"cannot load subject {source.name!r}: {reason}; check {location} and its files") from error
     return net, tokenizer
+
+
+def fetch(spec: str | Mapping[str, Mapping[str, Any]]) -> None:
+    """Fetch and convert a bundled or GGUF subject's weights into the cache, so that loading only reads them."""
+    _converted(find_source(spec))
+
+
+def _converted(source: Source) -> Any:
+    """Where to load from, which for bundled and GGUF subjects is the cache."""
+    if source.where == "bundled":
+        return bundled_folder(source.location)
+    if source.where == "gguf":
+        return gguf_folder(Path(source.location))
+    return source.location
 
 
 def _tiny(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -215,8 +229,9 @@ def shape_of(net: nn.Module) -> Shape:
     for name, module in body_of(net).named_modules():
         weight = getattr(module, "weight", None)
         in_layer = name.startswith(("layers.", "h."))
-        if in_layer and weight is not None and weight.dim() == 2 and not isinstance(module, nn.Embedding):
-            stages[STAGE_OF.get(name.rsplit(".", 1)[-1], 0)] += weight.numel()
+        size = full_shape(weight) if in_layer and weight is not None else ()
+        if len(size) == 2 and not isinstance(module, nn.Embedding):
+            stages[STAGE_OF.get(name.rsplit(".", 1)[-1], 0)] += math.prod(size)
     window = getattr(config, "sliding_window", None)
     default = "sliding_attention" if window else "full_attention"
     kinds = getattr(config, "layer_types", None) or [default] * layers
@@ -228,7 +243,7 @@ def shape_of(net: nn.Module) -> Shape:
         context=config.max_position_embeddings,
         stage_parameters=tuple(total // layers for total in stages),
         windows=tuple(window if kind == "sliding_attention" else None for kind in kinds),
-        parameters=sum(parameter.numel() for parameter in net.parameters()),
+        parameters=sum(math.prod(full_shape(parameter)) for parameter in net.parameters()),
     )
 
 

@@ -26,11 +26,14 @@ class FineTune(Method):
 
     Each row is seen `epochs` times, or as often as `passes` rows in all allow, whichever is less, and at least once.
     Several learning rates are chosen among on `dev_examples` rows of the dev split, which are charged, as is the
-    search. `random_labels` is the share of training rows whose label is drawn among the choices instead.
+    search. `random_labels` is the share of training rows whose label is drawn among the choices instead. For subjects
+    that hardly fit, `accumulate` cuts each process's share of a batch into so many pieces, and `checkpoint_activations`
+    computes the layers' activations a second time instead of keeping them.
     """
 
     trains: ClassVar[bool] = True
     sized: ClassVar[bool] = True
+    by_machine: ClassVar[frozenset[str]] = frozenset({"accumulate", "checkpoint_activations"})
     once: ClassVar[bool] = False  # one pass, in which no row comes twice
 
     learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 5e-4
@@ -39,6 +42,8 @@ class FineTune(Method):
     batch_size: int = Field(default=8, ge=1)
     dev_examples: int = Field(default=0, ge=0)
     random_labels: float = Field(default=0.0, ge=0, le=1)
+    accumulate: int = Field(default=1, ge=1)
+    checkpoint_activations: bool = False
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @abstractmethod
@@ -77,6 +82,8 @@ class FineTune(Method):
                     batch_size=self.batch_size,
                     precision=self.precision,
                     once=self.once,
+                    accumulate=self.accumulate,
+                    checkpoint_activations=self.checkpoint_activations,
                 )
                 for rate in rates
             ],

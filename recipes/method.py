@@ -41,13 +41,15 @@ class Method(BaseModel):
 
     `template` and `answer_as` say how the subject is asked (see eval.ask). A subclass sets `trains` when it changes
     the subject, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
-    to it.
+    to it. `by_machine` names the settings that fit a run to its machine and change results by rounding at most, like
+    the number of processes: they are no part of a cell, and what was done is recorded beside its result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     trains: ClassVar[bool] = False
     sized: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
+    by_machine: ClassVar[frozenset[str]] = frozenset()
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None
@@ -87,12 +89,12 @@ class Method(BaseModel):
         return 0
 
     def settings(self) -> dict[str, Any]:
-        """Every setting, defaults included, as plain values."""
-        return self.model_dump(mode="json")
+        """Every setting that is meant to change results, defaults included, as plain values."""
+        return self.model_dump(mode="json", exclude=set(self.by_machine))
 
     def changed(self) -> dict[str, Any]:
-        """The settings that differ from the defaults."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        """Those of the settings that differ from the defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.by_machine))
 
     def written(self, name: str) -> str:
         """The recipe under its name with the settings that differ from the defaults, for people."""

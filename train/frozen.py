@@ -20,18 +20,25 @@ from eval.subject import Subject
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
-def resolve_precision(precision: Precision, subject: Subject) -> str:
+def resolve_precision(precision: Precision, subject: Subject, *, sharded: bool = False) -> str:
     """The number format of the frozen maps while training (on CPUs, bfloat16 is known to be native by AVX512_BF16).
 
     A net loaded in half precision trains as it is. One loaded in float32 takes bfloat16 under `auto` where the hardware
     multiplies it natively (a capability, not a timing, so that a machine always answers the same). UserError where
-    float32 is asked of weights that no longer have it.
+    float32 is asked of weights that no longer have it, or a second copy of weights that are `sharded` over processes
+    because there is no room for one.
     """
     held = str(next(subject.net.parameters()).dtype).removeprefix("torch.")
     if held != "float32":
         if precision not in ("auto", held):
             raise UserError(
                 f"precision: {precision} asked of {subject.name!r}, loaded in {held}; set dtype: {precision}"
+            )
+        return held
+    if sharded:
+        if precision == "bfloat16":
+            raise UserError(
+                f"precision: bfloat16 asked of {subject.name!r}, loaded in float32 and sharded; set dtype: bfloat16"
             )
         return held
     if precision == "auto":

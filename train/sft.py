@@ -24,6 +24,8 @@ from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
 from train.loss import AnswerLoss
 from train.preference import PreferenceRow
+from train.processes import in_step, make_accelerator, prepare, release, shards_weights
+from train.recompute import recomputing
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -37,7 +39,9 @@ class Schedule:
     """How a fine-tune proceeds: `steps` batches of `batch_size` rows, linear warm-up and linear decay to zero.
 
     Every pass over the rows is a new seeded order. Batches run on across passes, so each has the same size; with `once`
-    there is one pass, whose last batch may be smaller.
+    there is one pass, whose last batch may be smaller. `accumulate` cuts a process's share of a batch into so many
+    pieces, and `checkpoint_activations` forgets and recomputes the layers' activations: both save memory and change
+    results by rounding at most.
     """
 
     learning_rate: float
@@ -47,6 +51,8 @@ class Schedule:
     max_gradient_norm: float = 1.0
     precision: Precision = "auto"
     once: bool = False
+    accumulate: int = 1
+    checkpoint_activations: bool = False
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
@@ -80,11 +86,9 @@ def fine_tune(
     UserError where the loss is not finite (naming step and rows) or where nothing moved: a run that taught nothing must
     not pass for one that elicited nothing.
     """
-    from accelerate import Accelerator
-
     started = time.perf_counter()
-    precision = resolve_precision(schedule.precision, subject)
-    accelerator = Accelerator(cpu=subject.device.type == "cpu", mixed_precision="no")
+    accelerator = make_accelerator(subject.device)
+    precision = resolve_precision(schedule.precision, subject, sharded=shards_weights(accelerator))
     tuned = attach(subject, trainable, seed=seed)
     assert tuned.change is not None
     before = snapshot(tuned)
@@ -94,7 +98,7 @@ def fine_tune(
     loss_of = loss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
     loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
     history = []
-    with frozen_maps_in(tuned, precision):
+    with frozen_maps_in(tuned, precision), recomputing(tuned, schedule.checkpoint_activations):
         loss_of.remember(rows, batch_size=schedule.batch_size)
         read_before, loss_of.packed = loss_of.packed, []
         for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
@@ -106,6 +110,7 @@ def fine_tune(
             labels = sum(part.supervised for row in batch for part in row.parts)
             history.append({"step": step, "loss": value, "learning_rate": rate, "supervised_tokens": labels})
             tell("steps trained", step + 1, schedule.steps)
+    loop.close()
     if not moved(tuned, before):
         raise UserError(f"nothing moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it")
     trained = tuned.change.part
@@ -125,6 +130,7 @@ def fine_tune(
         "training_precision": precision,
         "processes": accelerator.num_processes,
         "pieces": loop.pieces,
+        "checkpoint_activations": schedule.checkpoint_activations,
         "shared_prefix_tokens": shared,
     }
     return Tuned(subject=tuned, spend=spend, history=tuple(history), about=about)
@@ -139,18 +145,24 @@ class _Loop:
         from accelerate import DistributedType
 
         optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=0.0, fused=True)
-        self.pieces = 1
+        self.pieces = schedule.accumulate
         self._accelerator = accelerator
         self._parameters = parameters
         self._loss_of = loss_of
         self._max_gradient_norm = schedule.max_gradient_norm
+        self._recomputed = schedule.checkpoint_activations
         # Called `model` so that DeepSpeed and DDP see one module with one forward. A single process has nothing to
         # wrap, and looking for it takes longer than an optimizer's step.
         self._model: Any = loss_of
         self._optimizer: Any = optimizer
         if accelerator.distributed_type != DistributedType.NO:
-            self._model, self._optimizer = accelerator.prepare(loss_of, optimizer)
-            self._parameters = list(self._model.parameters())
+            self._model, self._optimizer = prepare(
+                accelerator, loss_of, optimizer, max_gradient_norm=schedule.max_gradient_norm
+            )
+
+    def close(self) -> None:
+        """Leave the net to others: no engine on it, and what trained whole in every process."""
+        release(self._accelerator, self._model, self._parameters)
 
     def step(self, batch: Sequence[AnyRow], rate: float) -> float:
         """One update, on this process's share of the batch; the mean loss in nats over all the batch's labels."""
@@ -159,25 +171,28 @@ class _Loop:
         processes = self._accelerator.num_processes
         mine = batch[self._accelerator.process_index :: processes]
         # DDP averages gradients over processes; this makes the average the mean over the whole batch's tokens.
-        share = processes / sum(row.weight for row in batch) if mine else 0.0
-        loss = self._backward(mine or batch[:1], share)
+        share = processes / sum(row.weight for row in batch)
+        loss = self._backward(mine, share, spare=batch[0], largest=math.ceil(len(batch) / processes))
         self._accelerator.clip_grad_norm_(self._parameters, self._max_gradient_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return float(self._accelerator.reduce(loss.reshape(1), reduction="mean").item())
 
-    def _backward(self, rows: Sequence[AnyRow], share: float) -> Tensor:
+    def _backward(self, rows: Sequence[AnyRow], share: float, *, spare: AnyRow, largest: int) -> Tensor:
         """Gradients of the rows' loss; the loss times `share`. UserError where one row alone does not fit.
 
-        Processes that train together count each other's calls, so there is no back-off among several.
+        Processes that train together count each other's calls: each makes as many as the one with the `largest` share,
+        on a `spare` row that counts for nothing where its own have run out, and there is no back-off among several.
         """
         while True:
-            size = math.ceil(len(rows) / self.pieces)
+            size = math.ceil(largest / self.pieces)
             try:
                 losses = []
-                for start in range(0, len(rows), size):
-                    loss = self._model(rows[start : start + size]) * share
-                    self._accelerator.backward(loss)
+                for start in range(0, largest, size):
+                    piece = rows[start : start + size]
+                    with in_step(self._accelerator, self._model, last=start + size >= largest):
+                        loss = self._model(piece or [spare]) * (share if piece else 0.0)
+                        self._accelerator.backward(loss)
                     losses.append(loss.detach())
                 return torch.stack(losses).sum()
             except RuntimeError as error:
@@ -185,7 +200,8 @@ class _Loop:
                     raise
                 if size == 1 or self._accelerator.num_processes > 1:
                     raise UserError(
-                        f"a training batch of {size} does not fit into memory; lower batch_size or shorten the rows"
+                        f"a training batch of {size} does not fit into memory;"
+                        f" {'raise accumulate' if size > 1 else 'set checkpoint_activations or shorten the rows'}"
                     ) from error
             self._optimizer.zero_grad()  # a backward that broke off has left part of a gradient
             self.pieces *= 2
@@ -195,7 +211,7 @@ class _Loop:
         from accelerate.utils import gather_object
 
         mine = sum(
-            training_flops(shape, width, scored=scored, trained=trained, executed=True)
+            training_flops(shape, width, scored=scored, trained=trained, executed=True, recomputed=self._recomputed)
             for width, scored in self._loss_of.packed
         )
         return float(sum(gather_object([mine])))

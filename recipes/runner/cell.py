@@ -88,22 +88,27 @@ def run_cell(
 ) -> Measurement | None:
     """Elicit, measure and hand the result to `save` while the adapter is still on the subject.
 
-    Every process of a launch trains; only the main one measures and saves, and the others return None.
+    Every process of a launch trains; only the main one measures and saves, and the others return None. Where weights
+    are sharded over the processes (ZeRO-3), each forward needs them all: then all measure, the same items in the same
+    order, and only the main one saves. Gathering the weights first would need room for the whole net.
     """
-    from accelerate import PartialState
-
     from eval.measure import measure
+    from eval.sharded import is_sharded
     from train.attach import bare
+    from train.processes import join
 
     started = time.perf_counter()
     with bare(subject):
         elicited = cell.method(subject, cell.task, examples=cell.examples, seed=cell.seed)
-        if not PartialState(cpu=subject.device.type == "cpu").is_main_process:
+        is_main = join(subject.device).is_main_process
+        if not is_main and not is_sharded(subject.net):
             return None
         # The test is never charged; a change that was trained for an earlier cell took what it took then.
         seconds = max(time.perf_counter() - started, elicited.spend.seconds)
         how = {} if elicited.score is None else {"score": elicited.score}
         answers = measure(elicited.subject, cell.task, elicited.ask, cell.items, **how)
+        if not is_main:
+            return None
         spend = replace(
             elicited.spend,
             flops_per_answer=answers.flops_per_answer,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recipes.catalog import METHODS
 from recipes.runner.cell import Cell, run_cell
@@ -14,6 +14,11 @@ from recipes.runner.engine import save
 from recipes.runner.environment import check_device, on_cpu
 from recipes.runner.store import Store
 from recipes.runner.study import Study, parse_change
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+    from eval.subject import Subject
 
 
 def launch(name: str, arguments: Sequence[str] | None = None) -> None:
@@ -46,27 +51,39 @@ def _spec(text: str) -> Any:
 
 
 def _run(cell: Cell, study: Study, store: Store) -> None:
-    from accelerate import PartialState
+    import torch
+    from accelerate.utils import broadcast_object_list
 
-    from eval.subject import load_subject
+    from train.processes import join
 
     check_device(study.device)
-    state = PartialState(cpu=on_cpu(study.device))
+    state = join(torch.device("cpu" if on_cpu(study.device) else "cuda"))
     with store.claim() if state.is_main_process else nullcontext():
         if state.is_main_process:
             store.begin(study_text=study.text(), cells=[cell], add=True)
-        if store.has(cell):
+        # Asked once for all: on another machine the run directory may be another one.
+        (done,) = broadcast_object_list([store.has(cell)])
+        if done:
             state.print(f"{cell}: already in {store.root / 'cells' / cell.folder}")
             return
-        # The main process converts weights first, so that the others find them in the cache.
-        with state.main_process_first():
-            subject = load_subject(cell.subject_spec, dtype=cell.dtype, device=study.device)  # type: ignore[arg-type]
+        subject = _load(cell, device=study.device, state=state)
         measurement = run_cell(
             cell, subject, study=study.name, save=lambda result, elicited: save(store, cell, result, elicited)
         )
         if measurement is not None:
             interval = f"[{measurement.low:.3f}, {measurement.high:.3f}]"
             print(f"{cell}: {measurement.score:.3f} {interval} -> {store.root / 'cells' / cell.folder}")
+
+
+def _load(cell: Cell, *, device: str, state: "PartialState") -> "Subject":
+    from eval.subject import fetch, load_subject
+    from train.processes import make_accelerator
+
+    # One process of a machine converts weights, so that the others find them in the cache.
+    with state.local_main_process_first():
+        fetch(cell.subject_spec)
+    make_accelerator(state.device)  # not earlier: ZeRO-3 would shard what is being converted
+    return load_subject(cell.subject_spec, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
 
 
 def _parser(name: str) -> argparse.ArgumentParser:

@@ -159,14 +159,8 @@ def _check_cells(cells: Sequence[Cell]) -> None:
         if not cell.items:
             raise UserError(f"task {cell.task.name!r} holds no {cell.measure_on} rows to score on; give it more rows")
         # Not the cell's key, which reads every row and weight: a plan is made without.
-        named = (
-            cell.source.name,
-            cell.task.name,
-            cell.method_name,
-            str(cell.method.settings()),
-            cell.examples,
-            cell.seed,
-        )
+        settings = repr(cell.method.settings())
+        named = (cell.source.name, cell.task.name, cell.method_name, settings, cell.examples, cell.seed)
         if first.setdefault(named, cell) is not cell:
             raise UserError(f"study asks twice for {cell}; drop one of the recipes")
 

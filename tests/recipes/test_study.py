@@ -96,6 +96,8 @@ def test_a_faulty_study_is_refused(tmp_path: Path, changes: dict[str, Any], says
             "'gemma-3-270m' is a base model: it has no chat template",
         ),
         ({"tasks": ["arithmetic"], "recipes": [{"zero_shot": {"answer_as": "letter"}}]}, "drop answer_as: letter"),
+        ({"recipes": ["iid_sft", {"iid_sft": {"accumulate": 2}}]}, "asks twice for tiny-random parity iid_sft n=2"),
+        ({"recipes": [{"iid_sft": {"accumulate": 0}}]}, "accumulate = 0 is too small; give 1 or more"),
         ({"recipes": ["few_shot", {"few_shot": {"shots": 8}}]}, "asks twice for tiny-random parity few_shot n=8"),
     ],
 )
@@ -287,7 +289,16 @@ def test_the_weights_make_new_cells(tmp_path: Path) -> None:
         before = after
 
 
-@pytest.mark.parametrize("changes", [{"name": "renamed"}, {"device": "cpu"}, {"track": "wandb"}, {"examples": [4, 8]}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "renamed"},
+        {"device": "cpu"},
+        {"track": "wandb"},
+        {"examples": [4, 8]},
+        {"recipes": [{"iid_sft": {"rank": 2, "epochs": 1, "accumulate": 4, "checkpoint_activations": True}}]},
+    ],
+)
 def test_what_does_not_matter_keeps_its_cells(tmp_path: Path, changes: dict[str, Any]) -> None:
     before, after = _keys(tmp_path), _keys(tmp_path, **changes)
     assert all(before[name] == after[name] for name in set(before) & set(after)) and set(before) & set(after)

@@ -94,8 +94,24 @@ def test_a_row_that_does_not_fit_is_one_line(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(AnswerLoss, "forward", full)
-    with pytest.raises(UserError, match="a training batch of 1 does not fit into memory; lower batch_size"):
+    with pytest.raises(UserError, match="a training batch of 1 does not fit into memory; set checkpoint_act"):
         tuned_weights(tiny(), rows_for(tiny()))
+
+
+def test_a_batch_of_eight_is_eight_accumulated_rows():
+    subject = tiny()
+    rows = rows_for(subject, 16)
+    runs = []
+    for accumulate in (1, 8):
+        schedule = Schedule(learning_rate=1e-3, steps=4, batch_size=8, precision="float32", accumulate=accumulate)
+        with bare(subject):
+            tuned = fine_tune(subject, rows, lora=Lora(rank=2), schedule=schedule, seed=0)
+            runs.append(([row["loss"] for row in tuned.history], snapshot(tuned.subject), tuned))
+    (losses, weights, _), (again, others, tuned) = runs
+    assert again == pytest.approx(losses, rel=1e-6)
+    for name, values in weights.items():
+        torch.testing.assert_close(others[name], values, rtol=0, atol=1e-6, msg=name)
+    assert tuned.about["pieces"] == 8
 
 
 def test_executed_flops_are_those_of_the_packs_that_ran(monkeypatch):

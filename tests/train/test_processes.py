@@ -1,0 +1,49 @@
+"""What a launch of many processes asks for, as far as one process can tell; launches are in tests/recipes."""
+
+import pytest
+import torch
+
+from data.errors import UserError
+from eval.sharded import _at_once, full_shape, gathering, is_sharded, make_whole, shard_in
+from tests.nets import tiny
+from train import processes
+from train.processes import join, make_accelerator, shards_weights
+
+CPU = torch.device("cpu")
+
+
+def test_deepspeed_that_is_asked_for_and_not_installed_is_one_line(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(processes, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"asks for DeepSpeed, which is not installed; pip install"):
+        join(CPU)
+
+
+def test_the_launch_s_accumulation_does_not_divide_losses_behind_our_back(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    accelerator = make_accelerator(CPU)
+    assert accelerator.gradient_accumulation_steps == 1
+    assert not shards_weights(accelerator)
+
+
+def test_a_net_that_is_not_sharded_is_left_alone():
+    net = tiny().net
+    assert not is_sharded(net)
+    with gathering(net):
+        assert not any("forward" in vars(part) for part in net.modules())
+    weight = net.get_input_embeddings().weight
+    assert tuple(full_shape(weight)) == tuple(weight.shape)
+    make_whole([weight])
+    shard_in(torch.float32)
+    assert weight is net.get_input_embeddings().weight
+
+
+def test_a_process_that_runs_short_alone_leaves_instead_of_asking_in_halves():
+    def full(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(UserError, match="memory ran short while asking a sharded subject; use more processes"):
+        _at_once(full)
+    with pytest.raises(RuntimeError, match="another"):
+        _at_once(lambda: (_ for _ in ()).throw(RuntimeError("another")))

@@ -4,6 +4,8 @@ smollm2-135m-instruct          a bundled name, see SUBJECTS
 hub:ORG/NAME@REVISION          a Hugging Face model at a pinned revision
 path:FOLDER                    a local folder in the Hugging Face layout (safetensors only)
 gguf:FILE.gguf                 a GGUF file, de-quantised once
+
+Any of them with `{adapter: FOLDER}` is the model with that PEFT adapter merged into it.
 """
 
 import hashlib
@@ -19,6 +21,7 @@ from data.options import pinned
 from eval.cost import Shape
 
 Kind = Literal["base", "chat", "helpful"]
+OPTIONS = ("kind", "name", "adapter")
 KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
 PREFIXES = ("hub:", "path:", "gguf:")
 # Part of every identity: raised when loading itself changes what a subject answers.
@@ -123,6 +126,7 @@ class Source:
     location: str
     revision: str = ""
     kind: Kind | None = None
+    adapter: str = ""
 
     @cached_property
     def identity(self) -> str:
@@ -138,6 +142,8 @@ class Source:
             facts.append(file_sha256(Path(self.location)))
         else:
             facts.append(folder_sha256(Path(self.location)))
+        if self.adapter:
+            facts.append(folder_sha256(Path(self.adapter)))
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -152,13 +158,25 @@ def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
         raise UserError(f"subject {dict(spec)!r} should be one name with its options, as in {{NAME: {{kind: base}}}}")
     ((name, options),) = spec.items()
     for key in options or {}:
-        if key not in ("kind", "name"):
-            raise UserError(f"subject {name!r} has no option {key!r}; {nearest(key, ('kind', 'name'))}")
+        if key not in OPTIONS:
+            raise UserError(f"subject {name!r} has no option {key!r}; {nearest(key, OPTIONS)}")
     source = _named(name)
     kind = (options or {}).get("kind", source.kind)
     if kind not in (*KINDS, None):
         raise UserError(f"subject {name!r}: unknown kind {kind!r}; {nearest(str(kind), KINDS)}")
-    return replace(source, kind=kind, name=(options or {}).get("name", source.name))
+    adapter = _adapter_folder((options or {}).get("adapter", ""))
+    called = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
+    return replace(source, kind=kind, name=(options or {}).get("name", called), adapter=str(adapter) if adapter else "")
+
+
+def _adapter_folder(written: str) -> Path | None:
+    if not written:
+        return None
+    folder = Path(written).expanduser()
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / file).is_file():
+            raise UserError(f"adapter: {folder}/{file} not found; give a folder in PEFT's format")
+    return folder
 
 
 def _named(name: str) -> Source:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,8 @@ def load_subject(
     kind_of_number = _pick_dtype(place) if dtype == "auto" else getattr(torch, dtype)
     # Loaded in the dtype, not cast to it: a cast would round the rotary frequencies, too.
     net, tokenizer = _tiny(kind_of_number) if source.where == "tiny" else _pretrained(source, kind_of_number)
+    if source.adapter:
+        net = _merged(net, source)
     net.to(place)  # type: ignore[arg-type]
     net.eval().requires_grad_(False)
     if tokenizer.eos_token_id is None:
@@ -176,6 +179,28 @@ def _converted(source: Source) -> Any:
     if source.where == "gguf":
         return gguf_folder(Path(source.location))
     return source.location
+
+
+def _merged(net: PreTrainedModel, source: Source) -> PreTrainedModel:
+    """The net with an adapter added to its weights. UserError where the adapter was made for another."""
+    from peft import PeftModel
+    from safetensors import safe_open
+
+    with safe_open(Path(source.adapter) / "adapter_model.safetensors", framework="pt") as file:
+        held = set(file.keys())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says of keys that do not fit is checked below
+            wrapped = PeftModel.from_pretrained(net, source.adapter)
+        wanted = {name.replace(".default", "") for name, _ in wrapped.named_parameters() if ".default" in name}
+        if wanted != held:
+            raise ValueError(f"{len(wanted ^ held)} of its weights have no place")
+        return wrapped.merge_and_unload()
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise UserError(
+            f"adapter {source.adapter} does not fit subject {source.name!r}: {str(error).splitlines()[0]}; "
+            "give the subject that it was trained on"
+        ) from error
 
 
 def _tiny(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

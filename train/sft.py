@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +20,7 @@ from eval.memory import out_of_memory
 from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
-from train.attach import Trainable, attach, moved, snapshot
+from train.attach import Trainable, attach, load_snapshot, moved, snapshot
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
 from train.loss import AnswerLoss
@@ -62,6 +63,14 @@ class Schedule:
         return self.learning_rate * (self.steps - step) / max(1, self.steps - warm)
 
 
+class Diverged(UserError):
+    """The loss is no number any more; `save` writes what gave the last loss that was one, where it can be saved."""
+
+    def __init__(self, reason: str, *, save: Callable[[Path], None] | None) -> None:
+        super().__init__(reason)
+        self.save = save
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
     """A subject as it was trained, what training it cost, and the loss of every step."""
@@ -83,8 +92,8 @@ def fine_tune(
 ) -> Tuned:
     """Attach something that trains, and train it on the rows.
 
-    UserError where the loss is not finite (naming step and rows) or where nothing moved: a run that taught nothing must
-    not pass for one that elicited nothing.
+    Diverged where the loss is not finite (naming step and rows), UserError where nothing moved: a run that taught
+    nothing must not pass for one that elicited nothing.
     """
     started = time.perf_counter()
     accelerator = make_accelerator(subject.device)
@@ -98,15 +107,22 @@ def fine_tune(
     loss_of = loss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
     loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
     history = []
+    # The weights before the last two steps: those that gave the last finite loss are two steps old when one is not.
+    keeps_good, good = tuned.change.save is not None and accelerator.num_processes == 1, (before, before)
     with frozen_maps_in(tuned, precision), recomputing(tuned, schedule.checkpoint_activations):
         loss_of.remember(rows, batch_size=schedule.batch_size)
         read_before, loss_of.packed = loss_of.packed, []
         for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
             rate = schedule.rate(step)
+            good = (good[-1], snapshot(tuned)) if keeps_good else good
             value = loop.step(batch, rate)
             if not math.isfinite(value):
                 names = ", ".join(row.id for row in batch)
-                raise UserError(f"loss is {value} at step {step} (rows {names}); lower learning_rate (now {rate:g})")
+                load_snapshot(tuned, good[0])
+                raise Diverged(
+                    f"loss is {value} at step {step} (rows {names}); lower learning_rate (now {rate:g})",
+                    save=tuned.change.save if keeps_good and step else None,
+                )
             labels = sum(part.supervised for row in batch for part in row.parts)
             history.append({"step": step, "loss": value, "learning_rate": rate, "supervised_tokens": labels})
             tell("steps trained", step + 1, schedule.steps)

@@ -79,19 +79,20 @@ def _run(cell: Cell, subject: "Subject", store: Store, *, study: str, progress: 
 @contextmanager
 def _noted(cells: Sequence[Cell], store: Store, progress: Progress) -> Iterator[None]:
     """Note what goes wrong inside as the reason why these cells have no result."""
+    kept = None
     try:
         yield
         return
     except Unwritable:
         raise
     except UserError as error:
-        reason = str(error)
+        reason, kept = str(error), getattr(error, "save", None)
     except Exception as error:
         # Ours: shown in full, but a study of many hours does not stop for one cell.
         traceback.print_exc(file=sys.stderr)
         reason = f"{type(error).__name__}: {error}"
     for cell in cells:
-        store.fail(cell, " ".join(reason.split()))
+        store.fail(cell, " ".join(reason.split()), save_adapter=kept)
         progress.fail(cell, reason)
 
 

@@ -7,6 +7,7 @@ OUT/cells/SUBJECT/TASK/RECIPE/nN-sS-HASH/
     training.json                     one row per step, where something was trained
     adapter/                          in PEFT's format, where one was trained
 OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result
+OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite loss, where training broke off
 """
 
 import errno
@@ -106,10 +107,15 @@ class Store:
             os.replace(ready, final)
             self._failure(cell.folder).unlink(missing_ok=True)
 
-    def fail(self, cell: Cell, reason: str) -> None:
-        """Remember why a cell has no result; it is tried again by the next run."""
+    def fail(self, cell: Cell, reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
+        """Remember why a cell has no result, and the last good adapter if there is one; the next run tries again."""
         with self.writing():
             self._failure(cell.folder).parent.mkdir(parents=True, exist_ok=True)
+            if save_adapter is not None:
+                folder = self._failure(f"{cell.folder}-adapter").with_suffix("")
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                save_adapter(folder)
             self._write_whole(self._failure(cell.folder), json.dumps({"reason": reason}))
 
     def read(self) -> tuple[list[Measurement], list[Failure]]:

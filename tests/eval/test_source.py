@@ -157,3 +157,39 @@ def test_identity_is_worked_out_once(folder: Path, monkeypatch: pytest.MonkeyPat
     first = source.identity
     monkeypatch.setattr("eval.source.folder_sha256", lambda path: pytest.fail("read again"))
     assert source.identity == first
+
+
+def test_a_saved_adapter_is_part_of_the_subject(tmp_path: Path) -> None:
+    """Merged into the weights, it answers as it did attached; another net refuses it."""
+    import torch
+
+    from eval.subject import load_subject
+    from tests.nets import tiny
+    from train.attach import attach, bare, save
+    from train.changes.peft import Lora
+
+    ids = torch.tensor([[5, 6, 7, 8]])
+    subject, folder = tiny(), tmp_path / "n4-s0" / "adapter"
+    with bare(subject), torch.inference_mode():
+        tuned = attach(subject, Lora(rank=2), seed=0)
+        for parameter in tuned.trained.values():
+            parameter.add_(0.1)
+        expected = tuned.net(ids).logits
+        save(tuned, folder)
+    spec = {"tiny-random": {"adapter": str(folder)}}
+    loaded = load_subject(spec)
+    assert loaded.name == "tiny-random+n4-s0"
+    assert loaded.change is None
+    with torch.inference_mode():
+        assert torch.allclose(loaded.net(ids).logits, expected, atol=1e-5)
+    identity = find_source(spec).identity
+    assert identity != find_source("tiny-random").identity
+    config = folder / "adapter_config.json"
+    config.write_text(config.read_text().replace('"q_proj"', '"query"'))
+    with pytest.raises(UserError, match="does not fit subject"):
+        load_subject(spec)
+
+
+def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not found; give a folder in PEFT's format"):
+        find_source({"tiny-random": {"adapter": str(tmp_path)}})

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from data.errors import UserError
 from data.example import Example
@@ -15,7 +16,7 @@ from train.attach import bare, snapshot
 from train.changes.peft import Lora
 from train.encode import encode_rows
 from train.loss import AnswerLoss, pack
-from train.sft import Schedule, batches, fine_tune
+from train.sft import Diverged, Schedule, batches, fine_tune
 
 SCHEDULE = Schedule(learning_rate=1e-2, steps=6, batch_size=4, precision="float32")
 
@@ -105,7 +106,7 @@ def test_a_batch_of_eight_is_eight_accumulated_rows():
     for accumulate in (1, 8):
         schedule = Schedule(learning_rate=1e-3, steps=4, batch_size=8, precision="float32", accumulate=accumulate)
         with bare(subject):
-            tuned = fine_tune(subject, rows, lora=Lora(rank=2), schedule=schedule, seed=0)
+            tuned = fine_tune(subject, rows, trainable=Lora(rank=2), schedule=schedule, seed=0)
             runs.append(([row["loss"] for row in tuned.history], snapshot(tuned.subject), tuned))
     (losses, weights, _), (again, others, tuned) = runs
     assert again == pytest.approx(losses, rel=1e-6)
@@ -189,6 +190,29 @@ def test_a_loss_that_is_not_finite_names_step_rows_and_rate():
     schedule = Schedule(learning_rate=1e30, steps=9, batch_size=8)
     with pytest.raises(UserError, match=r"loss is (nan|inf) at step \d \(rows .*; lower learning_rate"), bare(subject):
         fine_tune(subject, rows_for(subject), trainable=Lora(), schedule=schedule, seed=0)
+
+
+def test_training_that_breaks_off_keeps_the_weights_of_the_last_finite_loss(tmp_path, monkeypatch):
+    """The third loss is not a number: the weights that gave the second are kept."""
+    subject = tiny()
+    rows = rows_for(subject)
+    plain = AnswerLoss.forward
+    seen = []
+
+    def breaking(self, rows):
+        seen.append({name: each.detach().clone() for name, each in self.net.named_parameters() if each.requires_grad})
+        return plain(self, rows) * (float("nan") if len(seen) == 3 else 1.0)
+
+    monkeypatch.setattr(AnswerLoss, "forward", breaking)
+    with pytest.raises(Diverged, match="loss is nan at step 2") as caught, bare(subject):
+        fine_tune(subject, rows, trainable=Lora(rank=2), schedule=SCHEDULE, seed=0)
+    (tmp_path / "kept").mkdir()
+    caught.value.save(tmp_path / "kept")
+    saved = load_file(tmp_path / "kept" / "adapter_model.safetensors")
+    expected = {name.replace(".default", "").removeprefix("base_model.model."): each for name, each in seen[1].items()}
+    for name, each in saved.items():
+        assert torch.equal(each, expected[name.removeprefix("base_model.model.")])
+    assert not all(torch.equal(one, other) for one, other in zip(seen[0].values(), seen[1].values(), strict=True))
 
 
 def test_a_row_without_a_supervised_token_is_refused_naming_the_example(monkeypatch):

@@ -75,6 +75,11 @@ class Way:
         return self.mean(lambda each: each.spend.trainable_parameters)
 
     @property
+    def instructions(self) -> int:
+        """What was learned from beside the task; mean over seeds, rounded."""
+        return round(self.mean(lambda each: each.spend.instructions))
+
+    @property
     def bits(self) -> float | None:
         """Description length of the labels read, mean over seeds; None where it was not measured."""
         measured = [each.spend.bits for each in self.measurements if each.spend.bits is not None]

@@ -12,7 +12,7 @@ from eval.curve import AXES, Way, join, pool, without_sweeps
 from eval.figure import hero_figure, parameters_figure, save, scaling_figure, ways_figure
 from eval.measurement import Measurement
 from eval.report_checks import Failure, checks, first_prompts, provenance
-from eval.report_words import costs, count, flops, percent1, points1, score1, sentence
+from eval.report_words import costs, count, flops, lengths, percent1, points1, score1, sentence
 
 __all__ = ["RESULT_COLUMNS", "Failure", "results_rows", "write_report"]
 
@@ -106,6 +106,7 @@ def write_report(
         sentences=[sentence(group) for group in pairs],
         figures=_figures(ways, folder / "figures"),
         costs=[costs(group) for group in pairs],
+        lengths=lengths(ways),
         checks=found,
         num_warnings=sum(check.warning for check in found),
         facts=provenance(measurements),

@@ -124,6 +124,37 @@ def costs(ways: Sequence[Way]) -> list[Cost]:
     ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """Description length of one way's labels in bits, means over seeds."""
+
+    way: Way
+    mdl: float
+    floor: float
+    edl: float
+
+
+def lengths(ways: Sequence[Way]) -> list[Length]:
+    """Every way whose labels were measured in bits, by rising number of examples."""
+
+    def recorded(way: Way, name: str) -> float:
+        return way.mean(lambda each: each.provenance["elicited"][name])
+
+    measured = sorted(
+        (way for way in ways if way.bits is not None),
+        key=lambda way: (way.task, way.subject, way.method, way.settings, way.examples),
+    )
+    return [
+        Length(
+            way=way,
+            mdl=recorded(way, "mdl_bits"),
+            floor=recorded(way, "floor_bits_per_example"),
+            edl=recorded(way, "edl_bits"),
+        )
+        for way in measured
+    ]
+
+
 def _break_even(way: Way, prompted: Way | None) -> str:
     if way.mean(lambda each: each.spend.train_flops) <= 0:
         return "–"

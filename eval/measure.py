@@ -29,17 +29,17 @@ Scorer = Callable[[Subject, Sequence[Branches]], Scores]
 
 
 def measure(
-    subject: Subject, task: Task, ask: Prompter, items: Sequence[Example], *, score: Scorer = score_options
+    subject: Subject, task: Task, ask: Prompter, items: Sequence[Example], *, score: Scorer | None = None
 ) -> Answers:
     """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation.
 
-    `score` is where the likelihoods come from: the subject's own, or a probe's. Where the subject's weights are sharded
-    over processes, every process has to call this.
+    `score` is where the likelihoods come from, if not from the subject's own words. Where the subject's weights are
+    sharded over processes, every process has to call this.
     """
     prompts = [ask(item) for item in items]
     with gathering(subject.net):
         if task.kind == "choice":
-            return _choose(subject, task, prompts, items, score)
+            return _choose(subject, task, prompts, items, score or score_options)
         return _generate(subject, task, prompts, items)
 
 

@@ -98,8 +98,9 @@ class Method(BaseModel):
 
     def written(self, name: str) -> str:
         """The recipe under its name with the settings that differ from the defaults, for people."""
-        changed = self.changed()
-        return f"{name}({', '.join(f'{key}={_plain(value)}' for key, value in changed.items())})" if changed else name
+        own = type(self).__annotations__  # what is particular to the recipe comes first
+        changed = sorted(self.changed().items(), key=lambda setting: setting[0] not in own)
+        return f"{name}({', '.join(f'{key}={_plain(value)}' for key, value in changed)})" if changed else name
 
 
 def _plain(value: Any) -> str:

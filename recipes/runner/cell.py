@@ -105,8 +105,7 @@ def run_cell(
             return None
         # The test is never charged; a change that was trained for an earlier cell took what it took then.
         seconds = max(time.perf_counter() - started, elicited.spend.seconds)
-        how = {} if elicited.score is None else {"score": elicited.score}
-        answers = measure(elicited.subject, cell.task, elicited.ask, cell.items, **how)
+        answers = measure(elicited.subject, cell.task, elicited.ask, cell.items, score=elicited.score)
         if not is_main:
             return None
         spend = replace(

@@ -104,6 +104,8 @@ class Store:
             (ready / "measurement.json").write_text(json.dumps(summary, indent=1), "utf-8")
             final = self._cells / cell.folder
             final.parent.mkdir(parents=True, exist_ok=True)
+            if final.exists():  # damaged: it holds no measurement
+                shutil.rmtree(final)
             os.replace(ready, final)
             self._failure(cell.folder).unlink(missing_ok=True)
 
@@ -128,7 +130,10 @@ class Store:
         for entry in self._listing():
             folder = self._cells / entry["folder"]
             if (folder / "measurement.json").is_file():
-                measurements.append(replace(_read_measurement(folder), study=study))
+                try:
+                    measurements.append(replace(_read_measurement(folder), study=study))
+                except (ValueError, OSError) as error:
+                    raise UserError(f"{folder} is damaged ({error}); delete it and run the study again") from error
                 continue
             noted = self._failure(entry["folder"])
             reason = json.loads(noted.read_text("utf-8"))["reason"] if noted.is_file() else "not run yet"
@@ -145,7 +150,10 @@ class Store:
         path = self.root / "cells.json"
         if not path.is_file():
             raise UserError(f"{self.root} holds no run (no cells.json); give the folder that `educe run --out` wrote")
-        listing: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        try:
+            listing: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}); delete it and run the study again") from error
         return listing
 
     @property

@@ -45,7 +45,7 @@ class Study(BaseModel):
     tasks: tuple[Spec, ...] = Field(min_length=1)
     recipes: tuple[Spec, ...] = Field(min_length=1)
     examples: tuple[int, ...] = ()
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     test_items: int | None = Field(default=None, ge=1)
     measure_on: MeasureOn = "test"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

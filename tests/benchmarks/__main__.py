@@ -18,14 +18,18 @@ from tests.benchmarks.pairs import Pair
 
 MODULES = ("scoring", "training", "curve", "peak", "memory")
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
-INTRODUCTION = """Made by `make benchmark`. Each section says what is checked before a time counts. Both sides run in
-turns; seconds are medians and ratios are medians of the pairs. The speed of shared machines drifts: read the ratios,
-not the seconds."""
+INTRODUCTION = """Made by `make benchmark` (40 minutes), or section by section by `python -m tests.benchmarks NAME`:
+each says on which revision it ran, and what is checked before a time counts. Both sides run in one script; with several
+pairs, seconds are medians and ratios are medians of the pairs' ratios. The speed of shared machines drifts: read the
+ratios, not the seconds, and a single pair that is near what is wanted as undecided."""
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def main(names: Sequence[str]) -> None:
     """Run the named benchmarks, or all, and put each into the page as it ends; sections not run stay."""
+    unknown = [name for name in names if name not in MODULES]
+    if unknown:
+        sys.exit(f"no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}")
     for name in names or MODULES:
         pairs = import_module(f"tests.benchmarks.{name}").run()
         sections = _sections(PAGE.read_text("utf-8") if PAGE.exists() else "")

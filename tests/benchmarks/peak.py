@@ -1,6 +1,7 @@
 """Useful FLOPs per second over the matrix-product peak of the same type, measured in the same run.
 
-Useful FLOPs charge every row in full, so work that is shared between rows counts for each; executed FLOPs do not.
+Useful FLOPs charge every row in full, so work that is shared between rows counts for each, and more than the peak is
+possible; executed FLOPs, the share of the hardware, do not.
 Training is measured at the recipes' batch of 8 short rows and at 32.
 
 python -m tests.benchmarks.peak
@@ -67,7 +68,7 @@ def _reported(
     work: str, subject: Subject, useful: float, executed: float, seconds: float, peak: float, least: float
 ) -> Pair:
     pair = Pair(
-        work=f"useful FLOP/s, {work}, {subject.name}; executed {executed / seconds / 1e9:.0f}",
+        work=f"useful FLOP/s, {work}, {subject.name} (executed: {executed / seconds / peak:.2f} of the peak)",
         against="matmul peak",
         ours=useful / seconds / 1e9,
         theirs=peak / 1e9,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from data.errors import UserError
 from eval.subject import load_subject
 from recipes.runner.results import Results
 from recipes.runner.study import Study
@@ -255,3 +256,23 @@ def test_a_study_where_every_cell_fails_still_has_a_report(tmp_path: Path) -> No
 
 def test_the_study_that_was_run_can_be_run_from_its_folder(finished: Path) -> None:
     assert Study.read(finished / "out" / "study.yaml") == Study.make(written(finished))
+
+
+@pytest.mark.parametrize("file", ["measurement.json", "outcomes.parquet"])
+def test_a_damaged_cell_is_named_and_can_be_deleted_and_run_again(copy: Path, file: str) -> None:
+    whole = result_files(copy / "out")
+    damaged = sorted((copy / "out" / "cells").rglob(file))[0]
+    damaged.write_bytes(b"")
+    with pytest.raises(UserError, match="delete it and run the study again") as caught:
+        Results.read(copy / "out")
+    assert str(damaged.parent) in str(caught.value)
+    shutil.rmtree(damaged.parent)
+    assert not Study.read(copy / "study.yaml").run(copy / "out").failures
+    assert result_files(copy / "out").keys() == whole.keys()
+
+
+def test_a_cell_without_its_measurement_is_run_again_in_place(copy: Path) -> None:
+    lost = sorted((copy / "out" / "cells").rglob("measurement.json"))[0]
+    lost.unlink()
+    assert not Study.read(copy / "study.yaml").run(copy / "out").failures
+    assert lost.is_file()

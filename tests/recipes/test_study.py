@@ -311,3 +311,9 @@ def test_defaults_written_out_are_the_same_cell(tmp_path: Path) -> None:
 
 def test_the_file_of_a_study_is_only_its_keys(tmp_path: Path) -> None:
     assert set(written(tmp_path)) < set(Study.model_fields)
+
+
+@pytest.mark.parametrize("seed", [2**32, -1, True, 1.5])
+def test_a_seed_that_no_generator_takes_is_refused(tmp_path: Path, seed: Any) -> None:
+    with pytest.raises(UserError, match=r"seeds"):
+        Study.make(written(tmp_path, seeds=[seed]))

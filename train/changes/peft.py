@@ -244,4 +244,7 @@ def _save(made: _Made, folder: Path) -> None:
     save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     config = copy(config)
     config.inference_mode = True
+    for field in ("target_modules", "feedforward_modules"):  # sets, whose order differs from run to run
+        if isinstance(getattr(config, field, None), set):
+            setattr(config, field, sorted(getattr(config, field)))
     config.save_pretrained(str(folder))

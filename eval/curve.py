@@ -19,6 +19,8 @@ LEAST_SWEEP = 3
 
 # Settings that are themselves the budget, so that 2, 4 and 8 shots are three points of one curve and not three curves.
 _BUDGET_SETTINGS = {"shots"}
+# Settings that decide how many parameters train.
+_SIZE_SETTINGS = {"numbers", "rank", "length", "modules", "layers"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +203,9 @@ def join(ways: Iterable[Way], axis: Axis) -> tuple[Curve, ...]:
     for way in ways:
         if axis == "bits" and way.bits is None:
             continue
-        apart = str(way.examples) if axis == "parameters" else _key(way.measurements[0], leave_out=_BUDGET_SETTINGS)
+        apart = _key(way.measurements[0], leave_out=_SIZE_SETTINGS if axis == "parameters" else _BUDGET_SETTINGS)
+        if axis == "parameters":
+            apart = f"{way.examples} {apart}"
         groups.setdefault((way.subject, way.task, way.method, apart), []).append(way)
     return _told_apart([_curve(group, axis) for group in groups.values()])
 
@@ -218,7 +222,9 @@ def sweeps(ways: Iterable[Way]) -> tuple[Curve, ...]:
 def without_sweeps(ways: Iterable[Way]) -> list[Way]:
     """The ways that are to be drawn against examples and FLOPs: of a sweep of parameters, the most alone."""
     ways = list(ways)
-    dropped = {id(point.way) for curve in sweeps(ways) for point in curve.points[:-1]}
+    dropped = {
+        id(point.way) for curve in sweeps(ways) for point in curve.points if point.budget < curve.points[-1].budget
+    }
     return [way for way in ways if id(way) not in dropped]
 
 

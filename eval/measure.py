@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from data.example import Example
 from data.render import Prompt, option_texts
-from data.task import Task
+from data.task import NormalizeBy, Task
 from eval.ask import Prompter
 from eval.encode import Branches, encode_options, encode_prompt
 from eval.measurement import Outcome
@@ -51,11 +51,12 @@ def _choose(
         for item, prompt in zip(items, prompts, strict=True)
     ]
     scores = score(subject, encoded)
+    normalize_by = task.normalize_by if score is score_options else "none"  # a probe's odds have no length
     outcomes = [
-        _choice_outcome(task, prompt, item, branches, loglikelihoods)
+        _choice_outcome(normalize_by, prompt, item, branches, loglikelihoods)
         for prompt, item, branches, loglikelihoods in zip(prompts, items, encoded, scores.loglikelihoods, strict=True)
     ]
-    metric = "accuracy" if task.normalize_by == "none" else f"accuracy (log-likelihood per {task.normalize_by})"
+    metric = "accuracy" if normalize_by == "none" else f"accuracy (log-likelihood per {normalize_by})"
     return Answers(
         outcomes=tuple(outcomes),
         metric=metric,
@@ -65,13 +66,13 @@ def _choose(
 
 
 def _choice_outcome(
-    task: Task, prompt: Prompt, item: Example, branches: Branches, loglikelihoods: tuple[float, ...]
+    normalize_by: NormalizeBy, prompt: Prompt, item: Example, branches: Branches, loglikelihoods: tuple[float, ...]
 ) -> Outcome:
     tokens = tuple(len(option) for option in branches.options)
     sizes: tuple[int, ...] = (1,) * len(tokens)
-    if task.normalize_by == "token":
+    if normalize_by == "token":
         sizes = tokens
-    elif task.normalize_by == "byte":
+    elif normalize_by == "byte":
         sizes = tuple(len(text.encode()) for text in option_texts(item, prompt.format))
     compared = [loglikelihood / size for loglikelihood, size in zip(loglikelihoods, sizes, strict=True)]
     best, runner_up = sorted(compared, reverse=True)[:2]

@@ -60,7 +60,7 @@ def generate(
         for indices, written in in_pieces(_batches(prompts, max_new_tokens), write):
             executed += written.executed_flops
             for index, row in zip(indices, written.rows, strict=True):
-                texts[index] = _cut(str(subject.tokenizer.decode(row, skip_special_tokens=True)), stops)
+                texts[index] = cut(str(subject.tokenizer.decode(row, skip_special_tokens=True)), stops)
                 flops += generation_flops(
                     subject.shape,
                     prompt_tokens=len(prompts[index]),
@@ -152,7 +152,8 @@ def stop_ids(subject: Subject) -> list[int]:
     return sorted({each for each in (*listed, subject.tokenizer.eos_token_id) if each is not None})
 
 
-def _cut(text: str, stops: Sequence[str]) -> str:
+def cut(text: str, stops: Sequence[str]) -> str:
+    """A text up to the first stop string in it."""
     for stop in stops:
         text = text.split(stop)[0]
     return text

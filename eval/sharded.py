@@ -23,6 +23,12 @@ def is_sharded(net: nn.Module) -> bool:
     return any(hasattr(parameter, "ds_id") for parameter in net.parameters())
 
 
+def require_whole(net: nn.Module, what: str) -> None:
+    """UserError where the net's weights are spread over processes and this cannot be done with them."""
+    if is_sharded(net):
+        raise UserError(f"{what} needs whole weights, and ZeRO-3 spreads them; use zero2.yaml or one process")
+
+
 def full_shape(weight: Tensor) -> Sequence[int]:
     """The shape of a weight, put together if it is spread over processes."""
     shape: Sequence[int] = getattr(weight, "ds_shape", weight.shape)

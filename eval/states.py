@@ -13,6 +13,7 @@ from eval.cost import forward_flops
 from eval.encode import common_prefix
 from eval.memory import in_pieces
 from eval.score import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, Packed, batches
+from eval.sharded import require_whole
 from eval.subject import Subject
 from eval.tree import Row, collate, expand, layers_of, prefill, wanted_states
 
@@ -28,6 +29,7 @@ class States:
 
 def last_states(subject: Subject, texts: Sequence[tuple[int, ...]]) -> States:
     """Read each text once; the prefix that all share is read once for all."""
+    require_whole(subject.net, "reading hidden states")
     shared = texts[0][: common_prefix([text[:-1] for text in texts])]
     rows = [Row(stem=text[len(shared) :], wanted=(len(text) - len(shared) - 1,)) for text in texts]
     limit = BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)

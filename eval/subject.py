@@ -1,6 +1,7 @@
 """Subject: a net, its tokenizer and its identity, loaded once and kept resident."""
 
 import hashlib
+import json
 import math
 import sys
 import warnings
@@ -186,6 +187,9 @@ def _merged(net: PreTrainedModel, source: Source) -> PreTrainedModel:
     from peft import PeftModel
     from safetensors import safe_open
 
+    method = json.loads((Path(source.adapter) / "adapter_config.json").read_text("utf-8")).get("peft_type")
+    if method not in ("LORA", "IA3"):
+        raise UserError(f"adapter {source.adapter} is {method}, which has no place in the weights; LORA and IA3 have")
     with safe_open(Path(source.adapter) / "adapter_model.safetensors", framework="pt") as file:
         held = set(file.keys())
     try:

@@ -39,6 +39,8 @@ class ExpertIteration(IidSft):
         super().check(task, examples=examples)
         if self.num_rates > 1:
             raise UserError("expert_iteration trains once a round and cannot choose among learning rates; give one")
+        if self.random_labels:
+            raise UserError("expert_iteration learns from no label, random or not; drop random_labels")
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Sample, keep, train; then ask plainly."""
@@ -62,7 +64,7 @@ class ExpertIteration(IidSft):
                     questions,
                     samples=self.samples,
                     temperature=self.temperature,
-                    seed=seed + number,
+                    seed=1000 * seed + number,
                 )
             kept |= {(each.id, each.answer): each for each in accepted.examples}
             spend += Spend(search_flops=accepted.flops, executed_search_flops=accepted.executed_flops)
@@ -80,15 +82,9 @@ class ExpertIteration(IidSft):
     def _train(self, subject: "Subject", kept: Sequence[Example], ask: Prompter, seed: int) -> "Tuned":
         from train.changes.peft import Lora
         from train.encode import encode_rows
-        from train.sft import Schedule, fine_tune
+        from train.sft import fine_tune
 
-        assert isinstance(self.learning_rate, float)
-        schedule = Schedule(
-            learning_rate=self.learning_rate,
-            steps=self.steps(len(kept)),
-            batch_size=self.batch_size,
-            precision=self.precision,
-        )
+        schedule = self.schedule(self.rates[0], len(kept))
         lora = Lora(rank=self.rank, modules=self.modules, layers=self.layers)
         return fine_tune(subject, encode_rows(subject, kept, ask), trainable=lora, schedule=schedule, seed=seed)
 

@@ -17,6 +17,7 @@ from recipes.method import Elicited, Method
 if TYPE_CHECKING:
     from eval.subject import Subject
     from train.attach import Trainable
+    from train.sft import Schedule
 
 Rate = Annotated[float, Field(gt=0)]
 
@@ -66,27 +67,14 @@ class FineTune(Method):
         from eval.measure import measure
         from train.choose import fine_tune_best
         from train.encode import encode_rows
-        from train.sft import Schedule
 
-        rates = self.learning_rate if isinstance(self.learning_rate, tuple) else (self.learning_rate,)
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
         dev = task.draw("dev", self.dev_examples, seed=seed)
         tuned = fine_tune_best(
             subject,
             encode_rows(subject, self.rows(task, "train", examples, seed=seed), ask),
             trainable=self.trainable(subject, task),
-            schedules=[
-                Schedule(
-                    learning_rate=rate * self.rate_factor(subject),
-                    steps=self.steps(examples),
-                    batch_size=self.batch_size,
-                    precision=self.precision,
-                    once=self.once,
-                    accumulate=self.accumulate,
-                    checkpoint_activations=self.checkpoint_activations,
-                )
-                for rate in rates
-            ],
+            schedules=[self.schedule(rate * self.rate_factor(subject), examples) for rate in self.rates],
             measure_dev=(lambda candidate: measure(candidate, task, ask, dev)) if dev else None,
             seed=seed,
         )
@@ -100,10 +88,29 @@ class FineTune(Method):
         """What the learning rate is multiplied with on this subject."""
         return 1.0
 
+    def schedule(self, rate: float, examples: int) -> "Schedule":
+        """How a run on so many rows proceeds at this learning rate."""
+        from train.sft import Schedule
+
+        return Schedule(
+            learning_rate=rate,
+            steps=self.steps(examples),
+            batch_size=self.batch_size,
+            precision=self.precision,
+            once=self.once,
+            accumulate=self.accumulate,
+            checkpoint_activations=self.checkpoint_activations,
+        )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Learning rates to choose from."""
+        return self.learning_rate if isinstance(self.learning_rate, tuple) else (self.learning_rate,)
+
     @property
     def num_rates(self) -> int:
-        """Learning rates to choose from."""
-        return len(self.learning_rate) if isinstance(self.learning_rate, tuple) else 1
+        """How many they are."""
+        return len(self.rates)
 
     @property
     def reads_dev(self) -> bool:

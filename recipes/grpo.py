@@ -4,10 +4,12 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.grpo \
     --subject smollm2-135m-instruct --task arithmetic --examples 64 --seed 0
 """
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from data.errors import UserError
 from data.task import Task
 from eval.ask import prompter
 from recipes.method import Elicited, Method
@@ -35,9 +37,18 @@ class Grpo(Method):
     samples: int = Field(default=8, ge=2)
     temperature: float = Field(default=1.0, gt=0)
 
+    def check(self, task: Task, *, examples: int) -> None:
+        """Also refuses fewer questions than one step takes, and more than all steps can reach."""
+        super().check(task, examples=examples)
+        if not self.questions_per_step <= examples <= self.steps * self.questions_per_step:
+            raise UserError(
+                f"grpo: {self.steps} steps of {self.questions_per_step} questions do not fit {examples} examples; "
+                f"set steps to {math.ceil(examples / self.questions_per_step)} or more "
+                f"and questions_per_step to {examples} or less"
+            )
+
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Train by reward; then ask plainly."""
-        from eval.encode import prompt_text
         from train.changes.peft import Lora
         from train.reward import RewardSchedule, train_by_reward
         from train.self_training import is_right
@@ -47,7 +58,7 @@ class Grpo(Method):
         prompts = [ask(question) for question in questions]
         tuned = train_by_reward(
             subject,
-            [prompt_text(subject, prompt) for prompt in prompts],
+            prompts,
             lambda place, text: float(is_right(task, prompts[place].format, questions[place], text)),
             lora=Lora(rank=self.rank, modules=self.modules, layers=self.layers),
             schedule=RewardSchedule(

@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -44,8 +45,9 @@ class Helpful(Method):
     ) -> "Tuned":
         """Train on the instructions."""
 
-    def read(self) -> tuple[Instruction, ...]:
-        """The instructions; UserError where there are none."""
+    @cached_property
+    def rows(self) -> tuple[Instruction, ...]:
+        """The instructions, read once; UserError where there are none."""
         instructions = resolve_instructions(self.instructions)
         if not instructions:
             raise UserError(f"instructions {self.instructions!r} hold no row; give at least one")
@@ -53,7 +55,7 @@ class Helpful(Method):
 
     def check(self, task: Task, *, examples: int) -> None:
         """Refuses instructions that cannot be read and those that share a question with the task."""
-        check_overlap(self.read(), task)
+        check_overlap(self.rows, task)
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Train, or take what was trained for another task of the study, and ask plainly."""
@@ -72,7 +74,7 @@ class Helpful(Method):
             again = attach(subject, Lora(rank=self.rank), seed=seed)
             load_snapshot(again, weights)
             return replace(tuned, subject=again)
-        instructions = self.read()
+        instructions = self.rows
         size = min(self.batch_size, len(instructions))
         schedule = Schedule(
             learning_rate=self.learning_rate,
@@ -87,9 +89,9 @@ class Helpful(Method):
 
     def settings(self) -> dict[str, Any]:
         """Also a hash of the instructions: a file of the same name may change."""
-        text = json.dumps([asdict(each) for each in self.read()])
+        text = json.dumps([asdict(each) for each in self.rows])
         return super().settings() | {"instructions_hash": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
     def rows_trained(self, examples: int) -> int:
         """Every instruction, each epoch."""
-        return self.epochs * len(self.read())
+        return self.epochs * len(self.rows)

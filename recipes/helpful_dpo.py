@@ -27,7 +27,7 @@ class HelpfulDpo(Helpful):
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses instructions without a rejected answer."""
-        require_rejected(self.read())
+        require_rejected(self.rows)
         super().check(task, examples=examples)
 
     def fine_tune(

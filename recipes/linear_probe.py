@@ -28,7 +28,6 @@ class LinearProbe(Method):
     regularisation. The subject does not change; the logistic regression's own FLOPs are too few to count.
     """
 
-    trains: ClassVar[bool] = True
     sized: ClassVar[bool] = True
 
     layer: int | None = None
@@ -49,6 +48,7 @@ class LinearProbe(Method):
         from train.changes.layers import check_layers
         from train.probe import accuracy, fit_probe, read_options
 
+        check_layers(subject, [] if self.layer is None else [self.layer])
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
         train = task.draw("train", examples, seed=seed)
         encoded = _encode(subject, train, ask)
@@ -56,7 +56,6 @@ class LinearProbe(Method):
         right = [place == each.answer_index for each in train for place in range(len(each.choices))]
         layers = range(subject.shape.layers)
         if self.layer is not None:
-            check_layers(subject, [self.layer])
             layers = range(self.layer, self.layer + 1)
         probes = [fit_probe(states.values, right, layer, strength=self.strength) for layer in layers]
         spend = Spend(

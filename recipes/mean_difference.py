@@ -47,8 +47,10 @@ class MeanDifference(Method):
         from eval.encode import encode_prompt
         from eval.states import last_states
         from train.attach import attach, load_snapshot
+        from train.changes.layers import check_layers
         from train.changes.vectors import SteeringVector
 
+        check_layers(subject, [] if self.layer is None else [self.layer])
         drawn = task.draw("train", examples, seed=seed)
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
         around = [(drawn * 2)[place + 1 : place + 1 + self.shots] for place in range(len(drawn))]

@@ -88,6 +88,11 @@ class Method(BaseModel):
         """Rows that a run answers in order to choose among its candidates."""
         return 0
 
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """Every template that the subject is asked through."""
+        return (self.template,)
+
     def settings(self) -> dict[str, Any]:
         """Every setting that is meant to change results, defaults included, as plain values."""
         return self.model_dump(mode="json", exclude=set(self.by_machine))

@@ -49,8 +49,12 @@ class OnePass(IidSft):
 
         elicited = super().__call__(subject, task, examples=examples, seed=seed)
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
-        held_out = self.rows(task, "dev", self.floor_examples, seed=seed)
-        floor = label_bits(elicited.subject, encode_rows(elicited.subject, held_out, ask))
+        held_out = self.rows(task, "dev", self.floor_examples, seed=0)  # one floor for all seeds
+        floor, read = label_bits(
+            elicited.subject,
+            encode_rows(elicited.subject, held_out, ask),
+            precision=str(elicited.about["training_precision"]),
+        )
         bits = prequential_bits(elicited.history)
         about = {
             **elicited.about,
@@ -59,8 +63,11 @@ class OnePass(IidSft):
             "floor_bits_per_example": floor,
             "floor_examples": self.floor_examples,
         }
-        labels = elicited.spend.labelled_examples + self.floor_examples
-        return replace(elicited, spend=replace(elicited.spend, bits=bits, labelled_examples=labels), about=about)
+        return replace(elicited, spend=replace(elicited.spend + read, bits=bits), about=about)
+
+    def rows_asked(self) -> int:
+        """The floor."""
+        return self.floor_examples
 
 
 if __name__ == "__main__":

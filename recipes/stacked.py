@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from data.errors import UserError
 from data.task import Task
+from eval.ask import Template
 from recipes.method import Elicited, Method
 
 if TYPE_CHECKING:
@@ -37,19 +38,21 @@ class Stacked(Method):
     def _read(self) -> "Stacked":
         if not self.first.trains:
             raise UserError(f"train = {self.train!r} trains nothing; name a recipe that does")
-        if self.second.trains:
-            raise UserError(f"ask = {self.ask!r} trains; name a recipe that asks")
+        if self.second.trains or self.second.sized:
+            raise UserError(f"ask = {self.ask!r} learns from examples of its own; name a recipe that only asks")
+        if self.template != "auto" or self.answer_as is not None:
+            raise UserError("template and answer_as belong to the recipes that are stacked; set them there")
         return self
 
     @cached_property
     def first(self) -> Method:
         """What trains."""
-        return _read(self.train)
+        return _named(self.train)[1]
 
     @cached_property
     def second(self) -> Method:
         """What asks."""
-        return _read(self.ask)
+        return _named(self.ask)[1]
 
     def check(self, task: Task, *, examples: int) -> None:
         """Both must be served."""
@@ -67,6 +70,11 @@ class Stacked(Method):
     def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
         """Those of what trains."""
         return self.first.sizes(examples)
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """Of both."""
+        return (*self.first.templates, *self.second.templates)
 
     @property
     def reads_dev(self) -> bool:
@@ -88,13 +96,14 @@ class Stacked(Method):
 
     def settings(self) -> dict[str, Any]:
         """Those of both, defaults included."""
-        specs = {"train": _named(self.train), "ask": _named(self.ask)}
-        return {key: {name: method.settings()} for key, (name, method) in specs.items()}
+        return {
+            "train": {_name(self.train): self.first.settings()},
+            "ask": {_name(self.ask): self.second.settings()},
+        }
 
     def written(self, name: str) -> str:
         """Both recipes, as they are written alone."""
-        (one, first), (other, second) = _named(self.train), _named(self.ask)
-        return f"{first.written(one)} + {second.written(other)}"
+        return f"{self.first.written(_name(self.train))} + {self.second.written(_name(self.ask))}"
 
 
 def _named(spec: Spec) -> tuple[str, Method]:
@@ -103,9 +112,8 @@ def _named(spec: Spec) -> tuple[str, Method]:
     return make_method(spec)
 
 
-def _read(spec: Spec) -> Method:
-    _, method = _named(spec)
-    return method
+def _name(spec: Spec) -> str:
+    return spec if isinstance(spec, str) else next(iter(spec))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from eval.cost import forward_flops
+from eval.sharded import require_whole
+from eval.spend import Spend
 from eval.subject import Subject
 from train.encode import TrainingRow
+from train.frozen import frozen_maps_in
 from train.loss import AnswerLoss
 
 
@@ -20,9 +24,22 @@ def prequential_bits(history: Sequence[Mapping[str, int | float]]) -> float:
     return math.fsum(step["loss"] * step["supervised_tokens"] for step in history) / math.log(2)
 
 
-def label_bits(subject: Subject, rows: Sequence[TrainingRow], *, batch_size: int = 32) -> float:
-    """Mean bits of a row's label (answer and stop token) under the subject as it is."""
+def label_bits(
+    subject: Subject, rows: Sequence[TrainingRow], *, precision: str = "float32", batch_size: int = 32
+) -> tuple[float, Spend]:
+    """Mean bits of a row's label (answer and stop token) under the subject as it is, and what reading them cost.
+
+    `precision` of the frozen maps is to be that of the run whose bits these are set against.
+    """
+    require_whole(subject.net, "measuring bits")
     loss_of = AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
-    with torch.inference_mode():
+    with torch.inference_mode(), frozen_maps_in(subject, precision):
         losses = [float(loss_of(rows[start : start + batch_size])) for start in range(0, len(rows), batch_size)]
-    return math.fsum(losses) / math.log(2) / len(rows)
+    flops = sum(
+        forward_flops(
+            subject.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=subject.adapter_parameters
+        )
+        for row in rows
+    )
+    spend = Spend(labelled_examples=len(rows), search_flops=flops, executed_search_flops=flops)
+    return math.fsum(losses) / math.log(2) / len(rows), spend

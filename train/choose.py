@@ -9,7 +9,7 @@ from eval.measure import Answers
 from eval.subject import Subject
 from train.attach import Trainable, attach, bare, load_snapshot, snapshot
 from train.encode import TrainingRow
-from train.sft import Schedule, Tuned, fine_tune
+from train.sft import Diverged, Schedule, Tuned, fine_tune
 
 
 def fine_tune_best(
@@ -32,9 +32,17 @@ def fine_tune_best(
     best: tuple[float, Tuned, dict[str, Tensor]] | None = None
     search_flops = executed = seconds = 0.0
     labels = 0
+    diverged: list[Diverged] = []
     for schedule in schedules:
         with bare(subject):
-            tuned = fine_tune(subject, rows, trainable=trainable, schedule=schedule, seed=seed)
+            try:
+                tuned = fine_tune(subject, rows, trainable=trainable, schedule=schedule, seed=seed)
+            except Diverged as error:  # a loser like any other, and paid for
+                diverged.append(error)
+                search_flops += error.spend.train_flops
+                executed += error.spend.executed_train_flops
+                seconds += error.spend.seconds
+                continue
             answers = measure_dev(tuned.subject)
             labels = len(answers.outcomes)
             score = sum(outcome.score for outcome in answers.outcomes) / labels
@@ -43,7 +51,8 @@ def fine_tune_best(
             seconds += tuned.spend.seconds
             if best is None or score > best[0]:
                 best = (score, tuned, snapshot(tuned.subject))
-    assert best is not None
+    if best is None:
+        raise diverged[0]
     score, tuned, weights = best
     again = attach(subject, trainable, seed=seed)
     load_snapshot(again, weights)

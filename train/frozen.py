@@ -53,23 +53,28 @@ def _native_bfloat16(device: torch.device) -> bool:
 
 
 @contextmanager
-def frozen_maps_in(subject: Subject, precision: str) -> Iterator[None]:
+def frozen_maps_in(subject: Subject, precision: str) -> Iterator[str]:
     """Within, every frozen linear map of a float32 net, vocabulary head included, multiplies in `precision`.
 
-    The copies in that precision stay with the subject for its next fine-tune.
+    Gives the precision that the maps then have: where none is frozen, that of the weights. The copies stay with the
+    subject for its next fine-tune.
     """
     frozen = [
         part
-        for part in subject.net.modules()
-        if type(part) is nn.Linear and not part.weight.requires_grad and part.weight.dtype == torch.float32
+        for name, part in subject.net.named_modules()
+        if type(part) is nn.Linear
+        and not part.weight.requires_grad
+        and part.weight.dtype == torch.float32
+        and ".lora_" not in name  # the frozen part of an adapter, which runs on its own
     ]
+    held = str(next(subject.net.parameters()).dtype).removeprefix("torch.")
     if precision == "float32":
         frozen = []
     with ExitStack() as patched:
         for part in frozen:
             copy = _copy(subject, part, getattr(torch, precision))
             patched.enter_context(computing(part, partial(_multiply, copy, part.bias)))
-        yield
+        yield precision if frozen else held
 
 
 def _copy(subject: Subject, part: nn.Linear, dtype: torch.dtype) -> Tensor:

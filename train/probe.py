@@ -1,12 +1,13 @@
 """A linear probe: which option is right, read off one layer's state after the option, by logistic regression."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from eval.cost import forward_flops
 from eval.encode import Branches
 from eval.score import Scores
 from eval.states import States, last_states
@@ -34,7 +35,13 @@ class Probe:
 
 def read_options(subject: Subject, items: Sequence[Branches]) -> States:
     """The states after every option of every item, end to end."""
-    return last_states(subject, [item.prompt + option for item in items for option in item.options])
+    states = last_states(subject, [item.prompt + option for item in items for option in item.options])
+    useful = sum(  # the question once, then each option after it
+        forward_flops(subject.shape, len(item.prompt), scored=0)
+        + sum(forward_flops(subject.shape, len(option), scored=0, cached=len(item.prompt)) for option in item.options)
+        for item in items
+    )
+    return replace(states, flops=useful)
 
 
 def fit_probe(train: Tensor, right: Sequence[bool], layer: int, *, strength: float) -> Probe:

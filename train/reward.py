@@ -11,12 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from data.errors import UserError
+from data.render import Prompt
 from eval.cost import generation_flops, training_flops
+from eval.encode import encode_prompt, prompt_text
+from eval.measure import stops
+from eval.patch import computing
 from eval.progress import tell
+from eval.sample import cut
 from eval.spend import Spend
 from eval.subject import Subject
-from train.attach import attach, moved, snapshot
+from train.attach import attach, moved, snapshot, undoing
 from train.changes.peft import Lora
+from train.processes import join
 from train.self_training import entropy_bits
 from train.sft import Tuned
 
@@ -41,13 +47,17 @@ class _Ledger:
     schedule: RewardSchedule
     reward: Callable[[int, str], float]
     prompt_tokens: Sequence[int]
+    stops: Sequence[tuple[str, ...]]
+    read: set[int] = field(default_factory=set)  # the questions whose label was looked at
     history: list[dict[str, int | float]] = field(default_factory=list)
     rows: list[tuple[int, int]] = field(default_factory=list)  # prompt and completion tokens of every sample
     rewards: list[float] = field(default_factory=list)
 
     def grade(self, completions: list[str], completion_ids: list[list[int]], place: list[int], **_: Any) -> list[float]:
         """What TRL calls for the rewards of one step's samples."""
+        completions = [cut(text, self.stops[index]) for index, text in zip(place, completions, strict=True)]
         rewards = [self.reward(index, text) for index, text in zip(place, completions, strict=True)]
+        self.read |= set(place)
         groups: dict[int, list[str]] = {}
         right: dict[int, set[str]] = {}
         for index, text, ids, value in zip(place, completions, completion_ids, rewards, strict=True):
@@ -78,7 +88,7 @@ class _Ledger:
         )
         trained = sum(training_flops(shape, prompt + new - 1, scored=new, trained=part) for prompt, new in self.rows)
         return Spend(
-            labelled_examples=len(self.prompt_tokens),
+            labelled_examples=len(self.read),
             training_tokens=sum(prompt + new - 1 for prompt, new in self.rows),
             search_flops=sampled,
             executed_search_flops=sampled,
@@ -90,28 +100,37 @@ class _Ledger:
 
 def train_by_reward(
     subject: Subject,
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     reward: Callable[[int, str], float],
     *,
     lora: Lora,
     schedule: RewardSchedule,
     seed: int,
 ) -> Tuned:
-    """Train a fresh adapter so that `reward(place of the prompt, text)` rises.
+    """Train a fresh adapter so that `reward(place of the prompt, text)` rises; texts end where they do when measured.
 
     Executed FLOPs are the useful ones: TRL does not say what it pads. UserError where every sample earned the same, for
-    then nothing can be learned from comparing them.
+    then nothing can be learned from comparing them, and in a launch of several processes.
     """
     from datasets import Dataset
+    from transformers import PrinterCallback
     from trl import GRPOTrainer
+
+    if join(subject.device).num_processes > 1:
+        raise UserError("reward training counts the samples of one process; launch it with --num_processes 1")
 
     tuned = attach(subject, lora, seed=seed)
     assert tuned.change is not None
     before = snapshot(tuned)
+    # TRL patches the net and leaves it in training mode.
+    undoing(subject).callback(subject.net.eval)
+    undoing(subject).enter_context(computing(subject.net, subject.net.forward))
+    lengths = [len(encode_prompt(subject, prompt, room=schedule.max_new_tokens)) for prompt in prompts]
+    written = [prompt_text(subject, prompt) for prompt in prompts]
     bos = str(subject.tokenizer.bos_token)
-    texts = [prompt.removeprefix(bos) if subject.adds_bos else prompt for prompt in prompts]  # TRL's tokenizer adds it
-    lengths = [len(ids) for ids in subject.tokenizer(texts).input_ids]
-    ledger = _Ledger(subject=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths)
+    texts = [text.removeprefix(bos) if subject.adds_bos else text for text in written]  # TRL's tokenizer adds it
+    ends = [stops(prompt) for prompt in prompts]
+    ledger = _Ledger(subject=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths, stops=ends)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of TRL about its own settings
         trainer = GRPOTrainer(
@@ -121,6 +140,7 @@ def train_by_reward(
             train_dataset=Dataset.from_list([{"prompt": text, "place": place} for place, text in enumerate(texts)]),
             processing_class=subject.tokenizer,
         )
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
     subject.net.eval()
     if len(set(ledger.rewards)) == 1:
@@ -132,7 +152,7 @@ def train_by_reward(
         raise UserError(
             f"nothing moved in {schedule.steps} steps at learning_rate {schedule.learning_rate:g}; raise it"
         )
-    about: dict[str, str | int] = {"training_precision": "float32", "samples": len(ledger.rows)}
+    about: dict[str, str | int] = {"training_precision": str(subject.about["dtype"]), "samples": len(ledger.rows)}
     return Tuned(subject=tuned, spend=ledger.spend(), history=tuple(ledger.history), about=about)
 
 
@@ -148,6 +168,13 @@ def _settings(schedule: RewardSchedule, folder: str, *, seed: int, cpu: bool) ->
         max_completion_length=schedule.max_new_tokens,
         temperature=schedule.temperature,
         beta=0.0,  # no reference subject: a LoRA of so few steps stays near
+        loss_type="grpo",
+        scale_rewards="group",
+        num_iterations=1,
+        epsilon=0.2,
+        lr_scheduler_type="linear",
+        warmup_steps=0,
+        max_grad_norm=1.0,
         use_cpu=cpu,
         bf16=False,
         gradient_checkpointing=False,

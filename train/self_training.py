@@ -17,6 +17,7 @@ from eval.ask import Prompter
 from eval.encode import encode_prompt
 from eval.measure import stops
 from eval.sample import generate
+from eval.sharded import require_whole
 from eval.subject import Subject
 
 
@@ -51,6 +52,7 @@ def sample_accepted(
     seed: int,
 ) -> Accepted:
     """Draw `samples` answers to every question and keep the right ones."""
+    require_whole(subject.net, "sampling to learn from")
     prompts = [ask(question) for question in questions]
     drawn = generate(
         subject,

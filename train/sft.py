@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +65,15 @@ class Schedule:
 
 
 class Diverged(UserError):
-    """The loss is no number any more; `save` writes what gave the last loss that was one, where it can be saved."""
+    """The loss is no number any more.
 
-    def __init__(self, reason: str, *, save: Callable[[Path], None] | None) -> None:
+    `save` writes what gave the last loss that was one, where it can be saved; `spend` is what it cost to get there.
+    """
+
+    def __init__(self, reason: str, *, save: Callable[[Path], None] | None, spend: Spend) -> None:
         super().__init__(reason)
         self.save = save
+        self.spend = spend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,57 +104,105 @@ def fine_tune(
     accelerator = make_accelerator(subject.device)
     precision = resolve_precision(schedule.precision, subject, sharded=shards_weights(accelerator))
     tuned = attach(subject, trainable, seed=seed)
-    assert tuned.change is not None
     before = snapshot(tuned)
     rows = [row.after(tuned.prefix) for row in rows]
-    texts = [part for row in rows for part in row.parts]
-    shared = common_prefix([row.ids[: -row.supervised - 1] for row in texts])
+    shared = common_prefix([part.ids[: -part.supervised - 1] for row in rows for part in row.parts])
     loss_of = loss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
+    _hold(loss_of, tuned)
     loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
-    history = []
-    # The weights before the last two steps: those that gave the last finite loss are two steps old when one is not.
-    keeps_good, good = tuned.change.save is not None and accelerator.num_processes == 1, (before, before)
-    with frozen_maps_in(tuned, precision), recomputing(tuned, schedule.checkpoint_activations):
+    with frozen_maps_in(tuned, precision) as used, recomputing(tuned, schedule.checkpoint_activations):
         loss_of.remember(rows, batch_size=schedule.batch_size)
         read_before, loss_of.packed = loss_of.packed, []
-        for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
-            rate = schedule.rate(step)
-            good = (good[-1], snapshot(tuned)) if keeps_good else good
-            value = loop.step(batch, rate)
-            if not math.isfinite(value):
-                names = ", ".join(row.id for row in batch)
-                load_snapshot(tuned, good[0])
-                raise Diverged(
-                    f"loss is {value} at step {step} (rows {names}); lower learning_rate (now {rate:g})",
-                    save=tuned.change.save if keeps_good and step else None,
-                )
-            labels = sum(part.supervised for row in batch for part in row.parts)
-            history.append({"step": step, "loss": value, "learning_rate": rate, "supervised_tokens": labels})
-            tell("steps trained", step + 1, schedule.steps)
+
+        def spent(steps: int) -> Spend:
+            done = list(islice(batches(rows, schedule=schedule, seed=seed), steps))
+            return _spend(tuned, rows, done, loop, read_before, seconds=time.perf_counter() - started)
+
+        history = _run(loop, tuned, batches(rows, schedule=schedule, seed=seed), schedule, spent)
     loop.close()
     if not moved(tuned, before):
         raise UserError(f"nothing moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it")
-    trained = tuned.change.part
-    seen = [part for batch in batches(rows, schedule=schedule, seed=seed) for row in batch for part in row.parts]
-    read_flops = sum(forward_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised) for row in texts)
-    spend = Spend(
-        labelled_examples=len(rows),
-        training_tokens=sum(len(row.ids) - 1 for row in seen),
-        train_flops=bool(read_before) * read_flops
-        + sum(training_flops(tuned.shape, len(row.ids) - 1, scored=row.supervised, trained=trained) for row in seen),
-        executed_train_flops=loop.executed_flops(tuned.shape, trained)
-        + sum(forward_flops(tuned.shape, width, scored=scored, clip=False) for width, scored in read_before),
-        trainable_parameters=tuned.change.trainable_parameters,
-        seconds=time.perf_counter() - started,
-    )
     about = {
-        "training_precision": precision,
+        "training_precision": used,
         "processes": accelerator.num_processes,
         "pieces": loop.pieces,
         "checkpoint_activations": schedule.checkpoint_activations,
         "shared_prefix_tokens": shared,
     }
-    return Tuned(subject=tuned, spend=spend, history=tuple(history), about=about)
+    return Tuned(subject=tuned, spend=spent(len(history)), history=tuple(history), about=about)
+
+
+def _hold(loss_of: nn.Module, tuned: Subject) -> None:
+    """Make vectors that train beside the net part of the module that computes the loss: DDP averages what it finds."""
+    held = {id(parameter) for parameter in tuned.net.parameters()}
+    for place, parameter in enumerate(tuned.trained.values()):
+        if id(parameter) not in held:
+            loss_of.register_parameter(f"beside_{place}", parameter)
+
+
+def _run(
+    loop: "_Loop",
+    tuned: Subject,
+    stream: Iterator[list[AnyRow]],
+    schedule: Schedule,
+    spent: Callable[[int], Spend],
+) -> list[dict[str, int | float]]:
+    """Every step of the schedule; what is recorded of each."""
+    assert tuned.change is not None
+    history: list[dict[str, int | float]] = []
+    # The weights before the last two steps: those that gave the last finite loss are two steps old when one is not.
+    keeps_good = tuned.change.save is not None and loop.num_processes == 1
+    good = [snapshot(tuned)] if keeps_good else []
+    for step, batch in enumerate(stream):
+        rate = schedule.rate(step)
+        good = [*good[-1:], snapshot(tuned)] if keeps_good else []
+        loss = loop.step(batch, rate)
+        if not math.isfinite(loss):
+            names = ", ".join(row.id for row in batch)
+            if good:
+                load_snapshot(tuned, good[0])
+            raise Diverged(
+                f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})",
+                save=tuned.change.save if good and step else None,
+                spend=spent(step + 1),
+            )
+        labels = sum(part.supervised for row in batch for part in row.parts)
+        history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels})
+        tell("steps trained", step + 1, schedule.steps)
+    return history
+
+
+def _spend(
+    tuned: Subject,
+    rows: Sequence[AnyRow],
+    done: Sequence[Sequence[AnyRow]],
+    loop: "_Loop",
+    read_before: Sequence[tuple[int, int]],
+    *,
+    seconds: float,
+) -> Spend:
+    """What these batches cost, and reading every row once before where the loss asked for it."""
+    assert tuned.change is not None
+    part = tuned.change.part
+    seen = [text for batch in done for row in batch for text in row.parts]
+    beside = part.adapter_parameters
+    read = [text for row in rows for text in row.parts] if read_before else []
+    return Spend(
+        labelled_examples=len(rows),
+        training_tokens=sum(len(text.ids) - 1 for text in seen),
+        train_flops=sum(
+            forward_flops(tuned.shape, len(text.ids) - 1, scored=text.supervised, adapter_parameters=beside)
+            for text in read
+        )
+        + sum(training_flops(tuned.shape, len(text.ids) - 1, scored=text.supervised, trained=part) for text in seen),
+        executed_train_flops=loop.executed_flops(tuned.shape, part)
+        + sum(
+            forward_flops(tuned.shape, width, scored=scored, adapter_parameters=beside, clip=False)
+            for width, scored in read_before
+        ),
+        trainable_parameters=tuned.change.trainable_parameters,
+        seconds=seconds,
+    )
 
 
 class _Loop:
@@ -161,6 +214,7 @@ class _Loop:
         from accelerate import DistributedType
 
         optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=0.0, fused=True)
+        self.num_processes = accelerator.num_processes
         self.pieces = schedule.accumulate
         self._accelerator = accelerator
         self._parameters = parameters

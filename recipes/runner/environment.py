@@ -10,7 +10,18 @@ from typing import Any
 
 from data.errors import UserError
 
-_LIBRARIES = ("educe", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
+_LIBRARIES = (
+    "educe",
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "accelerate",
+    "deepspeed",
+    "scikit-learn",
+    "tokenizers",
+    "numpy",
+)
 
 
 @cache

@@ -5,7 +5,7 @@ OUT/cells/SUBJECT/TASK/RECIPE/nN-sS-HASH/
     measurement.json                  score, interval, spend, provenance
     outcomes.parquet                  one row per test item
     training.json                     one row per step, where something was trained
-    adapter/                          in PEFT's format, where one was trained
+    adapter/                          what was trained: adapters and soft prompts in PEFT's format, else weights by name
 OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result
 OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite loss, where training broke off
 """
@@ -108,6 +108,7 @@ class Store:
                 shutil.rmtree(final)
             os.replace(ready, final)
             self._failure(cell.folder).unlink(missing_ok=True)
+            shutil.rmtree(self._failure(f"{cell.folder}-adapter").with_suffix(""), ignore_errors=True)
 
     def fail(self, cell: Cell, reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
         """Remember why a cell has no result, and the last good adapter if there is one; the next run tries again."""

@@ -119,7 +119,8 @@ class Study(BaseModel):
         for spec, source in sources:
             for task in tasks:
                 for name, method in methods:
-                    check_template(method.template, kind=source.kind, name=source.name)
+                    for template in method.templates:
+                        check_template(template, kind=source.kind, name=source.name)
                     chosen_format(task, method.answer_as)
                     if self.measure_on == "dev" and method.reads_dev:
                         raise UserError(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from data.errors import UserError
-from eval.curve import Curve, Point, compare, curves, plain_prompting, pool
+from eval.curve import Curve, Point, compare, curves, plain_prompting, pool, sweeps, without_sweeps
 from eval.spend import Spend
 from eval.stats import pooled_interval
 from tests.eval.synthetic import measurement, small_study
@@ -140,3 +140,31 @@ def test_compare_pairs_by_item_whatever_the_order() -> None:
     (first,), (second,), (third,) = pool([here]), pool([there]), pool([turned])
     assert compare(first, second) == compare(first, third)
     assert compare(first, second).difference == pytest.approx(0.2)
+
+
+def test_a_recipe_run_with_several_sizes_is_a_curve_along_parameters() -> None:
+    def way(numbers: int, right: int, **settings: float) -> Any:
+        return measurement(
+            method="sparse_lora",
+            settings={"numbers": numbers, "learning_rate": 0.1, **settings},
+            examples=64,
+            right=right,
+            spend=Spend(trainable_parameters=numbers),
+        )
+
+    ways = pool([way(16, 6), way(1, 4), way(256, 9), way(1, 5, learning_rate=0.2), measurement(method="zero_shot")])
+    (curve,) = sweeps(ways)
+    assert [(point.budget, point.score) for point in curve.points] == [(1, 0.4), (16, 0.6), (256, 0.9)]
+    left = without_sweeps(ways)
+    assert [(each.method, each.trainable_parameters) for each in left] == [
+        ("sparse_lora", 256),
+        ("sparse_lora", 1),  # another rate: no point of that curve
+        ("zero_shot", 0),
+    ]
+    assert sweeps(left) == ()
+
+
+def test_only_what_was_measured_in_bits_is_on_the_axis_of_bits() -> None:
+    made = [measurement(examples=4, spend=Spend(bits=12.5)), measurement(method="few_shot")]
+    (curve,) = curves(made, "bits")
+    assert [(point.budget, curve.method) for point in curve.points] == [(12.5, "iid_sft")]

@@ -6,7 +6,7 @@ import torch
 from eval.cost import generation_flops
 from eval.encode import encode_text
 from eval.progress import listening
-from eval.sample import _cut, _pick, generate
+from eval.sample import _pick, cut, generate
 from tests.nets import tiny, tiny_sliding
 
 TEXTS = ["Hello there", "Hi", "What is the capital of France? Answer:"]
@@ -48,8 +48,8 @@ def test_a_shared_prefix_is_read_once_and_finished_rows_leave(make):
 
 
 def test_texts_end_before_the_first_stop_string():
-    assert _cut("Paris\n\nQuestion: next", ("\n\n", "\nQuestion:")) == "Paris"
-    assert _cut("Paris", ("\n\n",)) == "Paris"
+    assert cut("Paris\n\nQuestion: next", ("\n\n", "\nQuestion:")) == "Paris"
+    assert cut("Paris", ("\n\n",)) == "Paris"
 
 
 def test_generation_stops_at_a_stop_string():

@@ -22,16 +22,18 @@ def accelerate_launch(
     out: Path,
     *,
     processes: int,
-    examples: int,
+    examples: int | None,
     settings: Sequence[str] = EXACT,
     config: str = "accelerate_config.yaml",
     subject: str = "tiny-random",
+    name: str = "iid_sft",
 ) -> str:
     """Run it as a user does; what it printed."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
-    recipe = ["-m", "recipes.iid_sft", *COMMAND.replace("tiny-random", subject).split(), *settings]
+    recipe = ["-m", f"recipes.{name}", *COMMAND.replace("tiny-random", subject).split(), *settings]
+    sizes = [] if examples is None else ["--examples", str(examples)]
     done = subprocess.run(
-        [*launcher, "--num_processes", str(processes), *recipe, "--examples", str(examples), "--out", str(out)],
+        [*launcher, "--num_processes", str(processes), *recipe, *sizes, "--out", str(out)],
         cwd=REPOSITORY,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

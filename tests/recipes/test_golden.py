@@ -38,8 +38,8 @@ SPECS = {
 
 
 def test_no_recipe_that_trains_is_left_out():
-    # Two are below, for the tiny subject answers nothing right by itself; a probe changes nothing.
-    apart = {"expert_iteration", "grpo", "linear_probe"}
+    # Two are below, for the tiny subject answers nothing right by itself.
+    apart = {"expert_iteration", "grpo"}
     assert {name for name, make in METHODS.items() if make.trains} == {*SPECS, *apart}
 
 
@@ -69,7 +69,7 @@ def test_a_short_run_gives_what_it_gave(name):
         assert got[key] == pytest.approx(value, rel=1e-4, abs=1e-4), key
 
 
-def test_expert_iteration_learns_from_what_was_accepted_and_charges_every_sample(monkeypatch):
+def test_expert_iteration_learns_from_what_was_accepted_and_charges_every_sample():
     """Whatever ends in an even token is right, so that a subject which knows nothing has something to learn."""
     task = arithmetic(digits=1)
     easy = replace(task, grade=lambda example, text: float(len(text) % 2 == 0), max_new_tokens=6)
@@ -97,6 +97,8 @@ def test_grpo_makes_rewarded_answers_likelier_and_charges_every_sample():
     assert sum(rewards[-4:]) > sum(rewards[:4])
     assert elicited.about["samples"] == 12 * 2 * 8
     assert elicited.spend.labelled_examples == 4
+    assert "forward" not in vars(subject.net)  # what TRL put there
+    assert not subject.net.training
     assert elicited.spend.search_flops > 0 and elicited.spend.train_flops > 0
     entropies = [step["sample_entropy_bits"] for step in elicited.history]
     assert all(0 <= each <= 3 for each in entropies)
@@ -119,3 +121,63 @@ def test_expert_iteration_says_when_nothing_was_right():
     _, method = make_method({"expert_iteration": {"samples": 2, "rounds": 1}})
     with pytest.raises(UserError, match="none of 8 sampled answers to"), bare(tiny()) as subject:
         method(subject, task, examples=4, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"stacked": {"train": "iid_sft", "ask": "linear_probe"}}, "learns from examples of its own"),
+        ({"stacked": {"train": "linear_probe", "ask": "few_shot"}}, "trains nothing"),
+        ({"stacked": {"train": "iid_sft", "ask": "few_shot", "template": "chat"}}, "set them there"),
+    ],
+)
+def test_what_cannot_be_stacked_is_refused(spec, message):
+    with pytest.raises(UserError, match=message):
+        make_method(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "examples", "message"),
+    [
+        ({"grpo": {"steps": 4}}, 64, "set steps to 32 or more"),
+        ({"grpo": {"questions_per_step": 8}}, 4, "questions_per_step to 4 or less"),
+        ({"expert_iteration": {"random_labels": 1.0}}, 4, "drop random_labels"),
+        ({"one_pass": {"learning_rate": [0.1, 0.2], "dev_examples": 4}}, 4, "give one"),
+        ({"mean_difference": {"shots": 4}}, 4, "give at least 5"),
+    ],
+)
+def test_budgets_that_do_not_fit_are_refused_before_anything_runs(spec, examples, message):
+    _, method = make_method(spec)
+    with pytest.raises(UserError, match=message):
+        method.check(word_sentiment(), examples=examples)
+
+
+def test_a_rate_that_diverges_loses_the_choice_and_is_paid_for():
+    subject, task = tiny(), word_sentiment()
+    settings = SHORT | {"dev_examples": 8, "rank": 2}
+    _, one = make_method({"iid_sft": settings | {"learning_rate": 1e-3}})
+    _, both = make_method({"iid_sft": settings | {"learning_rate": [1e30, 1e-3]}})
+    with bare(subject):
+        alone = one(subject, task, examples=8, seed=0)
+    with bare(subject):
+        chosen = both(subject, task, examples=8, seed=0)
+        assert chosen.about["chosen_learning_rate"] == "0.001"
+    assert chosen.spend.train_flops == alone.spend.train_flops
+    assert chosen.spend.search_flops > 0.5 * alone.spend.train_flops
+
+
+def test_a_helpful_subject_is_trained_once_for_all_tasks_and_stays_the_same():
+    subject, task = tiny(), word_sentiment()
+    _, method = make_method({"helpful_sft": SPECS["helpful_sft"]})
+
+    def likelihoods():
+        with bare(subject):
+            elicited = method(subject, task, examples=0, seed=0)
+            outcomes = measure(elicited.subject, task, elicited.ask, task.test_items(4)).outcomes
+        return [outcome.loglikelihoods for outcome in outcomes], elicited
+
+    fresh, first = likelihoods()
+    plain = measure(subject, task, first.ask, task.test_items(4)).outcomes
+    remembered, second = likelihoods()
+    assert remembered == fresh != [outcome.loglikelihoods for outcome in plain]
+    assert second.spend == first.spend

@@ -61,3 +61,18 @@ def test_settings_are_set_from_the_command(tmp_path: Path) -> None:
     measurement = measured(tmp_path)
     assert measurement.recipe == "minimal_lora(modules=q_proj, epochs=1)" and measurement.settings["rank"] == 1
     assert {name.rsplit(".", 3)[-3] for name in adapter(tmp_path)} == {"q_proj"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["steering_vector", "prompt_tuning", "norms_and_biases", "sparse_lora", "helpful_dpo"])
+def test_two_processes_train_every_kind_of_change_as_one_does(tmp_path: Path, name: str) -> None:
+    """What trains beside the net, too: its gradients are averaged over the processes."""
+    few = ["--set", "instructions={bundled: {count: 8}}"] if name == "helpful_dpo" else ["--set", "passes=16"]
+    sizes = {} if name == "helpful_dpo" else {"examples": 6}
+    losses = []
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        accelerate_launch(out, processes=processes, settings=[*EXACT, *few], name=name, **{"examples": None} | sizes)
+        losses.append([step["loss"] for step in measured(out).training])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert losses[0][-1] != losses[0][0]

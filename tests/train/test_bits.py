@@ -67,4 +67,6 @@ def test_label_bits_are_those_of_full_logits():
     subject, task = tiny(), word_sentiment()
     rows = encode_rows(subject, task.draw("train", 6, seed=0), prompter(subject, task))
     expected = sum(plain_bits(subject.net, row) for row in rows) / 6
-    assert label_bits(subject, rows, batch_size=4) == pytest.approx(expected, rel=1e-6)
+    bits, spend = label_bits(subject, rows, batch_size=4)
+    assert bits == pytest.approx(expected, rel=1e-6)
+    assert spend.labelled_examples == 6 and spend.search_flops > 0

@@ -8,6 +8,7 @@ from data.errors import UserError
 from data.word_sentiment import word_sentiment
 from eval.ask import prompter
 from eval.cost import Trained
+from eval.subject import load_subject
 from tests.nets import tiny
 from train.attach import attach, bare, load_snapshot, save, snapshot
 from train.changes import peft
@@ -112,6 +113,13 @@ def test_after_few_numbers_all_train_again():
         whole = attach(subject, Lora(rank=2), seed=0)
         assert whole.change.trainable_parameters == total
         assert all(parameter.requires_grad for parameter in whole.trained.values())
+
+
+@pytest.mark.parametrize("change", [AllWeights(), NormsAndBiases()])
+def test_weights_too_coarse_for_steps_of_their_own_are_refused(change):
+    subject = load_subject("tiny-random", dtype="bfloat16")
+    with bare(subject), pytest.raises(UserError, match="set dtype: float32"):
+        attach(subject, change, seed=0)
 
 
 def test_a_snapshot_restores_an_adapter():

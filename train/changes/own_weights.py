@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from data.errors import UserError
 from eval.cost import Trained
+from eval.sharded import require_whole
 from eval.subject import Change, Subject
 from train.attach import undoing
 from train.changes.layers import IN_LAYER, check_layers
@@ -56,6 +58,7 @@ class AllWeights:
 
 def _copies(subject: Subject, chosen: Callable[[str, nn.Parameter], bool]) -> dict[str, nn.Parameter]:
     """Put trainable copies in place of the chosen parameters; tied ones stay tied."""
+    require_whole(subject.net, "training its own weights")
     copies: dict[int, nn.Parameter] = {}
     named: dict[str, nn.Parameter] = {}
     for place, module in list(subject.net.named_modules()):
@@ -63,6 +66,11 @@ def _copies(subject: Subject, chosen: Callable[[str, nn.Parameter], bool]) -> di
             name = f"{place}.{key}"
             if not chosen(name, parameter):
                 continue
+            if parameter.dtype != torch.float32:
+                raise UserError(
+                    f"the weights of {subject.name!r} are {subject.about['dtype']}, too coarse for steps of their own; "
+                    "set dtype: float32"
+                )
             if id(parameter) not in copies:
                 copies[id(parameter)] = named[name] = nn.Parameter(parameter.detach().clone())
             setattr(module, key, copies[id(parameter)])

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from data.errors import UserError, nearest
 from eval.cost import STAGE_OF, Trained
+from eval.sharded import require_whole
 from eval.subject import Change, Subject
 from train.attach import undoing
 from train.changes.layers import IN_LAYER, check_layers
@@ -45,6 +46,8 @@ class Lora:
         """UserError for modules or layers that the subject does not have, and for more numbers than there are."""
         names = linear_maps(subject, self.modules)
         check_layers(subject, self.layers)
+        if self.numbers is not None:
+            require_whole(subject.net, "training few numbers")
         made = _put_on(
             subject,
             replace(self, numbers=None),

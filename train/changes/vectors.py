@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from eval.cost import Trained
 from eval.patch import computing
+from eval.sharded import require_whole
 from eval.subject import Change, Subject
 from eval.tree import bottom, layers_of
 from train.attach import undoing
@@ -67,6 +68,7 @@ class SoftPrompt:
 
     def attach(self, subject: Subject, *, seed: int) -> Change:
         """Anything of the vocabulary may be drawn."""
+        require_whole(subject.net, "a soft prompt")
         embedding = bottom(subject.net).get_input_embeddings()
         words = embedding.weight.shape[0]
         drawn = torch.randint(words, (self.length,), generator=torch.Generator().manual_seed(seed))

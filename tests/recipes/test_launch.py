@@ -67,7 +67,7 @@ def test_settings_are_set_from_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["steering_vector", "prompt_tuning", "norms_and_biases", "sparse_lora", "helpful_dpo"])
 def test_two_processes_train_every_kind_of_change_as_one_does(tmp_path: Path, name: str) -> None:
     """What trains beside the net, too: its gradients are averaged over the processes."""
-    few = ["--set", "instructions={bundled: {count: 8}}"] if name == "helpful_dpo" else ["--set", "passes=16"]
+    few = ["--set", "instructions={bundled: {count: 24}}"] if name == "helpful_dpo" else ["--set", "passes=16"]
     sizes = {} if name == "helpful_dpo" else {"examples": 6}
     losses = []
     for processes in (1, 2):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from data.errors import UserError
 from eval.cost import Shape, Trained, forward_flops, training_flops
-from eval.encode import common_prefix
+from eval.encode import check_fits, common_prefix
 from eval.memory import out_of_memory
 from eval.progress import tell
 from eval.spend import Spend
@@ -106,6 +106,8 @@ def fine_tune(
     tuned = attach(subject, trainable, seed=seed)
     before = snapshot(tuned)
     rows = [row.after(tuned.prefix) for row in rows]
+    for row in rows:
+        check_fits(tuned, max(len(part.ids) for part in row.parts))
     shared = common_prefix([part.ids[: -part.supervised - 1] for row in rows for part in row.parts])
     loss_of = loss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
     _hold(loss_of, tuned)

@@ -101,7 +101,12 @@ class Ia3:
         names = linear_maps(subject, ())
         check_layers(subject, self.layers)
         inner = [name for name in ("down_proj", "fc2", "dense_4h_to_h") if name in names]
-        outer = [name for name in ("k_proj", "v_proj", "query_key_value", "qkv_proj") if name in names]
+        outer = [name for name in ("k_proj", "v_proj") if name in names]
+        if len(outer) < 2 or not inner:
+            raise UserError(
+                f"{subject.name!r} has no maps of its own for keys, values and the last step of a layer; "
+                "use another recipe than ia3"
+            )
         layers = "|".join(map(str, self.layers)) or r"\d+"
         where = rf".*\b(?:layers|h)\.(?:{layers})\..*\b(?:%s)"
         made = _put_on(

@@ -48,7 +48,7 @@ def score_options(
     In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats). `batch_tokens` is
     the padded size of a batch, by default what suits the device.
     """
-    limit = batch_tokens or BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)
+    limit = batch_tokens or fitting_tokens(subject)
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
     shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
     rows = [_row(item, len(shared)) for item in items]
@@ -71,6 +71,11 @@ def score_options(
         for item in items
     )
     return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
+
+
+def fitting_tokens(subject: Subject) -> int:
+    """Width x packs of one batch that suits the subject's device."""
+    return BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)
 
 
 def _states(

@@ -12,7 +12,7 @@ from torch import Tensor
 from eval.cost import forward_flops
 from eval.encode import common_prefix
 from eval.memory import in_pieces
-from eval.score import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, Packed, batches
+from eval.score import Packed, batches, fitting_tokens
 from eval.sharded import require_whole
 from eval.subject import Subject
 from eval.tree import Row, collate, expand, layers_of, prefill, wanted_states
@@ -32,7 +32,7 @@ def last_states(subject: Subject, texts: Sequence[tuple[int, ...]]) -> States:
     require_whole(subject.net, "reading hidden states")
     shared = texts[0][: common_prefix([text[:-1] for text in texts])]
     rows = [Row(stem=text[len(shared) :], wanted=(len(text) - len(shared) - 1,)) for text in texts]
-    limit = BATCH_TOKENS.get(subject.device.type, BATCH_TOKENS_ELSEWHERE)
+    limit = fitting_tokens(subject)
     layers = layers_of(subject.net)
     values = torch.zeros(len(layers), len(texts), subject.shape.hidden)
     executed = forward_flops(subject.shape, len(shared), scored=0, clip=False)

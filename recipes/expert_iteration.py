@@ -55,7 +55,7 @@ class ExpertIteration(IidSft):
             with bare(subject):
                 learner = subject
                 if kept:
-                    tuned = self._train(subject, list(kept.values()), ask, seed)
+                    tuned = self._train(subject, task, list(kept.values()), ask, seed)
                     learner, spend = tuned.subject, spend + as_search(tuned.spend)
                 accepted = sample_accepted(
                     learner,
@@ -74,19 +74,18 @@ class ExpertIteration(IidSft):
                 f"none of {len(questions) * self.samples * self.rounds} sampled answers to {task.name!r} was right; "
                 "raise samples or examples"
             )
-        tuned = self._train(subject, list(kept.values()), ask, seed)
+        tuned = self._train(subject, task, list(kept.values()), ask, seed)
         spend = replace(spend + tuned.spend, labelled_examples=len(questions))
         about = {**tuned.about, "accepted_examples": len(kept), **about}
         return Elicited(subject=tuned.subject, ask=ask, spend=spend, history=tuned.history, about=about)
 
-    def _train(self, subject: "Subject", kept: Sequence[Example], ask: Prompter, seed: int) -> "Tuned":
-        from train.changes.peft import Lora
+    def _train(self, subject: "Subject", task: Task, kept: Sequence[Example], ask: Prompter, seed: int) -> "Tuned":
         from train.encode import encode_rows
         from train.sft import fine_tune
 
         schedule = self.schedule(self.rates[0], len(kept))
-        lora = Lora(rank=self.rank, modules=self.modules, layers=self.layers)
-        return fine_tune(subject, encode_rows(subject, kept, ask), trainable=lora, schedule=schedule, seed=seed)
+        rows, trainable = encode_rows(subject, kept, ask), self.trainable(subject, task)
+        return fine_tune(subject, rows, trainable=trainable, schedule=schedule, seed=seed)
 
     def rows_trained(self, examples: int) -> int:
         """As if one answer to every question were kept in every round."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,7 +20,7 @@ from recipes.method import Elicited, Method
 
 if TYPE_CHECKING:
     from eval.subject import Subject
-    from train.sft import Schedule, Tuned
+    from train.sft import AnyRow, Tuned
 
 
 class Helpful(Method):
@@ -40,10 +40,14 @@ class Helpful(Method):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @abstractmethod
-    def fine_tune(
-        self, subject: "Subject", instructions: Sequence[Instruction], schedule: "Schedule", *, seed: int
-    ) -> "Tuned":
-        """Train on the instructions."""
+    def encode(self, subject: "Subject") -> "Sequence[AnyRow]":
+        """The instructions as rows to train on."""
+
+    def loss(self) -> Callable[..., Any]:
+        """What is to fall on these rows."""
+        from train.loss import AnswerLoss
+
+        return AnswerLoss
 
     @cached_property
     def rows(self) -> tuple[Instruction, ...]:
@@ -66,31 +70,37 @@ class Helpful(Method):
     def _tuned(self, subject: "Subject", seed: int) -> "Tuned":
         from train.attach import attach, load_snapshot, snapshot
         from train.changes.peft import Lora
-        from train.sft import Schedule
+        from train.sft import Schedule, fine_tune
 
+        lora = Lora(rank=self.rank)
         key = (type(self).__name__, json.dumps(self.settings()), seed)
         if key in subject.memo:
             tuned, weights = subject.memo[key]
-            again = attach(subject, Lora(rank=self.rank), seed=seed)
+            again = attach(subject, lora, seed=seed)
             load_snapshot(again, weights)
             return replace(tuned, subject=again)
-        instructions = self.rows
-        size = min(self.batch_size, len(instructions))
+        size = min(self.batch_size, len(self.rows))
         schedule = Schedule(
             learning_rate=self.learning_rate,
-            steps=math.ceil(self.epochs * len(instructions) / size),
+            steps=math.ceil(self.epochs * len(self.rows) / size),
             batch_size=size,
             precision=self.precision,
         )
-        tuned = self.fine_tune(subject, instructions, schedule, seed=seed)
-        tuned = replace(tuned, spend=replace(tuned.spend, labelled_examples=0, instructions=len(instructions)))
+        rows = self.encode(subject)
+        tuned = fine_tune(subject, rows, trainable=lora, schedule=schedule, seed=seed, loss=self.loss())
+        tuned = replace(tuned, spend=replace(tuned.spend, labelled_examples=0, instructions=len(self.rows)))
         subject.memo[key] = (tuned, snapshot(tuned.subject))
         return tuned
 
-    def settings(self) -> dict[str, Any]:
-        """Also a hash of the instructions: a file of the same name may change."""
+    @cached_property
+    def rows_hash(self) -> str:
+        """Of every instruction: a file of the same name may change."""
         text = json.dumps([asdict(each) for each in self.rows])
-        return super().settings() | {"instructions_hash": hashlib.sha256(text.encode()).hexdigest()[:16]}
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def settings(self) -> dict[str, Any]:
+        """Also what the instructions say."""
+        return super().settings() | {"instructions_hash": self.rows_hash}
 
     def rows_trained(self, examples: int) -> int:
         """Every instruction, each epoch."""

@@ -4,19 +4,19 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.helpful_dpo \
     --subject smollm2-135m-instruct --task benign_requests
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from data.example import Instruction
 from data.instructions import require_rejected
 from data.task import Task
 from recipes.helpful import Helpful
 
 if TYPE_CHECKING:
     from eval.subject import Subject
-    from train.sft import Schedule, Tuned
+    from train.sft import AnyRow
 
 
 class HelpfulDpo(Helpful):
@@ -30,18 +30,17 @@ class HelpfulDpo(Helpful):
         require_rejected(self.rows)
         super().check(task, examples=examples)
 
-    def fine_tune(
-        self, subject: "Subject", instructions: Sequence[Instruction], schedule: "Schedule", *, seed: int
-    ) -> "Tuned":
-        """On pairs of a helpful and a refusing answer."""
-        from train.changes.peft import Lora
+    def encode(self, subject: "Subject") -> "Sequence[AnyRow]":
+        """Pairs of a helpful and a refusing answer."""
         from train.instructions import encode_preferences
-        from train.preference import preference_loss
-        from train.sft import fine_tune
 
-        rows = encode_preferences(subject, instructions)
-        loss = preference_loss(self.beta)
-        return fine_tune(subject, rows, trainable=Lora(rank=self.rank), schedule=schedule, seed=seed, loss=loss)
+        return encode_preferences(subject, self.rows)
+
+    def loss(self) -> Callable[..., Any]:
+        """That of direct preference optimisation."""
+        from train.preference import PreferenceLoss
+
+        return partial(PreferenceLoss, beta=self.beta)
 
 
 if __name__ == "__main__":

@@ -6,27 +6,21 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.helpful_sft --
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from data.example import Instruction
 from recipes.helpful import Helpful
 
 if TYPE_CHECKING:
     from eval.subject import Subject
-    from train.sft import Schedule, Tuned
+    from train.sft import AnyRow
 
 
 class HelpfulSft(Helpful):
     """How much shows once the subject simply does as it is asked."""
 
-    def fine_tune(
-        self, subject: "Subject", instructions: Sequence[Instruction], schedule: "Schedule", *, seed: int
-    ) -> "Tuned":
-        """On requests and helpful responses."""
-        from train.changes.peft import Lora
+    def encode(self, subject: "Subject") -> "Sequence[AnyRow]":
+        """Requests and helpful responses."""
         from train.instructions import encode_instructions
-        from train.sft import fine_tune
 
-        rows = encode_instructions(subject, instructions)
-        return fine_tune(subject, rows, trainable=Lora(rank=self.rank), schedule=schedule, seed=seed)
+        return encode_instructions(subject, self.rows)
 
 
 if __name__ == "__main__":

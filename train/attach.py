@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from data.errors import UserError
 from eval.subject import Change, Subject
 
 
@@ -68,9 +69,10 @@ def load_snapshot(subject: Subject, weights: Mapping[str, Tensor]) -> None:
             subject.trained[name].copy_(values)
 
 
-def moved(subject: Subject, before: Mapping[str, Tensor]) -> bool:
-    """Whether any trained parameter differs from the snapshot."""
-    return any(not torch.equal(before[name], parameter) for name, parameter in subject.trained.items())
+def require_moved(subject: Subject, before: Mapping[str, Tensor], *, steps: int, learning_rate: float) -> None:
+    """UserError where no trained parameter differs from the snapshot after these steps."""
+    if all(torch.equal(before[name], parameter) for name, parameter in subject.trained.items()):
+        raise UserError(f"nothing moved in {steps} steps at learning_rate {learning_rate:g}; raise it")
 
 
 def save(subject: Subject, folder: Path) -> None:

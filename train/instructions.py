@@ -1,17 +1,13 @@
 """Instructions -> training rows, in the layout in which bare requests are asked later."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from data.benign_requests import REQUESTED
 from data.example import Example, Instruction
-from data.render import render
+from data.render import Prompt, render
 from eval.subject import Subject
 from train.encode import TrainingRow, encode_rows
 from train.preference import PreferenceRow
-
-if TYPE_CHECKING:
-    from data.render import Prompt
 
 
 def encode_instructions(subject: Subject, instructions: Sequence[Instruction]) -> tuple[TrainingRow, ...]:
@@ -29,7 +25,7 @@ def encode_preferences(subject: Subject, instructions: Sequence[Instruction]) ->
 
 
 def _encode(subject: Subject, texts: Sequence[tuple[str, str, str]]) -> tuple[TrainingRow, ...]:
-    def ask(example: Example) -> "Prompt":
+    def ask(example: Example) -> Prompt:
         return render(example, REQUESTED, style=subject.default_style)
 
     return encode_rows(subject, [Example(id=id, question=request, answer=answer) for id, request, answer in texts], ask)

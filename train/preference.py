@@ -6,7 +6,6 @@ with summed log-likelihoods of the supervised tokens; the mean over pairs. The s
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -70,8 +69,3 @@ class PreferenceLoss(AnswerLoss):
         lengths = [part.supervised for part in parts]
         sums = torch.stack([each.sum() for each in self.token_losses(parts).split(lengths)])
         return sums[1::2] - sums[0::2]
-
-
-def preference_loss(beta: float) -> partial[PreferenceLoss]:
-    """What `fine_tune` takes as its loss."""
-    return partial(PreferenceLoss, beta=beta)

@@ -24,13 +24,17 @@ class Probe:
     def __call__(self, subject: Subject, items: Sequence[Branches]) -> Scores:
         """One value an option; layers above the probe's are not charged."""
         states = read_options(subject, items)
-        values = self.classifier.decision_function(states.values[self.layer].numpy()).tolist()
         part = (self.layer + 1) / subject.shape.layers
         return Scores(
-            loglikelihoods=tuple(_by_item(values, items)),
+            loglikelihoods=self.odds(states.values, items),
             flops=part * states.flops,
             executed_flops=states.executed_flops,
         )
+
+    def odds(self, states: Tensor, items: Sequence[Branches]) -> tuple[tuple[float, ...], ...]:
+        """Log-odds of every option of every item, from the states after them."""
+        values = iter(self.classifier.decision_function(states[self.layer].numpy()).tolist())
+        return tuple(tuple(next(values) for _ in item.options) for item in items)
 
 
 def read_options(subject: Subject, items: Sequence[Branches]) -> States:
@@ -56,11 +60,5 @@ def fit_probe(train: Tensor, right: Sequence[bool], layer: int, *, strength: flo
 
 def accuracy(probe: Probe, states: Tensor, items: Sequence[Branches], answers: Sequence[int]) -> float:
     """Share of the items whose highest option is the answer."""
-    values = probe.classifier.decision_function(states[probe.layer].numpy()).tolist()
-    picks = [max(range(len(each)), key=each.__getitem__) for each in _by_item(values, items)]
+    picks = [each.index(max(each)) for each in probe.odds(states, items)]
     return sum(pick == answer for pick, answer in zip(picks, answers, strict=True)) / len(items)
-
-
-def _by_item(values: Sequence[float], items: Sequence[Branches]) -> list[tuple[float, ...]]:
-    rest = iter(values)
-    return [tuple(next(rest) for _ in item.options) for item in items]

@@ -20,7 +20,7 @@ from eval.progress import tell
 from eval.sample import cut
 from eval.spend import Spend
 from eval.subject import Subject
-from train.attach import attach, moved, snapshot, undoing
+from train.attach import attach, require_moved, snapshot, undoing
 from train.changes.peft import Lora
 from train.processes import join
 from train.self_training import entropy_bits
@@ -148,10 +148,7 @@ def train_by_reward(
             f"all {len(ledger.rewards)} samples earned {ledger.rewards[0]:g}, so there is nothing to learn; "
             "raise samples or temperature, or take a task that is neither solved nor hopeless"
         )
-    if not moved(tuned, before):
-        raise UserError(
-            f"nothing moved in {schedule.steps} steps at learning_rate {schedule.learning_rate:g}; raise it"
-        )
+    require_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
     about: dict[str, str | int] = {"training_precision": str(subject.about["dtype"]), "samples": len(ledger.rows)}
     return Tuned(subject=tuned, spend=ledger.spend(), history=tuple(ledger.history), about=about)
 

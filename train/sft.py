@@ -21,7 +21,7 @@ from eval.memory import out_of_memory
 from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
-from train.attach import Trainable, attach, load_snapshot, moved, snapshot
+from train.attach import Trainable, attach, load_snapshot, require_moved, snapshot
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
 from train.loss import AnswerLoss
@@ -122,8 +122,7 @@ def fine_tune(
 
         history = _run(loop, tuned, batches(rows, schedule=schedule, seed=seed), schedule, spent)
     loop.close()
-    if not moved(tuned, before):
-        raise UserError(f"nothing moved in {len(history)} steps at learning_rate {schedule.learning_rate:g}; raise it")
+    require_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
     about = {
         "training_precision": used,
         "processes": accelerator.num_processes,
@@ -154,10 +153,11 @@ def _run(
     history: list[dict[str, int | float]] = []
     # The weights before the last two steps: those that gave the last finite loss are two steps old when one is not.
     keeps_good = tuned.change.save is not None and loop.num_processes == 1
-    good = [snapshot(tuned)] if keeps_good else []
+    good: list[dict[str, Tensor]] = []
     for step, batch in enumerate(stream):
         rate = schedule.rate(step)
-        good = [*good[-1:], snapshot(tuned)] if keeps_good else []
+        if keeps_good:
+            good = [*good[-1:], snapshot(tuned)]
         loss = loop.step(batch, rate)
         if not math.isfinite(loss):
             names = ", ".join(row.id for row in batch)

@@ -108,17 +108,16 @@ class Store:
                 shutil.rmtree(final)
             os.replace(ready, final)
             self._failure(cell.folder).unlink(missing_ok=True)
-            shutil.rmtree(self._failure(f"{cell.folder}-adapter").with_suffix(""), ignore_errors=True)
+            shutil.rmtree(self._last_good(cell), ignore_errors=True)
 
     def fail(self, cell: Cell, reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
         """Remember why a cell has no result, and the last good adapter if there is one; the next run tries again."""
         with self.writing():
             self._failure(cell.folder).parent.mkdir(parents=True, exist_ok=True)
             if save_adapter is not None:
-                folder = self._failure(f"{cell.folder}-adapter").with_suffix("")
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
-                save_adapter(folder)
+                shutil.rmtree(self._last_good(cell), ignore_errors=True)
+                self._last_good(cell).mkdir()
+                save_adapter(self._last_good(cell))
             self._write_whole(self._failure(cell.folder), json.dumps({"reason": reason}))
 
     def read(self) -> tuple[list[Measurement], list[Failure]]:
@@ -167,6 +166,9 @@ class Store:
 
     def _failure(self, cell_folder: str | Path) -> Path:
         return self.root / "failures" / f"{cell_folder}.json"
+
+    def _last_good(self, cell: Cell) -> Path:
+        return self.root / "failures" / f"{cell.folder}-adapter"
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -115,6 +115,10 @@ class Study(BaseModel):
             raise UserError(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )
+        for task in tasks:  # once, whatever the number of subjects: some checks read every row
+            for _, method in methods:
+                for size in method.sizes(self.examples):
+                    method.check(task, examples=size)
         cells = []
         for spec, source in sources:
             for task in tasks:
@@ -127,7 +131,6 @@ class Study(BaseModel):
                             f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on"
                         )
                     for size in method.sizes(self.examples):
-                        method.check(task, examples=size)
                         for seed in self.seeds if method.seeded else self.seeds[:1]:
                             cells.append(self._cell(spec, source, task, name, method, size, seed))
         _check_cells(cells)

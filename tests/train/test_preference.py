@@ -3,6 +3,7 @@
 import math
 import tempfile
 from dataclasses import replace
+from functools import partial
 
 import datasets
 import pytest
@@ -16,7 +17,7 @@ from tests.nets import tiny
 from train.attach import attach, bare, load_snapshot, snapshot
 from train.changes.peft import Lora
 from train.encode import encode_rows
-from train.preference import PreferenceLoss, PreferenceRow, preference_loss
+from train.preference import PreferenceLoss, PreferenceRow
 from train.sft import Schedule, fine_tune
 
 
@@ -82,7 +83,7 @@ def test_training_prefers_the_chosen_answers_and_costs_the_reference_too():
     schedule = Schedule(learning_rate=2e-2, steps=12, batch_size=4, precision="float32")
     with bare(subject):
         tuned = fine_tune(
-            subject, rows, trainable=Lora(rank=4), schedule=schedule, seed=0, loss=preference_loss(beta=0.5)
+            subject, rows, trainable=Lora(rank=4), schedule=schedule, seed=0, loss=partial(PreferenceLoss, beta=0.5)
         )
         kept = snapshot(tuned.subject)
     losses = [step["loss"] for step in tuned.history]

@@ -19,8 +19,6 @@ from eval.subject import Change, Subject
 from train.attach import undoing
 from train.changes.layers import IN_LAYER, check_layers
 
-EMBEDDINGS = Trained(lowest_layer=-1, lowest_stage=3)  # something trains before all the layers: they all pass gradients
-
 
 @dataclass(frozen=True, kw_only=True)
 class NormsAndBiases:

@@ -46,11 +46,12 @@ class Spend:
 
 
 def as_search(spend: Spend) -> Spend:
-    """Training that served only to go on, charged as search."""
-    return dataclasses.replace(
-        spend,
-        train_flops=0.0,
-        executed_train_flops=0.0,
+    """Training that served only to choose or to go on: its FLOPs are search.
+
+    Its labels are left out, for they are charged with the training that is kept.
+    """
+    return Spend(
         search_flops=spend.search_flops + spend.train_flops,
         executed_search_flops=spend.executed_search_flops + spend.executed_train_flops,
+        seconds=spend.seconds,
     )

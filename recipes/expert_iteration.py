@@ -35,12 +35,13 @@ class ExpertIteration(IidSft):
     temperature: float = Field(default=1.0, gt=0)
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses a choice of learning rates: rounds already multiply the trainings."""
+        """Also refuses choices, which rounds would multiply, and labels, for it learns from none."""
         super().check(task, examples=examples)
-        if self.num_rates > 1:
-            raise UserError("expert_iteration trains once a round and cannot choose among learning rates; give one")
-        if self.random_labels:
-            raise UserError("expert_iteration learns from no label, random or not; drop random_labels")
+        if not self.is_plain:
+            raise UserError(
+                "expert_iteration trains once a round, on its own answers; give one learning_rate and epochs,"
+                " and drop random_labels, labels_from and patience"
+            )
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Sample, keep, train; then ask plainly."""
@@ -83,7 +84,7 @@ class ExpertIteration(IidSft):
         from train.encode import encode_rows
         from train.sft import fine_tune
 
-        schedule = self.schedule(self.rates[0], len(kept))
+        (schedule,) = self.schedules(len(kept))
         rows, trainable = encode_rows(subject, kept, ask), self.trainable(subject, task)
         return fine_tune(subject, rows, trainable=trainable, schedule=schedule, seed=seed)
 

@@ -34,10 +34,10 @@ class OnePass(IidSft):
     floor_examples: int = Field(default=64, ge=1)
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses more floor rows than there are, and several learning rates: a choice needs several passes."""
+        """Also refuses more floor rows than there are, and what would take several passes or change the stream."""
         super().check(task, examples=examples)
-        if self.num_rates > 1:
-            raise UserError("one_pass reads its rows once and cannot choose among learning rates; give one")
+        if self.num_candidates > 1 or self.patience or self.labels_from is not None:
+            raise UserError("one_pass reads its rows once; give one learning_rate, and drop patience and labels_from")
         held = len(task.rows["dev"])
         if self.floor_examples > held:
             raise UserError(f"task {task.name!r} holds {held} dev rows; set floor_examples to at most {held}")

@@ -22,6 +22,7 @@ from eval.progress import tell
 from eval.spend import Spend
 from eval.subject import Subject
 from train.attach import Trainable, attach, load_snapshot, require_moved, snapshot
+from train.early_stopping import EarlyStopping
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
 from train.loss import AnswerLoss
@@ -43,7 +44,7 @@ class Schedule:
     Every pass over the rows is a new seeded order. Batches run on across passes, so each has the same size; with `once`
     there is one pass, whose last batch may be smaller. `accumulate` cuts a process's share of a batch into so many
     pieces, and `checkpoint_activations` forgets and recomputes the layers' activations: both save memory and change
-    results by rounding at most.
+    results by rounding at most. `patience` above 0 stops early (see train/early_stopping.py).
     """
 
     learning_rate: float
@@ -55,6 +56,7 @@ class Schedule:
     once: bool = False
     accumulate: int = 1
     checkpoint_activations: bool = False
+    patience: int = 0
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
@@ -93,22 +95,28 @@ def fine_tune(
     trainable: Trainable,
     schedule: Schedule,
     seed: int,
+    dev_rows: Sequence[TrainingRow] = (),
     loss: Callable[..., Any] = AnswerLoss,
 ) -> Tuned:
-    """Attach something that trains, and train it on the rows.
+    """Attach something that trains, and train it on the rows; `dev_rows` are what early stopping looks at.
 
     Diverged where the loss is not finite (naming step and rows), UserError where nothing moved: a run that taught
     nothing must not pass for one that elicited nothing.
     """
     started = time.perf_counter()
     accelerator = make_accelerator(subject.device)
-    precision = resolve_precision(schedule.precision, subject, sharded=shards_weights(accelerator))
+    sharded = shards_weights(accelerator)
+    if schedule.patience and sharded:
+        raise UserError("early stopping keeps whole weights and this launch shards them; drop patience or use ZeRO-2")
+    precision = resolve_precision(schedule.precision, subject, sharded=sharded)
     tuned = attach(subject, trainable, seed=seed)
     before = snapshot(tuned)
     rows = [row.after(tuned.prefix) for row in rows]
-    for row in rows:
-        check_fits(tuned, max(len(part.ids) for part in row.parts))
-    shared = common_prefix([part.ids[: -part.supervised - 1] for row in rows for part in row.parts])
+    looked_at = [row.after(tuned.prefix) for row in dev_rows] if schedule.patience else []
+    parts = [part for row in [*rows, *looked_at] for part in row.parts]
+    for part in parts:
+        check_fits(tuned, len(part.ids))
+    shared = common_prefix([part.ids[: -part.supervised - 1] for part in parts])
     loss_of = loss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
     _hold(loss_of, tuned)
     loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
@@ -120,8 +128,10 @@ def fine_tune(
             done = list(islice(batches(rows, schedule=schedule, seed=seed), steps))
             return _spend(tuned, rows, done, loop, read_before, seconds=time.perf_counter() - started)
 
-        history = _run(loop, tuned, batches(rows, schedule=schedule, seed=seed), schedule, spent)
+        stopping = _early_stopping(tuned, loss_of, looked_at, schedule, num_rows=len(rows)) if looked_at else None
+        history = _run(loop, tuned, batches(rows, schedule=schedule, seed=seed), schedule, spent, stopping)
     loop.close()
+    kept = stopping.restore() if stopping else len(history)
     require_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
     about = {
         "training_precision": used,
@@ -130,7 +140,24 @@ def fine_tune(
         "checkpoint_activations": schedule.checkpoint_activations,
         "shared_prefix_tokens": shared,
     }
-    return Tuned(subject=tuned, spend=spent(len(history)), history=tuple(history), about=about)
+    spend = spent(len(history))
+    if stopping:
+        spend, about = spend + stopping.spend, {**about, "steps_made": len(history), "steps_kept": kept}
+    return Tuned(subject=tuned, spend=spend, history=tuple(history), about=about)
+
+
+def _early_stopping(
+    tuned: Subject, loss_of: AnswerLoss, rows: Sequence[TrainingRow], schedule: Schedule, *, num_rows: int
+) -> EarlyStopping:
+    return EarlyStopping(
+        tuned,
+        loss_of,
+        rows,
+        every=math.ceil(num_rows / min(schedule.batch_size, num_rows)),
+        steps=schedule.steps,
+        patience=schedule.patience,
+        batch_size=schedule.batch_size,
+    )
 
 
 def _hold(loss_of: nn.Module, tuned: Subject) -> None:
@@ -147,8 +174,9 @@ def _run(
     stream: Iterator[list[AnyRow]],
     schedule: Schedule,
     spent: Callable[[int], Spend],
+    stopping: EarlyStopping | None,
 ) -> list[dict[str, int | float]]:
-    """Every step of the schedule; what is recorded of each."""
+    """Every step of the schedule, or those until it stops early; what is recorded of each."""
     assert tuned.change is not None
     history: list[dict[str, int | float]] = []
     # The weights before the last two steps: those that gave the last finite loss are two steps old when one is not.
@@ -171,6 +199,10 @@ def _run(
         labels = sum(part.supervised for row in batch for part in row.parts)
         history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels})
         tell("steps trained", step + 1, schedule.steps)
+        if stopping and stopping.due(step):
+            history[-1]["dev_loss"] = stopping.look(step)
+            if stopping.enough:
+                break
     return history
 
 

@@ -31,7 +31,9 @@ def train(recipe: str, size: int, seed: int, folder: Path) -> None:
     ask = prompter(subject, task)
     rows = encode_rows(subject, task.draw("train", size, seed=seed), ask)
     modules = list(method.modules) or "all-linear"
-    trainer, _ = trl_trainer(subject, rows, steps=method.steps(size), rank=method.rank, modules=modules, settings={})
+    trainer, _ = trl_trainer(
+        subject, rows, steps=max(method.steps(size)), rank=method.rank, modules=modules, settings={}
+    )
     trainer.train()
     trainer.save_model(str(folder))
     asked = [

@@ -79,15 +79,16 @@ def recipe_styles(ways: Iterable[Way]) -> dict[str, Style]:
     Which label gets which style depends only on the set of labels, not on the order of the ways.
     """
     labels = sorted({(curve.method, curve.label) for curve in join(ways, "examples")})
-    return {label: _style(i) for i, (_, label) in enumerate(labels)}
+    return {label: numbered_style(i) for i, (_, label) in enumerate(labels)}
 
 
 def method_styles(ways: Iterable[Way]) -> dict[str, Style]:
     """One style per method, whatever its settings."""
-    return {method: _style(i) for i, method in enumerate(sorted({way.method for way in ways}))}
+    return {method: numbered_style(i) for i, method in enumerate(sorted({way.method for way in ways}))}
 
 
-def _style(place: int) -> Style:
+def numbered_style(place: int) -> Style:
+    """The style of the place-th of things drawn together."""
     k = place % len(_COLORS)
     # From the third round on the line is what tells recipes apart, together with their direct labels.
     shift = place // (2 * len(_COLORS))

@@ -10,6 +10,7 @@ from typing import Any
 
 from eval.curve import AXES, Way, join, pool, without_sweeps
 from eval.figure import hero_figure, parameters_figure, save, scaling_figure, ways_figure
+from eval.figure_rewards import rewards_figure
 from eval.measurement import Measurement
 from eval.report_checks import Failure, checks, first_prompts, provenance
 from eval.report_words import costs, count, flops, lengths, percent1, points1, score1, sentence
@@ -135,20 +136,17 @@ def _figures(ways: Sequence[Way], folder: Path) -> list[dict[str, str]]:
     for i, task in enumerate(tasks, start=1):
         # The number keeps apart tasks whose names only differ in characters that no file name should have.
         name = f"{i:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', task).strip('-')[:60]}"
-        curve, _ = save(scaling_figure(budgets, task=task), folder / f"{name}-curves")
-        swept = parameters_figure(ways, task=task)
-        parameters = swept and save(swept, folder / f"{name}-parameters")[0]
-        dots, _ = save(ways_figure(ways, task=task), folder / f"{name}-ways")
-        drawn.append(
-            {
-                "task": task,
-                "curves": _inline_svg(curve, prefix=f"c{i}-", label=f"{task}: curves"),
-                "parameters": _inline_svg(parameters, prefix=f"p{i}-", label=f"{task}: parameters")
-                if parameters
-                else "",
-                "ways": _inline_svg(dots, prefix=f"w{i}-", label=f"{task}: ways"),
-            }
-        )
+        shown = {
+            "curves": scaling_figure(budgets, task=task),
+            "parameters": parameters_figure(ways, task=task),
+            "rewards": rewards_figure(ways, task=task),
+            "ways": ways_figure(ways, task=task),
+        }
+        inlined = {"task": task}
+        for kind, figure in shown.items():
+            path = save(figure, folder / f"{name}-{kind}")[0] if figure else None
+            inlined[kind] = _inline_svg(path, prefix=f"{kind[0]}{i}-", label=f"{task}: {kind}") if path else ""
+        drawn.append(inlined)
     return drawn
 
 

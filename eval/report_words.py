@@ -89,10 +89,8 @@ def sentence(ways: Sequence[Way]) -> str:
     if prompted is not None:
         parts.append(f"{_score(prompted)} with {count(prompted.examples)} demonstrations ({prompted.recipe})")
     if trained is not None:
-        chosen = trained.labelled_examples - trained.examples
         parts.append(
-            f"{_score(trained)} after training on {count(trained.examples)} labelled examples"
-            f"{f' and choosing on {count(chosen)}' if chosen else ''} "
+            f"{_score(trained)} after training on {_learned_from(trained)} "
             f"({trained.recipe}, {flops(trained.elicitation_flops)} FLOP)"
         )
     if not parts:
@@ -106,6 +104,15 @@ def sentence(ways: Sequence[Way]) -> str:
         said += "; plain prompting was not measured"
     chance = next((way.chance for way in ways if way.chance is not None), None)
     return f"{said}. Chance is {percent(chance)}." if chance is not None else f"{said}. Chance is not known."
+
+
+def _learned_from(way: Way) -> str:
+    """The examples, and how many labels that took: more where some chose, none where another subject labelled."""
+    read = way.labelled_examples
+    if read < way.examples:
+        return f"{count(way.examples)} examples of which {count(read)} labels were read"
+    chosen = f" and choosing on {count(read - way.examples)}" if read > way.examples else ""
+    return f"{count(way.examples)} labelled examples{chosen}"
 
 
 def costs(ways: Sequence[Way]) -> list[Cost]:

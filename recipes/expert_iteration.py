@@ -92,6 +92,10 @@ class ExpertIteration(IidSft):
         """As if one answer to every question were kept in every round."""
         return self.rounds * super().rows_trained(examples)
 
+    def rows_sampled(self, examples: int) -> int:
+        """Of every round."""
+        return self.rounds * self.samples * examples
+
 
 if __name__ == "__main__":
     from recipes.runner.launch import launch

@@ -51,7 +51,7 @@ class Grpo(Method):
         """Train by reward; then ask plainly."""
         from train.changes.peft import Lora
         from train.reward import RewardSchedule, train_by_reward
-        from train.self_training import is_right
+        from train.self_training import credit
 
         questions = task.draw("train", examples, seed=seed)
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
@@ -59,7 +59,7 @@ class Grpo(Method):
         tuned = train_by_reward(
             subject,
             prompts,
-            lambda place, text: float(is_right(task, prompts[place].format, questions[place], text)),
+            lambda place, text: credit(task, prompts[place].format, questions[place], text),
             lora=Lora(rank=self.rank, modules=self.modules, layers=self.layers),
             schedule=RewardSchedule(
                 learning_rate=self.learning_rate,
@@ -75,6 +75,10 @@ class Grpo(Method):
 
     def rows_trained(self, examples: int) -> int:
         """Every sample."""
+        return self.rows_sampled(examples)
+
+    def rows_sampled(self, examples: int) -> int:
+        """Of every step."""
         return self.steps * self.questions_per_step * self.samples
 
 

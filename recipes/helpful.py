@@ -73,7 +73,7 @@ class Helpful(Method):
         from train.sft import Schedule, fine_tune
 
         lora = Lora(rank=self.rank)
-        key = (type(self).__name__, json.dumps(self.settings()), seed)
+        key = (self.shared_training, seed)
         if key in subject.memo:
             tuned, weights = subject.memo[key]
             again = attach(subject, lora, seed=seed)
@@ -101,6 +101,16 @@ class Helpful(Method):
     def settings(self) -> dict[str, Any]:
         """Also what the instructions say."""
         return super().settings() | {"instructions_hash": self.rows_hash}
+
+    @property
+    def instruction_rows(self) -> Sequence[Instruction]:
+        """The instructions."""
+        return self.rows
+
+    @property
+    def shared_training(self) -> str:
+        """The recipe with its settings, whatever the task."""
+        return f"{type(self).__name__} {json.dumps(self.settings(), sort_keys=True)}"
 
     def rows_trained(self, examples: int) -> int:
         """Every instruction, each epoch."""

@@ -42,6 +42,10 @@ class HelpfulDpo(Helpful):
 
         return partial(PreferenceLoss, beta=self.beta)
 
+    def rows_trained(self, examples: int) -> int:
+        """Of every pair both answers."""
+        return 2 * super().rows_trained(examples)
+
 
 if __name__ == "__main__":
     from recipes.runner.launch import launch

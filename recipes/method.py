@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from data.errors import UserError
+from data.example import Instruction
 from data.formats import AnswerAs
 from data.task import Task
 from eval.ask import Prompter, Template
@@ -87,6 +88,20 @@ class Method(BaseModel):
     def rows_asked(self) -> int:
         """Rows that a run answers in order to choose among its candidates."""
         return 0
+
+    def rows_sampled(self, examples: int) -> int:
+        """Answers that a run writes in order to learn from them."""
+        return 0
+
+    @property
+    def instruction_rows(self) -> Sequence[Instruction]:
+        """What it learns from in place of the task's own rows."""
+        return ()
+
+    @property
+    def shared_training(self) -> str | None:
+        """What tells one training from another, where one serves every task of a study."""
+        return None
 
     @property
     def templates(self) -> tuple[Template, ...]:

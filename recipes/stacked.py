@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from data.errors import UserError
+from data.example import Instruction
 from data.task import Task
 from eval.ask import Template
 from recipes.method import Elicited, Method
@@ -93,6 +94,20 @@ class Stacked(Method):
     def rows_asked(self) -> int:
         """Of both."""
         return self.first.rows_asked() + self.second.rows_asked()
+
+    def rows_sampled(self, examples: int) -> int:
+        """Of what trains."""
+        return self.first.rows_sampled(examples)
+
+    @property
+    def instruction_rows(self) -> Sequence[Instruction]:
+        """Of what trains."""
+        return self.first.instruction_rows
+
+    @property
+    def shared_training(self) -> str | None:
+        """Of what trains: alone or stacked, it is one training."""
+        return self.first.shared_training
 
     def settings(self) -> dict[str, Any]:
         """Those of both, defaults included."""

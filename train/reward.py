@@ -63,7 +63,7 @@ class _Ledger:
         for index, text, ids, value in zip(place, completions, completion_ids, rewards, strict=True):
             groups.setdefault(index, []).append(text.strip())
             self.rows.append((self.prompt_tokens[index], len(ids)))
-            if value > 0:
+            if value == 1:
                 right.setdefault(index, set()).add(text.strip())
         self.rewards += rewards
         step = len(self.history)

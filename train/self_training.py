@@ -65,7 +65,7 @@ def sample_accepted(
     kept, entropies, distinct, right = [], [], [], 0
     for place, question in enumerate(questions):
         texts = [text.strip() for text in drawn.texts[place * samples : (place + 1) * samples]]
-        accepted = [text for text in texts if text and is_right(task, prompts[place].format, question, text)]
+        accepted = [text for text in texts if text and credit(task, prompts[place].format, question, text) == 1]
         right += len(accepted)
         entropies.append(entropy_bits(texts))
         different = list(dict.fromkeys(accepted))
@@ -88,12 +88,12 @@ def entropy_bits(texts: Sequence[str]) -> float:
     return math.fsum(count / len(texts) * math.log2(len(texts) / count) for count in counts)
 
 
-def is_right(task: Task, form: Format, question: Example, text: str) -> bool:
-    """As the task grades it; a choice must be written as the format has it."""
+def credit(task: Task, form: Format, question: Example, text: str) -> float:
+    """What the task's grader gives, from 0 to 1; a choice must be written as the format has it."""
     if task.grade is not None:
-        return bool(task.grade(question, text))
+        return float(task.grade(question, text))
     written = option_texts(question, form)[question.answer_index]
-    return bool(exact_match(replace(question, choices=(), answer=written), text))
+    return exact_match(replace(question, choices=(), answer=written), text)
 
 
 def _answered(question: Example, text: str) -> Example:

@@ -4,9 +4,10 @@ Token counts are estimated from the text (a tokenizer would have to be fetched),
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.example import Example
+from data.example import Example, Instruction
 from data.render import Prompt, Style, answer_text, option_texts, render
 from eval.ask import chosen_format
 from eval.cost import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
@@ -41,8 +42,10 @@ def plan(study: Study) -> str:
     ]
     executed = 0.0
     unknown = False
+    trained: set[tuple[str, str, int]] = set()  # what one training serves for several cells
     for (subject, task, recipe), members in groups.items():
-        estimates = [estimate(cell) for cell in members]
+        estimates = [estimate(cell, already=_shared(cell) in trained) for cell in members]
+        trained |= {shared for shared in map(_shared, members) if shared}
         known = [each for each in estimates if each is not None]
         unknown = unknown or len(known) < len(estimates)
         executed += sum(each.executed_flops for each in known)
@@ -59,8 +62,16 @@ def plan(study: Study) -> str:
     return "\n".join(lines)
 
 
-def estimate(cell: Cell) -> Estimate | None:
-    """A cell's cost from the subject's known shape; None where the shape is only known after loading."""
+def _shared(cell: Cell) -> tuple[str, str, int] | None:
+    shared = cell.method.shared_training
+    return (cell.source.identity, shared, cell.seed) if shared else None
+
+
+def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
+    """A cell's cost from the subject's known shape; None where the shape is only known after loading.
+
+    With `already`, its training is that of an earlier cell.
+    """
     known = SUBJECTS.get(cell.source.location) if cell.source.where == "bundled" else None
     if not isinstance(known, Bundled):
         return None
@@ -76,12 +87,30 @@ def estimate(cell: Cell) -> Estimate | None:
     answer = sum(_answer(shape, cell, p, item) for p, item in zip(prompts, sample, strict=True)) / len(sample)
     saved = forward_flops(shape, shared, scored=0)
     row = sum(map(_prompt_tokens, prompts)) // len(prompts)
-    target = max(1, sum(_tokens(answer_text(item, form)) for item in sample) // len(sample))
-    one_row = training_flops(shape, row + target, scored=target, trained=Trained())
-    train = cell.method.rows_trained(cell.examples) * one_row
-    answers = len(cell.items) + cell.method.rows_asked()
-    executed = answers * (answer - saved) + train * (1 - 0.85 * shared / (row + target))
-    return Estimate(train_flops=train, answer_flops=answers * answer, executed_flops=executed)
+    method = cell.method
+    num_rows = 0 if already else method.rows_trained(cell.examples)
+    if method.instruction_rows:
+        train = executed_train = num_rows * _instruction_flops(shape, method.instruction_rows)
+    else:
+        target = max(1, sum(_tokens(answer_text(item, form)) for item in sample) // len(sample))
+        train = num_rows * training_flops(shape, row + target, scored=target, trained=Trained())
+        executed_train = train * (1 - 0.85 * shared / (row + target))
+    answers = len(cell.items) + method.rows_asked()
+    sampled = method.rows_sampled(cell.examples) * generation_flops(
+        shape, prompt_tokens=row, new_tokens=cell.task.max_new_tokens
+    )
+    return Estimate(
+        train_flops=train,
+        answer_flops=answers * answer + sampled,
+        executed_flops=answers * (answer - saved) + sampled + executed_train,
+    )
+
+
+def _instruction_flops(shape: Shape, rows: Sequence[Instruction]) -> float:
+    """Training on one of these, on average."""
+    asked = sum(_tokens(each.request) for each in rows) // len(rows) + CHAT_TOKENS
+    answered = max(1, sum(_tokens(each.response) for each in rows) // len(rows))
+    return training_flops(shape, asked + answered, scored=answered, trained=Trained())
 
 
 def _answer(shape: Shape, cell: Cell, prompt: Prompt, item: Example) -> float:

@@ -129,6 +129,16 @@ def test_sentence_admits_what_it_does_not_know() -> None:
     assert sentence(pool([plain])).startswith("small on capitals shows 50% [40, 60] when asked plainly.")
 
 
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [(64, "64 labelled examples ("), (96, "and choosing on 32 ("), (0, "64 examples of which 0 labels were read (")],
+)
+def test_sentence_says_how_many_labels_training_took(read: int, words: str) -> None:
+    plain = measurement(method="zero_shot", examples=0)
+    tuned = measurement(examples=64, spend=Spend(labelled_examples=read, train_flops=1e12))
+    assert words in sentence(pool([plain, tuned]))
+
+
 def test_costs_put_plain_prompting_first_and_break_even_by_hand() -> None:
     made = [each for each in small_study() if (each.subject, each.task) == ("big", "capitals")]
     rows = costs(pool(made))

@@ -128,6 +128,21 @@ def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], 
     assert unknown.startswith("unknown: ") and all(row.split()[-1] == "unknown" for row in rows[3:])
 
 
+def test_plan_counts_a_shared_training_once_and_every_sample(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stacked = {"stacked": {"train": "helpful_sft", "ask": {"few_shot": {"shots": 2}}}}
+    grpo = {"grpo": {"steps": 2, "samples": 4}}
+    path = study_file(
+        tmp_path, subjects=["smollm2-135m-instruct"], recipes=["zero_shot", "helpful_sft", stacked, grpo], examples=[4]
+    )
+    assert run_cli("plan", path) == 0
+    plain, helpful, again, rewarded = (row.split() for row in capsys.readouterr().out.splitlines()[1:5])
+    assert float(helpful[-2]) > 0 and float(again[-2]) == 0
+    # 16 samples of up to 16 tokens each, beside the six test items.
+    assert float(rewarded[-1]) > 2 * float(plain[-1]) and float(rewarded[-2]) > 0
+
+
 @pytest.mark.parametrize(
     ("what", "names"),
     [

@@ -1,0 +1,100 @@
+"""The figure of reward training: the reward of each step, and how varied the samples still were that earned it.
+
+A policy that is rewarded for being right tends to say one thing only; then more steps find nothing new. It shows as
+entropy that falls while the reward no longer rises.
+"""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from eval.curve import Way
+from eval.figure_style import (
+    RC,
+    Label,
+    Style,
+    label_right_edge,
+    labels_height,
+    numbered_style,
+    printable,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+# What a step of reward training records, and how it is called.
+_QUANTITIES = {
+    "reward": "mean reward",
+    "sample_entropy_bits": "entropy of a question's\nsamples (bits)",
+    "distinct_accepted": "different right answers\n(questions with any)",
+}
+# Inches.
+_LEFT, _PANEL, _LABELS, _RIGHT = 0.8, 3.4, 1.9, 0.05
+_TOP, _GAP, _BOTTOM = 0.95, 0.3, 0.85
+
+
+def rewards_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figure | None":
+    """Each step's reward and variety of samples on one task, subjects side by side; None without reward training."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    ways = sorted(
+        (way for way in ways if way.task == task and any("reward" in step for step in way.measurements[0].training)),
+        key=lambda way: (way.subject, way.method, way.settings, way.examples),
+    )
+    if not ways:
+        return None
+    subjects = list(dict.fromkeys(way.subject for way in ways))
+    names = list(dict.fromkeys(map(_name, ways)))
+    row = max(1.35, labels_height(len(names), lines=3))
+    cell = _PANEL + _LABELS
+    width = _LEFT + len(subjects) * cell + _RIGHT
+    height = _TOP + len(_QUANTITIES) * row + (len(_QUANTITIES) - 1) * _GAP + _BOTTOM
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        figure.text(0.012, 1 - 0.14 / height, f"{printable(task, width=40)}: reward and variety while training",
+                    fontsize=12, fontweight="bold", va="top")  # fmt: skip
+        figure.text(0.012, 1 - 0.40 / height, "thin: each seed, thick: their mean", fontsize=9, va="top",
+                    color="#333333")  # fmt: skip
+        for k, subject in enumerate(subjects):
+            mine = [way for way in ways if way.subject == subject]
+            for i, (quantity, called) in enumerate(_QUANTITIES.items()):
+                y = _BOTTOM + (len(_QUANTITIES) - 1 - i) * (row + _GAP)
+                axes = figure.add_axes(((_LEFT + k * cell) / width, y / height, _PANEL / width, row / height))
+                _draw(
+                    axes, [(way, numbered_style(names.index(_name(way)))) for way in mine], quantity, height_inches=row
+                )
+                axes.tick_params(labelbottom=i == len(_QUANTITIES) - 1)
+                if k == 0:
+                    axes.set_ylabel(called)
+                if i == 0:
+                    axes.set_title(printable(subject, width=40), loc="left", fontweight="bold")
+            axes.set_xlabel("step of training")
+        note = "Entropy over the samples of one question, mean over a step's questions; it is 0 where all are the same."
+        figure.text(0.012, 0.1 / height, note, fontsize=8, color="#333333")
+    return figure
+
+
+def _draw(
+    axes: "matplotlib.axes.Axes", drawn: Sequence[tuple[Way, Style]], quantity: str, *, height_inches: float
+) -> None:
+    labels = []
+    for way, style in drawn:
+        seeds = [[step[quantity] for step in each.training] for each in way.measurements]
+        for values in seeds:
+            axes.plot(range(1, len(values) + 1), values, color=style.color, linewidth=0.6, alpha=0.5)
+        steps = zip_longest(*seeds)
+        means = [sum(known) / len(known) for known in ([v for v in step if v is not None] for step in steps)]
+        axes.plot(range(1, len(means) + 1), means, color=style.color, linestyle=style.line, linewidth=1.8)
+        text = f"{wrapped(_name(way))}\n{means[0]:.2f} → {means[-1]:.2f}"
+        labels.append(Label(y=means[-1], text=text, style=style))
+    top = max(1.0, 1.05 * axes.get_ylim()[1]) if quantity == "reward" else 1.05 * axes.get_ylim()[1]
+    axes.set_ylim(0, top)
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+    label_right_edge(axes, labels, height_inches=height_inches)
+
+
+def _name(way: Way) -> str:
+    return f"{way.recipe}, {way.examples:,} {'question' if way.examples == 1 else 'questions'}"

@@ -1,0 +1,49 @@
+"""The figure of reward training: drawn where something was rewarded, and what it says."""
+
+import re
+from pathlib import Path
+
+from eval.curve import pool
+from eval.figure import save
+from eval.figure_rewards import rewards_figure
+from tests.eval.synthetic import measurement, small_study
+
+
+def rewarded(seed, *, steps=6):
+    """A run that collapses: rewards rise to one half while every sample becomes the same."""
+    training = tuple(
+        {
+            "step": step,
+            "reward": min(0.5, 0.1 * step + 0.1 * seed),
+            "sample_entropy_bits": 3 - 3 * step / (steps - 1),
+            "distinct_accepted": 4 - 3 * step / (steps - 1),
+        }
+        for step in range(steps)
+    )
+    return measurement(method="grpo", settings={"steps": steps}, examples=32, seed=seed, training=training)
+
+
+def test_nothing_is_drawn_where_nothing_was_rewarded() -> None:
+    assert rewards_figure(pool(small_study()), task="capitals") is None
+    assert rewards_figure(pool([rewarded(0)]), task="another") is None
+
+
+def test_first_and_last_means_of_every_quantity_are_written(tmp_path: Path) -> None:
+    figure = rewards_figure(pool([rewarded(0), rewarded(1), *small_study()]), task="capitals")
+    assert figure is not None
+    text = " | ".join(
+        re.findall(r"<text[^>]*>([^<]*)</text>", save(figure, tmp_path / "rewards")[0].read_text("utf-8"))
+    )
+    for needed in ("mean reward", "(bits)", "different right answers", "32", "grpo steps=6", "step of training"):
+        assert needed in text, needed
+    for first_and_last in ("0.05 → 0.50", "3.00 → 0.00", "4.00 → 1.00"):
+        assert first_and_last in text
+
+
+def test_seeds_of_unlike_length_are_averaged_as_far_as_they_go(tmp_path: Path) -> None:
+    figure = rewards_figure(pool([rewarded(0, steps=6)]), task="capitals")
+    longer = rewarded(1, steps=6)
+    shorter = measurement(method="grpo", settings={"steps": 6}, examples=32, seed=2, training=longer.training[:3])
+    both = rewards_figure(pool([longer, shorter]), task="capitals")
+    assert figure is not None and both is not None
+    assert "0.10 → 0.50" in save(both, tmp_path / "both")[0].read_text("utf-8")

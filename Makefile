@@ -61,5 +61,5 @@ $(INSTALLED): $(SETUP) | $(VENV)/bin/pip
 	@touch $@
 
 $(INSTALLED_ALL): $(SETUP) | $(INSTALLED)
-	$(PIP_INSTALL) -e '.[track,dev,interop,distributed]'
+	$(PIP_INSTALL) -e '.[track,dev,interop,distributed,quantized]'
 	@touch $@

@@ -30,8 +30,9 @@ def require_whole(net: nn.Module, what: str) -> None:
 
 
 def full_shape(weight: Tensor) -> Sequence[int]:
-    """The shape of a weight, put together if it is spread over processes."""
-    shape: Sequence[int] = getattr(weight, "ds_shape", weight.shape)
+    """The shape of a weight, put together if it is spread over processes, unpacked if it is in 4 bits."""
+    packed = getattr(weight, "quant_state", None)
+    shape: Sequence[int] = packed.shape if packed is not None else getattr(weight, "ds_shape", weight.shape)
     return shape
 
 

@@ -5,7 +5,8 @@ hub:ORG/NAME@REVISION          a Hugging Face model at a pinned revision
 path:FOLDER                    a local folder in the Hugging Face layout (safetensors only)
 gguf:FILE.gguf                 a GGUF file, de-quantised once
 
-Any of them with `{adapter: FOLDER}` is the model with that PEFT adapter merged into it.
+Any of them with `{adapter: FOLDER}` is the model with that PEFT adapter merged into it, and with `{quantize: nf4}` the
+model with its layers' weights in 4 bits (for QLoRA).
 """
 
 import hashlib
@@ -21,7 +22,8 @@ from data.options import pinned
 from eval.cost import Shape
 
 Kind = Literal["base", "chat", "helpful"]
-OPTIONS = ("kind", "name", "adapter")
+OPTIONS = ("kind", "name", "adapter", "quantize")
+QUANTIZE = ("nf4", "fp4")
 KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
 PREFIXES = ("hub:", "path:", "gguf:")
 # Part of every identity: raised when loading itself changes what a subject answers.
@@ -127,6 +129,7 @@ class Source:
     revision: str = ""
     kind: Kind | None = None
     adapter: str = ""
+    quantize: str = ""
 
     @cached_property
     def identity(self) -> str:
@@ -144,6 +147,8 @@ class Source:
             facts.append(folder_sha256(Path(self.location)))
         if self.adapter:
             facts.append(folder_sha256(Path(self.adapter)))
+        if self.quantize:
+            facts.append(self.quantize)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -165,8 +170,27 @@ def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
     if kind not in (*KINDS, None):
         raise UserError(f"subject {name!r}: unknown kind {kind!r}; {nearest(str(kind), KINDS)}")
     adapter = _adapter_folder((options or {}).get("adapter", ""))
+    quantize = _quantize(source, (options or {}).get("quantize", ""), adapter=adapter)
     called = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
-    return replace(source, kind=kind, name=(options or {}).get("name", called), adapter=str(adapter) if adapter else "")
+    called += f"-{quantize}" if quantize else ""
+    return replace(
+        source,
+        kind=kind,
+        name=(options or {}).get("name", called),
+        adapter=str(adapter) if adapter else "",
+        quantize=quantize,
+    )
+
+
+def _quantize(source: Source, written: str, *, adapter: Path | None) -> str:
+    if not written:
+        return ""
+    if written not in QUANTIZE:
+        raise UserError(f"subject {source.name!r}: unknown quantize {written!r}; {nearest(str(written), QUANTIZE)}")
+    if adapter is not None or source.where == "tiny":
+        what = "an adapter to merge" if adapter is not None else "weights that no file holds"
+        raise UserError(f"subject {source.name!r} has {what} and cannot be quantized; drop quantize")
+    return written
 
 
 def _adapter_folder(written: str) -> Path | None:

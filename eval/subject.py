@@ -19,6 +19,7 @@ from data.errors import UserError
 from data.render import Style
 from eval.check import check_tree
 from eval.cost import STAGE_OF, STAGES, Shape, Trained
+from eval.quantized import four_bits, keep_differentiable
 from eval.sharded import full_shape, gathering, shard_in
 from eval.source import Kind, Source, find_source
 from eval.tree import body_of
@@ -112,6 +113,8 @@ def load_subject(
     net, tokenizer = _tiny(kind_of_number) if source.where == "tiny" else _pretrained(source, kind_of_number)
     if source.adapter:
         net = _merged(net, source)
+    if source.quantize:
+        keep_differentiable(net)
     net.to(place)  # type: ignore[arg-type]
     net.eval().requires_grad_(False)
     if tokenizer.eos_token_id is None:
@@ -137,7 +140,12 @@ def load_subject(
         tokenizer=tokenizer,
         shape=shape_of(net),
         adds_bos=_adds_bos(tokenizer),
-        about={"dtype": str(kind_of_number).removeprefix("torch."), "device": str(place), "location": source.location},
+        about={
+            "dtype": str(kind_of_number).removeprefix("torch."),
+            "device": str(place),
+            "location": source.location,
+            "quantize": source.quantize,
+        },
     )
 
 
@@ -157,11 +165,13 @@ def _pretrained(source: Source, dtype: torch.dtype) -> tuple[PreTrainedModel, Pr
     location = _converted(source)
     shard_in(dtype)
     options: dict[str, Any] = {"revision": source.revision} if source.where == "hub" else {}
+    coarse = {"quantization_config": four_bits(source.quantize, dtype)} if source.quantize else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **options)
         net = AutoModelForCausalLM.from_pretrained(
-            location, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa", dtype=dtype, **options
-        )
+            location, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa", dtype=dtype,
+            **options, **coarse,
+        )  # fmt: skip
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"cannot load subject {source.name!r}: {reason}; check {location} and its files") from error

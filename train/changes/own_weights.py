@@ -65,10 +65,10 @@ def _copies(subject: Subject, chosen: Callable[[str, nn.Parameter], bool]) -> di
             if not chosen(name, parameter):
                 continue
             if parameter.dtype != torch.float32:
-                raise UserError(
-                    f"the weights of {subject.name!r} are {subject.about['dtype']}, too coarse for steps of their own; "
-                    "set dtype: float32"
-                )
+                held, fix = subject.about["dtype"], "set dtype: float32"
+                if not parameter.is_floating_point():
+                    held, fix = "in 4 bits", "drop quantize"
+                raise UserError(f"the weights of {subject.name!r} are {held}, too coarse for steps of their own; {fix}")
             if id(parameter) not in copies:
                 copies[id(parameter)] = named[name] = nn.Parameter(parameter.detach().clone())
             setattr(module, key, copies[id(parameter)])

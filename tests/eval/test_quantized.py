@@ -1,0 +1,87 @@
+"""Subjects with weights in 4 bits: the same sizes, nearly the same answers, and adapters that train on them (QLoRA)."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.errors import UserError
+from data.word_sentiment import word_sentiment
+from eval.ask import prompter
+from eval.measure import measure
+from eval.source import find_source
+from eval.subject import load_subject
+from recipes.catalog import make_method
+from tests.nets import tiny
+from train.attach import bare, snapshot
+
+TASK = word_sentiment()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path, subject = tmp_path_factory.mktemp("subjects") / "tiny", tiny()
+    subject.net.save_pretrained(path)
+    subject.tokenizer.save_pretrained(path)
+    return path
+
+
+def quantized(folder: Path):
+    pytest.importorskip("bitsandbytes", reason="the extra 'quantized' is not installed")
+    return load_subject({f"path:{folder}": {"quantize": "nf4", "kind": "base"}}, dtype="float32", device="cpu")
+
+
+def likelihoods(subject):
+    answers = measure(subject, TASK, prompter(subject, TASK), TASK.test_items(8))
+    return torch.tensor([outcome.loglikelihoods for outcome in answers.outcomes])
+
+
+def test_sizes_are_those_of_the_whole_weights_and_answers_those_of_the_rounded_ones(folder: Path) -> None:
+    coarse, whole = quantized(folder), load_subject({f"path:{folder}": {"kind": "base"}}, dtype="float32")
+    assert coarse.shape == whole.shape  # so FLOPs are, too
+    assert coarse.fingerprint != whole.fingerprint and coarse.name == "tiny-nf4" and coarse.about["quantize"] == "nf4"
+    functional = pytest.importorskip("bitsandbytes.functional")
+    plain, rounded = likelihoods(whole), 0
+    for name, part in coarse.net.named_modules():
+        if type(part).__name__ == "Linear4bit":
+            values = functional.dequantize_4bit(part.weight.data, part.weight.quant_state)
+            whole.net.get_submodule(name).weight.copy_(values)
+            rounded += 1
+    assert rounded == 14  # seven maps in each of two layers, and not the head
+    assert torch.allclose(likelihoods(coarse), likelihoods(whole), atol=1e-3)
+    assert not torch.allclose(plain, likelihoods(whole), atol=1e-2)
+
+
+def test_an_adapter_trains_on_weights_that_stay_as_they_are(folder: Path) -> None:
+    subject = quantized(folder)
+    before = {name: parameter.clone() for name, parameter in subject.net.named_parameters()}
+    asked = likelihoods(subject)
+    _, method = make_method({"iid_sft": {"passes": 64, "learning_rate": 0.01}})
+    with bare(subject):
+        elicited = method(subject, TASK, examples=8, seed=0)
+        losses = [step["loss"] for step in elicited.history]
+        assert losses[-1] < losses[0]
+        assert any(part.any() for name, part in snapshot(elicited.subject).items() if ".lora_B." in name)
+    assert all(torch.equal(before[name], parameter) for name, parameter in subject.net.named_parameters())
+    assert torch.equal(likelihoods(subject), asked)
+
+
+def test_what_cannot_be_done_in_four_bits_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for options, message in (
+        ({"quantize": "nf5"}, "did you mean 'nf4'"),
+        ({"quantize": "nf4", "adapter": str(folder)}, "not found"),
+    ):
+        with pytest.raises(UserError, match=message):
+            find_source({f"path:{folder}": options})
+    with pytest.raises(UserError, match="drop quantize"):
+        find_source({"tiny-random": {"quantize": "nf4"}})
+    monkeypatch.setattr("eval.quantized.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"educe\[quantized\]"):
+        load_subject({f"path:{folder}": {"quantize": "nf4"}}, dtype="float32", device="cpu")
+
+
+def test_weights_in_four_bits_cannot_take_steps_of_their_own(folder: Path) -> None:
+    subject = quantized(folder)
+    _, method = make_method({"full_fine_tune": {"passes": 8}})
+    with bare(subject), pytest.raises(UserError, match="drop quantize"):
+        method(subject, TASK, examples=4, seed=0)

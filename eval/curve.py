@@ -10,7 +10,7 @@ import numpy as np
 
 from data.errors import UserError
 from eval.measurement import Measurement
-from eval.stats import Array, Difference, Interval, paired_difference, pooled_interval
+from eval.stats import Array, Difference, Interval, Share, gap_recovered, paired_difference, pooled_interval
 
 Axis = Literal["examples", "flops", "parameters", "bits"]
 AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
@@ -176,6 +176,12 @@ def compare(way: Way, other: Way) -> Difference:
     """How much higher `way` scores than `other` on the same items, paired by item."""
     (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
     return paired_difference(ours, theirs, clusters)
+
+
+def recovered(way: Way, floor: Way, ceiling: Way) -> Share | None:
+    """What share of the gap between `floor` and `ceiling` the way recovers, on the items that all share."""
+    (ours, lowest, highest), clusters = item_scores(way.measurements, floor.measurements, ceiling.measurements)
+    return gap_recovered(ours, lowest, highest, clusters)
 
 
 def plain_prompting(ways: Iterable[Way]) -> Way | None:

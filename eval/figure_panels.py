@@ -1,4 +1,4 @@
-"""The panels that figures are made of: score against examples, FLOPs or parameters, and dots with intervals."""
+"""The panels that figures are made of: score against examples and FLOPs, and dots with intervals."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -57,8 +57,8 @@ def against_examples(
     span = max(2.0, places[budgets[-1]] - places[budgets[0]])
     zero = places[budgets[0]] - 0.28 * span
     left, right = zero - 0.1 * span, places[budgets[-1]] + 0.09 * span
-    _prepare(axes, (left, right))
-    labels = _reference_lines(axes, ways)
+    prepare(axes, (left, right))
+    labels = reference_lines(axes, ways)
     plain = plain_prompting(ways)
     # Curves at equal budgets step aside so that every interval can be seen, and stay nearer to their own budget than to
     # the next.
@@ -72,13 +72,13 @@ def against_examples(
             rival = rivals[point.way.labelled_examples]
             aside = (rival.index(i) - (len(rival) - 1) / 2) * step
             x.append(places.get(point.way.labelled_examples, zero) + aside)
-        _draw_points(axes, x, curve.points, style)
+        draw_points(axes, x, curve.points, style)
         last = curve.points[-1]
         if last.way is plain:
             continue
         axes.plot([x[-1], right], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
         name = curve.label if len(curve.points) > 1 else last.way.name
-        labels.append(_label(name, last.way, style))
+        labels.append(label_of(name, last.way, style))
     widest = max(len(f"{budget:,}") for budget in budgets)
     ticks = _thinned([places[budget] for budget in budgets], least=(0.03 + 0.018 * widest) * span)
     shown = [budget for budget in budgets if places[budget] in ticks]
@@ -106,8 +106,8 @@ def against_flops(
     drawn = join(ways, "flops")
     low, high = (min(spent) / 2.2, max(spent) * 1.6) if spent else (1.0, 10.0)
     axes.set_xscale("log")
-    _prepare(axes, (low, high))
-    labels = _reference_lines(axes, ways)
+    prepare(axes, (low, high))
+    labels = reference_lines(axes, ways)
     plain = plain_prompting(ways)
     numbers: list[tuple[float, Label]] = []
     num_paid = sum(way.elicitation_flops > 0 for way in ways)
@@ -119,15 +119,15 @@ def against_flops(
             axes.axhspan(100 * point.low, 100 * point.high, color=style.color, alpha=_FADE, linewidth=0)
         else:
             # Stacked bands can no longer be told apart: bars, side by side at the left edge.
-            _draw_points(axes, [low * (high / low) ** (0.03 + 0.025 * i)], [point], style)
-        labels.append(_label(point.way.name, point.way, style))
+            draw_points(axes, [low * (high / low) ** (0.03 + 0.025 * i)], [point], style)
+        labels.append(label_of(point.way.name, point.way, style))
     for curve in drawn:
         style = _style(curve, plain, styles)
         # Joined in the order of examples: a fixed number of passes costs nearly the same at every budget, and joining
         # by FLOPs would zigzag between near-equal ones.
         paid = sorted([point for point in curve.points if point.budget > 0], key=lambda point: point.way.examples)
         if paid:
-            _draw_points(axes, [point.budget for point in paid], paid, style)
+            draw_points(axes, [point.budget for point in paid], paid, style)
             numbered = paid if num_paid <= _MOST_NUMBERS else [paid[0], paid[-1]]
             numbers += [
                 (point.budget, Label(y=100 * point.score, text=f"{point.way.labelled_examples:,}", style=style))
@@ -135,7 +135,7 @@ def against_flops(
             ]
             last = paid[-1]
             axes.plot([last.budget, high], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
-            labels.append(_label(curve.label, last.way, style))
+            labels.append(label_of(curve.label, last.way, style))
     _number(axes, numbers, height_inches=height_inches)
     if spent:
         wide = math.log10(high / low) >= 2
@@ -145,40 +145,6 @@ def against_flops(
         axes.set_xticks([])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("training + search FLOPs (log scale); level lines: 0")
-    label_right_edge(axes, labels, height_inches=height_inches)
-
-
-def against_parameters(
-    axes: "matplotlib.axes.Axes",
-    ways: Sequence[Way],
-    drawn: Sequence[Curve],
-    styles: dict[str, Style],
-    *,
-    height_inches: float,
-) -> None:
-    """Draw one subject's curves on one task against trainable parameters; other trained ways are single points."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    swept = {id(point.way) for curve in drawn for point in curve.points}
-    alone = join([way for way in ways if way.trainable_parameters], "parameters")
-    single = [(curve, point) for curve in alone for point in curve.points if id(point.way) not in swept]
-    budgets = [point.budget for curve in drawn for point in curve.points] + [point.budget for _, point in single]
-    axes.set_xscale("log")
-    right = max(budgets) * 2.5
-    _prepare(axes, (min(budgets) / 2.5, right))
-    labels = _reference_lines(axes, ways)
-    for name, points, style in [
-        *((curve.label, curve.points, styles[curve.method]) for curve in drawn),
-        *((point.way.name, (point,), styles[curve.method]) for curve, point in single),
-    ]:
-        _draw_points(axes, [point.budget for point in points], points, style)
-        last = points[-1]
-        axes.plot([last.budget, right], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
-        labels.append(_label(name, last.way, style))
-    axes.xaxis.set_major_locator(LogLocator(base=10))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("trainable parameters (log scale)")
     label_right_edge(axes, labels, height_inches=height_inches)
 
 
@@ -259,7 +225,8 @@ def _number(axes: "matplotlib.axes.Axes", numbers: Sequence[tuple[float, Label]]
             )  # fmt: skip
 
 
-def _prepare(axes: "matplotlib.axes.Axes", limits: tuple[float, float]) -> None:
+def prepare(axes: "matplotlib.axes.Axes", limits: tuple[float, float]) -> None:
+    """Limits, a scale of percentages and a faint grid."""
     axes.set_xlim(*limits)
     axes.set_ylim(-2, 102)
     axes.set_yticks(range(0, 101, 20))
@@ -267,7 +234,7 @@ def _prepare(axes: "matplotlib.axes.Axes", limits: tuple[float, float]) -> None:
     axes.set_axisbelow(True)
 
 
-def _reference_lines(axes: "matplotlib.axes.Axes", ways: Sequence[Way]) -> list[Label]:
+def reference_lines(axes: "matplotlib.axes.Axes", ways: Sequence[Way]) -> list[Label]:
     """Draw chance, and plain prompting with its interval; give the labels they need."""
     labels = []
     for chance in sorted({way.chance for way in ways if way.chance is not None}):
@@ -277,11 +244,12 @@ def _reference_lines(axes: "matplotlib.axes.Axes", ways: Sequence[Way]) -> list[
     if plain is not None:
         axes.axhspan(100 * plain.low, 100 * plain.high, color=PLAIN.color, alpha=0.08, linewidth=0)
         axes.axhline(100 * plain.score, color=PLAIN.color, linestyle=PLAIN.line, linewidth=1)
-        labels.append(_label("plain prompting", plain, PLAIN))
+        labels.append(label_of("plain prompting", plain, PLAIN))
     return labels
 
 
-def _draw_points(axes: "matplotlib.axes.Axes", x: Sequence[float], points: Sequence[Point], style: Style) -> None:
+def draw_points(axes: "matplotlib.axes.Axes", x: Sequence[float], points: Sequence[Point], style: Style) -> None:
+    """Points with their intervals, joined."""
     axes.errorbar(
         list(x),
         [100 * point.score for point in points],
@@ -305,7 +273,8 @@ def _style(curve: Curve, plain: Way | None, styles: dict[str, Style]) -> Style:
     return PLAIN if any(point.way is plain for point in curve.points) else styles[curve.label]
 
 
-def _label(name: str, way: Way, style: Style) -> Label:
+def label_of(name: str, way: Way, style: Style) -> Label:
+    """A name with its score and interval, at its height."""
     text = f"{wrapped(name)}\n{percent(way.score)} {brackets(way.low, way.high)}"
     return Label(y=100 * way.score, text=text, style=style)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.curve import AXES, Way, join, pool, without_sweeps
-from eval.figure import hero_figure, parameters_figure, save, scaling_figure, ways_figure
+from eval.figure import hero_figure, save, scaling_figure, ways_figure
+from eval.figure_parameters import parameters_figure
 from eval.figure_rewards import rewards_figure
 from eval.measurement import Measurement
 from eval.report_checks import Failure, checks, first_prompts, provenance

@@ -40,6 +40,16 @@ class Difference:
     n: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What share of a gap was recovered (1 is all of it; below 0 and above 1 are possible), with its interval."""
+
+    share: float
+    low: float
+    high: float
+    kind: str
+
+
 def wilson(mean: float, n: int | float, *, level: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a proportion `mean` seen in `n` trials; `n` may be an effective, fractional number.
 
@@ -167,6 +177,30 @@ def paired_difference(
         kind=_kind("paired bootstrap", level),
         n=n,
     )
+
+
+def gap_recovered(
+    a: ArrayLike, floor: ArrayLike, ceiling: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95
+) -> Share | None:
+    """(mean of `a` - floor) / (ceiling - floor) on the same items, each side a matrix as in `paired_difference`.
+
+    Percentile bootstrap of the ratio: all sides share the resampled item clusters, and each resamples its own seeds
+    (where `a` is the ceiling itself, both at once). None where the interval of the gap holds 0: a share of what may be
+    nothing is no number. ValueError as in `paired_difference`.
+    """
+    if paired_difference(ceiling, floor, clusters, level=level).low <= 0:
+        return None
+    sides = [_checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, floor, ceiling)]
+    rng = np.random.default_rng(_SEED)
+    means = _resampled_means(np.vstack(sides), _codes(clusters, sides[0].shape[1]), rng)
+    parts = np.split(means, np.cumsum([len(side) for side in sides])[:-1], axis=1)
+    low_end, high_end = (_seed_resampled(part, rng) for part in parts[1:])
+    ours = high_end if np.array_equal(sides[0], sides[2]) else _seed_resampled(parts[0], rng)
+    gap = high_end - low_end
+    ratios = (ours - low_end)[gap > 0] / gap[gap > 0]  # a resampled gap of nothing says nothing of shares
+    low, high = _percentiles(ratios, level)
+    value, bottom, top = (float(side.mean()) for side in sides)
+    return Share(share=(value - bottom) / (top - bottom), low=low, high=high, kind=_kind("ratio bootstrap", level))
 
 
 def _agresti_min(differences: Array, n: float, level: float) -> tuple[float, float]:

@@ -1,0 +1,165 @@
+"""The figure of the least change: score, and share of the gap recovered, against the number of trained parameters."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eval.curve import Curve, Way, join, plain_prompting, recovered, sweeps
+from eval.figure_frame import (
+    DOTTED_NOTE,
+    LABELS,
+    LEFT,
+    PANEL,
+    PLAIN_NOTE,
+    RIGHT,
+    TOP,
+    bottom_inches,
+    letters,
+    metric_of,
+    notes_of,
+    ordered,
+    sample_sizes,
+    write_notes,
+    write_title,
+)
+from eval.figure_panels import draw_points, label_of, prepare, reference_lines
+from eval.figure_style import (
+    RC,
+    Label,
+    Style,
+    label_right_edge,
+    labels_height,
+    method_styles,
+    percent,
+    power_of_ten,
+    printable,
+)
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+_BETWEEN = 0.75  # inches between the two rows of panels
+_LOWER = 2.1  # height of a panel of shares
+_GAP_NOTE = (
+    "Gap recovered: (score - plain) / (score with the most parameters - plain), intervals over items and seeds by "
+    "bootstrap; not drawn where that gap may be nothing"
+)
+
+
+def parameters_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figure | None":
+    """Score on one task, and below it the share of the gap recovered, against trainable parameters; a column a subject.
+
+    None where no recipe varied them.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    styles = method_styles(ways)
+    ways = [way for way in ordered(ways) if way.task == task]
+    drawn = sweeps(ways)
+    subjects = sorted({curve.subject for curve in drawn})
+    if not drawn:
+        return None
+    trained = [sum(way.subject == subject and way.trainable_parameters > 0 for way in ways) for subject in subjects]
+    row = max(2.9, labels_height(max(trained) - min(len(curve.points) for curve in drawn) + 3))
+    cell = PANEL + LABELS + 0.15
+    width = LEFT + len(subjects) * cell + RIGHT
+    notes = notes_of(ways, f"{PLAIN_NOTE}. {_GAP_NOTE}. {DOTTED_NOTE}", width=width)
+    bottom = bottom_inches(notes)
+    height = TOP + row + _BETWEEN + _LOWER + bottom
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        write_title(figure, task, ": score against trainable parameters", sample_sizes(ways))
+        for k, subject in enumerate(subjects):
+            mine = [way for way in ways if way.subject == subject]
+            curves = [curve for curve in drawn if curve.subject == subject]
+            left = (LEFT + k * cell) / width
+            scores = figure.add_axes((left, (bottom + _LOWER + _BETWEEN) / height, PANEL / width, row / height))
+            shares = figure.add_axes((left, bottom / height, PANEL / width, _LOWER / height), sharex=scores)
+            _draw_scores(scores, mine, curves, styles, height_inches=row)
+            _draw_shares(shares, mine, curves, styles, height_inches=_LOWER)
+            scores.set_title(printable(subject, width=letters(cell, 9.5)), loc="left", fontweight="bold")
+            if k == 0:
+                scores.set_ylabel(f"{metric_of(mine)} (%)")
+                shares.set_ylabel("gap recovered (%)")
+        write_notes(figure, notes)
+    return figure
+
+
+def _draw_scores(
+    axes: "matplotlib.axes.Axes",
+    ways: Sequence[Way],
+    drawn: Sequence[Curve],
+    styles: dict[str, Style],
+    *,
+    height_inches: float,
+) -> None:
+    """One subject's curves; other trained ways are single points."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    swept = {id(point.way) for curve in drawn for point in curve.points}
+    alone = join([way for way in ways if way.trainable_parameters], "parameters")
+    single = [(curve, point) for curve in alone for point in curve.points if id(point.way) not in swept]
+    budgets = [point.budget for curve in drawn for point in curve.points] + [point.budget for _, point in single]
+    axes.set_xscale("log")
+    right = max(budgets) * 2.5
+    prepare(axes, (min(budgets) / 2.5, right))
+    labels = reference_lines(axes, ways)
+    for name, points, style in [
+        *((curve.label, curve.points, styles[curve.method]) for curve in drawn),
+        *((point.way.name, (point,), styles[curve.method]) for curve, point in single),
+    ]:
+        draw_points(axes, [point.budget for point in points], points, style)
+        last = points[-1]
+        axes.plot([last.budget, right], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
+        labels.append(label_of(name, last.way, style))
+    axes.xaxis.set_major_locator(LogLocator(base=10))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    label_right_edge(axes, labels, height_inches=height_inches)
+
+
+def _draw_shares(
+    axes: "matplotlib.axes.Axes",
+    ways: Sequence[Way],
+    drawn: Sequence[Curve],
+    styles: dict[str, Style],
+    *,
+    height_inches: float,
+) -> None:
+    """What share of the gap each point of a curve recovers; its largest point is the whole, by definition."""
+    plain = plain_prompting(ways)
+    axes.set_xlabel("trainable parameters (log scale)")
+    for level in (0, 50, 100):
+        axes.axhline(level, color="#e4e4e4", linewidth=0.8, zorder=0)
+    axes.set_ylim(-60, 160)
+    axes.set_yticks([-50, 0, 50, 100, 150])
+    labels = []
+    for curve in drawn:
+        shares = [] if plain is None else [recovered(point.way, plain, curve.points[-1].way) for point in curve.points]
+        known = [(point.budget, share) for point, share in zip(curve.points, shares, strict=False) if share is not None]
+        style = styles[curve.method]
+        if not known:
+            labels.append(Label(y=50.0, text="the gap may be nothing:\nno share of it is known", style=style))
+            continue
+        values = [100 * share.share for _, share in known]
+        axes.errorbar(
+            [budget for budget, _ in known],
+            values,
+            yerr=[
+                [100 * max(0.0, share.share - share.low) for _, share in known],
+                [100 * max(0.0, share.high - share.share) for _, share in known],
+            ],
+            color=style.color,
+            linestyle=style.line,
+            marker=style.marker,
+            markersize=5.5,
+            capsize=2.5,
+            linewidth=1.6,
+            elinewidth=1.1,
+        )
+        half = next((budget for budget, share in known if share.share >= 0.5), None)
+        said = f"half of it with\n{half:,.0f} parameters" if half is not None else "half of it with none"
+        whole = curve.points[-1].way.score - (plain.score if plain else 0.0)
+        labels.append(Label(y=100.0, text=f"gap of {percent(whole)[:-1]} points,\n{said}", style=style))
+    label_right_edge(axes, labels, height_inches=height_inches)

@@ -4,8 +4,8 @@ A policy that is rewarded for being right tends to say one thing only; then more
 entropy that falls while the reward no longer rises.
 """
 
+import math
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from eval.curve import Way
@@ -82,18 +82,25 @@ def _draw(
 ) -> None:
     labels = []
     for way, style in drawn:
-        seeds = [[step[quantity] for step in each.training] for each in way.measurements]
-        for values in seeds:
-            axes.plot(range(1, len(values) + 1), values, color=style.color, linewidth=0.6, alpha=0.5)
-        steps = zip_longest(*seeds)
-        means = [sum(known) / len(known) for known in ([v for v in step if v is not None] for step in steps)]
-        axes.plot(range(1, len(means) + 1), means, color=style.color, linestyle=style.line, linewidth=1.8)
+        seeds = [{step["step"] + 1: step[quantity] for step in each.training if quantity in step}
+                 for each in way.measurements]  # fmt: skip
+        for known in seeds:
+            axes.plot(list(known), list(known.values()), color=style.color, linewidth=0.6, alpha=0.5)
+        steps = sorted({step for known in seeds for step in known})
+        if not steps:
+            continue
+        means = [_mean([known[step] for known in seeds if step in known]) for step in steps]
+        axes.plot(steps, means, color=style.color, linestyle=style.line, linewidth=1.8)
         text = f"{wrapped(_name(way))}\n{means[0]:.2f} → {means[-1]:.2f}"
         labels.append(Label(y=means[-1], text=text, style=style))
     top = max(1.0, 1.05 * axes.get_ylim()[1]) if quantity == "reward" else 1.05 * axes.get_ylim()[1]
     axes.set_ylim(0, top)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     label_right_edge(axes, labels, height_inches=height_inches)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
 
 
 def _name(way: Way) -> str:

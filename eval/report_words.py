@@ -107,12 +107,13 @@ def sentence(ways: Sequence[Way]) -> str:
 
 
 def _learned_from(way: Way) -> str:
-    """The examples, and how many labels that took: more where some chose, none where another subject labelled."""
-    read = way.labelled_examples
-    if read < way.examples:
-        return f"{count(way.examples)} examples of which {count(read)} labels were read"
-    chosen = f" and choosing on {count(read - way.examples)}" if read > way.examples else ""
-    return f"{count(way.examples)} labelled examples{chosen}"
+    """The examples, whose labels they had, and how many more were read to choose."""
+    recorded = way.measurements[0].provenance.get("elicited", {})
+    demonstrator, dev = recorded.get("labels_from"), recorded.get("dev_examples", 0)
+    examples = f"{count(way.examples)} labelled examples"
+    if demonstrator:
+        examples = f"{count(way.examples)} examples labelled by {demonstrator}"
+    return f"{examples} and choosing on {count(dev)}" if dev else examples
 
 
 def costs(ways: Sequence[Way]) -> list[Cost]:

@@ -36,12 +36,9 @@ class ExpertIteration(IidSft):
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses choices, which rounds would multiply, and labels, for it learns from none."""
+        if beyond := self.beyond_plain():
+            raise UserError(f"expert_iteration trains once a round, on its own answers; {', '.join(beyond.values())}")
         super().check(task, examples=examples)
-        if not self.is_plain:
-            raise UserError(
-                "expert_iteration trains once a round, on its own answers; give one learning_rate and epochs,"
-                " and drop random_labels, labels_from and patience"
-            )
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Sample, keep, train; then ask plainly."""

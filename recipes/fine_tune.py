@@ -1,8 +1,9 @@
-"""What every recipe that fine-tunes on labelled rows shares: budget, schedule, learning rates chosen on dev rows."""
+"""What every recipe that fine-tunes on labelled rows shares: labels, schedules, and the choice of one on dev rows."""
 
 import math
 from abc import abstractmethod
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from data.relabel import relabel
 from data.splits import Split
 from data.task import Task
 from eval.ask import prompter
-from eval.source import find_source
+from eval.source import Source, find_source
 from eval.spend import Spend
 from recipes.method import Elicited, Method
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from train.sft import Schedule
 
 Rate = Annotated[float, Field(gt=0)]
-Passes = Annotated[int, Field(ge=1)]
+Epochs = Annotated[int, Field(ge=1)]
 Value = TypeVar("Value")
 
 
@@ -45,8 +46,8 @@ class FineTune(Method):
     once: ClassVar[bool] = False  # one pass, in which no row comes twice
 
     learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 5e-4
-    epochs: Passes | Annotated[tuple[Passes, ...], Field(min_length=1)] = 8
-    passes: Passes = 256
+    epochs: Epochs | Annotated[tuple[Epochs, ...], Field(min_length=1)] = 8
+    passes: int = Field(default=256, ge=1)
     batch_size: int = Field(default=8, ge=1)
     dev_examples: int = Field(default=0, ge=0)
     halving: bool = False
@@ -62,30 +63,37 @@ class FineTune(Method):
         """What trains."""
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses more dev rows than there are, choices without any to choose by, and labels from nowhere."""
+        """Also refuses dev rows that are not there or not read, choices without ground, and labels from nowhere."""
         super().check(task, examples=examples)
         if self.random_labels and task.kind != "choice":
             raise UserError(f"task {task.name!r} has no choices to draw labels among; drop random_labels")
-        if self.labels_from is not None:
-            find_source(self.labels_from)
-            if self.random_labels:
-                raise UserError(
-                    "labels come from a subject or from chance, not both; drop labels_from or random_labels"
-                )
-        if self.num_candidates > 1 and not self.dev_examples:
-            raise UserError(f"{self.num_candidates} schedules to choose from and no dev rows; set dev_examples")
+        if self.demonstrator is not None and self.random_labels:
+            raise UserError(
+                f"labels come from {self.demonstrator.name} or from chance, not both; drop labels_from or random_labels"
+            )
+        self._check_choice(examples)
+        held = len(task.rows["dev"])
+        if self.dev_examples > held:
+            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
+
+    def _check_choice(self, examples: int) -> None:
+        if self.reads_dev and not self.dev_examples:
+            what = f"patience = {self.patience}" if self.patience else f"{self.num_candidates} schedules to choose from"
+            raise UserError(f"{what} and no dev rows to look at; set dev_examples")
+        if self.dev_examples and not self.reads_dev:
+            raise UserError(
+                f"dev_examples = {self.dev_examples} would not be read; give several learning_rate or epochs, "
+                "set patience, or drop it"
+            )
         if self.halving and self.num_candidates == 1:
-            raise UserError("halving has one schedule and nothing to choose; give several learning_rate or epochs")
-        if self.patience and not self.dev_examples:
-            raise UserError("patience looks at dev rows and has none; set dev_examples")
+            raise UserError(
+                "halving = true has one schedule and nothing to choose; give several learning_rate or epochs"
+            )
         if len(set(self.steps(examples))) < len(_several(self.epochs)):
             raise UserError(
                 f"epochs {list(_several(self.epochs))} are the same run on {examples} examples within passes"
                 f" {self.passes}; raise passes or name fewer"
             )
-        held = len(task.rows["dev"])
-        if self.dev_examples > held:
-            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw, fine-tune, and ask plainly afterwards."""
@@ -94,13 +102,13 @@ class FineTune(Method):
         from train.encode import encode_rows
 
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
-        dev = task.draw("dev", self.dev_examples, seed=seed) if self.reads_dev else ()
+        dev = self.rows(task, "dev", self.dev_examples, seed=seed)
         rows, spend, about = self.labelled(subject, task, examples, seed)
         tuned = fine_tune_best(
             subject,
             encode_rows(subject, rows, ask),
             trainable=self.trainable(subject, task),
-            schedules=self.schedules(examples, factor=self.rate_factor(subject)),
+            schedules=self.schedules(len(rows), factor=self.rate_factor(subject)),
             measure_dev=lambda candidate: measure(candidate, task, ask, dev),
             dev_rows=encode_rows(subject, dev, ask),
             halving=self.halving,
@@ -119,22 +127,27 @@ class FineTune(Method):
             return rows, Spend(labelled_examples=len(rows)), {}
         from train.weak_labels import label_by
 
-        rows, spend, right = label_by(self.labels_from, subject, task, rows, answer_as=self.answer_as)
-        return rows, spend, {"labels_from": self.demonstrator, "labels_right": f"{right:.4f}"}
+        weak = label_by(self.labels_from, subject, task, rows, answer_as=self.answer_as)
+        about = {
+            "labels_from": self.demonstrator.name if self.demonstrator else "",
+            "labels_right": f"{weak.right:.4f}",
+            "labels_left_out": len(rows) - len(weak.examples),
+        }
+        return weak.examples, weak.spend, about
 
     def rows(self, task: Task, split: Split, count: int, *, seed: int) -> tuple[Example, ...]:
         """Rows of a split, labels as they are or drawn at random."""
         return relabel(task.draw(split, count, seed=seed), share=self.random_labels, seed=seed)
 
-    @property
-    def demonstrator(self) -> str:
-        """The name of the subject that labels come from."""
-        return find_source(self.labels_from).name if self.labels_from is not None else ""
+    @cached_property
+    def demonstrator(self) -> Source | None:
+        """The subject that labels come from. UserError where there is none of that name."""
+        return find_source(self.labels_from) if self.labels_from is not None else None
 
     def settings(self) -> dict[str, Any]:
-        """Also the weights that labels come from."""
-        identity = find_source(self.labels_from).identity if self.labels_from is not None else None
-        return super().settings() | ({"demonstrator": identity} if identity else {})
+        """The demonstrator as its weights, wherever they lie."""
+        identity = {"labels_from": self.demonstrator.identity} if self.demonstrator else {}
+        return super().settings() | identity
 
     def rate_factor(self, subject: "Subject") -> float:
         """What the learning rate is multiplied with on this subject."""
@@ -164,10 +177,15 @@ class FineTune(Method):
         """How many schedules there are to choose from."""
         return len(_several(self.learning_rate)) * len(_several(self.epochs))
 
-    @property
-    def is_plain(self) -> bool:
-        """One schedule that runs to its end, on the task's own labels."""
-        return self.num_candidates == 1 and not self.patience and self.labels_from is None and not self.random_labels
+    def beyond_plain(self) -> dict[str, str]:
+        """What to change for one schedule that runs to its end on the task's own labels, by setting."""
+        several = {name: getattr(self, name) for name in ("learning_rate", "epochs")}
+        given = {name: getattr(self, name) for name in ("halving", "patience", "labels_from", "random_labels")}
+        return {
+            name: f"give one {name} in place of {list(values)}"
+            for name, values in several.items()
+            if len(_several(values)) > 1
+        } | {name: f"drop {name} = {value}" for name, value in given.items() if value}
 
     @property
     def reads_dev(self) -> bool:
@@ -175,20 +193,23 @@ class FineTune(Method):
         return self.num_candidates > 1 or self.patience > 0
 
     def rows_trained(self, examples: int) -> int:
-        """Every candidate schedule's, to its end."""
-        return math.ceil(self._runs() * max(self.steps(examples)) * min(self.batch_size, examples))
-
-    def rows_asked(self) -> int:
-        """Every candidate answers all dev rows, and early stopping reads them after every pass."""
-        looks = max(_several(self.epochs)) if self.patience else 0
-        candidates = 2 * self.num_candidates if self.halving else self.num_candidates
-        return (candidates * (self.num_candidates > 1) + math.ceil(self._runs() * looks)) * self.dev_examples
-
-    def _runs(self) -> float:
-        """How many whole runs the choice amounts to: halving's rungs are each about as long as one."""
+        """Every candidate schedule's, to its end; under halving a rung is about as long as one run."""
+        steps = self.steps(examples)
+        rates, size = len(_several(self.learning_rate)), min(self.batch_size, examples)
         if not self.halving:
-            return self.num_candidates
-        return 1 + math.ceil(math.log2(self.num_candidates))
+            return rates * sum(steps) * size
+        rungs = math.ceil(math.log2(self.num_candidates))
+        return (1 + rungs) * math.ceil(sum(steps) / len(steps)) * size
+
+    def rows_asked(self, examples: int) -> int:
+        """Every candidate answers all dev rows, and early stopping reads them after every pass."""
+        asked = (2 if self.halving else 1) * self.num_candidates if self.num_candidates > 1 else 0
+        looks = math.ceil(self.rows_trained(examples) / examples) if self.patience else 0
+        return (asked + looks) * self.dev_examples
+
+    def demonstrations(self, examples: int) -> "tuple[Source, int] | None":
+        """Every example is answered by the demonstrator, where there is one."""
+        return (self.demonstrator, examples) if self.demonstrator else None
 
     def steps(self, examples: int) -> list[int]:
         """Batches of a run on `examples` rows, for each of the epochs."""

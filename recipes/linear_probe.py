@@ -81,7 +81,7 @@ class LinearProbe(Method):
         """Unless the layer is given."""
         return self.layer is None
 
-    def rows_asked(self) -> int:
+    def rows_asked(self, examples: int) -> int:
         """Dev rows."""
         return self.dev_examples if self.reads_dev else 0
 

@@ -15,6 +15,7 @@ from data.example import Instruction
 from data.formats import AnswerAs
 from data.task import Task
 from eval.ask import Prompter, Template
+from eval.source import Source
 from eval.spend import Spend
 
 if TYPE_CHECKING:  # planning and validating a study loads no torch
@@ -85,9 +86,13 @@ class Method(BaseModel):
         """Rows that a run on `examples` labelled rows passes through the subject, search included."""
         return 0
 
-    def rows_asked(self) -> int:
+    def rows_asked(self, examples: int) -> int:
         """Rows that a run answers in order to choose among its candidates."""
         return 0
+
+    def demonstrations(self, examples: int) -> tuple[Source, int] | None:
+        """Another subject whose answers it learns from, and how many."""
+        return None
 
     def rows_sampled(self, examples: int) -> int:
         """Answers that a run writes in order to learn from them."""

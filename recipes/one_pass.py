@@ -35,9 +35,9 @@ class OnePass(IidSft):
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses more floor rows than there are, and what would take several passes or change the stream."""
+        if beyond := [fix for name, fix in self.beyond_plain().items() if name != "random_labels"]:
+            raise UserError(f"one_pass reads its rows once, with the task's labels or random ones; {', '.join(beyond)}")
         super().check(task, examples=examples)
-        if self.num_candidates > 1 or self.patience or self.labels_from is not None:
-            raise UserError("one_pass reads its rows once; give one learning_rate, and drop patience and labels_from")
         held = len(task.rows["dev"])
         if self.floor_examples > held:
             raise UserError(f"task {task.name!r} holds {held} dev rows; set floor_examples to at most {held}")
@@ -65,7 +65,7 @@ class OnePass(IidSft):
         }
         return replace(elicited, spend=replace(elicited.spend + read, bits=bits), about=about)
 
-    def rows_asked(self) -> int:
+    def rows_asked(self, examples: int) -> int:
         """The floor."""
         return self.floor_examples
 

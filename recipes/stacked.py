@@ -15,6 +15,7 @@ from data.errors import UserError
 from data.example import Instruction
 from data.task import Task
 from eval.ask import Template
+from eval.source import Source
 from recipes.method import Elicited, Method
 
 if TYPE_CHECKING:
@@ -91,9 +92,13 @@ class Stacked(Method):
         """Of what trains."""
         return self.first.rows_trained(examples)
 
-    def rows_asked(self) -> int:
+    def rows_asked(self, examples: int) -> int:
         """Of both."""
-        return self.first.rows_asked() + self.second.rows_asked()
+        return self.first.rows_asked(examples) + self.second.rows_asked(examples)
+
+    def demonstrations(self, examples: int) -> tuple[Source, int] | None:
+        """Of what trains."""
+        return self.first.demonstrations(examples)
 
     def rows_sampled(self, examples: int) -> int:
         """Of what trains."""

@@ -8,15 +8,13 @@ et al. 2025, "Quantifying Elicitation of Latent Capabilities in Language Models"
 import math
 from collections.abc import Mapping, Sequence
 
-import torch
-
 from eval.cost import forward_flops
 from eval.sharded import require_whole
 from eval.spend import Spend
 from eval.subject import Subject
 from train.encode import TrainingRow
 from train.frozen import frozen_maps_in
-from train.loss import AnswerLoss
+from train.loss import AnswerLoss, read_losses
 
 
 def prequential_bits(history: Sequence[Mapping[str, int | float]]) -> float:
@@ -33,8 +31,8 @@ def label_bits(
     """
     require_whole(subject.net, "measuring bits")
     loss_of = AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
-    with torch.inference_mode(), frozen_maps_in(subject, precision):
-        losses = [float(loss_of(rows[start : start + batch_size])) for start in range(0, len(rows), batch_size)]
+    with frozen_maps_in(subject, precision):
+        nats = read_losses(loss_of, rows, batch_size=batch_size)
     flops = sum(
         forward_flops(
             subject.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=subject.adapter_parameters
@@ -42,4 +40,4 @@ def label_bits(
         for row in rows
     )
     spend = Spend(labelled_examples=len(rows), search_flops=flops, executed_search_flops=flops)
-    return math.fsum(losses) / math.log(2) / len(rows), spend
+    return nats / math.log(2) / len(rows), spend

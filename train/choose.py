@@ -15,8 +15,8 @@ from train.sft import Diverged, Schedule, Tuned, fine_tune
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Trial:
-    """A schedule that was tried: the run, the weights it ended with, and its score on dev rows."""
+class _Attempt:
+    """A run that ended: what it was asked, gave and weighed, and its score on dev rows where these were asked."""
 
     schedule: Schedule
     tuned: Tuned
@@ -26,37 +26,38 @@ class _Trial:
 
 @dataclass(kw_only=True)
 class _Trials:
-    """Tries schedules one by one; `spend` adds up what no run that ended can answer for: dev answers, divergence."""
+    """Runs schedules one by one on the bare subject; `search` adds up whatever is not kept in the end."""
 
     subject: Subject
     run: Callable[[Schedule], Tuned]
     measure_dev: Callable[[Subject], Answers]
-    spend: Spend = field(default_factory=Spend)
+    search: Spend = field(default_factory=Spend)
     diverged: list[Diverged] = field(default_factory=list)
 
-    def best_first(self, schedules: Sequence[Schedule]) -> list[_Trial]:
-        """All that ended, by score, the first named of equals first; Diverged where none did."""
-        tried = [trial for trial in map(self._try, schedules) if trial is not None]
-        if not tried:
-            raise self.diverged[0]
-        return sorted(tried, key=lambda trial: -trial.score)
-
-    def _try(self, schedule: Schedule) -> _Trial | None:
+    def attempt(self, schedule: Schedule, *, scored: bool = True) -> _Attempt | None:
+        """Train, and measure on dev rows if it is to be scored; None where it diverged, which is paid for, too."""
         with bare(self.subject):
             try:
                 tuned = self.run(schedule)
-            except Diverged as error:  # a loser like any other, and paid for
+            except Diverged as error:
                 self.diverged.append(error)
-                self.spend += as_search(error.spend)
+                self.search += as_search(error.spend)
                 return None
-            answers = self.measure_dev(tuned.subject)
-            asked = len(answers.outcomes)
-            self.spend += Spend(
-                search_flops=answers.flops_per_answer * asked,
-                executed_search_flops=answers.executed_flops_per_answer * asked,
-            )
-            score = math.fsum(outcome.score for outcome in answers.outcomes) / asked
-            return _Trial(schedule=schedule, tuned=tuned, weights=snapshot(tuned.subject), score=score)
+            score = self._score(tuned) if scored else math.nan
+            return _Attempt(schedule=schedule, tuned=tuned, weights=snapshot(tuned.subject), score=score)
+
+    def lose(self, attempt: _Attempt) -> None:
+        """Charge a run that is not kept."""
+        self.search += as_search(attempt.tuned.spend)
+
+    def _score(self, tuned: Tuned) -> float:
+        answers = self.measure_dev(tuned.subject)
+        asked = len(answers.outcomes)
+        self.search += Spend(
+            search_flops=answers.flops_per_answer * asked,
+            executed_search_flops=answers.executed_flops_per_answer * asked,
+        )
+        return math.fsum(outcome.score for outcome in answers.outcomes) / asked
 
 
 def fine_tune_best(
@@ -74,7 +75,8 @@ def fine_tune_best(
 
     One schedule is simply trained. Of several each runs to its end, or with `halving` (successive halving, Jamieson &
     Talwalkar 2016) each runs for a fraction of its steps, the better half for twice as many, and so on from the start
-    every time, until one is left to run in full.
+    every time, until one is left to run in full. The first named of equals wins; a run that diverges loses. Diverged
+    where all do.
     """
 
     def run(schedule: Schedule) -> Tuned:
@@ -83,43 +85,65 @@ def fine_tune_best(
     if len(schedules) == 1:
         return run(schedules[0])
     trials = _Trials(subject=subject, run=run, measure_dev=measure_dev)
-    if halving:
-        chosen, score = _halve(trials, schedules)
-        tuned = run(chosen)
-    else:
-        best, *losers = trials.best_first(schedules)
-        chosen, score = best.schedule, best.score
-        again = attach(subject, trainable, seed=seed)
-        load_snapshot(again, best.weights)
-        tuned = replace(best.tuned, subject=again)
-        trials.spend += _as_search(losers)
+    best, score = _best_by_halving(trials, schedules) if halving else _best_of_all(trials, schedules)
+    again = attach(subject, trainable, seed=seed)
+    load_snapshot(again, best.weights)
     about = {
-        **tuned.about,
-        "chosen_learning_rate": f"{chosen.learning_rate:g}",
-        "chosen_steps": chosen.steps,
+        **best.tuned.about,
+        "chosen_learning_rate": f"{best.schedule.learning_rate:g}",
+        "chosen_steps": best.schedule.steps,
         "dev_score": f"{score:.4f}",
         "candidates": len(schedules),
     }
-    return replace(tuned, spend=tuned.spend + trials.spend, about=about)
+    return replace(best.tuned, subject=again, spend=best.tuned.spend + trials.search, about=about)
 
 
-def _halve(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[Schedule, float]:
-    """The schedule that is left, and its score on dev rows after half of its steps."""
-    left, score = list(schedules), 0.0
+def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[_Attempt, float]:
+    """The best of whole runs and its score; only one run's weights are held beside the current one's."""
+    best: _Attempt | None = None
+    for schedule in schedules:
+        attempt = trials.attempt(schedule)
+        if attempt is None:
+            continue
+        if best is None or attempt.score > best.score:
+            best, attempt = attempt, best
+        if attempt is not None:
+            trials.lose(attempt)
+    if best is None:
+        raise trials.diverged[-1]
+    return best, best.score
+
+
+def _best_by_halving(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[_Attempt, float]:
+    """The whole run of what is left in the end, and the score that it was left by, from a shorter run."""
+    ranked: list[tuple[float, Schedule]] = []
+    left = list(schedules)
     while len(left) > 1:
-        share = rung_share(len(left))
-        short = {replace(each, steps=max(1, math.ceil(each.steps * share))): each for each in left}
-        tried = trials.best_first(list(short))
-        trials.spend += _as_search(tried)
-        left = [short[trial.schedule] for trial in tried[: math.ceil(len(left) / 2)]]
-        score = tried[0].score
-    return left[0], score
+        ranked = _rung(trials, left)
+        left = [schedule for _, schedule in ranked[: math.ceil(len(left) / 2)]]
+    for score, schedule in ranked:  # the next one where the best diverges in full
+        attempt = trials.attempt(schedule, scored=False)
+        if attempt is not None:
+            return attempt, score
+    raise trials.diverged[-1]
 
 
-def rung_share(candidates: int) -> float:
-    """The share of its steps that each of so many candidates runs for: a half where two are left."""
-    return 0.5 ** math.ceil(math.log2(candidates))
+def _rung(trials: _Trials, schedules: Sequence[Schedule]) -> list[tuple[float, Schedule]]:
+    """Each schedule with the score of its shortened run, best first; those that diverged are left out.
 
-
-def _as_search(trials: Sequence[_Trial]) -> Spend:
-    return sum((as_search(trial.tuned.spend) for trial in trials), Spend())
+    Two are run for half of their steps, four for a quarter. Schedules that are the same once shortened run once.
+    """
+    share = 0.5 ** math.ceil(math.log2(len(schedules)))
+    scores: dict[Schedule, float | None] = {}
+    ranked = []
+    for schedule in schedules:
+        short = replace(schedule, steps=math.ceil(schedule.steps * share))
+        if short not in scores:
+            attempt = trials.attempt(short)
+            scores[short] = attempt.score if attempt else None
+            if attempt:
+                trials.lose(attempt)
+        score = scores[short]
+        if score is not None:
+            ranked.append((score, schedule))
+    return sorted(ranked, key=lambda pair: -pair[0])

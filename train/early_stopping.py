@@ -1,7 +1,7 @@
 """Early stopping: the loss on dev rows after every pass over the training rows, and the weights where it was lowest."""
 
-import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,53 +11,46 @@ from eval.spend import Spend
 from eval.subject import Subject
 from train.attach import load_snapshot, snapshot
 from train.encode import TrainingRow
-from train.loss import AnswerLoss
+from train.loss import AnswerLoss, read_losses
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 class EarlyStopping:
-    """Looks at dev rows every `every` steps and has seen enough after `patience` looks in a row without a new low."""
+    """Looks at dev rows after every pass and at the end, and has seen enough after `patience` looks without a new low.
+
+    A pass ends with the batch that takes the last of its rows. The processes of a launch share the dev rows, and all
+    see the same loss.
+    """
 
     def __init__(
         self,
         tuned: Subject,
-        loss_of: AnswerLoss,
         rows: Sequence[TrainingRow],
         *,
-        every: int,
-        steps: int,
+        shared: int,
         patience: int,
         batch_size: int,
+        accelerator: "Accelerator",
     ) -> None:
         self._tuned = tuned
-        self._loss_of = loss_of
         self._rows = rows
-        self._every = every
-        self._steps = steps
         self._patience = patience
         self._batch_size = batch_size
+        self._accelerator = accelerator
+        # A loss of its own: what is read here is not what is trained on.
+        self._loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(tuned.tokenizer.pad_token_id))
         self._losses: list[float] = []
         self._looked: list[int] = []  # steps made before each look
         self._best: dict[str, Tensor] = {}
-        self._executed = 0.0
-
-    def due(self, step: int) -> bool:
-        """Whether to look after this step, counted from 0: after a pass, and at the end."""
-        return (step + 1) % self._every == 0 or step + 1 == self._steps
 
     def look(self, step: int) -> float:
-        """The mean loss in nats over the dev rows' supervised tokens, after this step."""
-        trained, self._loss_of.packed = self._loss_of.packed, []  # reading is not training
-        with torch.no_grad():
-            sums = [
-                float(self._loss_of(self._rows[start : start + self._batch_size]))
-                for start in range(0, len(self._rows), self._batch_size)
-            ]
-        self._executed += sum(
-            forward_flops(self._tuned.shape, width, scored=scored, adapter_parameters=self._beside, clip=False)
-            for width, scored in self._loss_of.packed
-        )
-        self._loss_of.packed = trained
-        loss = math.fsum(sums) / sum(row.supervised for row in self._rows)
+        """The mean loss in nats over the dev rows' supervised tokens, after this step (counted from 0)."""
+        mine = self._rows[self._accelerator.process_index :: self._accelerator.num_processes]
+        nats = torch.tensor([read_losses(self._loss_of, mine, batch_size=self._batch_size)])
+        total = self._accelerator.reduce(nats.to(self._tuned.device), reduction="sum")
+        loss = float(total.item()) / sum(row.supervised for row in self._rows)
         if not self._losses or loss < min(self._losses):
             self._best = snapshot(self._tuned)
         self._losses.append(loss)
@@ -78,15 +71,17 @@ class EarlyStopping:
     def _lowest(self) -> int:
         return self._losses.index(min(self._losses))
 
-    @property
     def spend(self) -> Spend:
-        """Every look reads every row. The labels are charged by who drew the rows."""
+        """Every look reads every row. The labels are charged by who drew the rows. Every process has to ask."""
+        from accelerate.utils import gather_object
+
+        beside = self._tuned.adapter_parameters
         one = sum(
-            forward_flops(self._tuned.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=self._beside)
+            forward_flops(self._tuned.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=beside)
             for row in self._rows
         )
-        return Spend(search_flops=len(self._losses) * one, executed_search_flops=self._executed)
-
-    @property
-    def _beside(self) -> int:
-        return self._tuned.adapter_parameters
+        mine = sum(
+            forward_flops(self._tuned.shape, width, scored=scored, adapter_parameters=beside, clip=False)
+            for width, scored in self._loss_of.packed
+        )
+        return Spend(search_flops=len(self._losses) * one, executed_search_flops=float(sum(gather_object([mine]))))

@@ -24,7 +24,8 @@ def resolve_precision(precision: Precision, subject: Subject, *, sharded: bool =
     """The number format of the frozen maps while training (on CPUs, bfloat16 is known to be native by AVX512_BF16).
 
     A net loaded in half precision trains as it is. One loaded in float32 takes bfloat16 under `auto` where the hardware
-    multiplies it natively (a capability, not a timing, so that a machine always answers the same). UserError where
+    multiplies it natively (a capability, not a timing, so that a machine always answers the same), unless its maps are
+    in 4 bits, which have no other format. UserError where
     float32 is asked of weights that no longer have it, or a second copy of weights that are `sharded` over processes
     because there is no room for one.
     """
@@ -33,6 +34,12 @@ def resolve_precision(precision: Precision, subject: Subject, *, sharded: bool =
         if precision not in ("auto", held):
             raise UserError(
                 f"precision: {precision} asked of {subject.name!r}, loaded in {held}; set dtype: {precision}"
+            )
+        return held
+    if subject.about.get("quantize"):
+        if precision == "bfloat16":
+            raise UserError(
+                f"precision: bfloat16 asked of {subject.name!r}, whose layers hold 4 bits; set dtype: bfloat16"
             )
         return held
     if sharded:

@@ -4,12 +4,14 @@ What all rows share in front (a system turn, an instruction) stands once, and th
 that each sees exactly what it would see alone and gradients are those of separate rows.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from eval.memory import in_pieces
 from eval.tree import Pack, Row, collate, wanted_logits
 from train.encode import TrainingRow
 
@@ -43,6 +45,13 @@ class AnswerLoss(nn.Module):
 
     def remember(self, rows: Sequence[TrainingRow], *, batch_size: int) -> None:
         """Nothing of the untrained subject is needed later."""
+
+
+def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size: int) -> float:
+    """Summed loss of the rows in nats, in batches and without gradients, or in smaller pieces where memory is short."""
+    groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    with torch.no_grad():
+        return math.fsum(loss for _, loss in in_pieces(groups, lambda group: float(loss_of(group))))
 
 
 def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKENS) -> list[list[TrainingRow]]:

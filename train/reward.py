@@ -67,14 +67,14 @@ class _Ledger:
                 right.setdefault(index, set()).add(text.strip())
         self.rewards += rewards
         step = len(self.history)
-        self.history.append(
-            {
-                "step": step,
-                "reward": math.fsum(rewards) / len(rewards),
-                "sample_entropy_bits": math.fsum(map(entropy_bits, groups.values())) / len(groups),
-                "distinct_accepted": math.fsum(map(len, right.values())) / len(right) if right else 0.0,
-            }
-        )
+        noted: dict[str, int | float] = {
+            "step": step,
+            "reward": math.fsum(rewards) / len(rewards),
+            "sample_entropy_bits": math.fsum(map(entropy_bits, groups.values())) / len(groups),
+        }
+        if right:  # missing, not 0, where no question was answered right
+            noted["distinct_accepted"] = math.fsum(map(len, right.values())) / len(right)
+        self.history.append(noted)
         tell("steps trained", step + 1, self.schedule.steps)
         return rewards
 

@@ -19,6 +19,7 @@ from eval.cost import Shape, Trained, forward_flops, training_flops
 from eval.encode import check_fits, common_prefix
 from eval.memory import out_of_memory
 from eval.progress import tell
+from eval.sharded import require_whole
 from eval.spend import Spend
 from eval.subject import Subject
 from train.attach import Trainable, attach, load_snapshot, require_moved, snapshot
@@ -105,10 +106,9 @@ def fine_tune(
     """
     started = time.perf_counter()
     accelerator = make_accelerator(subject.device)
-    sharded = shards_weights(accelerator)
-    if schedule.patience and sharded:
-        raise UserError("early stopping keeps whole weights and this launch shards them; drop patience or use ZeRO-2")
-    precision = resolve_precision(schedule.precision, subject, sharded=sharded)
+    if schedule.patience:
+        require_whole(subject.net, f"patience: {schedule.patience}")
+    precision = resolve_precision(schedule.precision, subject, sharded=shards_weights(accelerator))
     tuned = attach(subject, trainable, seed=seed)
     before = snapshot(tuned)
     rows = [row.after(tuned.prefix) for row in rows]
@@ -124,12 +124,26 @@ def fine_tune(
         loss_of.remember(rows, batch_size=schedule.batch_size)
         read_before, loss_of.packed = loss_of.packed, []
 
+        stopping = (
+            EarlyStopping(
+                tuned,
+                looked_at,
+                shared=shared,
+                patience=schedule.patience,
+                batch_size=schedule.batch_size,
+                accelerator=accelerator,
+            )
+            if looked_at
+            else None
+        )
+
         def spent(steps: int) -> Spend:
             done = list(islice(batches(rows, schedule=schedule, seed=seed), steps))
-            return _spend(tuned, rows, done, loop, read_before, seconds=time.perf_counter() - started)
+            looks = stopping.spend() if stopping else Spend()
+            return looks + _spend(tuned, rows, done, loop, read_before, seconds=time.perf_counter() - started)
 
-        stopping = _early_stopping(tuned, loss_of, looked_at, schedule, num_rows=len(rows)) if looked_at else None
-        history = _run(loop, tuned, batches(rows, schedule=schedule, seed=seed), schedule, spent, stopping)
+        stream = batches(rows, schedule=schedule, seed=seed)
+        history = _run(loop, tuned, stream, schedule, spent, stopping, num_rows=len(rows))
     loop.close()
     kept = stopping.restore() if stopping else len(history)
     require_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
@@ -140,24 +154,9 @@ def fine_tune(
         "checkpoint_activations": schedule.checkpoint_activations,
         "shared_prefix_tokens": shared,
     }
-    spend = spent(len(history))
     if stopping:
-        spend, about = spend + stopping.spend, {**about, "steps_made": len(history), "steps_kept": kept}
-    return Tuned(subject=tuned, spend=spend, history=tuple(history), about=about)
-
-
-def _early_stopping(
-    tuned: Subject, loss_of: AnswerLoss, rows: Sequence[TrainingRow], schedule: Schedule, *, num_rows: int
-) -> EarlyStopping:
-    return EarlyStopping(
-        tuned,
-        loss_of,
-        rows,
-        every=math.ceil(num_rows / min(schedule.batch_size, num_rows)),
-        steps=schedule.steps,
-        patience=schedule.patience,
-        batch_size=schedule.batch_size,
-    )
+        about |= {"steps_made": len(history), "steps_kept": kept}
+    return Tuned(subject=tuned, spend=spent(len(history)), history=tuple(history), about=about)
 
 
 def _hold(loss_of: nn.Module, tuned: Subject) -> None:
@@ -175,6 +174,8 @@ def _run(
     schedule: Schedule,
     spent: Callable[[int], Spend],
     stopping: EarlyStopping | None,
+    *,
+    num_rows: int,
 ) -> list[dict[str, int | float]]:
     """Every step of the schedule, or those until it stops early; what is recorded of each."""
     assert tuned.change is not None
@@ -182,6 +183,7 @@ def _run(
     # The weights before the last two steps: those that gave the last finite loss are two steps old when one is not.
     keeps_good = tuned.change.save is not None and loop.num_processes == 1
     good: list[dict[str, Tensor]] = []
+    seen = 0
     for step, batch in enumerate(stream):
         rate = schedule.rate(step)
         if keeps_good:
@@ -199,7 +201,8 @@ def _run(
         labels = sum(part.supervised for row in batch for part in row.parts)
         history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels})
         tell("steps trained", step + 1, schedule.steps)
-        if stopping and stopping.due(step):
+        seen += len(batch)
+        if stopping and (seen // num_rows > (seen - len(batch)) // num_rows or step + 1 == schedule.steps):
             history[-1]["dev_loss"] = stopping.look(step)
             if stopping.enough:
                 break

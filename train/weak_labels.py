@@ -1,9 +1,11 @@
 """Labels from another subject: what a weaker demonstrator would answer, right or wrong (Burns et al. 2023)."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from data.errors import UserError
 from data.example import Example
 from data.formats import AnswerAs
 from data.task import Task
@@ -14,6 +16,18 @@ from eval.spend import Spend
 from eval.subject import Subject, load_subject
 
 
+@dataclass(frozen=True, kw_only=True)
+class WeakLabels:
+    """Examples as a demonstrator answers them, what that cost, and the share of its answers that is right.
+
+    What it left empty is not among them. The share is for the record and taught to nobody.
+    """
+
+    examples: tuple[Example, ...]
+    spend: Spend
+    right: float
+
+
 def label_by(
     spec: str | Mapping[str, Any],
     subject: Subject,
@@ -21,24 +35,31 @@ def label_by(
     examples: Sequence[Example],
     *,
     answer_as: AnswerAs | None,
-) -> tuple[tuple[Example, ...], Spend, float]:
-    """The examples with the demonstrator's answers, what these cost, and the share of them that is right.
+) -> WeakLabels:
+    """Ask the demonstrator plainly; it stays loaded beside the subject for the next cells.
 
-    The demonstrator is asked plainly and stays loaded beside the subject. Its answers are search. No label is read to
-    learn from; the share is for the record and taught to nobody.
+    Its answers are search. No label is read to learn from. UserError where it answers nothing.
     """
-    require_whole(subject.net, "answering beside it")
+    require_whole(subject.net, f"labels_from: {spec}")
     demonstrator = _demonstrator(spec, subject)
     answers = measure(demonstrator, task, prompter(demonstrator, task, template="auto", answer_as=answer_as), examples)
-    labelled = tuple(
-        replace(each, answer=outcome.picked if outcome.picked is not None else str(outcome.text).strip(), worked=None)
-        for each, outcome in zip(examples, answers.outcomes, strict=True)
-    )
+    demonstrator.memo.clear()  # it refers to the demonstrator, which would outlive the subject
+    said = [outcome.picked or str(outcome.text or "").strip() for outcome in answers.outcomes]
+    labelled = tuple(replace(each, answer=text, worked=None) for each, text in zip(examples, said, strict=True) if text)
+    if not labelled:
+        raise UserError(
+            f"labels_from: {demonstrator.name} answers none of {len(examples)} questions of task {task.name!r}; "
+            "name another subject"
+        )
     asked = len(answers.outcomes)
-    spend = Spend(
-        search_flops=answers.flops_per_answer * asked, executed_search_flops=answers.executed_flops_per_answer * asked
+    return WeakLabels(
+        examples=labelled,
+        spend=Spend(
+            search_flops=answers.flops_per_answer * asked,
+            executed_search_flops=answers.executed_flops_per_answer * asked,
+        ),
+        right=math.fsum(outcome.score for outcome in answers.outcomes) / asked,
     )
-    return labelled, spend, sum(outcome.score for outcome in answers.outcomes) / asked
 
 
 def _demonstrator(spec: str | Mapping[str, Any], subject: Subject) -> Subject:

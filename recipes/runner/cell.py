@@ -161,7 +161,11 @@ def _provenance(cell: Cell, subject: "Subject", elicited: Elicited) -> Mapping[s
         "task_version": cell.task.version,
         "measured_on": cell.measure_on,
         "device": subject.about["device"],
-        "precision": {"weights": subject.about["dtype"], "training": elicited.about.get("training_precision")},
+        "precision": {
+            "weights": subject.about["dtype"],
+            "layers": subject.about["quantize"] or subject.about["dtype"],
+            "training": elicited.about.get("training_precision"),
+        },
         "elicited": dict(elicited.about),
         "first_prompt": prompt_text(subject, elicited.ask(cell.items[0])),
     }

@@ -11,7 +11,7 @@ from data.example import Example, Instruction
 from data.render import Prompt, Style, answer_text, option_texts, render
 from eval.ask import chosen_format
 from eval.cost import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
-from eval.source import SUBJECTS, Bundled
+from eval.source import SUBJECTS, Bundled, Source
 from recipes.runner.cell import Cell
 from recipes.runner.study import Study
 
@@ -42,7 +42,7 @@ def plan(study: Study) -> str:
     ]
     executed = 0.0
     unknown = False
-    trained: set[tuple[str, str, int]] = set()  # what one training serves for several cells
+    trained: set[tuple[Source, str, int]] = set()  # what one training serves for several cells
     for (subject, task, recipe), members in groups.items():
         estimates = [estimate(cell, already=_shared(cell) in trained) for cell in members]
         trained |= {shared for shared in map(_shared, members) if shared}
@@ -62,9 +62,9 @@ def plan(study: Study) -> str:
     return "\n".join(lines)
 
 
-def _shared(cell: Cell) -> tuple[str, str, int] | None:
+def _shared(cell: Cell) -> tuple[Source, str, int] | None:
     shared = cell.method.shared_training
-    return (cell.source.identity, shared, cell.seed) if shared else None
+    return (cell.source, shared, cell.seed) if shared else None
 
 
 def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
@@ -95,15 +95,26 @@ def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
         target = max(1, sum(_tokens(answer_text(item, form)) for item in sample) // len(sample))
         train = num_rows * training_flops(shape, row + target, scored=target, trained=Trained())
         executed_train = train * (1 - 0.85 * shared / (row + target))
-    answers = len(cell.items) + method.rows_asked()
+    answers = len(cell.items) + method.rows_asked(cell.examples)
     sampled = method.rows_sampled(cell.examples) * generation_flops(
         shape, prompt_tokens=row, new_tokens=cell.task.max_new_tokens
     )
+    sampled += _demonstrated(cell, prompts, sample)
     return Estimate(
         train_flops=train,
         answer_flops=answers * answer + sampled,
         executed_flops=answers * (answer - saved) + sampled + executed_train,
     )
+
+
+def _demonstrated(cell: Cell, prompts: Sequence[Prompt], sample: Sequence[Example]) -> float:
+    """What another subject's answers to the training rows cost; nothing where its size is not known yet."""
+    source, rows = cell.method.demonstrations(cell.examples) or (None, 0)
+    known = SUBJECTS.get(source.location) if source is not None else None
+    if not isinstance(known, Bundled):
+        return 0.0
+    each = [_answer(known.shape, cell, prompt, item) for prompt, item in zip(prompts, sample, strict=True)]
+    return rows * sum(each) / len(each)
 
 
 def _instruction_flops(shape: Shape, rows: Sequence[Instruction]) -> float:

@@ -40,10 +40,14 @@ def test_first_and_last_means_of_every_quantity_are_written(tmp_path: Path) -> N
         assert first_and_last in text
 
 
-def test_seeds_of_unlike_length_are_averaged_as_far_as_they_go(tmp_path: Path) -> None:
-    figure = rewards_figure(pool([rewarded(0, steps=6)]), task="capitals")
-    longer = rewarded(1, steps=6)
-    shorter = measurement(method="grpo", settings={"steps": 6}, examples=32, seed=2, training=longer.training[:3])
-    both = rewards_figure(pool([longer, shorter]), task="capitals")
-    assert figure is not None and both is not None
-    assert "0.10 → 0.50" in save(both, tmp_path / "both")[0].read_text("utf-8")
+def test_seeds_of_unlike_length_and_steps_without_a_right_answer(tmp_path: Path) -> None:
+    """Means are over the seeds that have a value; none is no zero."""
+    longer = rewarded(0)
+    short = [dict(step) for step in rewarded(3).training[:3]]
+    del short[0]["distinct_accepted"]
+    shorter = measurement(method="grpo", settings={"steps": 6}, examples=32, seed=3, training=tuple(short))
+    figure = rewards_figure(pool([longer, shorter]), task="capitals")
+    assert figure is not None
+    text = save(figure, tmp_path / "both")[0].read_text("utf-8")
+    assert "0.15 → 0.50" in text  # (0 + 0.3) / 2 at first, one seed's 0.5 at last
+    assert "4.00 → 1.00" in text

@@ -59,6 +59,7 @@ def test_an_adapter_trains_on_weights_that_stay_as_they_are(folder: Path) -> Non
     _, method = make_method({"iid_sft": {"passes": 64, "learning_rate": 0.01}})
     with bare(subject):
         elicited = method(subject, TASK, examples=8, seed=0)
+        assert elicited.about["training_precision"] == "float32"  # no second format for maps in 4 bits
         losses = [step["loss"] for step in elicited.history]
         assert losses[-1] < losses[0]
         assert any(part.any() for name, part in snapshot(elicited.subject).items() if ".lora_B." in name)
@@ -66,10 +67,14 @@ def test_an_adapter_trains_on_weights_that_stay_as_they_are(folder: Path) -> Non
     assert torch.equal(likelihoods(subject), asked)
 
 
-def test_what_cannot_be_done_in_four_bits_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_done_in_four_bits_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / file).write_text("{}")
     for options, message in (
         ({"quantize": "nf5"}, "did you mean 'nf4'"),
-        ({"quantize": "nf4", "adapter": str(folder)}, "not found"),
+        ({"quantize": "nf4", "adapter": str(tmp_path)}, "adapter to merge"),
     ):
         with pytest.raises(UserError, match=message):
             find_source({f"path:{folder}": options})

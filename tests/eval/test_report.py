@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,12 +131,18 @@ def test_sentence_admits_what_it_does_not_know() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "words"),
-    [(64, "64 labelled examples ("), (96, "and choosing on 32 ("), (0, "64 examples of which 0 labels were read (")],
+    ("recorded", "words"),
+    [
+        ({}, "after training on 64 labelled examples ("),
+        ({"dev_examples": 32}, "64 labelled examples and choosing on 32 ("),
+        ({"labels_from": "weak", "dev_examples": 0}, "64 examples labelled by weak ("),
+        ({"labels_from": "weak", "dev_examples": 32}, "64 examples labelled by weak and choosing on 32 ("),
+    ],
 )
-def test_sentence_says_how_many_labels_training_took(read: int, words: str) -> None:
+def test_sentence_says_whose_labels_training_took(recorded: dict[str, Any], words: str) -> None:
     plain = measurement(method="zero_shot", examples=0)
-    tuned = measurement(examples=64, spend=Spend(labelled_examples=read, train_flops=1e12))
+    spend = Spend(labelled_examples=64, train_flops=1e12)
+    tuned = measurement(examples=64, spend=spend, provenance=PROVENANCE | {"elicited": recorded})
     assert words in sentence(pool([plain, tuned]))
 
 

@@ -86,7 +86,7 @@ def test_a_faulty_study_is_refused(tmp_path: Path, changes: dict[str, Any], says
         ({"recipes": [{"iid_sft": {"learning_rate": []}}]}, "learning_rate = [] does not fit"),
         ({"recipes": [{"iid_sft": {"learning_rate": [1e-3, 0]}}]}, "learning_rate.1 = 0 does not fit"),
         ({"recipes": [{"iid_sft": {"learning_rate": [1e-3, 1e-2]}}]}, "set dev_examples"),
-        ({"recipes": [{"iid_sft": {"dev_examples": 50}}]}, "dev rows; set dev_examples to at most"),
+        ({"recipes": [{"iid_sft": {"dev_examples": 50, "patience": 2}}]}, "dev rows; set dev_examples to at most"),
         ({"recipes": [{"iid_sft": {"precision": "fp8"}}]}, "precision = 'fp8' does not fit"),
         ({"examples": [2, 400]}, "train rows and 400 were asked for; use at most"),
         ({"examples": []}, "study lacks the key 'examples'"),

@@ -49,7 +49,9 @@ class AllWeights:
     """A full fine-tune. Nothing is saved: the weights are as large as the subject, and a run can be repeated."""
 
     def attach(self, subject: Subject, *, seed: int) -> Change:
-        """The seed changes nothing."""
+        """The seed changes nothing. UserError for weights in 4 bits."""
+        if quantize := subject.about.get("quantize"):
+            raise UserError(f"the layers of {subject.name!r} are {quantize}, which takes no steps; drop quantize")
         trained = _copies(subject, lambda name, parameter: True)
         return Change(trained=trained, part=Trained(everything=True))
 
@@ -65,10 +67,10 @@ def _copies(subject: Subject, chosen: Callable[[str, nn.Parameter], bool]) -> di
             if not chosen(name, parameter):
                 continue
             if parameter.dtype != torch.float32:
-                held, fix = subject.about["dtype"], "set dtype: float32"
-                if not parameter.is_floating_point():
-                    held, fix = "in 4 bits", "drop quantize"
-                raise UserError(f"the weights of {subject.name!r} are {held}, too coarse for steps of their own; {fix}")
+                raise UserError(
+                    f"the weights of {subject.name!r} are {subject.about['dtype']}, too coarse for steps of their own; "
+                    "set dtype: float32"
+                )
             if id(parameter) not in copies:
                 copies[id(parameter)] = named[name] = nn.Parameter(parameter.detach().clone())
             setattr(module, key, copies[id(parameter)])

@@ -20,7 +20,7 @@ class NormsAndBiasesTuning(FineTune):
     """How much shows when only gains and biases may change. Empty `layers` means all, and the norm after the last."""
 
     layers: tuple[int, ...] = ()
-    learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 5e-3
+    learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 1e-3
 
     def trainable(self, subject: "Subject", task: Task) -> "Trainable":
         """Gains and biases."""

@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from data.task import Task
 from eval.ask import prompter
 from eval.source import Source, find_source
 from eval.spend import Spend
-from recipes.method import Elicited, Method
+from recipes.method import Elicited, Method, several
 
 if TYPE_CHECKING:
     from eval.subject import Subject
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Rate = Annotated[float, Field(gt=0)]
 Epochs = Annotated[int, Field(ge=1)]
-Value = TypeVar("Value")
 
 
 class FineTune(Method):
@@ -89,9 +88,9 @@ class FineTune(Method):
             raise UserError(
                 "halving = true has one schedule and nothing to choose; give several learning_rate or epochs"
             )
-        if len(set(self.steps(examples))) < len(_several(self.epochs)):
+        if len(set(self.steps(examples))) < len(several(self.epochs)):
             raise UserError(
-                f"epochs {list(_several(self.epochs))} are the same run on {examples} examples within passes"
+                f"epochs {list(several(self.epochs))} are the same run on {examples} examples within passes"
                 f" {self.passes}; raise passes or name fewer"
             )
 
@@ -169,22 +168,22 @@ class FineTune(Method):
                 patience=self.patience,
             )
             for steps in self.steps(examples)
-            for rate in _several(self.learning_rate)
+            for rate in several(self.learning_rate)
         ]
 
     @property
     def num_candidates(self) -> int:
         """How many schedules there are to choose from."""
-        return len(_several(self.learning_rate)) * len(_several(self.epochs))
+        return len(several(self.learning_rate)) * len(several(self.epochs))
 
     def beyond_plain(self) -> dict[str, str]:
         """What to change for one schedule that runs to its end on the task's own labels, by setting."""
-        several = {name: getattr(self, name) for name in ("learning_rate", "epochs")}
+        listed = {name: getattr(self, name) for name in ("learning_rate", "epochs")}
         given = {name: getattr(self, name) for name in ("halving", "patience", "labels_from", "random_labels")}
         return {
             name: f"give one {name} in place of {list(values)}"
-            for name, values in several.items()
-            if len(_several(values)) > 1
+            for name, values in listed.items()
+            if len(several(values)) > 1
         } | {name: f"drop {name} = {value}" for name, value in given.items() if value}
 
     @property
@@ -195,7 +194,7 @@ class FineTune(Method):
     def rows_trained(self, examples: int) -> int:
         """Every candidate schedule's, to its end; under halving a rung is about as long as one run."""
         steps = self.steps(examples)
-        rates, size = len(_several(self.learning_rate)), min(self.batch_size, examples)
+        rates, size = len(several(self.learning_rate)), min(self.batch_size, examples)
         if not self.halving:
             return rates * sum(steps) * size
         rungs = math.ceil(math.log2(self.num_candidates))
@@ -213,9 +212,5 @@ class FineTune(Method):
 
     def steps(self, examples: int) -> list[int]:
         """Batches of a run on `examples` rows, for each of the epochs."""
-        seen = [max(examples, min(epochs * examples, self.passes)) for epochs in _several(self.epochs)]
+        seen = [max(examples, min(epochs * examples, self.passes)) for epochs in several(self.epochs)]
         return [math.ceil(rows / min(self.batch_size, examples)) for rows in seen]
-
-
-def _several(values: Value | tuple[Value, ...]) -> tuple[Value, ...]:
-    return values if isinstance(values, tuple) else (values,)

@@ -4,18 +4,26 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.mean_differenc
     --subject gemma-3-270m --task word_sentiment --examples 32 --seed 0
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from data.errors import UserError
+from data.example import Example
 from data.task import Task
-from eval.ask import prompter
+from eval.ask import Prompter, prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method
+from recipes.method import Elicited, Method, several
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from eval.subject import Subject
+
+
+Layer = Annotated[int, Field(ge=0)]
+Strength = Annotated[float, Field(gt=0)]
 
 
 class MeanDifference(Method):
@@ -23,34 +31,43 @@ class MeanDifference(Method):
 
     The vector is the mean, over n examples, of the state at the end of the prompt after shots (other examples of the
     n) minus the state of the plain prompt; times `strength` it is added to every token at `layer`, by default the
-    middle one. Function vectors (Todd et al. 2024) are the like, from single heads.
+    middle one. Several layers or strengths are chosen among on `dev_examples` dev rows, which are charged. Function
+    vectors (Todd et al. 2024) are the like, from single heads.
     """
 
     trains: ClassVar[bool] = True
     sized: ClassVar[bool] = True
 
     shots: int = Field(default=4, ge=1)
-    layer: int | None = None
-    strength: float = Field(default=1.0, gt=0)
+    layer: Layer | Annotated[tuple[Layer, ...], Field(min_length=1)] | None = None
+    strength: Strength | Annotated[tuple[Strength, ...], Field(min_length=1)] = 1.0
+    dev_examples: int = Field(default=0, ge=0)
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses so few examples that a question would be among its own shots."""
+        """Also refuses so few examples that a question would be its own shot, and a choice without dev rows."""
         super().check(task, examples=examples)
         if examples <= self.shots:
             raise UserError(
                 f"mean_difference: {examples} examples hold no question beside {self.shots} shots; "
                 f"give at least {self.shots + 1}"
             )
+        if self.reads_dev != bool(self.dev_examples):
+            fix = "set dev_examples" if self.reads_dev else "give several layer or strength, or drop dev_examples"
+            raise UserError(
+                f"mean_difference: {self.num_candidates} to choose from and {self.dev_examples} dev rows; {fix}"
+            )
+        held = len(task.rows["dev"])
+        if self.dev_examples > held:
+            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Read every example plainly and after the shots that follow it in the draw, and attach the mean difference."""
         from eval.encode import encode_prompt
         from eval.states import last_states
-        from train.attach import attach, load_snapshot
         from train.changes.layers import check_layers
-        from train.changes.vectors import SteeringVector
 
-        check_layers(subject, [] if self.layer is None else [self.layer])
+        layers = (subject.shape.layers // 2,) if self.layer is None else several(self.layer)
+        check_layers(subject, layers)
         drawn = task.draw("train", examples, seed=seed)
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
         around = [(drawn * 2)[place + 1 : place + 1 + self.shots] for place in range(len(drawn))]
@@ -61,17 +78,70 @@ class MeanDifference(Method):
         shown = last_states(
             subject, [encode_prompt(subject, asked(each)) for each, asked in zip(drawn, after, strict=True)]
         )
-        tuned = attach(subject, SteeringVector(layer=self.layer), seed=seed)
-        (name,) = tuned.trained
-        layer = int(name.rpartition(".")[2])
-        load_snapshot(tuned, {name: self.strength * (shown.values[layer] - plain.values[layer]).mean(dim=0)})
+        vectors = (shown.values - plain.values).mean(dim=1)
         spend = Spend(
             labelled_examples=examples,
             train_flops=plain.flops + shown.flops,
             executed_train_flops=plain.executed_flops + shown.executed_flops,
             trainable_parameters=subject.shape.hidden,
         )
-        return Elicited(subject=tuned, ask=ask, spend=spend, about={"layer": layer})
+        pushes = [(layer, strength) for layer in layers for strength in several(self.strength)]
+        if len(pushes) == 1:
+            ((layer, strength),) = pushes
+            return Elicited(
+                subject=_pushed(subject, layer, strength * vectors[layer]), ask=ask, spend=spend, about={"layer": layer}
+            )
+        dev = task.draw("dev", self.dev_examples, seed=seed)
+        scores: list[float] = []
+        search = Spend(labelled_examples=len(dev))
+        for layer, strength in pushes:
+            score, cost = _score(subject, layer, strength * vectors[layer], task, ask, dev)
+            scores.append(score)
+            search += cost
+        best = scores.index(max(scores))
+        layer, strength = pushes[best]
+        about = {"layer": layer, "strength": strength, "dev_score": f"{scores[best]:.4f}", "dev_examples": len(dev)}
+        pushed = _pushed(subject, layer, strength * vectors[layer])
+        return Elicited(subject=pushed, ask=ask, spend=spend + search, about=about)
+
+    @property
+    def num_candidates(self) -> int:
+        """How many pushes there are to choose from."""
+        return len(several(self.strength)) * (1 if self.layer is None else len(several(self.layer)))
+
+    @property
+    def reads_dev(self) -> bool:
+        """With several layers or strengths."""
+        return self.num_candidates > 1
+
+    def rows_asked(self, examples: int) -> int:
+        """Every push is tried on all dev rows."""
+        return self.num_candidates * self.dev_examples if self.reads_dev else 0
+
+
+def _pushed(subject: "Subject", layer: int, vector: "Tensor") -> "Subject":
+    from train.attach import attach, load_snapshot
+    from train.changes.vectors import SteeringVector
+
+    tuned = attach(subject, SteeringVector(layer=layer), seed=0)
+    (name,) = tuned.trained
+    load_snapshot(tuned, {name: vector})
+    return tuned
+
+
+def _score(
+    subject: "Subject", layer: int, vector: "Tensor", task: Task, ask: Prompter, dev: Sequence[Example]
+) -> tuple[float, Spend]:
+    """The share of dev rows that a push gets right, and what asking them cost."""
+    from eval.measure import measure
+    from train.attach import bare
+
+    with bare(subject):
+        answers = measure(_pushed(subject, layer, vector), task, ask, dev)
+    flops = answers.flops_per_answer * len(dev)
+    executed = answers.executed_flops_per_answer * len(dev)
+    score = sum(outcome.score for outcome in answers.outcomes) / len(dev)
+    return score, Spend(search_flops=flops, executed_search_flops=executed)
 
 
 if __name__ == "__main__":

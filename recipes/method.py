@@ -6,7 +6,7 @@ A new recipe is one file with a subclass of Method and one entry in recipes/cata
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +21,8 @@ from eval.spend import Spend
 if TYPE_CHECKING:  # planning and validating a study loads no torch
     from eval.measure import Scorer
     from eval.subject import Subject
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,11 @@ class Method(BaseModel):
         own = type(self).__annotations__  # what is particular to the recipe comes first
         changed = sorted(self.changed().items(), key=lambda setting: setting[0] not in own)
         return f"{name}({', '.join(f'{key}={_plain(value)}' for key, value in changed)})" if changed else name
+
+
+def several(values: Value | tuple[Value, ...]) -> tuple[Value, ...]:
+    """A setting that may be one value or several, as several."""
+    return values if isinstance(values, tuple) else (values,)
 
 
 def _plain(value: Any) -> str:

@@ -144,6 +144,8 @@ def test_what_cannot_be_stacked_is_refused(spec, message):
         ({"expert_iteration": {"random_labels": 1.0}}, 4, "drop random_labels"),
         ({"one_pass": {"learning_rate": [0.1, 0.2], "dev_examples": 4}}, 4, "give one"),
         ({"mean_difference": {"shots": 4}}, 4, "give at least 5"),
+        ({"mean_difference": {"strength": [0.1, 1]}}, 8, "set dev_examples"),
+        ({"mean_difference": {"dev_examples": 8}}, 8, "drop dev_examples"),
     ],
 )
 def test_budgets_that_do_not_fit_are_refused_before_anything_runs(spec, examples, message):
@@ -181,3 +183,18 @@ def test_a_helpful_subject_is_trained_once_for_all_tasks_and_stays_the_same():
     remembered, second = likelihoods()
     assert remembered == fresh != [outcome.loglikelihoods for outcome in plain]
     assert second.spend == first.spend
+
+
+def test_a_push_is_chosen_on_dev_rows_and_every_try_is_charged():
+    subject, task = tiny(), word_sentiment()
+    spec = {"layer": [0, 1], "strength": [0.1, 1.0, 10.0], "dev_examples": 8}
+    (_, chooser), (_, one) = make_method({"mean_difference": spec}), make_method({"mean_difference": {"layer": 1}})
+    with bare(subject):
+        single = one(subject, task, examples=8, seed=0)
+        answers = measure(single.subject, task, single.ask, task.draw("dev", 8, seed=0))
+    with bare(subject):
+        chosen = chooser(subject, task, examples=8, seed=0)
+        again = measure(chosen.subject, task, chosen.ask, task.draw("dev", 8, seed=0))
+    assert chosen.spend.labelled_examples == 16 and chosen.spend.train_flops == single.spend.train_flops
+    assert chosen.spend.search_flops == pytest.approx(6 * 8 * answers.flops_per_answer)
+    assert float(chosen.about["dev_score"]) == sum(outcome.score for outcome in again.outcomes) / 8

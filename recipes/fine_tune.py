@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -13,7 +14,7 @@ from data.example import Example
 from data.relabel import relabel
 from data.splits import Split
 from data.task import Task
-from eval.ask import prompter
+from eval.ask import Prompter, prompter
 from eval.source import Source, find_source
 from eval.spend import Spend
 from recipes.method import Elicited, Method, several
@@ -21,7 +22,7 @@ from recipes.method import Elicited, Method, several
 if TYPE_CHECKING:
     from eval.subject import Subject
     from train.attach import Trainable
-    from train.sft import Schedule
+    from train.sft import BeforeStep, Schedule
 
 Rate = Annotated[float, Field(gt=0)]
 Epochs = Annotated[int, Field(ge=1)]
@@ -111,11 +112,16 @@ class FineTune(Method):
             measure_dev=lambda candidate: measure(candidate, task, ask, dev),
             dev_rows=encode_rows(subject, dev, ask),
             halving=self.halving,
+            before_step=self.before_step(subject, rows, ask),
             seed=seed,
         )
         spend += replace(tuned.spend, labelled_examples=len(dev))
         about = {**about, **tuned.about, "dev_examples": len(dev)}
         return Elicited(subject=tuned.subject, ask=ask, spend=spend, history=tuned.history, about=about)
+
+    def before_step(self, subject: "Subject", rows: Sequence[Example], ask: Prompter) -> "BeforeStep | None":
+        """What is to be noted of each batch before it is learned from."""
+        return None
 
     def labelled(
         self, subject: "Subject", task: Task, examples: int, seed: int

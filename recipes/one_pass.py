@@ -4,27 +4,33 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.one_pass \
     --subject smollm2-135m-instruct --task word_sentiment --examples 64 --seed 0
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from data.errors import UserError
+from data.example import Example
 from data.task import Task
-from eval.ask import prompter
+from eval.ask import Prompter, prompter
 from recipes.iid_sft import IidSft
 from recipes.method import Elicited
 
 if TYPE_CHECKING:
     from eval.subject import Subject
+    from train.loss import AnswerLoss
+    from train.sft import AnyRow, BeforeStep
 
 
 class OnePass(IidSft):
     """Description length of n labels (MDL), and its excess over the held-out loss at the end (EDL), in bits.
 
-    The held-out loss is that of `floor_examples` dev rows, labelled in the same way and charged. The mask is the answer
-    and its stop token; the schedule that of the recipe. EDL per example that falls with n reads as eliciting, one that
-    rises as teaching; never decide on it alone.
+    A label's bits are those of one option among all where the task has options, else those of the answer's text and
+    its stop token (recorded for both). The held-out loss is that of `floor_examples` dev rows, labelled in the same way
+    and charged. EDL per example that falls with n reads as eliciting, one that rises as teaching; never decide on it
+    alone.
     """
 
     once: ClassVar[bool] = True
@@ -44,30 +50,56 @@ class OnePass(IidSft):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Fine-tune once through, then read the floor."""
-        from train.bits import label_bits, prequential_bits
+        from train.bits import encode_labelled, label_bits, option_bits, options_spend, prequential_bits
         from train.encode import encode_rows
+        from train.frozen import frozen_maps_in
 
         elicited = super().__call__(subject, task, examples=examples, seed=seed)
         ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
         held_out = self.rows(task, "dev", self.floor_examples, seed=0)  # one floor for all seeds
-        floor, read = label_bits(
-            elicited.subject,
-            encode_rows(elicited.subject, held_out, ask),
-            precision=str(elicited.about["training_precision"]),
-        )
-        bits = prequential_bits(elicited.history)
-        about = {
-            **elicited.about,
-            "mdl_bits": bits,
-            "edl_bits": bits - examples * floor,
-            "floor_bits_per_example": floor,
-            "floor_examples": self.floor_examples,
-        }
-        return replace(elicited, spend=replace(elicited.spend + read, bits=bits), about=about)
+        precision = str(elicited.about["training_precision"])
+        tuned = elicited.subject
+        text_floor, spend = label_bits(tuned, encode_rows(tuned, held_out, ask), precision=precision)
+        text = prequential_bits(elicited.history)
+        about = _lengths(text, text_floor, examples)
+        if task.kind == "choice":
+            about = {f"text_{name}": value for name, value in about.items()}
+            floor_options = encode_labelled(tuned, held_out, ask)
+            with frozen_maps_in(tuned, precision):
+                floor = option_bits(_loss_of(tuned), list(floor_options.values()))
+            read = encode_labelled(tuned, self.rows(task, "train", examples, seed=seed), ask)
+            bits = math.fsum(step["option_bits"] for step in elicited.history)
+            about |= _lengths(bits, math.fsum(floor) / len(floor), examples)
+            spend += options_spend(tuned, [*read.values(), *floor_options.values()])
+        about = {**elicited.about, **about, "floor_examples": self.floor_examples}
+        return replace(elicited, spend=replace(elicited.spend + spend, bits=about["mdl_bits"]), about=about)
+
+    def before_step(self, subject: "Subject", rows: Sequence[Example], ask: Prompter) -> "BeforeStep | None":
+        """The bits of the batch's labels among their options."""
+        from train.bits import encode_labelled, option_bits
+
+        if not rows[0].choices:
+            return None
+        labelled = encode_labelled(subject, rows, ask)
+
+        def note(tuned: "Subject", batch: "Sequence[AnyRow]") -> dict[str, float]:
+            return {"option_bits": math.fsum(option_bits(_loss_of(tuned), [labelled[row.id] for row in batch]))}
+
+        return note
 
     def rows_asked(self, examples: int) -> int:
         """The floor."""
         return self.floor_examples
+
+
+def _loss_of(subject: "Subject") -> "AnswerLoss":
+    from train.loss import AnswerLoss
+
+    return AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
+
+
+def _lengths(bits: float, floor: float, examples: int) -> dict[str, float]:
+    return {"mdl_bits": bits, "edl_bits": bits - examples * floor, "floor_bits_per_example": floor}
 
 
 if __name__ == "__main__":

@@ -2,17 +2,23 @@
 
 MDL is prequential: each label is charged its loss before the update that it takes part in. EDL, the excess, is what of
 it a learner who knew the end from the start would not have paid: MDL - n * held-out loss of the final subject (Donoway
-et al. 2025, "Quantifying Elicitation of Latent Capabilities in Language Models").
+et al. 2025, "Quantifying Elicitation of Latent Capabilities in Language Models"). A label is its text (answer and stop
+token), or where there are options, one of these: how the answer is written then costs nothing, only which it is.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import torch
+
+from data.example import Example
+from eval.ask import Prompter
 from eval.cost import forward_flops
 from eval.sharded import require_whole
 from eval.spend import Spend
 from eval.subject import Subject
-from train.encode import TrainingRow
+from train.encode import TrainingRow, encode_rows
 from train.frozen import frozen_maps_in
 from train.loss import AnswerLoss, read_losses
 
@@ -20,6 +26,50 @@ from train.loss import AnswerLoss, read_losses
 def prequential_bits(history: Sequence[Mapping[str, int | float]]) -> float:
     """MDL of a run that saw every row once, from its steps: mean loss in nats and number of supervised tokens."""
     return math.fsum(step["loss"] * step["supervised_tokens"] for step in history) / math.log(2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledOptions:
+    """Every option of one example as a row, and which of them is its label."""
+
+    rows: tuple[TrainingRow, ...]
+    label: int
+
+
+def encode_labelled(subject: Subject, examples: Sequence[Example], ask: Prompter) -> dict[str, LabelledOptions]:
+    """The examples' options as rows, by the examples' ids."""
+    return {
+        each.id: LabelledOptions(
+            rows=encode_rows(subject, [replace(each, answer=choice) for choice in each.choices], ask),
+            label=each.answer_index,
+        )
+        for each in examples
+    }
+
+
+def option_bits(loss_of: AnswerLoss, labelled: Sequence[LabelledOptions]) -> list[float]:
+    """Bits of each label among the options, by the share of its likelihood in that of all."""
+    rows = [row for each in labelled for row in each.rows]
+    with torch.no_grad():
+        parts = loss_of.token_losses(rows).split([row.supervised for row in rows])
+    likelihoods = iter((-torch.stack([part.sum() for part in parts])).double().tolist())
+    bits = []
+    for each in labelled:
+        options = torch.tensor([next(likelihoods) for _ in each.rows], dtype=torch.float64)
+        bits.append(-float(options.log_softmax(0)[each.label]) / math.log(2))
+    return bits
+
+
+def options_spend(subject: Subject, labelled: Iterable[LabelledOptions]) -> Spend:
+    """What reading every option once costs: search, for nothing is learned from it."""
+    flops = sum(
+        forward_flops(
+            subject.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=subject.adapter_parameters
+        )
+        for each in labelled
+        for row in each.rows
+    )
+    return Spend(search_flops=flops, executed_search_flops=flops)
 
 
 def label_bits(

@@ -11,7 +11,7 @@ from eval.spend import Spend, as_search
 from eval.subject import Subject
 from train.attach import Trainable, attach, bare, load_snapshot, snapshot
 from train.encode import TrainingRow
-from train.sft import Diverged, Schedule, Tuned, fine_tune
+from train.sft import BeforeStep, Diverged, Schedule, Tuned, fine_tune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,7 @@ def fine_tune_best(
     dev_rows: Sequence[TrainingRow],
     halving: bool,
     seed: int,
+    before_step: BeforeStep | None = None,
 ) -> Tuned:
     """Fine-tune under the schedule that scores best on dev rows; every other run, and every dev answer, is search.
 
@@ -80,7 +81,15 @@ def fine_tune_best(
     """
 
     def run(schedule: Schedule) -> Tuned:
-        return fine_tune(subject, rows, trainable=trainable, schedule=schedule, dev_rows=dev_rows, seed=seed)
+        return fine_tune(
+            subject,
+            rows,
+            trainable=trainable,
+            schedule=schedule,
+            dev_rows=dev_rows,
+            before_step=before_step,
+            seed=seed,
+        )
 
     if len(schedules) == 1:
         return run(schedules[0])

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 AnyRow = TrainingRow | PreferenceRow
+BeforeStep = Callable[[Subject, Sequence[AnyRow]], Mapping[str, int | float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +98,12 @@ def fine_tune(
     schedule: Schedule,
     seed: int,
     dev_rows: Sequence[TrainingRow] = (),
+    before_step: BeforeStep | None = None,
     loss: Callable[..., Any] = AnswerLoss,
 ) -> Tuned:
     """Attach something that trains, and train it on the rows; `dev_rows` are what early stopping looks at.
+
+    `before_step` sees the subject and the batch before each update, and what it gives goes into the step's record.
 
     Diverged where the loss is not finite (naming step and rows), UserError where nothing moved: a run that taught
     nothing must not pass for one that elicited nothing.
@@ -143,7 +147,7 @@ def fine_tune(
             return looks + _spend(tuned, rows, done, loop, read_before, seconds=time.perf_counter() - started)
 
         stream = batches(rows, schedule=schedule, seed=seed)
-        history = _run(loop, tuned, stream, schedule, spent, stopping, num_rows=len(rows))
+        history = _run(loop, tuned, stream, schedule, spent, stopping, before_step, num_rows=len(rows))
     loop.close()
     kept = stopping.restore() if stopping else len(history)
     require_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
@@ -174,6 +178,7 @@ def _run(
     schedule: Schedule,
     spent: Callable[[int], Spend],
     stopping: EarlyStopping | None,
+    before_step: BeforeStep | None,
     *,
     num_rows: int,
 ) -> list[dict[str, int | float]]:
@@ -188,6 +193,7 @@ def _run(
         rate = schedule.rate(step)
         if keeps_good:
             good = [*good[-1:], snapshot(tuned)]
+        noted = before_step(tuned, batch) if before_step else {}
         loss = loop.step(batch, rate)
         if not math.isfinite(loss):
             names = ", ".join(row.id for row in batch)
@@ -199,7 +205,7 @@ def _run(
                 spend=spent(step + 1),
             )
         labels = sum(part.supervised for row in batch for part in row.parts)
-        history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels})
+        history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels, **noted})
         tell("steps trained", step + 1, schedule.steps)
         seen += len(batch)
         if stopping and (seen // num_rows > (seen - len(batch)) // num_rows or step + 1 == schedule.steps):

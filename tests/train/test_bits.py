@@ -1,18 +1,21 @@
 """Description lengths against sums made by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
+from data.arithmetic import arithmetic
 from data.word_sentiment import word_sentiment
 from eval.ask import prompter
 from recipes.one_pass import OnePass
 from tests.nets import tiny
 from train.attach import attach, bare
-from train.bits import label_bits, prequential_bits
+from train.bits import encode_labelled, label_bits, option_bits, prequential_bits
 from train.changes.peft import Lora
 from train.encode import encode_rows
+from train.loss import AnswerLoss
 from train.sft import Schedule, fine_tune
 
 
@@ -70,3 +73,47 @@ def test_label_bits_are_those_of_full_logits():
     bits, spend = label_bits(subject, rows, batch_size=4)
     assert bits == pytest.approx(expected, rel=1e-6)
     assert spend.labelled_examples == 6 and spend.search_flops > 0
+
+
+def test_bits_among_options_are_those_of_full_logits():
+    subject, task = tiny(), word_sentiment()
+    examples = task.draw("train", 5, seed=0)
+    ask = prompter(subject, task)
+    got = option_bits(AnswerLoss(subject.net, shared=0, pad=0), list(encode_labelled(subject, examples, ask).values()))
+    for example, bits in zip(examples, got, strict=True):
+        texts = [replace(example, answer=choice) for choice in example.choices]
+        shares = [2 ** -plain_bits(subject.net, row) for row in encode_rows(subject, texts, ask)]
+        assert bits == pytest.approx(-math.log2(shares[example.answer_index] / sum(shares)), rel=1e-5)
+
+
+def test_mdl_among_options_is_read_before_each_update():
+    """Two batches: the first is read under the untrained adapter, the second after one step."""
+    subject, task = tiny(), word_sentiment()
+    method = OnePass(batch_size=4, floor_examples=8, precision="float32")
+    with bare(subject):
+        elicited = method(subject, task, examples=8, seed=0)
+        noted = [step["option_bits"] for step in elicited.history]
+        floor = task.draw("dev", 8, seed=0)
+        ask = prompter(subject, task)
+        held = option_bits(
+            AnswerLoss(elicited.subject.net, shared=0, pad=0), list(encode_labelled(subject, floor, ask).values())
+        )
+    about = elicited.about
+    assert about["floor_bits_per_example"] == pytest.approx(sum(held) / 8, rel=1e-6)
+    assert about["mdl_bits"] == elicited.spend.bits == pytest.approx(sum(noted))
+    assert about["edl_bits"] == pytest.approx(sum(noted) - sum(held))
+    assert about["text_mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
+    labelled = encode_labelled(subject, task.draw("train", 8, seed=0), ask)
+    order = [list(labelled)[place] for place in torch.randperm(8, generator=torch.Generator().manual_seed(0)).tolist()]
+    untrained = option_bits(AnswerLoss(subject.net, shared=0, pad=0), [labelled[id] for id in order[:4]])
+    assert noted[0] == pytest.approx(sum(untrained), rel=1e-6)
+    later = option_bits(AnswerLoss(subject.net, shared=0, pad=0), [labelled[id] for id in order[4:]])
+    assert noted[1] != pytest.approx(sum(later), rel=1e-6)
+
+
+def test_a_task_without_options_has_the_bits_of_its_texts():
+    subject, task = tiny(), arithmetic()
+    with bare(subject):
+        elicited = OnePass(batch_size=4, floor_examples=4, precision="float32")(subject, task, examples=4, seed=0)
+    assert elicited.spend.bits == elicited.about["mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
+    assert "text_mdl_bits" not in elicited.about

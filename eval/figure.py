@@ -46,7 +46,7 @@ def scaling_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
     ways = [way for way in ordered(ways) if way.task == task]
     subjects = sorted({way.subject for way in ways})
     spent = [way.elicitation_flops for way in ways if way.elicitation_flops > 0]
-    row = max(2.7, labels_height(_most_labels(ways, subjects) + 1))
+    row = max(2.7, _labels_height(ways, subjects, [task]))
     width = LEFT + 2 * (PANEL + LABELS) + RIGHT
     notes = notes_of(ways, f"{PLAIN_NOTE}. Numbers beside points: labelled examples. {DOTTED_NOTE}", width=width)
     bottom = bottom_inches(notes)
@@ -76,7 +76,7 @@ def hero_figure(ways: Sequence[Way]) -> "matplotlib.figure.Figure":
 
     styles, ways = recipe_styles(ways), ordered(ways)
     tasks, subjects = sorted({way.task for way in ways}), sorted({way.subject for way in ways})
-    row = max(2.4, labels_height(_most_labels(ways, subjects, tasks) + 1))
+    row = max(2.4, _labels_height(ways, subjects, tasks))
     cell = PANEL + LABELS + 0.15
     width = LEFT + len(subjects) * cell + RIGHT
     notes = notes_of(ways, f"{PLAIN_NOTE}. {DOTTED_NOTE}", width=width)
@@ -138,12 +138,14 @@ def ways_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figure"
     return figure
 
 
-def _most_labels(ways: Sequence[Way], subjects: Sequence[str], tasks: Sequence[str] | None = None) -> int:
-    """The largest number of direct labels in any panel: curves, prompts that are lines of their own, and chance."""
-    tasks = tasks or sorted({way.task for way in ways})
-    counts = [0]
+def _labels_height(ways: Sequence[Way], subjects: Sequence[str], tasks: Sequence[str]) -> float:
+    """Inches that the labels of the fullest panel need: its curves, and prompts that are lines of their own."""
+    heights = []
     for subject in subjects:
         for task in tasks:
-            mine = join([way for way in ways if way.subject == subject and way.task == task], "flops")
-            counts.append(sum(1 if is_trained(curve) else len(curve.points) for curve in mine))
-    return max(counts)
+            drawn = join([way for way in ways if way.subject == subject and way.task == task], "flops")
+            names = [
+                [curve.label] if is_trained(curve) else [each.way.name for each in curve.points] for curve in drawn
+            ]
+            heights.append(labels_height(name for group in names for name in group))
+    return max(heights)

@@ -1,9 +1,9 @@
 """The figure of the least change: score, and share of the gap recovered, against the number of trained parameters."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from eval.curve import Curve, Way, join, plain_prompting, recovered, sweeps
+from eval.curve import Curve, Point, Way, join, plain_prompting, recovered, sweeps
 from eval.figure_frame import (
     DOTTED_NOTE,
     LABELS,
@@ -28,7 +28,7 @@ from eval.figure_style import (
     Style,
     label_right_edge,
     labels_height,
-    method_styles,
+    numbered_style,
     percent,
     power_of_ten,
     printable,
@@ -37,6 +37,8 @@ from eval.figure_style import (
 if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
+
+Of = TypeVar("Of", Way, Curve)
 
 _BETWEEN = 0.75  # inches between the two rows of panels
 _LOWER = 2.1  # height of a panel of shares
@@ -54,14 +56,16 @@ def parameters_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.F
     import matplotlib
     from matplotlib.figure import Figure
 
-    styles = method_styles(ways)
     ways = [way for way in ordered(ways) if way.task == task]
     drawn = sweeps(ways)
     subjects = sorted({curve.subject for curve in drawn})
     if not drawn:
         return None
-    trained = [sum(way.subject == subject and way.trainable_parameters > 0 for way in ways) for subject in subjects]
-    row = max(2.9, labels_height(max(trained) - min(len(curve.points) for curve in drawn) + 3))
+    styles = _styles(ways)
+    row = max(
+        2.9,
+        *(labels_height(name for name, _ in _lines(_of(ways, subject), _of(drawn, subject))) for subject in subjects),
+    )
     cell = PANEL + LABELS + 0.15
     width = LEFT + len(subjects) * cell + RIGHT
     notes = notes_of(ways, f"{PLAIN_NOTE}. {_GAP_NOTE}. {DOTTED_NOTE}", width=width)
@@ -71,8 +75,7 @@ def parameters_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.F
         figure = Figure(figsize=(width, height))
         write_title(figure, task, ": score against trainable parameters", sample_sizes(ways))
         for k, subject in enumerate(subjects):
-            mine = [way for way in ways if way.subject == subject]
-            curves = [curve for curve in drawn if curve.subject == subject]
+            mine, curves = _of(ways, subject), _of(drawn, subject)
             left = (LEFT + k * cell) / width
             scores = figure.add_axes((left, (bottom + _LOWER + _BETWEEN) / height, PANEL / width, row / height))
             shares = figure.add_axes((left, bottom / height, PANEL / width, _LOWER / height), sharex=scores)
@@ -86,6 +89,30 @@ def parameters_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.F
     return figure
 
 
+def _lines(ways: Sequence[Way], drawn: Sequence[Curve]) -> list[tuple[str, tuple[Point, ...]]]:
+    """What stands in one subject's panel, by name: the curves, and every other trained way as a point of its own."""
+    swept = {id(point.way) for curve in drawn for point in curve.points}
+    alone = join([way for way in ways if way.trainable_parameters], "parameters")
+    singles = [point for curve in alone for point in curve.points if id(point.way) not in swept]
+    several = len({point.way.examples for point in singles}) > 1
+    named = [
+        (f"{point.way.name}, {point.way.examples:,} examples" if several else point.way.name, (point,))
+        for point in singles
+    ]
+    return [*((curve.label, curve.points) for curve in drawn), *named]
+
+
+def _styles(ways: Sequence[Way]) -> dict[str, Style]:
+    """One style for every name, the same for all subjects."""
+    subjects = sorted({way.subject for way in ways})
+    names = {name for subject in subjects for name, _ in _lines(_of(ways, subject), sweeps(_of(ways, subject)))}
+    return {name: numbered_style(place) for place, name in enumerate(sorted(names))}
+
+
+def _of(each: Sequence[Of], subject: str) -> list[Of]:
+    return [one for one in each if one.subject == subject]
+
+
 def _draw_scores(
     axes: "matplotlib.axes.Axes",
     ways: Sequence[Way],
@@ -97,18 +124,14 @@ def _draw_scores(
     """One subject's curves; other trained ways are single points."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    swept = {id(point.way) for curve in drawn for point in curve.points}
-    alone = join([way for way in ways if way.trainable_parameters], "parameters")
-    single = [(curve, point) for curve in alone for point in curve.points if id(point.way) not in swept]
-    budgets = [point.budget for curve in drawn for point in curve.points] + [point.budget for _, point in single]
+    lines = _lines(ways, drawn)
+    budgets = [point.budget for _, points in lines for point in points]
     axes.set_xscale("log")
     right = max(budgets) * 2.5
     prepare(axes, (min(budgets) / 2.5, right))
     labels = reference_lines(axes, ways)
-    for name, points, style in [
-        *((curve.label, curve.points, styles[curve.method]) for curve in drawn),
-        *((point.way.name, (point,), styles[curve.method]) for curve, point in single),
-    ]:
+    for name, points in lines:
+        style = styles[name]
         draw_points(axes, [point.budget for point in points], points, style)
         last = points[-1]
         axes.plot([last.budget, right], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
@@ -138,7 +161,7 @@ def _draw_shares(
     for curve in drawn:
         shares = [] if plain is None else [recovered(point.way, plain, curve.points[-1].way) for point in curve.points]
         known = [(point.budget, share) for point, share in zip(curve.points, shares, strict=False) if share is not None]
-        style = styles[curve.method]
+        style = styles[curve.label]
         if not known:
             labels.append(Label(y=50.0, text="the gap may be nothing:\nno share of it is known", style=style))
             continue

@@ -48,7 +48,7 @@ def rewards_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
         return None
     subjects = list(dict.fromkeys(way.subject for way in ways))
     names = list(dict.fromkeys(map(_name, ways)))
-    row = max(1.35, labels_height(len(names), lines=3))
+    row = max(1.35, labels_height(names))
     cell = _PANEL + _LABELS
     width = _LEFT + len(subjects) * cell + _RIGHT
     height = _TOP + len(_QUANTITIES) * row + (len(_QUANTITIES) - 1) * _GAP + _BOTTOM

@@ -82,11 +82,6 @@ def recipe_styles(ways: Iterable[Way]) -> dict[str, Style]:
     return {label: numbered_style(i) for i, (_, label) in enumerate(labels)}
 
 
-def method_styles(ways: Iterable[Way]) -> dict[str, Style]:
-    """One style per method, whatever its settings."""
-    return {method: numbered_style(i) for i, method in enumerate(sorted({way.method for way in ways}))}
-
-
 def numbered_style(place: int) -> Style:
     """The style of the place-th of things drawn together."""
     k = place % len(_COLORS)
@@ -200,9 +195,13 @@ def label_right_edge(axes: "matplotlib.axes.Axes", labels: Sequence[Label], *, h
         )
 
 
-def labels_height(labels: int, lines: int = 2) -> float:
-    """Inches that so many direct labels of so many lines need."""
-    return LINE_INCHES * labels * (lines + 0.25)
+def labels_height(names: Iterable[str]) -> float:
+    """Inches that direct labels of these names need beside a panel: each in up to three lines, and its score in one.
+
+    Chance and plain prompting, which nearly every panel has, are counted in.
+    """
+    lines = [len(wrapped(name).splitlines()) + 1 for name in names]
+    return LINE_INCHES * sum(count + 0.25 for count in [*lines, 1, 2])
 
 
 def save(figure: "matplotlib.figure.Figure", stem: Path) -> tuple[Path, Path]:

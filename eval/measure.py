@@ -1,8 +1,10 @@
 """Subject x task x prompter -> one outcome per test item, and the price of an answer."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from data.errors import UserError
 from data.example import Example
 from data.render import Prompt, option_texts
 from data.task import NormalizeBy, Task
@@ -51,6 +53,12 @@ def _choose(
         for item, prompt in zip(items, prompts, strict=True)
     ]
     scores = score(subject, encoded)
+    for item, likelihoods in zip(items, scores.loglikelihoods, strict=True):
+        if any(math.isnan(value) for value in likelihoods):
+            raise UserError(
+                f"subject {subject.name!r} scores the options of item {item.id!r} with {likelihoods}: its weights or"
+                " its adapter are damaged, or too large for the dtype; load others, or in float32"
+            )
     normalize_by = task.normalize_by if score is score_options else "none"  # a probe's odds have no length
     outcomes = [
         _choice_outcome(normalize_by, prompt, item, branches, loglikelihoods)

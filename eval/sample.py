@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from data.errors import UserError
 from eval.cost import forward_flops, generation_flops
 from eval.encode import common_prefix
 from eval.memory import in_pieces
@@ -138,6 +139,11 @@ def _draws(indices: Sequence[int], steps: int, *, seed: int) -> Float[Tensor, "r
 
 def _pick(logits: Float[Tensor, "rows vocab"], draws: Float[Tensor, " rows"], temperature: float) -> Tensor:
     """The likeliest word of each row, or the one in whose share of the distribution the row's number falls."""
+    if bool(logits.isnan().any()):
+        raise UserError(
+            "the next word has no likelihood (nan): the subject's weights or its adapter are damaged, or too large for"
+            " the dtype; load others, or in float32"
+        )
     if temperature == 0:
         return logits.argmax(dim=-1)
     shares = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)

@@ -193,9 +193,11 @@ def _quantize(source: Source, written: str, *, adapter: Path | None) -> str:
     return written
 
 
-def _adapter_folder(written: str) -> Path | None:
+def _adapter_folder(written: Any) -> Path | None:
     if not written:
         return None
+    if not isinstance(written, str):
+        raise UserError(f"adapter: {written!r} is not a path; give a folder in PEFT's format")
     folder = Path(written).expanduser()
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / file).is_file():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import sys
 import warnings
@@ -24,6 +25,9 @@ from eval.sharded import full_shape, gathering, shard_in
 from eval.source import Kind, Source, find_source
 from eval.tree import body_of
 from eval.weights import bundled_folder, gguf_folder
+
+# Where it is installed others load it, and it then says which kernels it has not found: nothing a user could act on.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -195,13 +199,12 @@ def _converted(source: Source) -> Any:
 def _merged(net: PreTrainedModel, source: Source) -> PreTrainedModel:
     """The net with an adapter added to its weights. UserError where the adapter was made for another."""
     from peft import PeftModel
-    from safetensors import safe_open
 
-    method = json.loads((Path(source.adapter) / "adapter_config.json").read_text("utf-8")).get("peft_type")
+    method, held = _read_adapter(Path(source.adapter))
     if method not in ("LORA", "IA3"):
-        raise UserError(f"adapter {source.adapter} is {method}, which has no place in the weights; LORA and IA3 have")
-    with safe_open(Path(source.adapter) / "adapter_model.safetensors", framework="pt") as file:
-        held = set(file.keys())
+        raise UserError(
+            f"adapter {source.adapter} is of type {method}, which has no place in the weights; give a LORA or IA3 one"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it says of keys that do not fit is checked below
@@ -212,9 +215,27 @@ def _merged(net: PreTrainedModel, source: Source) -> PreTrainedModel:
         return wrapped.merge_and_unload()
     except (RuntimeError, ValueError, KeyError) as error:
         raise UserError(
-            f"adapter {source.adapter} does not fit subject {source.name!r}: {str(error).splitlines()[0]}; "
+            f"adapter {source.adapter} does not fit subject {source.name!r}: {' '.join(str(error).split())[:300]}; "
             "give the subject that it was trained on"
         ) from error
+
+
+def _read_adapter(folder: Path) -> tuple[str | None, set[str]]:
+    """The type of an adapter in PEFT's format and the names of its weights. UserError for files that are damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    config, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
+    try:
+        settings = json.loads(config.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"{config} is not JSON ({error}); save the adapter again") from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{config} holds no mapping; save the adapter again")
+    try:
+        with safe_open(weights, framework="pt") as file:
+            return settings.get("peft_type"), set(file.keys())
+    except SafetensorError as error:
+        raise UserError(f"{weights} is damaged ({error}); save the adapter again") from error
 
 
 def _tiny(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

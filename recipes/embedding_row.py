@@ -25,16 +25,22 @@ class EmbeddingRowTuning(FineTune):
     learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 1e-2
 
     def trainable(self, subject: "Subject", task: Task) -> "Trainable":
-        """One row; UserError where `token` is not one token of the subject."""
+        """One row; UserError where `token` is not one token of the subject, or stands in no prompt."""
         from eval.encode import encode_prompt
         from train.changes.vectors import EmbeddingRow
 
+        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        prompt = encode_prompt(subject, ask(task.rows["train"][0]))
         if self.token is None:
-            ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
-            return EmbeddingRow(token=encode_prompt(subject, ask(task.rows["train"][0]))[-1])
+            return EmbeddingRow(token=prompt[-1])
         ids = subject.tokenizer(self.token, add_special_tokens=False).input_ids
         if len(ids) != 1:
             raise UserError(f"token {self.token!r} is {len(ids)} tokens of {subject.name!r}; give a text of one")
+        if ids[0] not in prompt:
+            raise UserError(
+                f"token {self.token!r} does not stand in the first prompt of task {task.name!r}, so its row would not"
+                " be read; give one that is in every prompt"
+            )
         return EmbeddingRow(token=ids[0])
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from train.attach import Trainable
     from train.sft import BeforeStep, Schedule
 
-Rate = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Epochs = Annotated[int, Field(ge=1)]
 
 
@@ -89,6 +89,10 @@ class FineTune(Method):
             raise UserError(
                 "halving = true has one schedule and nothing to choose; give several learning_rate or epochs"
             )
+        for name in ("learning_rate", "epochs"):
+            values = several(getattr(self, name))
+            if len(set(values)) < len(values):
+                raise UserError(f"{name} = {list(values)} names one twice; once is enough")
         if len(set(self.steps(examples))) < len(several(self.epochs)):
             raise UserError(
                 f"epochs {list(several(self.epochs))} are the same run on {examples} examples within passes"
@@ -159,12 +163,13 @@ class FineTune(Method):
         return 1.0
 
     def schedules(self, examples: int, *, factor: float = 1.0) -> list["Schedule"]:
-        """How a run on so many rows may proceed, by learning rates (times the factor) and epochs."""
+        """How a run on so many rows may proceed, by learning rates and epochs."""
         from train.sft import Schedule
 
         return [
             Schedule(
-                learning_rate=rate * factor,
+                learning_rate=rate,
+                rate_factor=factor,
                 steps=steps,
                 batch_size=self.batch_size,
                 precision=self.precision,

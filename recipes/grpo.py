@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Grpo(Method):
     """How much shows when the subject is only told how good its answers to n questions were (GRPO, through TRL).
 
-    Labels are read to grade, and charged; samples are charged as search. `training.json` holds, step by step, the
+    Without `steps` every question is seen once, in 16 steps or more. Labels are read to grade, and charged; samples are
+    charged as search. `training.json` holds, step by step, the
     reward and how varied the samples were, so that a collapse is seen.
     """
 
@@ -31,8 +32,8 @@ class Grpo(Method):
     rank: int = Field(default=8, ge=1)
     modules: tuple[str, ...] = ()
     layers: tuple[int, ...] = ()
-    learning_rate: float = Field(default=1e-4, gt=0)
-    steps: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
+    steps: int | None = Field(default=None, ge=1)
     questions_per_step: int = Field(default=2, ge=1)
     samples: int = Field(default=8, ge=2)
     temperature: float = Field(default=1.0, gt=0)
@@ -40,12 +41,20 @@ class Grpo(Method):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses fewer questions than one step takes, and more than all steps can reach."""
         super().check(task, examples=examples)
-        if not self.questions_per_step <= examples <= self.steps * self.questions_per_step:
+        if examples < self.questions_per_step:
             raise UserError(
-                f"grpo: {self.steps} steps of {self.questions_per_step} questions do not fit {examples} examples; "
-                f"set steps to {math.ceil(examples / self.questions_per_step)} or more "
-                f"and questions_per_step to {examples} or less"
+                f"grpo: a step takes questions_per_step = {self.questions_per_step} and there are {examples} examples; "
+                f"set it to {examples} or less"
             )
+        if examples > self.num_steps(examples) * self.questions_per_step:
+            raise UserError(
+                f"grpo: steps = {self.steps} of {self.questions_per_step} questions do not reach {examples} examples; "
+                f"set steps to {math.ceil(examples / self.questions_per_step)} or more, or leave it out"
+            )
+
+    def num_steps(self, examples: int) -> int:
+        """Those given, or as many as show every question, and 16 at least."""
+        return self.steps or max(16, math.ceil(examples / self.questions_per_step))
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Train by reward; then ask plainly."""
@@ -63,7 +72,7 @@ class Grpo(Method):
             lora=Lora(rank=self.rank, modules=self.modules, layers=self.layers),
             schedule=RewardSchedule(
                 learning_rate=self.learning_rate,
-                steps=self.steps,
+                steps=self.num_steps(examples),
                 questions_per_step=self.questions_per_step,
                 samples=self.samples,
                 temperature=self.temperature,
@@ -79,7 +88,7 @@ class Grpo(Method):
 
     def rows_sampled(self, examples: int) -> int:
         """Of every step."""
-        return self.steps * self.questions_per_step * self.samples
+        return self.num_steps(examples) * self.questions_per_step * self.samples
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Helpful(Method):
 
     instructions: str | dict[str, dict[str, Any]] = "bundled"
     rank: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=5e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0, allow_inf_nan=False)
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=8, ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

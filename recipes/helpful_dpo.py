@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class HelpfulDpo(Helpful):
     """How much shows once the subject prefers helping to refusing; `beta` holds it to what it was."""
 
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
     beta: float = Field(default=0.1, gt=0)
 
     def check(self, task: Task, *, examples: int) -> None:

@@ -82,8 +82,8 @@ class LinearProbe(Method):
         return self.layer is None
 
     def rows_asked(self, examples: int) -> int:
-        """Dev rows."""
-        return self.dev_examples if self.reads_dev else 0
+        """Every example and dev row is read."""
+        return examples + (self.dev_examples if self.reads_dev else 0)
 
 
 def _encode(subject: "Subject", examples: tuple[Example, ...], ask: Prompter) -> "list[Branches]":

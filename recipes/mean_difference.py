@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 Layer = Annotated[int, Field(ge=0)]
-Strength = Annotated[float, Field(gt=0)]
+Strength = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class MeanDifference(Method):
@@ -115,8 +115,8 @@ class MeanDifference(Method):
         return self.num_candidates > 1
 
     def rows_asked(self, examples: int) -> int:
-        """Every push is tried on all dev rows."""
-        return self.num_candidates * self.dev_examples if self.reads_dev else 0
+        """Every example is read plainly and behind the shots, and every push is tried on all dev rows."""
+        return (2 + self.shots) * examples + (self.num_candidates * self.dev_examples if self.reads_dev else 0)
 
 
 def _pushed(subject: "Subject", layer: int, vector: "Tensor") -> "Subject":

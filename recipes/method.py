@@ -89,7 +89,7 @@ class Method(BaseModel):
         return 0
 
     def rows_asked(self, examples: int) -> int:
-        """Rows that a run answers in order to choose among its candidates."""
+        """Rows that a run answers or reads beside training, to choose among its candidates for one."""
         return 0
 
     def demonstrations(self, examples: int) -> tuple[Source, int] | None:

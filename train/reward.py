@@ -141,8 +141,15 @@ def train_by_reward(
             processing_class=subject.tokenizer,
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        try:
+            trainer.train()
+        except RuntimeError as error:
+            if "probability tensor" not in str(error):  # what drawing from nan says
+                raise
+            raise _diverged(ledger) from error
     subject.net.eval()
+    if not all(bool(parameter.isfinite().all()) for parameter in tuned.trained.values()):
+        raise _diverged(ledger)
     if len(set(ledger.rewards)) == 1:
         raise UserError(
             f"all {len(ledger.rewards)} samples earned {ledger.rewards[0]:g}, so there is nothing to learn; "
@@ -151,6 +158,13 @@ def train_by_reward(
     require_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
     about: dict[str, str | int] = {"training_precision": str(subject.about["dtype"]), "samples": len(ledger.rows)}
     return Tuned(subject=tuned, spend=ledger.spend(), history=tuple(ledger.history), about=about)
+
+
+def _diverged(ledger: _Ledger) -> UserError:
+    return UserError(
+        f"reward training diverged by step {len(ledger.history) - 1}: the weights are no numbers any more; lower"
+        f" learning_rate (now {ledger.schedule.learning_rate:g})"
+    )
 
 
 def _settings(schedule: RewardSchedule, folder: str, *, seed: int, cpu: bool) -> Any:

@@ -51,6 +51,7 @@ class Schedule:
 
     learning_rate: float
     steps: int
+    rate_factor: float = 1.0  # what the kind of change multiplies the rate with
     batch_size: int = 8
     warmup: float = 0.1
     max_gradient_norm: float = 1.0
@@ -64,8 +65,8 @@ class Schedule:
         """Learning rate of a step, counted from 0."""
         warm = max(1, round(self.warmup * self.steps))
         if step < warm:
-            return self.learning_rate * (step + 1) / warm
-        return self.learning_rate * (self.steps - step) / max(1, self.steps - warm)
+            return self.learning_rate * self.rate_factor * (step + 1) / warm
+        return self.learning_rate * self.rate_factor * (self.steps - step) / max(1, self.steps - warm)
 
 
 class Diverged(UserError):
@@ -200,7 +201,7 @@ def _run(
             if good:
                 load_snapshot(tuned, good[0])
             raise Diverged(
-                f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {rate:g})",
+                f"loss is {loss} at step {step} (rows {names}); lower learning_rate (now {schedule.learning_rate:g})",
                 save=tuned.change.save if good and step else None,
                 spend=spent(step + 1),
             )
@@ -208,6 +209,15 @@ def _run(
         history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels, **noted})
         tell("steps trained", step + 1, schedule.steps)
         seen += len(batch)
+        if step + 1 == schedule.steps and not loop.finite():
+            if good:
+                load_snapshot(tuned, good[-1])
+            raise Diverged(
+                f"the weights are no numbers after step {step}, the last; lower learning_rate"
+                f" (now {schedule.learning_rate:g})",
+                save=tuned.change.save if good else None,
+                spend=spent(step + 1),
+            )
         if stopping and (seen // num_rows > (seen - len(batch)) // num_rows or step + 1 == schedule.steps):
             history[-1]["dev_loss"] = stopping.look(step)
             if stopping.enough:
@@ -318,6 +328,12 @@ class _Loop:
                     ) from error
             self._optimizer.zero_grad()  # a backward that broke off has left part of a gradient
             self.pieces *= 2
+
+    def finite(self) -> bool:
+        """Whether what trained still consists of numbers, in every process."""
+        wrong = sum(int((~torch.isfinite(parameter.detach())).any()) for parameter in self._parameters)
+        count = torch.tensor([wrong], device=self._accelerator.device)
+        return int(self._accelerator.reduce(count, reduction="sum").item()) == 0
 
     def executed_flops(self, shape: Shape, trained: Trained) -> float:
         """What all processes computed, padding and attempts that did not fit included."""

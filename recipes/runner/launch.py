@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.errors import UserError
 from recipes.catalog import METHODS
 from recipes.runner.cell import Cell, run_cell
 from recipes.runner.command import Parser, one_line_errors
@@ -66,10 +67,15 @@ def _run(cell: Cell, study: Study, store: Store) -> None:
         if done:
             state.print(f"{cell}: already in {store.root / 'cells' / cell.folder}")
             return
-        subject = _load(cell, device=study.device, state=state)
-        measurement = run_cell(
-            cell, subject, study=study.name, save=lambda result, elicited: save(store, cell, result, elicited)
-        )
+        try:
+            subject = _load(cell, device=study.device, state=state)
+            measurement = run_cell(
+                cell, subject, study=study.name, save=lambda result, elicited: save(store, cell, result, elicited)
+            )
+        except UserError as error:
+            if state.is_main_process:
+                store.fail(cell, " ".join(str(error).split()), save_adapter=getattr(error, "save", None))
+            raise
         if measurement is not None:
             interval = f"[{measurement.low:.3f}, {measurement.high:.3f}]"
             print(f"{cell}: {measurement.score:.3f} {interval} -> {store.root / 'cells' / cell.folder}")

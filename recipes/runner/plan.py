@@ -99,7 +99,10 @@ def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
     sampled = method.rows_sampled(cell.examples) * generation_flops(
         shape, prompt_tokens=row, new_tokens=cell.task.max_new_tokens
     )
-    sampled += _demonstrated(cell, prompts, sample)
+    demonstrated = _demonstrated(cell, prompts, sample)
+    if demonstrated is None:
+        return None
+    sampled += demonstrated
     return Estimate(
         train_flops=train,
         answer_flops=answers * answer + sampled,
@@ -107,12 +110,15 @@ def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
     )
 
 
-def _demonstrated(cell: Cell, prompts: Sequence[Prompt], sample: Sequence[Example]) -> float:
-    """What another subject's answers to the training rows cost; nothing where its size is not known yet."""
-    source, rows = cell.method.demonstrations(cell.examples) or (None, 0)
-    known = SUBJECTS.get(source.location) if source is not None else None
-    if not isinstance(known, Bundled):
+def _demonstrated(cell: Cell, prompts: Sequence[Prompt], sample: Sequence[Example]) -> float | None:
+    """What another subject's answers to the training rows cost; None where its size is not known yet."""
+    asked = cell.method.demonstrations(cell.examples)
+    if asked is None:
         return 0.0
+    source, rows = asked
+    known = SUBJECTS.get(source.location) if source.where == "bundled" else None
+    if not isinstance(known, Bundled):
+        return None
     each = [_answer(known.shape, cell, prompt, item) for prompt, item in zip(prompts, sample, strict=True)]
     return rows * sum(each) / len(each)
 

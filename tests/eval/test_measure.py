@@ -1,7 +1,9 @@
 """Outcomes: what is picked, normalised, graded and kept."""
 
 import pytest
+import torch
 
+from data.arithmetic import arithmetic
 from data.errors import UserError
 from data.example import Example
 from data.grade import exact_match
@@ -99,3 +101,13 @@ def test_letters_mean_nothing_to_a_generation_task():
     asked = Task(name="open", version=1, kind="generation", grade=exact_match, load=lambda: {"test": ITEMS})
     with pytest.raises(UserError, match="drop answer_as: letter"):
         prompter(tiny(), asked, answer_as="letter")
+
+
+def test_answers_of_weights_that_are_no_numbers_are_refused():
+    subject, sums = tiny(), arithmetic()
+    with torch.no_grad():
+        subject.net.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match=r"scores the options of item .* are damaged"):
+        measure(subject, task(), prompter(subject, task()), ITEMS)
+    with pytest.raises(UserError, match=r"no likelihood .nan.*are damaged"):
+        measure(subject, sums, prompter(subject, sums), sums.test_items(2))

@@ -190,6 +190,25 @@ def test_a_saved_adapter_is_part_of_the_subject(tmp_path: Path) -> None:
         load_subject(spec)
 
 
+@pytest.mark.parametrize(
+    ("config", "weights", "message"),
+    [
+        ("{", b"", "adapter_config.json is not JSON"),
+        ("[]", b"", "holds no mapping"),
+        ('{"peft_type": "LORA"}', b"cut", "adapter_model.safetensors is damaged"),
+    ],
+)
+def test_a_damaged_adapter_is_named(tmp_path: Path, config: str, weights: bytes, message: str) -> None:
+    from eval.subject import load_subject
+
+    (tmp_path / "adapter_config.json").write_text(config)
+    (tmp_path / "adapter_model.safetensors").write_bytes(weights)
+    with pytest.raises(UserError, match=message):
+        load_subject({"tiny-random": {"adapter": str(tmp_path)}})
+
+
 def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="adapter: 3 is not a path"):
+        find_source({"tiny-random": {"adapter": 3}})
     with pytest.raises(UserError, match="not found; give a folder in PEFT's format"):
         find_source({"tiny-random": {"adapter": str(tmp_path)}})

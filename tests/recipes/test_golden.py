@@ -116,6 +116,33 @@ def test_grpo_refuses_a_reward_that_never_varies():
         method(subject, task, examples=4, seed=0)
 
 
+def test_grpo_that_diverges_says_so_in_one_line():
+    task = replace(arithmetic(digits=1), max_new_tokens=4, grade=_vowels)
+    _, method = make_method({"grpo": {"steps": 4, "samples": 4, "learning_rate": 1e30}})
+    with pytest.raises(UserError, match=r"diverged by step .*lower learning_rate .now 1e.30"), bare(tiny()) as subject:
+        method(subject, task, examples=4, seed=0)
+
+
+def test_grpo_sees_every_question_unless_told_how_long():
+    _, method = make_method("grpo")
+    method.check(arithmetic(), examples=64)
+    assert (method.num_steps(4), method.num_steps(64)) == (16, 32)
+
+
+def test_a_token_that_no_prompt_holds_is_refused():
+    _, method = make_method({"embedding_row": {"token": "~"}})
+    with pytest.raises(UserError, match="would not be read"), bare(tiny()) as subject:
+        method(subject, word_sentiment(), examples=4, seed=0)
+
+
+def test_a_chosen_rate_is_the_one_that_was_written():
+    settings = SHORT | {"numbers": 16, "learning_rate": [1e-4, 1e-3], "dev_examples": 8}
+    _, method = make_method({"sparse_lora": settings})
+    with bare(tiny()) as subject:
+        about = method(subject, word_sentiment(), examples=8, seed=0).about
+    assert about["chosen_learning_rate"] in ("0.0001", "0.001")
+
+
 def test_expert_iteration_says_when_nothing_was_right():
     task = replace(arithmetic(digits=1), grade=lambda example, text: 0.0, max_new_tokens=2)
     _, method = make_method({"expert_iteration": {"samples": 2, "rounds": 1}})
@@ -140,7 +167,8 @@ def test_what_cannot_be_stacked_is_refused(spec, message):
     ("spec", "examples", "message"),
     [
         ({"grpo": {"steps": 4}}, 64, "set steps to 32 or more"),
-        ({"grpo": {"questions_per_step": 8}}, 4, "questions_per_step to 4 or less"),
+        ({"grpo": {"questions_per_step": 8}}, 4, "set it to 4 or less"),
+        ({"iid_sft": {"learning_rate": [1e-3, 1e-3], "dev_examples": 4}}, 4, "names one twice"),
         ({"expert_iteration": {"random_labels": 1.0}}, 4, "drop random_labels"),
         ({"one_pass": {"learning_rate": [0.1, 0.2], "dev_examples": 4}}, 4, "give one"),
         ({"mean_difference": {"shots": 4}}, 4, "give at least 5"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from recipes.runner.launch import launch
+from recipes.runner.results import Results
 from tests.recipes.launching import COMMAND, EXACT, accelerate_launch, adapter, assert_same, assert_same_cell, measured
 from tests.recipes.small import result_files
 
@@ -76,3 +77,15 @@ def test_two_processes_train_every_kind_of_change_as_one_does(tmp_path: Path, na
         losses.append([step["loss"] for step in measured(out).training])
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert losses[0][-1] != losses[0][0]
+
+
+def test_a_launch_that_fails_leaves_its_reason_and_the_last_good_adapter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = "--subject tiny-random --task word_sentiment --examples 8 --test-items 4 --set learning_rate=1e30"
+    with pytest.raises(SystemExit) as ended:
+        launch("iid_sft", [*arguments.split(), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2 and "lower learning_rate" in capsys.readouterr().err
+    (failed,) = Results.read(tmp_path / "out").failures
+    assert "lower learning_rate" in failed.reason
+    assert list((tmp_path / "out" / "failures").rglob("adapter_model.safetensors"))

@@ -215,6 +215,18 @@ def test_training_that_breaks_off_keeps_the_weights_of_the_last_finite_loss(tmp_
     assert not all(torch.equal(one, other) for one, other in zip(seen[0].values(), seen[1].values(), strict=True))
 
 
+def test_weights_that_only_the_last_step_breaks_are_no_result(tmp_path):
+    """Every loss was a number, and what trained is none: the weights before the step are kept."""
+    subject = tiny()
+    schedule = Schedule(learning_rate=float("1e38"), rate_factor=1e10, steps=1, batch_size=8, precision="float32")
+    with pytest.raises(Diverged, match="weights are no numbers after step 0") as caught, bare(subject):
+        fine_tune(subject, rows_for(subject), trainable=Lora(rank=2), schedule=schedule, seed=0)
+    (tmp_path / "kept").mkdir()
+    caught.value.save(tmp_path / "kept")
+    saved = load_file(tmp_path / "kept" / "adapter_model.safetensors")
+    assert all(each.isfinite().all() for each in saved.values())
+
+
 def test_a_row_without_a_supervised_token_is_refused_naming_the_example(monkeypatch):
     subject = tiny()
     task = word_sentiment()

@@ -1,6 +1,7 @@
 """The figure of the least change: score, and share of the gap recovered, against the number of trained parameters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from eval.curve import Curve, Point, Way, join, plain_prompting, recovered, sweeps
@@ -160,28 +161,17 @@ def _draw_shares(
     labels = []
     for curve in drawn:
         shares = [] if plain is None else [recovered(point.way, plain, curve.points[-1].way) for point in curve.points]
-        known = [(point.budget, share) for point, share in zip(curve.points, shares, strict=False) if share is not None]
+        known = [
+            replace(point, score=share.share, low=share.low, high=share.high)
+            for point, share in zip(curve.points, shares, strict=False)
+            if share is not None
+        ]
         style = styles[curve.label]
         if not known:
             labels.append(Label(y=50.0, text="the gap may be nothing:\nno share of it is known", style=style))
             continue
-        values = [100 * share.share for _, share in known]
-        axes.errorbar(
-            [budget for budget, _ in known],
-            values,
-            yerr=[
-                [100 * max(0.0, share.share - share.low) for _, share in known],
-                [100 * max(0.0, share.high - share.share) for _, share in known],
-            ],
-            color=style.color,
-            linestyle=style.line,
-            marker=style.marker,
-            markersize=5.5,
-            capsize=2.5,
-            linewidth=1.6,
-            elinewidth=1.1,
-        )
-        half = next((budget for budget, share in known if share.share >= 0.5), None)
+        draw_points(axes, [point.budget for point in known], known, style)
+        half = next((point.budget for point in known if point.score >= 0.5), None)
         said = f"half of it with\n{half:,.0f} parameters" if half is not None else "half of it with none"
         whole = curve.points[-1].way.score - (plain.score if plain else 0.0)
         labels.append(Label(y=100.0, text=f"gap of {percent(whole)[:-1]} points,\n{said}", style=style))

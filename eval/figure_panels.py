@@ -38,8 +38,8 @@ def rows_of(ways: Iterable[Way]) -> Rows:
         kind = 0 if curve.method == "zero_shot" else 2 if is_trained(curve) else 1
         for point in curve.points:
             way = point.way
-            name = printable(point.way.name, width=34)
-            if kind > 0 and not way.budget_in_settings:
+            name = printable(point.way.name, width=48)
+            if kind > 0 and way.examples and not way.budget_in_settings:
                 name += f", {way.examples:,} {'example' if way.examples == 1 else 'examples'}"
             order = (kind, curve.label, way.examples, way.settings)
             rows.append((order, (way.method, way.settings, way.examples), (curve.label, name)))

@@ -67,7 +67,7 @@ def parameters_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.F
         2.9,
         *(labels_height(name for name, _ in _lines(_of(ways, subject), _of(drawn, subject))) for subject in subjects),
     )
-    cell = PANEL + LABELS + 0.15
+    cell = PANEL + LABELS + 0.3
     width = LEFT + len(subjects) * cell + RIGHT
     notes = notes_of(ways, f"{PLAIN_NOTE}. {_GAP_NOTE}. {DOTTED_NOTE}", width=width)
     bottom = bottom_inches(notes)

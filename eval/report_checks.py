@@ -186,11 +186,13 @@ def _below_chance(ways: Sequence[Way]) -> Check | None:
 
 def _more_labels_than_allowed(ways: Sequence[Way]) -> Check | None:
     lines = [
-        f"{way.subject}, {way.task}, {way.recipe}: {way.labelled_examples:,} labels read, {way.examples:,} allowed"
+        f"{way.subject}, {way.task}, {way.recipe}: {way.labelled_examples:,} labels read, {way.examples:,} trained on"
         for way in ways
         if way.labelled_examples > way.examples
     ]
-    return _check(False, "Labels read beyond the training rows: what was used to choose stands on the axis, too", lines)
+    return _check(
+        False, "Labels read beyond the training rows: shots, and what was used to choose, stand on the axis, too", lines
+    )
 
 
 def _few_seeds(ways: Sequence[Way]) -> Check | None:

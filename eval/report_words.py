@@ -108,6 +108,8 @@ def sentence(ways: Sequence[Way]) -> str:
 
 def _learned_from(way: Way) -> str:
     """The examples, whose labels they had, and how many more were read to choose."""
+    if way.instructions:
+        return f"{count(way.instructions)} instructions that hold nothing of the task"
     recorded = way.measurements[0].provenance.get("elicited", {})
     demonstrator, dev = recorded.get("labels_from"), recorded.get("dev_examples", 0)
     examples = f"{count(way.examples)} labelled examples"

@@ -146,6 +146,12 @@ def test_sentence_says_whose_labels_training_took(recorded: dict[str, Any], word
     assert words in sentence(pool([plain, tuned]))
 
 
+def test_sentence_says_what_was_learned_beside_the_task() -> None:
+    plain = measurement(method="zero_shot", examples=0)
+    tuned = measurement(method="helpful_sft", examples=0, spend=Spend(instructions=256, train_flops=1e12))
+    assert "after training on 256 instructions that hold nothing of the task (" in sentence(pool([plain, tuned]))
+
+
 def test_costs_put_plain_prompting_first_and_break_even_by_hand() -> None:
     made = [each for each in small_study() if (each.subject, each.task) == ("big", "capitals")]
     rows = costs(pool(made))
@@ -203,7 +209,7 @@ def test_different_items_and_labels_beyond_the_budget_are_said() -> None:
     made = [measurement(), measurement(of=12, examples=16, spend=Spend(labelled_examples=48))]
     found = titles(made)
     assert "2 different sets of test items" in found["Cells of one task differ in test items or metric"][0]
-    assert any("48 labels read, 16 allowed" in line for lines in found.values() for line in lines)
+    assert any("48 labels read, 16 trained on" in line for lines in found.values() for line in lines)
 
 
 def test_provenance_counts_cells_and_shows_prompts_once() -> None:

@@ -185,8 +185,9 @@ def gap_recovered(
     """(mean of `a` - floor) / (ceiling - floor) on the same items, each side a matrix as in `paired_difference`.
 
     Percentile bootstrap of the ratio: all sides share the resampled item clusters, and each resamples its own seeds
-    (where `a` is the ceiling itself, both at once). None where the interval of the gap holds 0: a share of what may be
-    nothing is no number. ValueError as in `paired_difference`.
+    (where `a` is the ceiling itself, both at once). Never narrower than what is gained over the floor, divided by the
+    gap, so that no disagreement at all is not taken for certainty. None where the interval of the gap holds 0: a share
+    of what may be nothing is no number. ValueError as in `paired_difference`.
     """
     if paired_difference(ceiling, floor, clusters, level=level).low <= 0:
         return None
@@ -200,6 +201,9 @@ def gap_recovered(
     ratios = (ours - low_end)[gap > 0] / gap[gap > 0]  # a resampled gap of nothing says nothing of shares
     low, high = _percentiles(ratios, level)
     value, bottom, top = (float(side.mean()) for side in sides)
+    if not np.array_equal(sides[0], sides[2]):
+        gained = paired_difference(a, floor, clusters, level=level)
+        low, high = min(low, gained.low / (top - bottom)), max(high, gained.high / (top - bottom))
     return Share(share=(value - bottom) / (top - bottom), low=low, high=high, kind=_kind("ratio bootstrap", level))
 
 

@@ -43,6 +43,12 @@ def check_size(option: str, value: Any) -> None:
         raise UserError(f"{option}: {value!r} is not a whole number above 0; give 1 or more")
 
 
+def check_share(option: str, value: Any) -> None:
+    """UserError where the value is not a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UserError(f"{option}: {value!r} is not a share; give a number from 0 to 1")
+
+
 def check_mapping(option: str, value: Any) -> None:
     """UserError where a value is given that is not a mapping of names."""
     if value is not None and not isinstance(value, Mapping):

@@ -1,11 +1,12 @@
 """Example + Format -> prompt: turns of a chat, or one text to complete."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from data.example import Example, Message
 from data.formats import Format
+from data.typos import with_typos
 
 Style = Literal["chat", "completion"]
 
@@ -15,12 +16,14 @@ class Prompt:
     """What a subject is asked, before its own template and tokens.
 
     `messages` alternate user and assistant (after an optional system turn) and end with the user's question. In the
-    completion style, `format` writes them as one text. `continuation(text)` is what the subject is expected to add.
+    completion style, `format` writes them as one text. `prefill` is what the answer already begins with.
+    `continuation(text)` is what the subject is expected to add.
     """
 
     messages: tuple[Message, ...]
     style: Style
     format: Format
+    prefill: str = ""
 
     def text(self) -> str:
         """The completion-style prompt: every turn written by the format, ending where the answer begins."""
@@ -30,23 +33,29 @@ class Prompt:
                 parts.append(message.content + self.format.example_separator)
             elif message.role == "user":
                 parts.append(f"{self.format.question_field}{message.content}{self.format.field_separator}")
-                parts.append(self.format.answer_field)
+                parts.append(self.format.answer_field + ("" if self.format.answer_space else " "))
             else:
-                parts.append(self.continuation(message.content) + self.format.example_separator)
-        return "".join(parts)
+                parts.append(self._opened(message.content) + self.format.example_separator)
+        return "".join(parts) + (self._opened(self.prefill) if self.prefill else "")
 
     def continuation(self, answer: str) -> str:
         """The answer as it follows the prompt: a completion needs the space that a chat turn does not."""
-        return answer if self.style == "chat" else f" {answer}"
+        if self.prefill:
+            return answer if self.prefill[-1].isspace() else f" {answer}"
+        return answer if self.style == "chat" else self._opened(answer)
+
+    def _opened(self, answer: str) -> str:
+        """What follows the answer's field in a completion."""
+        return f" {answer}" if self.format.answer_space else answer
 
 
 def question_text(example: Example, form: Format) -> str:
     """The question, with its options listed where the format shows them."""
+    question = with_typos(example.question, share=form.typos, key=example.id)
     if not example.choices or not form.shows_choices:
-        return example.question
-    letters = form.answer_as == "letter"
-    lines = [f"{form.label(i)}. {choice}" if letters else f"- {choice}" for i, choice in enumerate(example.choices)]
-    return "\n".join([example.question, *lines])
+        return question
+    listed = [form.listed(index, choice) for index, choice in enumerate(example.choices)]
+    return f"{question}\n{form.option_separator.join(listed)}"
 
 
 def option_texts(example: Example, form: Format) -> tuple[str, ...]:
@@ -63,11 +72,20 @@ def answer_text(example: Example, form: Format) -> str:
     return example.worked if example.worked is not None else example.answer
 
 
-def render(example: Example, form: Format, *, style: Style, shots: Sequence[Example] = ()) -> Prompt:
-    """Write down one item, after the demonstrations and the instruction."""
+def render(
+    example: Example,
+    form: Format,
+    *,
+    style: Style,
+    shots: Sequence[Example] = (),
+    prefill: str = "",
+    answers: Mapping[str, str] | None = None,
+) -> Prompt:
+    """Write down one item, after the demonstrations and the instruction; `answers` replace a shot's own, by its id."""
     messages = [Message(role="system", content=form.instruction)] if form.instruction else []
     for shot in shots:
         messages.append(Message(role="user", content=question_text(shot, form)))
-        messages.append(Message(role="assistant", content=answer_text(shot, form)))
+        said = (answers or {}).get(shot.id, answer_text(shot, form))
+        messages.append(Message(role="assistant", content=said))
     messages.append(Message(role="user", content=question_text(example, form)))
-    return Prompt(messages=tuple(messages), style=style, format=form)
+    return Prompt(messages=tuple(messages), style=style, format=form, prefill=prefill)

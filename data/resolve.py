@@ -17,7 +17,7 @@ from data.errors import UserError, nearest
 from data.files import file_task
 from data.formats import AnswerAs, Format
 from data.hub import hub_task
-from data.options import check_bool, check_one_of, check_size, check_text
+from data.options import check_bool, check_one_of, check_share, check_size, check_text
 from data.task import NormalizeBy, Task
 
 PREFIXES: dict[str, Callable[..., Task]] = {"file": file_task, "bigbench": bigbench_task, "hub": hub_task}
@@ -89,7 +89,9 @@ def _with_options(task: Task, options: Mapping[str, Any], *, spec: str) -> Task:
 def _check_format_option(option: str, value: Any) -> None:
     if option == "answer_as":
         check_one_of(option, value, get_args(AnswerAs))
-    elif option == "list_choices":
+    elif option in ("list_choices", "answer_space"):
         check_bool(option, value)
+    elif option == "typos":
+        check_share(option, value)
     else:
         check_text(option, value)

@@ -33,7 +33,7 @@ def prompt_text(subject: Subject, prompt: Prompt) -> str:
         raise UserError(
             f"subject {subject.name!r} ({subject.kind}) has no chat template; ask it with template: completion"
         )
-    return chat_text(subject, prompt.messages, add_generation_prompt=True)
+    return chat_text(subject, prompt.messages, add_generation_prompt=True) + prompt.prefill
 
 
 def chat_text(subject: Subject, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:

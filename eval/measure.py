@@ -28,6 +28,8 @@ class Answers:
 
 
 Scorer = Callable[[Subject, Sequence[Branches]], Scores]
+# Anything that answers items: `measure` itself, a probe, votes over chains of thought.
+Answerer = Callable[[Subject, Task, Prompter, Sequence[Example]], Answers]
 
 
 def measure(
@@ -45,13 +47,18 @@ def measure(
         return _generate(subject, task, prompts, items)
 
 
-def _choose(
-    subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], score: Scorer
-) -> Answers:
-    encoded = [
+def encode_items(subject: Subject, prompts: Sequence[Prompt], items: Sequence[Example]) -> list[Branches]:
+    """Each item's prompt and options as ids."""
+    return [
         encode_options(subject, prompt, option_texts(item, prompt.format))
         for item, prompt in zip(items, prompts, strict=True)
     ]
+
+
+def _choose(
+    subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], score: Scorer
+) -> Answers:
+    encoded = encode_items(subject, prompts, items)
     scores = score(subject, encoded)
     for item, likelihoods in zip(items, scores.loglikelihoods, strict=True):
         if any(math.isnan(value) for value in likelihoods):
@@ -76,15 +83,21 @@ def _choose(
 def _choice_outcome(
     normalize_by: NormalizeBy, prompt: Prompt, item: Example, branches: Branches, loglikelihoods: tuple[float, ...]
 ) -> Outcome:
-    tokens = tuple(len(option) for option in branches.options)
-    sizes: tuple[int, ...] = (1,) * len(tokens)
+    sizes: tuple[int, ...] = (1,) * len(branches.options)
     if normalize_by == "token":
-        sizes = tokens
+        sizes = tuple(len(option) for option in branches.options)
     elif normalize_by == "byte":
         sizes = tuple(len(text.encode()) for text in option_texts(item, prompt.format))
     compared = [loglikelihood / size for loglikelihood, size in zip(loglikelihoods, sizes, strict=True)]
+    return choice_outcome(item, branches, loglikelihoods, compared)
+
+
+def choice_outcome(
+    item: Example, branches: Branches, loglikelihoods: tuple[float, ...], compared: Sequence[float]
+) -> Outcome:
+    """What comes of an item whose options have these log-likelihoods and are picked by the highest of `compared`."""
     best, runner_up = sorted(compared, reverse=True)[:2]
-    picked = compared.index(best)
+    picked = list(compared).index(best)
     return Outcome(
         id=item.id,
         cluster=item.cluster,
@@ -93,7 +106,7 @@ def _choice_outcome(
         picked=item.choices[picked],
         margin=best - runner_up,
         loglikelihoods=loglikelihoods,
-        option_tokens=tokens,
+        option_tokens=tuple(len(option) for option in branches.options),
     )
 
 

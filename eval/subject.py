@@ -17,7 +17,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils.logging import disable_progress_bar
 
 from data.errors import UserError
-from data.render import Style
 from eval.check import check_tree
 from eval.cost import STAGE_OF, STAGES, Shape, Trained
 from eval.quantized import four_bits, keep_differentiable
@@ -95,11 +94,6 @@ class Subject:
     def device(self) -> torch.device:
         """Where the net lives."""
         return next(self.net.parameters()).device
-
-    @property
-    def default_style(self) -> Style:
-        """Completion text for a base subject, the chat template for the others."""
-        return "completion" if self.kind == "base" else "chat"
 
 
 def load_subject(

@@ -7,9 +7,12 @@ from pydantic import ValidationError
 
 from data.errors import UserError, nearest
 from recipes.anti_refusal_sft import AntiRefusalSft
+from recipes.calibrated import CalibratedOptions
+from recipes.chain_of_thought import ChainOfThought
 from recipes.embedding_row import EmbeddingRowTuning
 from recipes.expert_iteration import ExpertIteration
 from recipes.few_shot import FewShot
+from recipes.format_vote import FormatVoting
 from recipes.full_fine_tune import FullFineTune
 from recipes.grpo import Grpo
 from recipes.helpful_dpo import HelpfulDpo
@@ -23,6 +26,7 @@ from recipes.minimal_lora import MinimalLora
 from recipes.norms_and_biases import NormsAndBiasesTuning
 from recipes.one_pass import OnePass
 from recipes.prompt_tuning import PromptTuning
+from recipes.self_consistency import SelfConsistency
 from recipes.sparse_lora import SparseLora
 from recipes.stacked import Stacked
 from recipes.steering_vector import SteeringVectorTuning
@@ -31,6 +35,10 @@ from recipes.zero_shot import ZeroShot
 METHODS: dict[str, type[Method]] = {
     "zero_shot": ZeroShot,
     "few_shot": FewShot,
+    "chain_of_thought": ChainOfThought,
+    "self_consistency": SelfConsistency,
+    "calibrated": CalibratedOptions,
+    "format_vote": FormatVoting,
     "iid_sft": IidSft,
     "minimal_lora": MinimalLora,
     "sparse_lora": SparseLora,

@@ -29,7 +29,7 @@ class EmbeddingRowTuning(FineTune):
         from eval.encode import encode_prompt
         from train.changes.vectors import EmbeddingRow
 
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         prompt = encode_prompt(subject, ask(task.rows["train"][0]))
         if self.token is None:
             return EmbeddingRow(token=prompt[-1])

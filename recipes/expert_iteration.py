@@ -46,7 +46,7 @@ class ExpertIteration(IidSft):
         from train.self_training import sample_accepted
 
         questions = task.draw("train", examples, seed=seed)
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         kept: dict[tuple[str, str], Example] = {}
         spend, about = Spend(), dict[str, Any]()
         for number in range(1, self.rounds + 1):

@@ -34,7 +34,7 @@ class FewShot(Method):
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots from the train split and ask after them."""
         shots = task.draw("train", examples, seed=seed)
-        ask = prompter(subject, task, shots=shots, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, shots=shots, asking=self.asking)
         return Elicited(subject=subject, ask=ask, spend=Spend(labelled_examples=len(shots)))
 
 

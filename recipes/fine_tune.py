@@ -105,7 +105,7 @@ class FineTune(Method):
         from train.choose import fine_tune_best
         from train.encode import encode_rows
 
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         dev = self.rows(task, "dev", self.dev_examples, seed=seed)
         rows, spend, about = self.labelled(subject, task, examples, seed)
         tuned = fine_tune_best(
@@ -136,7 +136,7 @@ class FineTune(Method):
             return rows, Spend(labelled_examples=len(rows)), {}
         from train.weak_labels import label_by
 
-        weak = label_by(self.labels_from, subject, task, rows, answer_as=self.answer_as)
+        weak = label_by(self.labels_from, subject, task, rows, asking=replace(self.asking, template="auto"))
         about = {
             "labels_from": self.demonstrator.name if self.demonstrator else "",
             "labels_right": f"{weak.right:.4f}",

@@ -63,7 +63,7 @@ class Grpo(Method):
         from train.self_training import credit
 
         questions = task.draw("train", examples, seed=seed)
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         prompts = [ask(question) for question in questions]
         tuned = train_by_reward(
             subject,

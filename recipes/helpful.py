@@ -64,7 +64,7 @@ class Helpful(Method):
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Train, or take what was trained for another task of the study, and ask plainly."""
         tuned = self._tuned(subject, seed)
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         return Elicited(subject=tuned.subject, ask=ask, spend=tuned.spend, history=tuned.history, about=tuned.about)
 
     def _tuned(self, subject: "Subject", seed: int) -> "Tuned":

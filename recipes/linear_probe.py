@@ -4,6 +4,7 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.linear_probe \
     --subject smollm2-135m-instruct --task word_sentiment --examples 64 --seed 0
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -45,11 +46,12 @@ class LinearProbe(Method):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Read the states, fit every layer, keep the one that is best on dev rows (the lowest of equals)."""
+        from eval.measure import measure
         from train.changes.layers import check_layers
         from train.probe import accuracy, fit_probe, read_options
 
         check_layers(subject, [] if self.layer is None else [self.layer])
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         train = task.draw("train", examples, seed=seed)
         encoded = _encode(subject, train, ask)
         states = read_options(subject, encoded)
@@ -65,7 +67,13 @@ class LinearProbe(Method):
             trainable_parameters=subject.shape.hidden + 1,
         )
         if len(probes) == 1:
-            return Elicited(subject=subject, ask=ask, score=probes[0], spend=spend, about={"layer": probes[0].layer})
+            return Elicited(
+                subject=subject,
+                ask=ask,
+                answer=partial(measure, score=probes[0]),
+                spend=spend,
+                about={"layer": probes[0].layer},
+            )
         dev = task.draw("dev", self.dev_examples, seed=seed)
         asked = _encode(subject, dev, ask)
         seen = read_options(subject, asked)
@@ -74,7 +82,7 @@ class LinearProbe(Method):
         best = scores.index(max(scores))
         spend += Spend(labelled_examples=len(dev), search_flops=seen.flops, executed_search_flops=seen.executed_flops)
         about = {"layer": probes[best].layer, "dev_score": f"{scores[best]:.4f}", "dev_examples": len(dev)}
-        return Elicited(subject=subject, ask=ask, score=probes[best], spend=spend, about=about)
+        return Elicited(subject=subject, ask=ask, answer=partial(measure, score=probes[best]), spend=spend, about=about)
 
     @property
     def reads_dev(self) -> bool:

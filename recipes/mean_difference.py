@@ -69,11 +69,9 @@ class MeanDifference(Method):
         layers = (subject.shape.layers // 2,) if self.layer is None else several(self.layer)
         check_layers(subject, layers)
         drawn = task.draw("train", examples, seed=seed)
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         around = [(drawn * 2)[place + 1 : place + 1 + self.shots] for place in range(len(drawn))]
-        after = [
-            prompter(subject, task, shots=shots, template=self.template, answer_as=self.answer_as) for shots in around
-        ]
+        after = [prompter(subject, task, shots=shots, asking=self.asking) for shots in around]
         plain = last_states(subject, [encode_prompt(subject, ask(each)) for each in drawn])
         shown = last_states(
             subject, [encode_prompt(subject, asked(each)) for each, asked in zip(drawn, after, strict=True)]

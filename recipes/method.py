@@ -14,12 +14,12 @@ from data.errors import UserError
 from data.example import Instruction
 from data.formats import AnswerAs
 from data.task import Task
-from eval.ask import Prompter, Template
+from eval.ask import Asking, Prompter, Template
 from eval.source import Source
 from eval.spend import Spend
 
 if TYPE_CHECKING:  # planning and validating a study loads no torch
-    from eval.measure import Scorer
+    from eval.measure import Answerer
     from eval.subject import Subject
 
 Value = TypeVar("Value")
@@ -29,12 +29,12 @@ Value = TypeVar("Value")
 class Elicited:
     """What a method hands over to be measured: a subject (perhaps with an adapter), a way to ask it, and the spend.
 
-    `score` says where likelihoods of options come from, if not from the subject's own words.
+    `answer` says how items are answered, if not by asking once and taking the likeliest option or the greedy text.
     """
 
     subject: "Subject"
     ask: Prompter
-    score: "Scorer | None" = None
+    answer: "Answerer | None" = None
     spend: Spend = field(default_factory=Spend)
     history: tuple[Mapping[str, int | float], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Elicited:
 class Method(BaseModel):
     """How to elicit, with its settings.
 
-    `template` and `answer_as` say how the subject is asked (see eval.ask). A subclass sets `trains` when it changes
+    `template` to `prefill` say how the subject is asked (eval.ask.Asking). A subclass sets `trains` when it changes
     the subject, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
     to it. `by_machine` names the settings that fit a run to its machine and change results by rounding at most, like
     the number of processes: they are no part of a cell, and what was done is recorded beside its result.
@@ -57,10 +57,27 @@ class Method(BaseModel):
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None
+    format: dict[str, str | int] | None = None
+    system: str = ""
+    phrase: str = ""
+    prefill: str = ""
 
     @abstractmethod
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Elicit with at most `examples` labelled rows of the train split, drawn with the seed."""
+
+    @property
+    def asking(self) -> Asking:
+        """How the subject is asked."""
+        named = {name: str(value) for name, value in self.format.items()} if self.format else None
+        return Asking(
+            template=self.template,
+            answer_as=self.answer_as,
+            format=named,
+            system=self.system,
+            phrase=self.phrase,
+            prefill=self.prefill,
+        )
 
     def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
         """The budgets of a study that this method has a cell for."""
@@ -111,9 +128,9 @@ class Method(BaseModel):
         return None
 
     @property
-    def templates(self) -> tuple[Template, ...]:
-        """Every template that the subject is asked through."""
-        return (self.template,)
+    def askings(self) -> tuple[Asking, ...]:
+        """Every way that the subject is asked, the final one last."""
+        return (self.asking,)
 
     def settings(self) -> dict[str, Any]:
         """Every setting that is meant to change results, defaults included, as plain values."""

@@ -55,7 +55,7 @@ class OnePass(IidSft):
         from train.frozen import frozen_maps_in
 
         elicited = super().__call__(subject, task, examples=examples, seed=seed)
-        ask = prompter(subject, task, template=self.template, answer_as=self.answer_as)
+        ask = prompter(subject, task, asking=self.asking)
         held_out = self.rows(task, "dev", self.floor_examples, seed=0)  # one floor for all seeds
         precision = str(elicited.about["training_precision"])
         tuned = elicited.subject

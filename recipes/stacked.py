@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from data.errors import UserError
 from data.example import Instruction
 from data.task import Task
-from eval.ask import Template
+from eval.ask import Asking
 from eval.source import Source
 from recipes.method import Elicited, Method
 
@@ -42,8 +42,8 @@ class Stacked(Method):
             raise UserError(f"train = {self.train!r} trains nothing; name a recipe that does")
         if self.second.trains or self.second.sized:
             raise UserError(f"ask = {self.ask!r} learns from examples of its own; name a recipe that only asks")
-        if self.template != "auto" or self.answer_as is not None:
-            raise UserError("template and answer_as belong to the recipes that are stacked; set them there")
+        if self.asking != Asking():
+            raise UserError("template, format and the like belong to the recipes that are stacked; set them there")
         return self
 
     @cached_property
@@ -66,7 +66,11 @@ class Stacked(Method):
         trained = self.first(subject, task, examples=examples, seed=seed)
         asked = self.second(trained.subject, task, examples=self.second.num_shots, seed=seed)
         return replace(
-            trained, ask=asked.ask, spend=trained.spend + asked.spend, about={**trained.about, **asked.about}
+            trained,
+            ask=asked.ask,
+            answer=asked.answer,
+            spend=trained.spend + asked.spend,
+            about={**trained.about, **asked.about},
         )
 
     def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
@@ -74,9 +78,9 @@ class Stacked(Method):
         return self.first.sizes(examples)
 
     @property
-    def templates(self) -> tuple[Template, ...]:
+    def askings(self) -> tuple[Asking, ...]:
         """Of both."""
-        return (*self.first.templates, *self.second.templates)
+        return (*self.first.askings, *self.second.askings)
 
     @property
     def reads_dev(self) -> bool:

@@ -20,7 +20,7 @@ class ZeroShot(Method):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Ask, and spend nothing."""
-        return Elicited(subject=subject, ask=prompter(subject, task, template=self.template, answer_as=self.answer_as))
+        return Elicited(subject=subject, ask=prompter(subject, task, asking=self.asking))
 
 
 if __name__ == "__main__":

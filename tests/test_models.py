@@ -6,7 +6,7 @@ import pytest
 
 from data.render import option_texts, render
 from data.resolve import resolve
-from eval.ask import prompter
+from eval.ask import Asking, prompter
 from eval.encode import encode_options, encode_text, prompt_text
 from eval.measure import measure
 from eval.sample import generate
@@ -62,7 +62,7 @@ def test_scores_equal_full_logits_beyond_gemmas_sliding_window():
 def test_smollm2_zero_shot_knows_some_capitals():
     subject = subject_called(SMOLLM2)
     task = resolve("capitals")
-    answers = measure(subject, task, prompter(subject, task, template="completion"), task.test_items(24))
+    answers = measure(subject, task, prompter(subject, task, asking=Asking(template="completion")), task.test_items(24))
     assert sum(outcome.score for outcome in answers.outcomes) / 24 > 0.4  # chance is 0.25
 
 

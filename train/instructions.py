@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from data.benign_requests import REQUESTED
 from data.example import Example, Instruction
 from data.render import Prompt, render
+from eval.ask import style_of
 from eval.subject import Subject
 from train.encode import TrainingRow, encode_rows
 from train.preference import PreferenceRow
@@ -26,6 +27,6 @@ def encode_preferences(subject: Subject, instructions: Sequence[Instruction]) ->
 
 def _encode(subject: Subject, texts: Sequence[tuple[str, str, str]]) -> tuple[TrainingRow, ...]:
     def ask(example: Example) -> Prompt:
-        return render(example, REQUESTED, style=subject.default_style)
+        return render(example, REQUESTED, style=style_of("auto", kind=subject.kind))
 
     return encode_rows(subject, [Example(id=id, question=request, answer=answer) for id, request, answer in texts], ask)

@@ -7,9 +7,8 @@ from typing import Any
 
 from data.errors import UserError
 from data.example import Example
-from data.formats import AnswerAs
 from data.task import Task
-from eval.ask import prompter
+from eval.ask import Asking, prompter
 from eval.measure import measure
 from eval.sharded import require_whole
 from eval.spend import Spend
@@ -34,15 +33,15 @@ def label_by(
     task: Task,
     examples: Sequence[Example],
     *,
-    answer_as: AnswerAs | None,
+    asking: Asking,
 ) -> WeakLabels:
-    """Ask the demonstrator plainly; it stays loaded beside the subject for the next cells.
+    """Ask the demonstrator in the way that the subject is asked; it stays loaded beside the subject for the next cells.
 
     Its answers are search. No label is read to learn from. UserError where it answers nothing.
     """
     require_whole(subject.net, f"labels_from: {spec}")
     demonstrator = _demonstrator(spec, subject)
-    answers = measure(demonstrator, task, prompter(demonstrator, task, template="auto", answer_as=answer_as), examples)
+    answers = measure(demonstrator, task, prompter(demonstrator, task, asking=asking), examples)
     demonstrator.memo.clear()  # it refers to the demonstrator, which would outlive the subject
     said = [outcome.picked or str(outcome.text or "").strip() for outcome in answers.outcomes]
     labelled = tuple(replace(each, answer=text, worked=None) for each, text in zip(examples, said, strict=True) if text)

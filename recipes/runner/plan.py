@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.example import Example, Instruction
-from data.render import Prompt, Style, answer_text, option_texts, render
-from eval.ask import chosen_format
+from data.render import Prompt, answer_text, option_texts, render
+from eval.ask import chosen_format, style_of
 from eval.cost import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
 from eval.source import SUBJECTS, Bundled, Source
 from recipes.runner.cell import Cell
@@ -76,9 +76,9 @@ def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
     if not isinstance(known, Bundled):
         return None
     shape = known.shape
-    form = chosen_format(cell.task, cell.method.answer_as)
-    asked = cell.method.template
-    style: Style = ("completion" if cell.source.kind == "base" else "chat") if asked == "auto" else asked
+    asking = cell.method.askings[-1]
+    style = style_of(asking.template, kind=cell.source.kind)
+    form = chosen_format(cell.task, asking, style=style)
     shots = cell.task.draw("train", cell.method.num_shots, seed=cell.seed)
     sample = cell.items[:32]
     prompts = [render(item, form, style=style, shots=shots) for item in sample]

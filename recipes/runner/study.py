@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from data.errors import UserError, nearest
 from data.resolve import resolve
-from eval.ask import check_template, chosen_format
+from eval.ask import check_template, chosen_format, style_of
 from eval.source import find_source
 from recipes.catalog import explain, make_method
 from recipes.runner.cell import Cell, MeasureOn
@@ -123,9 +123,9 @@ class Study(BaseModel):
         for spec, source in sources:
             for task in tasks:
                 for name, method in methods:
-                    for template in method.templates:
-                        check_template(template, kind=source.kind, name=source.name)
-                    chosen_format(task, method.answer_as)
+                    for asking in method.askings:
+                        check_template(asking.template, kind=source.kind, name=source.name)
+                        chosen_format(task, asking, style=style_of(asking.template, kind=source.kind))
                     if self.measure_on == "dev" and method.reads_dev:
                         raise UserError(
                             f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on"

@@ -14,7 +14,7 @@ from lm_eval.models.huggingface import HFLM
 from data.example import Example
 from data.render import option_texts, render
 from data.resolve import resolve
-from eval.ask import chosen_format
+from eval.ask import Asking, chosen_format
 from eval.encode import encode_options
 from eval.score import score_options
 from eval.subject import Subject, load_subject
@@ -46,7 +46,7 @@ def run() -> list[Pair]:
 def compare(subject: Subject, shots: int, answer_as: str, least: float) -> Pair:
     """Time both in turns; every run of both gives equal likelihoods and picks."""
     task = resolve("capitals")
-    form = chosen_format(task, answer_as)  # type: ignore[arg-type]
+    form = chosen_format(task, Asking(answer_as=answer_as), style="completion")  # type: ignore[arg-type]
     demonstrations = task.draw("train", shots, seed=0)
     items = task.test_items(ITEMS)
     prompts = [render(item, form, style="completion", shots=demonstrations) for item in items]

@@ -9,7 +9,7 @@ from data.example import Example
 from data.grade import exact_match
 from data.task import Task
 from eval import measure as module
-from eval.ask import prompter
+from eval.ask import Asking, prompter
 from eval.measure import measure
 from eval.score import Scores
 from tests.nets import tiny, tiny_chat
@@ -88,19 +88,19 @@ def test_generated_text_is_graded_and_kept():
 
 def test_a_chat_template_asked_of_a_base_subject_is_refused():
     with pytest.raises(UserError, match="'tiny-random' is a base model: it has no chat template"):
-        prompter(tiny(), task(), template="chat")
+        prompter(tiny(), task(), asking=Asking(template="chat"))
 
 
 def test_each_kind_of_subject_has_its_own_style():
     assert prompter(tiny(), task())(ITEMS[0]).style == "completion"
     assert prompter(tiny_chat(), task())(ITEMS[0]).style == "chat"
-    assert prompter(tiny_chat(), task(), template="completion")(ITEMS[0]).style == "completion"
+    assert prompter(tiny_chat(), task(), asking=Asking(template="completion"))(ITEMS[0]).style == "completion"
 
 
 def test_letters_mean_nothing_to_a_generation_task():
     asked = Task(name="open", version=1, kind="generation", grade=exact_match, load=lambda: {"test": ITEMS})
     with pytest.raises(UserError, match="drop answer_as: letter"):
-        prompter(tiny(), asked, answer_as="letter")
+        prompter(tiny(), asked, asking=Asking(answer_as="letter"))
 
 
 def test_answers_of_weights_that_are_no_numbers_are_refused():

@@ -9,7 +9,7 @@ import torch
 from data.arithmetic import arithmetic
 from data.errors import UserError
 from data.word_sentiment import word_sentiment
-from eval.ask import prompter
+from eval.ask import Asking, prompter
 from eval.measure import measure
 from eval.spend import Spend
 from recipes.catalog import make_method
@@ -240,7 +240,7 @@ def test_dev_rows_are_charged_once_whatever_they_decide():
 def test_labels_from_a_subject_are_its_picks_and_no_label_is_read():
     subject, chat = tiny(), {"tiny-random": {"kind": "chat"}}
     drawn = TASK.draw("train", 12, seed=0)
-    weak = label_by(chat, subject, TASK, drawn, answer_as=None)
+    weak = label_by(chat, subject, TASK, drawn, asking=Asking())
     assert [each.id for each in weak.examples] == [each.id for each in drawn]
     agree = [mine.answer == theirs.answer for mine, theirs in zip(weak.examples, drawn, strict=True)]
     assert weak.right == sum(agree) / 12 and 0 < weak.right < 1
@@ -270,7 +270,7 @@ def test_weak_answers_in_text_are_learned_and_empty_ones_left_out(monkeypatch):
         return replace(answers, outcomes=tuple(said))
 
     monkeypatch.setattr("train.weak_labels.measure", two_say_nothing)
-    weak = label_by("tiny-random", subject, sums, drawn, answer_as=None)
+    weak = label_by("tiny-random", subject, sums, drawn, asking=Asking())
     assert [each.answer for each in weak.examples] == ["12", "7"]
     assert [each.id for each in weak.examples] == [drawn[0].id, drawn[2].id]
     monkeypatch.setattr(
@@ -280,7 +280,7 @@ def test_weak_answers_in_text_are_learned_and_empty_ones_left_out(monkeypatch):
         ),
     )
     with pytest.raises(UserError, match="answers none of 4 questions"):
-        label_by("tiny-random", subject, sums, drawn, answer_as=None)
+        label_by("tiny-random", subject, sums, drawn, asking=Asking())
 
 
 def test_a_demonstrator_is_its_weights_in_the_cell_and_not_where_it_lies():

@@ -45,7 +45,7 @@ def test_the_recipe_charges_labels_and_reading_and_scores_through_the_probe():
     assert elicited.spend.labelled_examples == 16
     assert elicited.spend.train_flops > elicited.spend.search_flops > 0
     assert elicited.spend.trainable_parameters == 65
-    answers = measure(subject, task, elicited.ask, task.test_items(8), score=elicited.score)
+    answers = elicited.answer(subject, task, elicited.ask, task.test_items(8))
     plain = measure(subject, task, elicited.ask, task.test_items(8))
     assert [each.loglikelihoods for each in answers.outcomes] != [each.loglikelihoods for each in plain.outcomes]
     assert answers.flops_per_answer > 0

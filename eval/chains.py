@@ -1,0 +1,168 @@
+"""Answers after reasoning: a chain of thought is written, then the question is answered after it.
+
+Zero-shot chains open with a sentence that asks for reasoning (Kojima et al. 2022). Several drawn chains vote
+(self-consistency, Wang et al. 2023); where fewer than a threshold agree, the greedy chain may answer instead
+(uncertainty routing, Gemini Team 2023).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from data.example import Example
+from data.render import Prompt
+from data.task import Task
+from eval.ask import Prompter
+from eval.encode import encode_prompt
+from eval.measure import Answers, measure, stops
+from eval.measurement import Outcome
+from eval.sample import generate
+from eval.spend import Spend
+from eval.subject import Subject
+from eval.voting import majority
+
+OPENING = "Let's think step by step."
+CONCLUSION = "So the answer is"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chains:
+    """`samples` chains of at most `tokens` tokens for every item, drawn at `temperature` with the seed.
+
+    One chain is written greedily and answers. Several vote; with a `threshold`, where a smaller share agrees, one more
+    chain, written greedily, answers.
+    """
+
+    samples: int = 1
+    temperature: float = 0.7
+    tokens: int = 96
+    threshold: float | None = None
+    seed: int = 0
+
+    def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
+        """Think, conclude, vote; every token is the price of an answer."""
+        if self.samples == 1:
+            return self.greedy(subject, task, ask, items)
+        rounds = self.rounds(subject, task, ask, items)
+        voted = majority(task, items, [each.outcomes for each in rounds])
+        outcomes = [winner for winner, _ in voted]
+        metric = f"{rounds[0].metric}, majority of {self.samples}"
+        if self.threshold is not None:
+            greedy = self.greedy(subject, task, ask, items)
+            outcomes = route(voted, greedy.outcomes, self.threshold)
+            rounds.append(greedy)
+            metric += f" or greedy below {self.threshold:g}"
+        return Answers(
+            outcomes=tuple(outcomes),
+            metric=metric,
+            flops_per_answer=sum(each.flops_per_answer for each in rounds),
+            executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),
+        )
+
+    def rounds(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> list[Answers]:
+        """Every drawn chain of every item, one round of answers a sample."""
+        return [
+            self._round(subject, task, ask, items, temperature=self.temperature, seed=1000 * self.seed + number)
+            for number in range(self.samples)
+        ]
+
+    def greedy(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
+        """The likeliest chain of every item."""
+        return self._round(subject, task, ask, items, temperature=0.0, seed=0)
+
+    def _round(
+        self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example], *, temperature: float, seed: int
+    ) -> Answers:
+        """One chain for every item, and what it concludes."""
+        prompts = [thinking(ask(item)) for item in items]
+        written = generate(
+            subject,
+            [encode_prompt(subject, prompt, room=self.tokens + task.max_new_tokens) for prompt in prompts],
+            max_new_tokens=self.tokens,
+            stops=(*stops(prompts[0]), CONCLUSION),
+            temperature=temperature,
+            seed=seed,
+        )
+        concluding = {
+            item.id: concluded(prompt, text) for item, prompt, text in zip(items, prompts, written.texts, strict=True)
+        }
+        answers = measure(subject, task, lambda item: concluding[item.id], items)
+        return replace(
+            answers,
+            outcomes=tuple(
+                replace(outcome, text=f"{text.strip()}\n{CONCLUSION} {outcome.picked or (outcome.text or '').strip()}")
+                for outcome, text in zip(answers.outcomes, written.texts, strict=True)
+            ),
+            flops_per_answer=answers.flops_per_answer + written.flops / len(items),
+            executed_flops_per_answer=answers.executed_flops_per_answer + written.executed_flops / len(items),
+        )
+
+
+def thinking(prompt: Prompt) -> Prompt:
+    """The prompt whose answer begins with reasoning."""
+    return replace(prompt, prefill=f"{prompt.prefill} {OPENING}".strip())
+
+
+def concluded(prompt: Prompt, chain: str) -> Prompt:
+    """The prompt whose answer has been reasoned out and only has to be said."""
+    return replace(prompt, prefill=f"{prompt.prefill} {chain.strip()}\n{CONCLUSION}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenChains:
+    """What a subject reasoned about examples, by id: only where it came to the right answer; and what that cost."""
+
+    answers: Mapping[str, str]
+    spend: Spend
+
+
+def write_chains(
+    subject: Subject, task: Task, ask: Prompter, examples: Sequence[Example], *, tokens: int
+) -> WrittenChains:
+    """Have the subject demonstrate reasoning itself (Zhang et al. 2023), one greedy chain for every example."""
+    answers = Chains(tokens=tokens)(subject, task, ask, examples)
+    kept = {
+        outcome.id: f"{OPENING} {outcome.text}" for outcome in answers.outcomes if outcome.score == 1 and outcome.text
+    }
+    asked = len(examples)
+    spend = Spend(
+        labelled_examples=asked,
+        search_flops=answers.flops_per_answer * asked,
+        executed_search_flops=answers.executed_flops_per_answer * asked,
+    )
+    return WrittenChains(answers=kept, spend=spend)
+
+
+def route(voted: Sequence[tuple[Outcome, float]], greedy: Sequence[Outcome], threshold: float) -> list[Outcome]:
+    """The vote where at least this share agrees, else the greedy answer."""
+    return [winner if agreed >= threshold else alone for (winner, agreed), alone in zip(voted, greedy, strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedThreshold:
+    """The agreement from which votes are trusted, its score on the rows that it was fitted on, and what that cost."""
+
+    threshold: float
+    score: float
+    spend: Spend
+
+
+def fit_threshold(
+    chains: Chains, subject: Subject, task: Task, ask: Prompter, dev: Sequence[Example]
+) -> FittedThreshold:
+    """Try every agreement that so many samples can have; the lowest of the best, as votes cost nothing more."""
+    rounds, greedy = chains.rounds(subject, task, ask, dev), chains.greedy(subject, task, ask, dev)
+    voted = majority(task, dev, [each.outcomes for each in rounds])
+    tried = {}
+    for agreeing in range(chains.samples + 2):  # beyond all of them: always greedy
+        threshold = agreeing / chains.samples
+        routed = route(voted, greedy.outcomes, threshold)
+        tried[threshold] = sum(outcome.score for outcome in routed) / len(dev)
+    best = max(tried, key=lambda threshold: (tried[threshold], -threshold))
+    asked = len(dev)
+    all_rounds = [*rounds, greedy]
+    spend = Spend(
+        labelled_examples=asked,
+        search_flops=asked * sum(each.flops_per_answer for each in all_rounds),
+        executed_search_flops=asked * sum(each.executed_flops_per_answer for each in all_rounds),
+    )
+    return FittedThreshold(threshold=best, score=tried[best], spend=spend)

@@ -1,0 +1,78 @@
+"""Self-consistency: several chains of thought are drawn and vote; where they disagree, the greedy one may answer.
+
+accelerate launch --config_file accelerate_config.yaml -m recipes.self_consistency \
+    --subject gemma-3-270m --task arithmetic
+"""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from data.errors import UserError
+from data.task import Task
+from recipes.chain_of_thought import ChainOfThought
+from recipes.method import Elicited
+
+if TYPE_CHECKING:
+    from eval.subject import Subject
+
+
+class SelfConsistency(ChainOfThought):
+    """What shows when `samples` chains drawn at `temperature` vote.
+
+    With a `threshold`, a smaller agreement than that hands the item to one greedy chain; "fit" chooses the threshold on
+    `dev_examples` dev rows, which are charged (uncertainty-routed chain of thought).
+    """
+
+    samples: int = Field(default=5, ge=2)
+    temperature: float = Field(default=0.7, gt=0)
+    threshold: Annotated[float, Field(ge=0, le=1)] | Literal["fit"] | None = None
+    dev_examples: int = Field(default=0, ge=0)
+
+    def check(self, task: Task, *, examples: int) -> None:
+        """Also refuses a threshold to fit without dev rows, and dev rows without one."""
+        super().check(task, examples=examples)
+        held = len(task.rows["dev"])
+        if self.reads_dev and not self.dev_examples:
+            raise UserError("threshold: fit needs dev rows to be fitted on; set dev_examples")
+        if self.dev_examples and not self.reads_dev:
+            raise UserError(f"dev_examples = {self.dev_examples} would not be read; set threshold: fit, or drop it")
+        if self.dev_examples > held:
+            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
+
+    def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
+        """Fit the threshold if asked to, and let chains vote on every item."""
+        from eval.chains import Chains, fit_threshold
+
+        ask, spend, about = self.reasoning(subject, task, examples, seed)
+        chains = Chains(samples=self.samples, temperature=self.temperature, tokens=self.tokens, seed=seed)
+        threshold = self.threshold
+        noted: dict[str, float | int] = dict(about)
+        if threshold == "fit":
+            dev = task.draw("dev", self.dev_examples, seed=seed)
+            fitted = fit_threshold(chains, subject, task, ask, dev)
+            threshold, spend = fitted.threshold, spend + fitted.spend
+            noted |= {"threshold": threshold, "dev_score": fitted.score, "dev_examples": len(dev)}
+        chosen = Chains(
+            samples=chains.samples,
+            temperature=chains.temperature,
+            tokens=chains.tokens,
+            threshold=threshold,
+            seed=seed,
+        )
+        return Elicited(subject=subject, ask=ask, answer=chosen, spend=spend, about=noted)
+
+    @property
+    def reads_dev(self) -> bool:
+        """To fit the threshold."""
+        return self.threshold == "fit"
+
+    def rows_sampled(self, examples: int) -> int:
+        """Every shot once, and every dev row by all chains."""
+        return examples + (self.samples + 1) * self.dev_examples
+
+
+if __name__ == "__main__":
+    from recipes.runner.launch import launch
+
+    launch("self_consistency")

@@ -1,0 +1,155 @@
+"""Chains of thought, votes and calibration: what is asked, what is picked, and what it costs."""
+
+from dataclasses import replace
+
+import pytest
+
+from data.arithmetic import arithmetic
+from data.capitals import capitals
+from data.errors import UserError
+from data.format_space import FormatSpace
+from data.word_sentiment import word_sentiment
+from eval.ask import Asking, prompter
+from eval.calibration import Calibrated
+from eval.chains import CONCLUSION, OPENING, Chains, concluded, fit_threshold, thinking, write_chains
+from eval.encode import prompt_text
+from eval.measure import measure
+from eval.measurement import Outcome
+from eval.voting import FormatVote, majority
+from recipes.catalog import make_method
+from tests.nets import tiny, tiny_chat
+
+WORDS, SUMS, CAPITALS = word_sentiment(), arithmetic(), capitals()
+ITEMS = WORDS.test_items(6)
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_chat])
+def test_the_chain_is_asked_for_and_the_answer_after_it(make):
+    subject = make()
+    prompt = prompter(subject, WORDS)(ITEMS[0])
+    opened = prompt_text(subject, thinking(prompt))
+    assert opened == prompt_text(subject, prompt) + (" " if prompt.style == "completion" else "") + OPENING
+    final = concluded(thinking(prompt), " It sounds nice.\n")
+    assert prompt_text(subject, final) == f"{opened} It sounds nice.\n{CONCLUSION}"
+    assert final.continuation("positive") == " positive"
+
+
+@pytest.mark.parametrize("task", [WORDS, SUMS], ids=["choice", "generation"])
+def test_a_chain_costs_its_tokens_and_its_conclusion(task):
+    subject, items = tiny(), task.test_items(4)
+    plain = measure(subject, task, prompter(subject, task), items)
+    answers = Chains(tokens=8)(subject, task, prompter(subject, task), items)
+    assert answers.flops_per_answer > plain.flops_per_answer + answers.flops_per_answer / 4
+    assert [outcome.id for outcome in answers.outcomes] == [item.id for item in items]
+    assert all(CONCLUSION in (outcome.text or "") for outcome in answers.outcomes)
+    voted = Chains(samples=3, tokens=8)(subject, task, prompter(subject, task), items)
+    assert voted.flops_per_answer == pytest.approx(3 * answers.flops_per_answer, rel=0.2)
+    assert "majority of 3" in voted.metric
+
+
+def cast(said, score=0.0):
+    return Outcome(id="one", score=score, answer="a", picked=said)
+
+
+def test_most_votes_win_and_the_first_cast_breaks_ties():
+    ballots = [[cast("b")], [cast("a", 1.0)], [cast("a", 1.0)], [cast("b")]]
+    ((winner, agreed),) = majority(WORDS, ITEMS[:1], ballots)
+    assert (winner.picked, agreed) == ("b", 0.5)
+    ((winner, agreed),) = majority(WORDS, ITEMS[:1], ballots[1:3] + ballots[:1])
+    assert (winner.picked, winner.score, agreed) == ("a", 1.0, pytest.approx(2 / 3))
+    texts = [[Outcome(id="one", score=1.0, answer="12", text=text)] for text in ("13", " 12.", "12")]
+    ((winner, agreed),) = majority(SUMS, SUMS.test_items(1), texts)
+    assert winner.text == " 12." and agreed == pytest.approx(2 / 3)
+
+
+def test_draws_are_fixed_by_the_seed_and_a_vote_over_one_prompter_is_its_answer():
+    subject, ask = tiny(), prompter(tiny(), WORDS)
+    one, again, other = (
+        [outcome.text for outcome in Chains(samples=2, tokens=8, seed=seed)(subject, WORDS, ask, ITEMS).outcomes]
+        for seed in (0, 0, 1)
+    )
+    assert one == again != other
+    vote = FormatVote(prompters=(ask, ask, prompter(subject, WORDS, asking=Asking(answer_as="letter"))))
+    plain = measure(subject, WORDS, ask, ITEMS)
+    voted = vote(subject, WORDS, ask, ITEMS)
+    assert [outcome.picked for outcome in voted.outcomes] == [outcome.picked for outcome in plain.outcomes]
+    assert voted.flops_per_answer > 2 * plain.flops_per_answer
+
+
+def test_calibration_takes_out_what_options_have_without_the_question():
+    subject, ask = tiny(), prompter(tiny(), WORDS)
+    plain = measure(subject, WORDS, ask, ITEMS)
+    # One option leads everywhere; what decides without the question decides no longer.
+    assert len({outcome.picked for outcome in plain.outcomes}) == 1
+    for by in ("pmi", "context"):
+        answers = Calibrated(by=by)(subject, WORDS, ask, ITEMS)
+        assert [outcome.loglikelihoods for outcome in answers.outcomes] == [
+            outcome.loglikelihoods for outcome in plain.outcomes
+        ]
+        assert max(outcome.margin for outcome in answers.outcomes) < min(outcome.margin for outcome in plain.outcomes)
+        assert answers.flops_per_answer > (1.2 if by == "pmi" else 2) * plain.flops_per_answer
+    with pytest.raises(UserError, match="no options to calibrate"):
+        Calibrated()(subject, SUMS, prompter(subject, SUMS), SUMS.test_items(2))
+
+
+def test_a_threshold_is_fitted_among_all_agreements():
+    subject, ask, dev = tiny(), prompter(tiny(), WORDS), WORDS.draw("dev", 6, seed=0)
+    chains = Chains(samples=3, tokens=4, temperature=2.0)
+    fitted = fit_threshold(chains, subject, WORDS, ask, dev)
+    routed = replace(chains, threshold=fitted.threshold)(subject, WORDS, ask, dev)
+    assert fitted.score == sum(outcome.score for outcome in routed.outcomes) / 6
+    assert fitted.spend.labelled_examples == 6
+    assert fitted.spend.search_flops == pytest.approx(6 * routed.flops_per_answer)
+
+
+def test_own_chains_are_shown_where_they_came_out_right(monkeypatch):
+    subject, ask = tiny(), prompter(tiny(), WORDS)
+    shots = WORDS.draw("train", 6, seed=0)
+    written = write_chains(subject, WORDS, ask, shots, tokens=4)
+    right = Chains(tokens=4)(subject, WORDS, ask, shots).outcomes
+    assert set(written.answers) == {outcome.id for outcome in right if outcome.score == 1} and written.answers
+    shown = prompter(subject, WORDS, shots=shots, answers=written.answers)(ITEMS[0])
+    said = [message.content for message in shown.messages if message.role == "assistant"]
+    for shot, text in zip(shots, said, strict=True):
+        assert text == written.answers.get(shot.id, shot.answer)
+        assert text == shot.answer or text.endswith(f"{CONCLUSION} {shot.answer}")
+    _, method = make_method({"chain_of_thought": {"shots": 6, "tokens": 4}})
+    elicited = method(subject, WORDS, examples=6, seed=0)
+    assert elicited.spend.labelled_examples == 6 and elicited.spend.search_flops == written.spend.search_flops
+    assert elicited.about["shots_that_reason"] == len(written.answers)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threshold": "fit"}, "set dev_examples"),
+        ({"dev_examples": 4}, "would not be read"),
+        ({"threshold": "fit", "dev_examples": 4000}, "set dev_examples to at most"),
+    ],
+)
+def test_a_threshold_without_ground_is_refused(settings, message):
+    _, method = make_method({"self_consistency": settings})
+    with pytest.raises(UserError, match=message):
+        method.check(WORDS, examples=0)
+
+
+def test_formats_are_drawn_and_vote():
+    subject = tiny()
+    _, method = make_method({"format_vote": {"formats": 3, "shots": 2}})
+    elicited = method(subject, WORDS, examples=2, seed=1)
+    drawn = FormatSpace(WORDS, "completion").sample(3, seed=1)
+    assert list(elicited.about.values()) == [named.name for named in drawn]
+    answers = elicited.answer(subject, WORDS, elicited.ask, ITEMS)
+    assert elicited.spend.labelled_examples == 2 and "majority of 3" in answers.metric
+    with pytest.raises(UserError, match="draws its formats"):
+        make_method({"format_vote": {"answer_as": "letter"}})[1].check(WORDS, examples=0)
+
+
+def test_calibration_is_a_recipe():
+    subject = tiny()
+    _, method = make_method({"calibrated": {"by": "pmi", "shots": 2}})
+    elicited = method(subject, WORDS, examples=2, seed=0)
+    assert elicited.spend.labelled_examples == 2
+    assert "pmi" in elicited.answer(subject, WORDS, elicited.ask, ITEMS).metric
+    with pytest.raises(UserError, match="no options to calibrate"):
+        method.check(SUMS, examples=0)

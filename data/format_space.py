@@ -155,7 +155,7 @@ class FormatSpace:
 
         UserError for a dimension or value that the space does not have, with the nearest name.
         """
-        wanted = {name: str(value) for name, value in wanted.items()}
+        wanted = dict(wanted)
         answers = {block.name: block for block in self.blocks}
         answer = wanted.pop("answer", self.blocks[0].name)
         if answer not in answers:

@@ -26,7 +26,8 @@ class Asking:
     `template` auto is the chat template for chat subjects and completion text for base ones. `answer_as` overrides the
     task's choice of option text or letter; `format` names values in the space of formats (data/format_space.py), the
     first of each dimension where none is named, and then says how to answer, too. `system` and a `phrase` (by name, see
-    data/phrases.py) open the prompt, and `prefill` opens the answer in the subject's place.
+    data/phrases.py) open the prompt, and `prefill` opens the answer in the subject's place. UserError for a phrase that
+    is not known.
     """
 
     template: Template = "auto"
@@ -35,6 +36,10 @@ class Asking:
     system: str = ""
     phrase: str = ""
     prefill: str = ""
+
+    def __post_init__(self) -> None:
+        if self.phrase and self.phrase not in PHRASES:
+            raise UserError(f"unknown phrase {self.phrase!r}; {nearest(self.phrase, PHRASES)}")
 
 
 PLAIN = Asking()
@@ -76,7 +81,7 @@ def prompter_in(
 def chosen_format(task: Task, asking: Asking, *, style: Style) -> Format:
     """The task's format, changed as asked.
 
-    UserError for an answer that the task does not have, and for unknown names of formats and phrases.
+    UserError for an answer that the task does not have, and for unknown names of formats.
     """
     form = task.format
     if asking.answer_as is not None:
@@ -87,14 +92,11 @@ def chosen_format(task: Task, asking: Asking, *, style: Style) -> Format:
         form = replace(form, answer_as=asking.answer_as)
     if asking.format:
         form = FormatSpace(task, style).find(asking.format).format
-    _opened(form, asking)
     return form
 
 
 def _opened(form: Format, asking: Asking) -> Format:
-    """The format with a system message and a phrase before its instruction. UserError for an unknown phrase."""
-    if asking.phrase and asking.phrase not in PHRASES:
-        raise UserError(f"unknown phrase {asking.phrase!r}; {nearest(asking.phrase, PHRASES)}")
+    """The format with a system message and a phrase before its instruction."""
     opening = [text for text in (asking.system, PHRASES.get(asking.phrase, ""), form.instruction) if text]
     return replace(form, instruction="\n".join(opening))
 

@@ -18,7 +18,7 @@ from eval.measurement import Outcome
 from eval.sample import generate
 from eval.spend import Spend
 from eval.subject import Subject
-from eval.voting import majority
+from eval.voting import answer_of, majority
 
 OPENING = "Let's think step by step."
 CONCLUSION = "So the answer is"
@@ -43,7 +43,7 @@ class Chains:
         if self.samples == 1:
             return self.greedy(subject, task, ask, items)
         rounds = self.rounds(subject, task, ask, items)
-        voted = majority(task, items, [each.outcomes for each in rounds])
+        voted = majority([each.outcomes for each in rounds], said=_concluded_answer)
         outcomes = [winner for winner, _ in voted]
         metric = f"{rounds[0].metric}, majority of {self.samples}"
         if self.threshold is not None:
@@ -107,6 +107,11 @@ def concluded(prompt: Prompt, chain: str) -> Prompt:
     return replace(prompt, prefill=f"{prompt.prefill} {chain.strip()}\n{CONCLUSION}")
 
 
+def _concluded_answer(outcome: Outcome) -> str:
+    """What a chain came to, whichever way it went."""
+    return answer_of(replace(outcome, text=(outcome.text or "").rpartition(CONCLUSION)[2]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class WrittenChains:
     """What a subject reasoned about examples, by id: only where it came to the right answer; and what that cost."""
@@ -123,12 +128,7 @@ def write_chains(
     kept = {
         outcome.id: f"{OPENING} {outcome.text}" for outcome in answers.outcomes if outcome.score == 1 and outcome.text
     }
-    asked = len(examples)
-    spend = Spend(
-        labelled_examples=asked,
-        search_flops=answers.flops_per_answer * asked,
-        executed_search_flops=answers.executed_flops_per_answer * asked,
-    )
+    spend = answers.search + Spend(labelled_examples=len(examples))
     return WrittenChains(answers=kept, spend=spend)
 
 
@@ -151,18 +151,12 @@ def fit_threshold(
 ) -> FittedThreshold:
     """Try every agreement that so many samples can have; the lowest of the best, as votes cost nothing more."""
     rounds, greedy = chains.rounds(subject, task, ask, dev), chains.greedy(subject, task, ask, dev)
-    voted = majority(task, dev, [each.outcomes for each in rounds])
+    voted = majority([each.outcomes for each in rounds], said=_concluded_answer)
     tried = {}
     for agreeing in range(chains.samples + 2):  # beyond all of them: always greedy
         threshold = agreeing / chains.samples
         routed = route(voted, greedy.outcomes, threshold)
         tried[threshold] = sum(outcome.score for outcome in routed) / len(dev)
     best = max(tried, key=lambda threshold: (tried[threshold], -threshold))
-    asked = len(dev)
-    all_rounds = [*rounds, greedy]
-    spend = Spend(
-        labelled_examples=asked,
-        search_flops=asked * sum(each.flops_per_answer for each in all_rounds),
-        executed_search_flops=asked * sum(each.executed_flops_per_answer for each in all_rounds),
-    )
+    spend = sum((each.search for each in [*rounds, greedy]), Spend(labelled_examples=len(dev)))
     return FittedThreshold(threshold=best, score=tried[best], spend=spend)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eval.curve import Way
+from eval.figure_frame import ordered, write_notes, write_title
 from eval.figure_style import (
     RC,
     Label,
@@ -40,10 +41,8 @@ def rewards_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
     import matplotlib
     from matplotlib.figure import Figure
 
-    ways = sorted(
-        (way for way in ways if way.task == task and any("reward" in step for step in way.measurements[0].training)),
-        key=lambda way: (way.subject, way.method, way.settings, way.examples),
-    )
+    rewarded = [way for way in ways if any("reward" in step for step in way.measurements[0].training)]
+    ways = [way for way in ordered(rewarded) if way.task == task]
     if not ways:
         return None
     subjects = list(dict.fromkeys(way.subject for way in ways))
@@ -54,10 +53,7 @@ def rewards_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
     height = _TOP + len(_QUANTITIES) * row + (len(_QUANTITIES) - 1) * _GAP + _BOTTOM
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(width, height))
-        figure.text(0.012, 1 - 0.14 / height, f"{printable(task, width=40)}: reward and variety while training",
-                    fontsize=12, fontweight="bold", va="top")  # fmt: skip
-        figure.text(0.012, 1 - 0.40 / height, "thin: each seed, thick: their mean", fontsize=9, va="top",
-                    color="#333333")  # fmt: skip
+        write_title(figure, task, ": reward and variety while training", "thin: each seed, thick: their mean")
         for k, subject in enumerate(subjects):
             mine = [way for way in ways if way.subject == subject]
             for i, (quantity, called) in enumerate(_QUANTITIES.items()):
@@ -73,7 +69,7 @@ def rewards_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
                     axes.set_title(printable(subject, width=40), loc="left", fontweight="bold")
             axes.set_xlabel("step of training")
         note = "Entropy over the samples of one question, mean over a step's questions; it is 0 where all are the same."
-        figure.text(0.012, 0.1 / height, note, fontsize=8, color="#333333")
+        write_notes(figure, [note])
     return figure
 
 

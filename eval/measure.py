@@ -14,6 +14,7 @@ from eval.measurement import Outcome
 from eval.sample import generate
 from eval.score import Scores, score_options
 from eval.sharded import gathering
+from eval.spend import Spend
 from eval.subject import Subject
 
 
@@ -25,6 +26,19 @@ class Answers:
     metric: str
     flops_per_answer: float
     executed_flops_per_answer: float
+
+    @property
+    def score(self) -> float:
+        """Mean over the outcomes."""
+        return math.fsum(outcome.score for outcome in self.outcomes) / len(self.outcomes)
+
+    @property
+    def search(self) -> Spend:
+        """What all these answers cost where they only served to choose or to learn; their labels are not in it."""
+        asked = len(self.outcomes)
+        return Spend(
+            search_flops=self.flops_per_answer * asked, executed_search_flops=self.executed_flops_per_answer * asked
+        )
 
 
 Scorer = Callable[[Subject, Sequence[Branches]], Scores]

@@ -1,7 +1,7 @@
 """Votes: several answers to each item, and the one that most of them agree on."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from data.example import Example
@@ -13,19 +13,24 @@ from eval.measurement import Outcome
 from eval.subject import Subject
 
 
-def majority(task: Task, items: Sequence[Example], ballots: Sequence[Sequence[Outcome]]) -> list[tuple[Outcome, float]]:
+def answer_of(outcome: Outcome) -> str:
+    """What an outcome says, as votes are told apart: an option as such, a text as it is compared when it is graded."""
+    return outcome.picked if outcome.picked is not None else normal_answer(outcome.text or "")
+
+
+def majority(
+    ballots: Sequence[Sequence[Outcome]], *, said: Callable[[Outcome], str] = answer_of
+) -> list[tuple[Outcome, float]]:
     """Every item's winning outcome and the share of the ballots that agree with it; of equals the first cast wins.
 
-    Options are told apart as such, texts by what is compared when they are graded. The winner carries no margin.
+    The winner carries no margin.
     """
-    return [_winner([ballot[place] for ballot in ballots]) for place in range(len(items))]
+    return [_winner(cast, [said(outcome) for outcome in cast]) for cast in zip(*ballots, strict=True)]
 
 
-def _winner(cast: Sequence[Outcome]) -> tuple[Outcome, float]:
-    said = [outcome.picked if outcome.picked is not None else normal_answer(outcome.text or "") for outcome in cast]
+def _winner(cast: Sequence[Outcome], said: Sequence[str]) -> tuple[Outcome, float]:
     (most, votes), *_ = Counter(said).most_common(1)  # equal counts stay in the order of their first vote
-    winner = cast[said.index(most)]
-    return replace(winner, margin=None), votes / len(cast)
+    return replace(cast[said.index(most)], margin=None), votes / len(cast)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,7 @@ class FormatVote:
         """`ask` is not used: the prompters are asked one after the other."""
         rounds = [self.answer(subject, task, each, items) for each in self.prompters]
         return Answers(
-            outcomes=tuple(winner for winner, _ in majority(task, items, [each.outcomes for each in rounds])),
+            outcomes=tuple(winner for winner, _ in majority([each.outcomes for each in rounds])),
             metric=f"{rounds[0].metric}, majority of {len(rounds)}",
             flops_per_answer=sum(each.flops_per_answer for each in rounds),
             executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),

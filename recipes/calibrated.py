@@ -3,38 +3,25 @@
 accelerate launch --config_file accelerate_config.yaml -m recipes.calibrated --subject gemma-3-270m --task capitals
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
-
-from pydantic import Field
 
 from data.errors import UserError
 from data.task import Task
 from eval.ask import prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method
+from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
     from eval.subject import Subject
 
 
-class CalibratedOptions(Method):
+class CalibratedOptions(AfterShots):
     """What shows when the priors of options are taken out, after `shots` random demonstrations or none.
 
     Priors are read after questions without content ("context") or without any question ("pmi").
     """
 
     by: Literal["context", "pmi"] = "context"
-    shots: int = Field(default=0, ge=0)
-
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """One cell: the shots are its budget."""
-        return (self.shots,)
-
-    @property
-    def num_shots(self) -> int:
-        """The shots."""
-        return self.shots
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options."""

@@ -4,7 +4,6 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.chain_of_thoug
     --subject gemma-3-270m --task arithmetic
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -12,30 +11,20 @@ from pydantic import Field
 from data.task import Task
 from eval.ask import Prompter, prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method
+from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
     from eval.subject import Subject
 
 
-class ChainOfThought(Method):
+class ChainOfThought(AfterShots):
     """What shows when the subject may think for up to `tokens` tokens first.
 
     `shots` demonstrations are drawn, and the subject reasons about each: where it came to the right answer its own
     chain is shown, elsewhere the answer alone. Writing them is search.
     """
 
-    shots: int = Field(default=0, ge=0)
     tokens: int = Field(default=96, ge=1)
-
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """One cell: the shots are its budget."""
-        return (self.shots,)
-
-    @property
-    def num_shots(self) -> int:
-        """The shots."""
-        return self.shots
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Have the shots reasoned about, and think before every answer."""

@@ -3,7 +3,6 @@
 accelerate launch --config_file accelerate_config.yaml -m recipes.few_shot --subject gemma-3-270m --task capitals
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -11,25 +10,16 @@ from pydantic import Field
 from data.task import Task
 from eval.ask import prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method
+from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
     from eval.subject import Subject
 
 
-class FewShot(Method):
+class FewShot(AfterShots):
     """What shows after `shots` random demonstrations; each seed is another draw."""
 
     shots: int = Field(default=8, ge=1)
-
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """One cell: the shots are its budget, whatever sizes the study trains on."""
-        return (self.shots,)
-
-    @property
-    def num_shots(self) -> int:
-        """The shots."""
-        return self.shots
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots from the train split and ask after them."""

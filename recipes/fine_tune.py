@@ -17,7 +17,7 @@ from data.task import Task
 from eval.ask import Prompter, prompter
 from eval.source import Source, find_source
 from eval.spend import Spend
-from recipes.method import Elicited, Method, several
+from recipes.method import Elicited, Method, check_dev, several
 
 if TYPE_CHECKING:
     from eval.subject import Subject
@@ -72,9 +72,7 @@ class FineTune(Method):
                 f"labels come from {self.demonstrator.name} or from chance, not both; drop labels_from or random_labels"
             )
         self._check_choice(examples)
-        held = len(task.rows["dev"])
-        if self.dev_examples > held:
-            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
+        check_dev(task, self.dev_examples)
 
     def _check_choice(self, examples: int) -> None:
         if self.reads_dev and not self.dev_examples:

@@ -3,7 +3,6 @@
 accelerate launch --config_file accelerate_config.yaml -m recipes.format_vote --subject gemma-3-270m --task capitals
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -12,26 +11,16 @@ from data.errors import UserError
 from data.task import Task
 from eval.ask import prompter_in, style_of
 from eval.spend import Spend
-from recipes.method import Elicited, Method
+from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
     from eval.subject import Subject
 
 
-class FormatVoting(Method):
+class FormatVoting(AfterShots):
     """What shows when `formats` formats vote, drawn from the space of the task with the seed; after `shots` shots."""
 
     formats: int = Field(default=5, ge=2)
-    shots: int = Field(default=0, ge=0)
-
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """One cell: the shots are its budget."""
-        return (self.shots,)
-
-    @property
-    def num_shots(self) -> int:
-        """The shots."""
-        return self.shots
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses a format of its own: the formats are drawn."""

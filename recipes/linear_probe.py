@@ -15,7 +15,7 @@ from data.render import option_texts
 from data.task import Task
 from eval.ask import Prompter, prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method
+from recipes.method import Elicited, Method, check_dev
 
 if TYPE_CHECKING:
     from eval.encode import Branches
@@ -40,9 +40,8 @@ class LinearProbe(Method):
         super().check(task, examples=examples)
         if task.kind != "choice":
             raise UserError(f"linear_probe chooses among options and task {task.name!r} has none; use another recipe")
-        held = len(task.rows["dev"])
-        if self.layer is None and self.dev_examples > held:
-            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
+        if self.layer is None:
+            check_dev(task, self.dev_examples)
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Read the states, fit every layer, keep the one that is best on dev rows (the lowest of equals)."""

@@ -14,7 +14,7 @@ from data.example import Example
 from data.task import Task
 from eval.ask import Prompter, prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method, several
+from recipes.method import Elicited, Method, check_dev, several
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,9 +56,7 @@ class MeanDifference(Method):
             raise UserError(
                 f"mean_difference: {self.num_candidates} to choose from and {self.dev_examples} dev rows; {fix}"
             )
-        held = len(task.rows["dev"])
-        if self.dev_examples > held:
-            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
+        check_dev(task, self.dev_examples)
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Read every example plainly and after the shots that follow it in the draw, and attach the mean difference."""
@@ -136,10 +134,7 @@ def _score(
 
     with bare(subject):
         answers = measure(_pushed(subject, layer, vector), task, ask, dev)
-    flops = answers.flops_per_answer * len(dev)
-    executed = answers.executed_flops_per_answer * len(dev)
-    score = sum(outcome.score for outcome in answers.outcomes) / len(dev)
-    return score, Spend(search_flops=flops, executed_search_flops=executed)
+    return answers.score, answers.search
 
 
 if __name__ == "__main__":

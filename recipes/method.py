@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from data.errors import UserError
 from data.example import Instruction
@@ -145,6 +145,28 @@ class Method(BaseModel):
         own = type(self).__annotations__  # what is particular to the recipe comes first
         changed = sorted(self.changed().items(), key=lambda setting: setting[0] not in own)
         return f"{name}({', '.join(f'{key}={_plain(value)}' for key, value in changed)})" if changed else name
+
+
+class AfterShots(Method):
+    """A recipe that asks after `shots` demonstrations, which are its budget: one cell, whatever sizes a study has."""
+
+    shots: int = Field(default=0, ge=0)
+
+    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
+        """The shots."""
+        return (self.shots,)
+
+    @property
+    def num_shots(self) -> int:
+        """The shots."""
+        return self.shots
+
+
+def check_dev(task: Task, count: int, *, setting: str = "dev_examples") -> None:
+    """UserError where the task holds fewer dev rows than a setting asks for."""
+    held = len(task.rows["dev"])
+    if count > held:
+        raise UserError(f"task {task.name!r} holds {held} dev rows; set {setting} to at most {held}")
 
 
 def several(values: Value | tuple[Value, ...]) -> tuple[Value, ...]:

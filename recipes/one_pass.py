@@ -16,11 +16,10 @@ from data.example import Example
 from data.task import Task
 from eval.ask import Prompter, prompter
 from recipes.iid_sft import IidSft
-from recipes.method import Elicited
+from recipes.method import Elicited, check_dev
 
 if TYPE_CHECKING:
     from eval.subject import Subject
-    from train.loss import AnswerLoss
     from train.sft import AnyRow, BeforeStep
 
 
@@ -44,9 +43,7 @@ class OnePass(IidSft):
         if beyond := [fix for name, fix in self.beyond_plain().items() if name != "random_labels"]:
             raise UserError(f"one_pass reads its rows once, with the task's labels or random ones; {', '.join(beyond)}")
         super().check(task, examples=examples)
-        held = len(task.rows["dev"])
-        if self.floor_examples > held:
-            raise UserError(f"task {task.name!r} holds {held} dev rows; set floor_examples to at most {held}")
+        check_dev(task, self.floor_examples, setting="floor_examples")
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Fine-tune once through, then read the floor."""
@@ -66,7 +63,7 @@ class OnePass(IidSft):
             about = {f"text_{name}": value for name, value in about.items()}
             floor_options = encode_labelled(tuned, held_out, ask)
             with frozen_maps_in(tuned, precision):
-                floor = option_bits(_loss_of(tuned), list(floor_options.values()))
+                floor = option_bits(tuned, list(floor_options.values()))
             read = encode_labelled(tuned, self.rows(task, "train", examples, seed=seed), ask)
             bits = math.fsum(step["option_bits"] for step in elicited.history)
             about |= _lengths(bits, math.fsum(floor) / len(floor), examples)
@@ -83,19 +80,13 @@ class OnePass(IidSft):
         labelled = encode_labelled(subject, rows, ask)
 
         def note(tuned: "Subject", batch: "Sequence[AnyRow]") -> dict[str, float]:
-            return {"option_bits": math.fsum(option_bits(_loss_of(tuned), [labelled[row.id] for row in batch]))}
+            return {"option_bits": math.fsum(option_bits(tuned, [labelled[row.id] for row in batch]))}
 
         return note
 
     def rows_asked(self, examples: int) -> int:
         """The floor."""
         return self.floor_examples
-
-
-def _loss_of(subject: "Subject") -> "AnswerLoss":
-    from train.loss import AnswerLoss
-
-    return AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
 
 
 def _lengths(bits: float, floor: float, examples: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from data.errors import UserError
 from data.task import Task
 from recipes.chain_of_thought import ChainOfThought
-from recipes.method import Elicited
+from recipes.method import Elicited, check_dev
 
 if TYPE_CHECKING:
     from eval.subject import Subject
@@ -32,13 +32,11 @@ class SelfConsistency(ChainOfThought):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses a threshold to fit without dev rows, and dev rows without one."""
         super().check(task, examples=examples)
-        held = len(task.rows["dev"])
         if self.reads_dev and not self.dev_examples:
             raise UserError("threshold: fit needs dev rows to be fitted on; set dev_examples")
         if self.dev_examples and not self.reads_dev:
             raise UserError(f"dev_examples = {self.dev_examples} would not be read; set threshold: fit, or drop it")
-        if self.dev_examples > held:
-            raise UserError(f"task {task.name!r} holds {held} dev rows; set dev_examples to at most {held}")
+        check_dev(task, self.dev_examples)
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Fit the threshold if asked to, and let chains vote on every item."""

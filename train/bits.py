@@ -14,13 +14,12 @@ import torch
 
 from data.example import Example
 from eval.ask import Prompter
-from eval.cost import forward_flops
 from eval.sharded import require_whole
 from eval.spend import Spend
 from eval.subject import Subject
 from train.encode import TrainingRow, encode_rows
 from train.frozen import frozen_maps_in
-from train.loss import AnswerLoss, read_losses
+from train.loss import AnswerLoss, read_losses, reading_flops
 
 
 def prequential_bits(history: Sequence[Mapping[str, int | float]]) -> float:
@@ -47,8 +46,9 @@ def encode_labelled(subject: Subject, examples: Sequence[Example], ask: Prompter
     }
 
 
-def option_bits(loss_of: AnswerLoss, labelled: Sequence[LabelledOptions]) -> list[float]:
+def option_bits(subject: Subject, labelled: Sequence[LabelledOptions]) -> list[float]:
     """Bits of each label among the options, by the share of its likelihood in that of all."""
+    loss_of = AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
     rows = [row for each in labelled for row in each.rows]
     with torch.no_grad():
         parts = loss_of.token_losses(rows).split([row.supervised for row in rows])
@@ -62,13 +62,7 @@ def option_bits(loss_of: AnswerLoss, labelled: Sequence[LabelledOptions]) -> lis
 
 def options_spend(subject: Subject, labelled: Iterable[LabelledOptions]) -> Spend:
     """What reading every option once costs: search, for nothing is learned from it."""
-    flops = sum(
-        forward_flops(
-            subject.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=subject.adapter_parameters
-        )
-        for each in labelled
-        for row in each.rows
-    )
+    flops = reading_flops(subject, (row for each in labelled for row in each.rows))
     return Spend(search_flops=flops, executed_search_flops=flops)
 
 
@@ -83,11 +77,6 @@ def label_bits(
     loss_of = AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
     with frozen_maps_in(subject, precision):
         nats = read_losses(loss_of, rows, batch_size=batch_size)
-    flops = sum(
-        forward_flops(
-            subject.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=subject.adapter_parameters
-        )
-        for row in rows
-    )
+    flops = reading_flops(subject, rows)
     spend = Spend(labelled_examples=len(rows), search_flops=flops, executed_search_flops=flops)
     return nats / math.log(2) / len(rows), spend

@@ -52,12 +52,8 @@ class _Trials:
 
     def _score(self, tuned: Tuned) -> float:
         answers = self.measure_dev(tuned.subject)
-        asked = len(answers.outcomes)
-        self.search += Spend(
-            search_flops=answers.flops_per_answer * asked,
-            executed_search_flops=answers.executed_flops_per_answer * asked,
-        )
-        return math.fsum(outcome.score for outcome in answers.outcomes) / asked
+        self.search += answers.search
+        return answers.score
 
 
 def fine_tune_best(

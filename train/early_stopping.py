@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from eval.cost import forward_flops
 from eval.spend import Spend
 from eval.subject import Subject
 from train.attach import load_snapshot, snapshot
 from train.encode import TrainingRow
-from train.loss import AnswerLoss, read_losses
+from train.loss import AnswerLoss, packs_flops, read_losses, reading_flops
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from train.sft import Schedule
 
 
 class EarlyStopping:
@@ -28,16 +29,14 @@ class EarlyStopping:
         self,
         tuned: Subject,
         rows: Sequence[TrainingRow],
+        schedule: "Schedule",
+        accelerator: "Accelerator",
         *,
         shared: int,
-        patience: int,
-        batch_size: int,
-        accelerator: "Accelerator",
     ) -> None:
         self._tuned = tuned
         self._rows = rows
-        self._patience = patience
-        self._batch_size = batch_size
+        self._schedule = schedule
         self._accelerator = accelerator
         # A loss of its own: what is read here is not what is trained on.
         self._loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(tuned.tokenizer.pad_token_id))
@@ -48,7 +47,7 @@ class EarlyStopping:
     def look(self, step: int) -> float:
         """The mean loss in nats over the dev rows' supervised tokens, after this step (counted from 0)."""
         mine = self._rows[self._accelerator.process_index :: self._accelerator.num_processes]
-        nats = torch.tensor([read_losses(self._loss_of, mine, batch_size=self._batch_size)])
+        nats = torch.tensor([read_losses(self._loss_of, mine, batch_size=self._schedule.batch_size)])
         total = self._accelerator.reduce(nats.to(self._tuned.device), reduction="sum")
         loss = float(total.item()) / sum(row.supervised for row in self._rows)
         if not self._losses or loss < min(self._losses):
@@ -60,7 +59,7 @@ class EarlyStopping:
     @property
     def enough(self) -> bool:
         """Whether the lowest loss is `patience` looks old."""
-        return len(self._losses) - 1 - self._lowest >= self._patience
+        return len(self._losses) - 1 - self._lowest >= self._schedule.patience
 
     def restore(self) -> int:
         """Go back to the weights of the lowest loss; the number of steps that led there."""
@@ -75,13 +74,8 @@ class EarlyStopping:
         """Every look reads every row. The labels are charged by who drew the rows. Every process has to ask."""
         from accelerate.utils import gather_object
 
-        beside = self._tuned.adapter_parameters
-        one = sum(
-            forward_flops(self._tuned.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=beside)
-            for row in self._rows
+        mine = packs_flops(self._tuned, self._loss_of.packed)
+        return Spend(
+            search_flops=len(self._losses) * reading_flops(self._tuned, self._rows),
+            executed_search_flops=float(sum(gather_object([mine]))),
         )
-        mine = sum(
-            forward_flops(self._tuned.shape, width, scored=scored, adapter_parameters=beside, clip=False)
-            for width, scored in self._loss_of.packed
-        )
-        return Spend(search_flops=len(self._losses) * one, executed_search_flops=float(sum(gather_object([mine]))))

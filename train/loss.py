@@ -5,13 +5,15 @@ that each sees exactly what it would see alone and gradients are those of separa
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from eval.cost import forward_flops
 from eval.memory import in_pieces
+from eval.subject import Subject
 from eval.tree import Pack, Row, collate, wanted_logits
 from train.encode import TrainingRow
 
@@ -52,6 +54,24 @@ def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size:
     groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     with torch.no_grad():
         return math.fsum(loss for _, loss in in_pieces(groups, lambda group: float(loss_of(group))))
+
+
+def reading_flops(subject: Subject, rows: Iterable[TrainingRow]) -> float:
+    """Useful FLOPs of one forward over each row, head on its supervised tokens."""
+    return math.fsum(
+        forward_flops(
+            subject.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=subject.adapter_parameters
+        )
+        for row in rows
+    )
+
+
+def packs_flops(subject: Subject, packs: Iterable[tuple[int, int]]) -> float:
+    """Executed FLOPs of forwards over packs of these widths and supervised tokens, padding and windows in full."""
+    return math.fsum(
+        forward_flops(subject.shape, width, scored=scored, adapter_parameters=subject.adapter_parameters, clip=False)
+        for width, scored in packs
+    )
 
 
 def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKENS) -> list[list[TrainingRow]]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import UserError
-from eval.cost import Shape, Trained, forward_flops, training_flops
+from eval.cost import Shape, Trained, training_flops
 from eval.encode import check_fits, common_prefix
 from eval.memory import out_of_memory
 from eval.progress import tell
@@ -26,7 +26,7 @@ from train.attach import Trainable, attach, load_snapshot, require_moved, snapsh
 from train.early_stopping import EarlyStopping
 from train.encode import TrainingRow
 from train.frozen import Precision, frozen_maps_in, resolve_precision
-from train.loss import AnswerLoss
+from train.loss import AnswerLoss, packs_flops, reading_flops
 from train.preference import PreferenceRow
 from train.processes import in_step, make_accelerator, prepare, release, shards_weights
 from train.recompute import recomputing
@@ -129,18 +129,7 @@ def fine_tune(
         loss_of.remember(rows, batch_size=schedule.batch_size)
         read_before, loss_of.packed = loss_of.packed, []
 
-        stopping = (
-            EarlyStopping(
-                tuned,
-                looked_at,
-                shared=shared,
-                patience=schedule.patience,
-                batch_size=schedule.batch_size,
-                accelerator=accelerator,
-            )
-            if looked_at
-            else None
-        )
+        stopping = EarlyStopping(tuned, looked_at, schedule, accelerator, shared=shared) if looked_at else None
 
         def spent(steps: int) -> Spend:
             done = list(islice(batches(rows, schedule=schedule, seed=seed), steps))
@@ -238,21 +227,13 @@ def _spend(
     assert tuned.change is not None
     part = tuned.change.part
     seen = [text for batch in done for row in batch for text in row.parts]
-    beside = part.adapter_parameters
     read = [text for row in rows for text in row.parts] if read_before else []
     return Spend(
         labelled_examples=len(rows),
         training_tokens=sum(len(text.ids) - 1 for text in seen),
-        train_flops=sum(
-            forward_flops(tuned.shape, len(text.ids) - 1, scored=text.supervised, adapter_parameters=beside)
-            for text in read
-        )
+        train_flops=reading_flops(tuned, read)
         + sum(training_flops(tuned.shape, len(text.ids) - 1, scored=text.supervised, trained=part) for text in seen),
-        executed_train_flops=loop.executed_flops(tuned.shape, part)
-        + sum(
-            forward_flops(tuned.shape, width, scored=scored, adapter_parameters=beside, clip=False)
-            for width, scored in read_before
-        ),
+        executed_train_flops=loop.executed_flops(tuned.shape, part) + packs_flops(tuned, read_before),
         trainable_parameters=tuned.change.trainable_parameters,
         seconds=seconds,
     )

@@ -1,6 +1,5 @@
 """Labels from another subject: what a weaker demonstrator would answer, right or wrong (Burns et al. 2023)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,15 +49,7 @@ def label_by(
             f"labels_from: {demonstrator.name} answers none of {len(examples)} questions of task {task.name!r}; "
             "name another subject"
         )
-    asked = len(answers.outcomes)
-    return WeakLabels(
-        examples=labelled,
-        spend=Spend(
-            search_flops=answers.flops_per_answer * asked,
-            executed_search_flops=answers.executed_flops_per_answer * asked,
-        ),
-        right=math.fsum(outcome.score for outcome in answers.outcomes) / asked,
-    )
+    return WeakLabels(examples=labelled, spend=answers.search, right=answers.score)
 
 
 def _demonstrator(spec: str | Mapping[str, Any], subject: Subject) -> Subject:

@@ -92,7 +92,7 @@ def _noted(cells: Sequence[Cell], store: Store, progress: Progress) -> Iterator[
         traceback.print_exc(file=sys.stderr)
         reason = f"{type(error).__name__}: {error}"
     for cell in cells:
-        store.fail(cell, " ".join(reason.split()), save_adapter=kept)
+        store.fail(cell, reason, save_adapter=kept)
         progress.fail(cell, reason)
 
 

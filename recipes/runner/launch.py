@@ -74,7 +74,7 @@ def _run(cell: Cell, study: Study, store: Store) -> None:
             )
         except UserError as error:
             if state.is_main_process:
-                store.fail(cell, " ".join(str(error).split()), save_adapter=getattr(error, "save", None))
+                store.fail(cell, str(error), save_adapter=getattr(error, "save", None))
             raise
         if measurement is not None:
             interval = f"[{measurement.low:.3f}, {measurement.high:.3f}]"

@@ -118,7 +118,7 @@ class Store:
                 shutil.rmtree(self._last_good(cell), ignore_errors=True)
                 self._last_good(cell).mkdir()
                 save_adapter(self._last_good(cell))
-            self._write_whole(self._failure(cell.folder), json.dumps({"reason": reason}))
+            self._write_whole(self._failure(cell.folder), json.dumps({"reason": " ".join(reason.split())}))
 
     def read(self) -> tuple[list[Measurement], list[Failure]]:
         """Results and failures of the listed cells, in the study's order. UserError where there is no run.

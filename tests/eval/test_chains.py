@@ -13,7 +13,7 @@ from eval.ask import Asking, prompter
 from eval.calibration import Calibrated
 from eval.chains import CONCLUSION, OPENING, Chains, concluded, fit_threshold, thinking, write_chains
 from eval.encode import prompt_text
-from eval.measure import measure
+from eval.measure import Answers, measure
 from eval.measurement import Outcome
 from eval.voting import FormatVote, majority
 from recipes.catalog import make_method
@@ -53,13 +53,27 @@ def cast(said, score=0.0):
 
 def test_most_votes_win_and_the_first_cast_breaks_ties():
     ballots = [[cast("b")], [cast("a", 1.0)], [cast("a", 1.0)], [cast("b")]]
-    ((winner, agreed),) = majority(WORDS, ITEMS[:1], ballots)
+    ((winner, agreed),) = majority(ballots)
     assert (winner.picked, agreed) == ("b", 0.5)
-    ((winner, agreed),) = majority(WORDS, ITEMS[:1], ballots[1:3] + ballots[:1])
+    ((winner, agreed),) = majority(ballots[1:3] + ballots[:1])
     assert (winner.picked, winner.score, agreed) == ("a", 1.0, pytest.approx(2 / 3))
     texts = [[Outcome(id="one", score=1.0, answer="12", text=text)] for text in ("13", " 12.", "12")]
-    ((winner, agreed),) = majority(SUMS, SUMS.test_items(1), texts)
+    ((winner, agreed),) = majority(texts)
     assert winner.text == " 12." and agreed == pytest.approx(2 / 3)
+
+
+def test_chains_of_text_vote_by_what_they_come_to_and_not_by_how(monkeypatch):
+    subject, ask, items = tiny(), prompter(tiny(), SUMS), SUMS.test_items(1)
+    said = iter([("Adding up.", "12"), ("By counting.", "13"), ("In my head.", " 12.")])
+
+    def one_round(self, subject, task, ask, items, **_):
+        chain, answer = next(said)
+        outcome = Outcome(id=items[0].id, score=0.0, answer="9", text=f"{chain}\n{CONCLUSION} {answer}")
+        return Answers(outcomes=(outcome,), metric="exact match", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+
+    monkeypatch.setattr(Chains, "_round", one_round)
+    (winner,) = Chains(samples=3)(subject, SUMS, ask, items).outcomes
+    assert winner.text == f"Adding up.\n{CONCLUSION} 12"
 
 
 def test_draws_are_fixed_by_the_seed_and_a_vote_over_one_prompter_is_its_answer():

@@ -15,7 +15,6 @@ from train.attach import attach, bare
 from train.bits import encode_labelled, label_bits, option_bits, prequential_bits
 from train.changes.peft import Lora
 from train.encode import encode_rows
-from train.loss import AnswerLoss
 from train.sft import Schedule, fine_tune
 
 
@@ -79,7 +78,7 @@ def test_bits_among_options_are_those_of_full_logits():
     subject, task = tiny(), word_sentiment()
     examples = task.draw("train", 5, seed=0)
     ask = prompter(subject, task)
-    got = option_bits(AnswerLoss(subject.net, shared=0, pad=0), list(encode_labelled(subject, examples, ask).values()))
+    got = option_bits(subject, list(encode_labelled(subject, examples, ask).values()))
     for example, bits in zip(examples, got, strict=True):
         texts = [replace(example, answer=choice) for choice in example.choices]
         shares = [2 ** -plain_bits(subject.net, row) for row in encode_rows(subject, texts, ask)]
@@ -95,9 +94,7 @@ def test_mdl_among_options_is_read_before_each_update():
         noted = [step["option_bits"] for step in elicited.history]
         floor = task.draw("dev", 8, seed=0)
         ask = prompter(subject, task)
-        held = option_bits(
-            AnswerLoss(elicited.subject.net, shared=0, pad=0), list(encode_labelled(subject, floor, ask).values())
-        )
+        held = option_bits(elicited.subject, list(encode_labelled(subject, floor, ask).values()))
     about = elicited.about
     assert about["floor_bits_per_example"] == pytest.approx(sum(held) / 8, rel=1e-6)
     assert about["mdl_bits"] == elicited.spend.bits == pytest.approx(sum(noted))
@@ -105,9 +102,9 @@ def test_mdl_among_options_is_read_before_each_update():
     assert about["text_mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
     labelled = encode_labelled(subject, task.draw("train", 8, seed=0), ask)
     order = [list(labelled)[place] for place in torch.randperm(8, generator=torch.Generator().manual_seed(0)).tolist()]
-    untrained = option_bits(AnswerLoss(subject.net, shared=0, pad=0), [labelled[id] for id in order[:4]])
+    untrained = option_bits(subject, [labelled[id] for id in order[:4]])
     assert noted[0] == pytest.approx(sum(untrained), rel=1e-6)
-    later = option_bits(AnswerLoss(subject.net, shared=0, pad=0), [labelled[id] for id in order[4:]])
+    later = option_bits(subject, [labelled[id] for id in order[4:]])
     assert noted[1] != pytest.approx(sum(later), rel=1e-6)
 
 

@@ -85,11 +85,20 @@ def _instructions(kind: str) -> Dimension:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedFormat:
-    """A format of a space with its readable name, as in "letter; labels 1; marks (x); ..."."""
+    """A format of a space with its readable name, as in "letter; labels 1; marks (x); ...".
+
+    `values` are what `find` finds it by: its way to answer, and its value in every dimension.
+    """
 
     index: int
-    name: str
+    values: Mapping[str, str]
     format: Format
+
+    @property
+    def name(self) -> str:
+        """The way to answer, then every dimension with its value."""
+        answer, *rest = self.values.items()
+        return "; ".join([answer[1], *(f"{name} {value}" for name, value in rest)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +147,8 @@ class FormatSpace:
     def sample(self, count: int, *, seed: int) -> tuple[NamedFormat, ...]:
         """So many different formats, drawn with the seed; a larger draw begins with the smaller one.
 
-        UserError where the space holds fewer.
+        Every way to answer is as likely as the others, however many formats it has: nearly all formats list labelled
+        options, and drawn evenly they would be the whole sample. UserError where the space holds fewer.
         """
         if count > len(self):
             raise UserError(
@@ -147,7 +157,9 @@ class FormatSpace:
         drawn: dict[int, None] = {}
         generator = random.Random(seed)
         while len(drawn) < count:
-            drawn.setdefault(generator.randrange(len(self)))
+            place = generator.randrange(len(self.blocks))
+            before = sum(block.size for block in self.blocks[:place])
+            drawn.setdefault(before + generator.randrange(self.blocks[place].size))
         return tuple(self[index] for index in drawn)
 
     def find(self, wanted: Mapping[str, str]) -> NamedFormat:
@@ -219,5 +231,5 @@ class FormatSpace:
         changes = dict(block.common)
         for dimension in block.dimensions:
             changes |= dimension.values[picked[dimension.name]]
-        said = "; ".join([block.name, *(f"{name} {value}" for name, value in picked.items())])
-        return NamedFormat(index=index, name=said, format=replace(self.task.format, **changes))
+        values = {"answer": block.name, **picked}
+        return NamedFormat(index=index, values=values, format=replace(self.task.format, **changes))

@@ -1,8 +1,9 @@
 """Subject x task x prompter -> one outcome per test item, and the price of an answer."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from data.errors import UserError
 from data.example import Example
@@ -20,12 +21,16 @@ from eval.subject import Subject
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """Outcomes in the order of the items, and the mean useful and executed FLOPs of one answer."""
+    """Outcomes in the order of the items, and the mean useful and executed FLOPs of one answer.
+
+    `about` is what else was seen while answering, for the record: plain values, such as the accuracy of each format.
+    """
 
     outcomes: tuple[Outcome, ...]
     metric: str
     flops_per_answer: float
     executed_flops_per_answer: float
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def score(self) -> float:

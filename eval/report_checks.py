@@ -12,7 +12,7 @@ from eval.measurement import Measurement
 
 NEAR_TIE_NATS = 0.01
 _MOST_LINES = 50
-_OF_ONE_CELL = {"cell", "first_prompt"}
+_OF_ONE_CELL = {"cell", "first_prompt", "answered"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def provenance(measurements: Sequence[Measurement]) -> list[Fact]:
     counts: dict[str, Counter[str]] = {}
     for each in measurements:
         for name, value in _flat(each.provenance).items():
-            if name not in _OF_ONE_CELL:
+            if name.split(".")[0] not in _OF_ONE_CELL:
                 of = {"task": f", {each.task}", "subject": f", {each.subject}"}.get(name.split("_")[0], "")
                 counts.setdefault(name + of, Counter())[value] += 1
     return [Fact(name=name, values=tuple(sorted(counts[name].items()))) for name in sorted(counts)]

@@ -8,6 +8,7 @@ from data.example import Example
 from data.grade import normal_answer
 from data.task import Task
 from eval.ask import Prompter
+from eval.format_grid import AskedFormat
 from eval.measure import Answerer, Answers, measure
 from eval.measurement import Outcome
 from eval.subject import Subject
@@ -33,19 +34,28 @@ def _winner(cast: Sequence[Outcome], said: Sequence[str]) -> tuple[Outcome, floa
     return replace(cast[said.index(most)], margin=None), votes / len(cast)
 
 
+def voted(rounds: Sequence[Answers], *, said: Callable[[Outcome], str] = answer_of) -> Answers:
+    """Rounds of answers to the same items as one: the majority's outcomes, at the price of all."""
+    return Answers(
+        outcomes=tuple(winner for winner, _ in majority([each.outcomes for each in rounds], said=said)),
+        metric=f"{rounds[0].metric}, majority of {len(rounds)}",
+        flops_per_answer=sum(each.flops_per_answer for each in rounds),
+        executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class FormatVote:
-    """Each item is asked by several prompters, and the majority answers."""
+    """Each item is asked in several formats, and the majority answers.
 
-    prompters: tuple[Prompter, ...]
+    `Answers.about` holds every format's own accuracy, so that one sees what the vote makes of them.
+    """
+
+    formats: tuple[AskedFormat, ...]
     answer: Answerer = measure
 
     def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
-        """`ask` is not used: the prompters are asked one after the other."""
-        rounds = [self.answer(subject, task, each, items) for each in self.prompters]
-        return Answers(
-            outcomes=tuple(winner for winner, _ in majority([each.outcomes for each in rounds])),
-            metric=f"{rounds[0].metric}, majority of {len(rounds)}",
-            flops_per_answer=sum(each.flops_per_answer for each in rounds),
-            executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),
-        )
+        """`ask` is not used: the formats are asked one after the other."""
+        rounds = [self.answer(subject, task, each.ask, items) for each in self.formats]
+        alone = {asked.name: each.score for asked, each in zip(self.formats, rounds, strict=True)}
+        return replace(voted(rounds), about={"accuracies": alone})

@@ -12,6 +12,7 @@ from recipes.chain_of_thought import ChainOfThought
 from recipes.embedding_row import EmbeddingRowTuning
 from recipes.expert_iteration import ExpertIteration
 from recipes.few_shot import FewShot
+from recipes.format_spread import FormatSpreadSearch
 from recipes.format_vote import FormatVoting
 from recipes.full_fine_tune import FullFineTune
 from recipes.grpo import Grpo
@@ -25,6 +26,7 @@ from recipes.method import Method
 from recipes.minimal_lora import MinimalLora
 from recipes.norms_and_biases import NormsAndBiasesTuning
 from recipes.one_pass import OnePass
+from recipes.prompt_eval import PromptEvalSpread
 from recipes.prompt_tuning import PromptTuning
 from recipes.self_consistency import SelfConsistency
 from recipes.sparse_lora import SparseLora
@@ -39,6 +41,8 @@ METHODS: dict[str, type[Method]] = {
     "self_consistency": SelfConsistency,
     "calibrated": CalibratedOptions,
     "format_vote": FormatVoting,
+    "prompt_eval": PromptEvalSpread,
+    "format_spread": FormatSpreadSearch,
     "iid_sft": IidSft,
     "minimal_lora": MinimalLora,
     "sparse_lora": SparseLora,

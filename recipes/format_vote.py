@@ -3,22 +3,24 @@
 accelerate launch --config_file accelerate_config.yaml -m recipes.format_vote --subject gemma-3-270m --task capitals
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from data.errors import UserError
+from data.example import Example
 from data.task import Task
-from eval.ask import prompter_in, style_of
 from eval.spend import Spend
 from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
+    from eval.format_grid import AskedFormat
     from eval.subject import Subject
 
 
-class FormatVoting(AfterShots):
-    """What shows when `formats` formats vote, drawn from the space of the task with the seed; after `shots` shots."""
+class DrawnFormats(AfterShots):
+    """A recipe that asks in `formats` formats, drawn from the space of the task with the seed; after `shots` shots."""
 
     formats: int = Field(default=5, ge=2)
 
@@ -26,22 +28,31 @@ class FormatVoting(AfterShots):
         """Also refuses a format of its own: the formats are drawn."""
         super().check(task, examples=examples)
         if self.asking.format or self.answer_as:
-            raise UserError("format_vote draws its formats; drop format and answer_as")
+            raise UserError("this recipe draws its formats; drop format and answer_as")
+
+    def draw(self, subject: "Subject", task: Task, shots: Sequence[Example], *, seed: int) -> "tuple[AskedFormat, ...]":
+        """The formats, asking after the shots."""
+        from eval.format_grid import draw_formats
+
+        return draw_formats(subject, task, self.formats, seed=seed, shots=shots, asking=self.asking)
+
+
+class FormatVoting(DrawnFormats):
+    """What shows when formats vote."""
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw formats and shots; every answer costs all of them."""
-        from data.format_space import FormatSpace
         from eval.voting import FormatVote
 
         shots = task.draw("train", examples, seed=seed)
-        style = style_of(self.template, kind=subject.kind)
-        drawn = FormatSpace(task, style).sample(self.formats, seed=seed)
-        prompters = tuple(prompter_in(subject, named.format, shots=shots, asking=self.asking) for named in drawn)
+        drawn = self.draw(subject, task, shots, seed=seed)
         spend = Spend(labelled_examples=len(shots))
-        about = {f"format_{place}": named.name for place, named in enumerate(drawn, start=1)}
-        return Elicited(
-            subject=subject, ask=prompters[0], answer=FormatVote(prompters=prompters), spend=spend, about=about
-        )
+        return Elicited(subject=subject, ask=drawn[0].ask, answer=FormatVote(formats=drawn), spend=spend)
+
+    @property
+    def asks_per_item(self) -> float:
+        """Every format."""
+        return self.formats
 
 
 if __name__ == "__main__":

@@ -123,6 +123,11 @@ class Method(BaseModel):
         return ()
 
     @property
+    def asks_per_item(self) -> float:
+        """How often a test item is asked, on average."""
+        return 1.0
+
+    @property
     def shared_training(self) -> str | None:
         """What tells one training from another, where one serves every task of a study."""
         return None

@@ -96,6 +96,11 @@ class Stacked(Method):
         """Of what trains."""
         return self.first.rows_trained(examples)
 
+    @property
+    def asks_per_item(self) -> float:
+        """Of what asks."""
+        return self.second.asks_per_item
+
     def rows_asked(self, examples: int) -> int:
         """Of both."""
         return self.first.rows_asked(examples) + self.second.rows_asked(examples)

@@ -116,7 +116,7 @@ def run_cell(
             seconds=seconds,
         )
         measurement = _measurement(cell, elicited, study=study, metric=answers.metric, outcomes=answers.outcomes)
-        measurement = replace(measurement, spend=spend, provenance=_provenance(cell, subject, elicited))
+        measurement = replace(measurement, spend=spend, provenance=_provenance(cell, subject, elicited, answers.about))
         save(measurement, elicited)
     return measurement
 
@@ -148,7 +148,7 @@ def _measurement(cell: Cell, elicited: Elicited, *, study: str, metric: str, out
     )
 
 
-def _provenance(cell: Cell, subject: "Subject", elicited: Elicited) -> Mapping[str, Any]:
+def _provenance(cell: Cell, subject: "Subject", elicited: Elicited, answered: Mapping[str, Any]) -> Mapping[str, Any]:
     from eval.encode import prompt_text
     from recipes.runner.environment import environment
 
@@ -168,5 +168,6 @@ def _provenance(cell: Cell, subject: "Subject", elicited: Elicited) -> Mapping[s
             "training": elicited.about.get("training_precision"),
         },
         "elicited": dict(elicited.about),
+        "answered": dict(answered),
         "first_prompt": prompt_text(subject, elicited.ask(cell.items[0])),
     }

@@ -95,7 +95,7 @@ def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
         target = max(1, sum(_tokens(answer_text(item, form)) for item in sample) // len(sample))
         train = num_rows * training_flops(shape, row + target, scored=target, trained=Trained())
         executed_train = train * (1 - 0.85 * shared / (row + target))
-    answers = len(cell.items) + method.rows_asked(cell.examples)
+    answers = len(cell.items) * method.asks_per_item + method.rows_asked(cell.examples)
     sampled = method.rows_sampled(cell.examples) * generation_flops(
         shape, prompt_tokens=row, new_tokens=cell.task.max_new_tokens
     )

@@ -13,6 +13,7 @@ from eval.ask import Asking, prompter
 from eval.calibration import Calibrated
 from eval.chains import CONCLUSION, OPENING, Chains, concluded, fit_threshold, thinking, write_chains
 from eval.encode import prompt_text
+from eval.format_grid import AskedFormat
 from eval.measure import Answers, measure
 from eval.measurement import Outcome
 from eval.voting import FormatVote, majority
@@ -83,7 +84,9 @@ def test_draws_are_fixed_by_the_seed_and_a_vote_over_one_prompter_is_its_answer(
         for seed in (0, 0, 1)
     )
     assert one == again != other
-    vote = FormatVote(prompters=(ask, ask, prompter(subject, WORDS, asking=Asking(answer_as="letter"))))
+    letters = prompter(subject, WORDS, asking=Asking(answer_as="letter"))
+    asked = [AskedFormat(name=str(place), answer_by="text", ask=each) for place, each in enumerate((ask, ask, letters))]
+    vote = FormatVote(formats=tuple(asked))
     plain = measure(subject, WORDS, ask, ITEMS)
     voted = vote(subject, WORDS, ask, ITEMS)
     assert [outcome.picked for outcome in voted.outcomes] == [outcome.picked for outcome in plain.outcomes]
@@ -152,8 +155,8 @@ def test_formats_are_drawn_and_vote():
     _, method = make_method({"format_vote": {"formats": 3, "shots": 2}})
     elicited = method(subject, WORDS, examples=2, seed=1)
     drawn = FormatSpace(WORDS, "completion").sample(3, seed=1)
-    assert list(elicited.about.values()) == [named.name for named in drawn]
     answers = elicited.answer(subject, WORDS, elicited.ask, ITEMS)
+    assert list(answers.about["accuracies"]) == [named.name for named in drawn]
     assert elicited.spend.labelled_examples == 2 and "majority of 3" in answers.metric
     with pytest.raises(UserError, match="draws its formats"):
         make_method({"format_vote": {"answer_as": "letter"}})[1].check(WORDS, examples=0)

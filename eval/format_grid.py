@@ -1,0 +1,108 @@
+"""Items asked in many formats: a balanced share of all pairs, and how accuracy varies over the formats."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from data.errors import UserError
+from data.example import Example
+from data.format_space import FormatSpace
+from data.task import Task
+from eval.ask import PLAIN, Asking, Prompter, prompter_in, style_of
+from eval.measure import Answerer, Answers, measure
+from eval.measurement import Outcome
+from eval.prompt_eval import Array, balanced_sample, estimate_spread
+from eval.spread import format_sd
+from eval.subject import Subject
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedFormat:
+    """A format by its name and its way to answer, and the prompter that asks in it."""
+
+    name: str
+    answer_by: str
+    ask: Prompter
+
+
+def draw_formats(
+    subject: Subject, task: Task, count: int, *, seed: int, shots: Sequence[Example] = (), asking: Asking = PLAIN
+) -> tuple[AskedFormat, ...]:
+    """So many formats of the task's space, drawn with the seed; UserError where the space holds fewer."""
+    space = FormatSpace(task, style_of(asking.template, kind=subject.kind))
+    return tuple(
+        AskedFormat(
+            name=named.name,
+            answer_by=named.values["answer"],
+            ask=prompter_in(subject, named.format, shots=shots, asking=asking),
+        )
+        for named in space.sample(count, seed=seed)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatGrid:
+    """Each format is asked a balanced `share` of the items; an item's score is its mean over the formats it met.
+
+    Works for any subject, trained or not. `Answers.about` holds estimated accuracies of the formats on all items
+    (eval.prompt_eval), their quantiles, and their standard deviation with its interval (eval.spread).
+    """
+
+    formats: tuple[AskedFormat, ...]
+    share: float = 1.0
+    seed: int = 0
+    answer: Answerer = measure
+
+    def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
+        """`ask` is not used: the formats ask. UserError where there are too few items to ask a share of."""
+        count = len(items)
+        if count < 2:
+            raise UserError(f"{count} item is too few to see how formats differ on; give 2 or more test_items")
+        least = max(2 * len(self.formats), count)  # every format twice, every item once
+        budget = min(len(self.formats) * count, max(least, round(self.share * len(self.formats) * count)))
+        pairs = balanced_sample(len(self.formats), count, budget, seed=self.seed)
+        scores = np.full((len(self.formats), count), np.nan)
+        flops = executed = 0.0
+        metric = ""
+        for place, asked in enumerate(self.formats):
+            met = np.sort(pairs[pairs[:, 0] == place, 1])
+            answers = self.answer(subject, task, asked.ask, [items[index] for index in met])
+            scores[place, met] = [outcome.score for outcome in answers.outcomes]
+            flops, executed = flops + answers.search.search_flops, executed + answers.search.executed_search_flops
+            metric = answers.metric
+        return Answers(
+            outcomes=tuple(
+                Outcome(id=item.id, cluster=item.cluster, score=float(np.nanmean(scores[:, index])), answer=item.answer)
+                for index, item in enumerate(items)
+            ),
+            metric=f"{metric}, mean over {len(self.formats)} formats",
+            flops_per_answer=flops / count,
+            executed_flops_per_answer=executed / count,
+            about=self._seen(scores),
+        )
+
+    def _seen(self, scores: Array) -> Mapping[str, Any]:
+        """What the grid says of the formats, as plain values."""
+        pairs = np.argwhere(~np.isnan(scores))
+        right = scores[pairs[:, 0], pairs[:, 1]]
+        size = {"num_formats": scores.shape[0], "num_items": scores.shape[1]}
+        spread = estimate_spread(pairs, right, features=self._features(), **size)
+        sd = format_sd(pairs, right, **size)
+        return {
+            "pairs_asked": len(pairs),
+            "accuracies": {
+                asked.name: round(float(accuracy), 4)
+                for asked, accuracy in zip(self.formats, spread.accuracies, strict=True)
+            },
+            "quantiles": dict(zip(map(str, LEVELS), map(float, spread.quantile(LEVELS)), strict=True)),
+            "sd": {"value": sd.sd, "low": sd.low, "high": sd.high, "interval": sd.kind},
+        }
+
+    def _features(self) -> Array:
+        """A column for each way to answer, which formats have in common."""
+        ways = sorted({asked.answer_by for asked in self.formats})
+        return np.array([[float(asked.answer_by == way) for way in ways] for asked in self.formats])

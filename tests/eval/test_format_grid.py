@@ -1,0 +1,110 @@
+"""Formats asked sparsely and searched, against the full grid computed by brute force."""
+
+import numpy as np
+import pytest
+
+from data.capitals import capitals
+from data.errors import UserError
+from data.example import Example, Message
+from data.formats import Format
+from data.render import Prompt
+from data.word_sentiment import word_sentiment
+from eval.ask import prompter
+from eval.format_grid import AskedFormat, FormatGrid, draw_formats
+from eval.format_spread import FormatSpread
+from eval.measure import Answers, measure
+from eval.measurement import Outcome
+from recipes.catalog import make_method
+from tests.nets import tiny, tiny_chat
+from train.attach import bare
+
+WORDS = word_sentiment()
+ITEMS = WORDS.test_items(20)
+
+
+def brute_force(subject, formats, items=ITEMS, task=WORDS):
+    return np.array([[o.score for o in measure(subject, task, each.ask, items).outcomes] for each in formats])
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_chat])
+def test_the_whole_grid_is_brute_force(make):
+    subject = make()
+    formats = draw_formats(subject, WORDS, 6, seed=0)
+    grid = brute_force(subject, formats)
+    answers = FormatGrid(formats=formats)(subject, WORDS, formats[0].ask, ITEMS)
+    assert [outcome.score for outcome in answers.outcomes] == pytest.approx(list(grid.mean(axis=0)))
+    accuracies = np.array(list(answers.about["accuracies"].values()))
+    assert accuracies == pytest.approx(grid.mean(axis=1), abs=0.02)
+    assert answers.about["pairs_asked"] == grid.size
+    assert answers.about["sd"]["low"] <= answers.about["sd"]["value"] <= answers.about["sd"]["high"]
+    alone = [measure(subject, WORDS, each.ask, ITEMS).flops_per_answer for each in formats]
+    assert answers.flops_per_answer == pytest.approx(sum(alone), rel=1e-9)
+
+
+def test_a_share_asks_no_more_than_it_says_and_every_item():
+    subject, items = tiny(), WORDS.test_items(40)
+    formats = draw_formats(subject, WORDS, 12, seed=3)
+    answers = FormatGrid(formats=formats, share=0.25, seed=1)(subject, WORDS, formats[0].ask, items)
+    assert answers.about["pairs_asked"] == 120
+    assert [outcome.id for outcome in answers.outcomes] == [item.id for item in items]
+    grid = brute_force(subject, formats, items)
+    assert answers.score == pytest.approx(grid.mean(), abs=0.1)
+    with pytest.raises(UserError, match="give 2 or more test_items"):
+        FormatGrid(formats=formats)(subject, WORDS, formats[0].ask, items[:1])
+
+
+def marked(number):
+    """A prompter whose prompts begin with a number."""
+    return lambda item: Prompt(messages=(Message(role="user", content=str(number)),), style="chat", format=Format())
+
+
+def right_by_chance(chances):
+    """Answers that are right with the chance that belongs to the prompt's number."""
+
+    def answer(subject, task, ask, items):
+        chance = chances[int(ask(items[0]).messages[0].content)]
+        right = np.random.default_rng(int(1e6 * chance)).random(1000) < chance
+        outcomes = [Outcome(id=item.id, score=float(right[int(item.id)]), answer="a") for item in items]
+        return Answers(outcomes=tuple(outcomes), metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+
+    return answer
+
+
+def test_the_search_finds_the_extremes_and_stays_in_its_budget():
+    """Fifty formats between 40% and 60% but one far above and one far below: a fifth of the grid finds both."""
+    chances = [0.9, 0.1, *np.random.default_rng(0).uniform(0.4, 0.6, 48), 0.5]
+    formats = tuple(AskedFormat(name=str(k), answer_by="text", ask=marked(k)) for k in range(50))
+    items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(200)]
+    search = FormatSpread(formats=formats, share=0.2, batch=8, answer=right_by_chance([float(p) for p in chances]))
+    answers = search(tiny(), WORDS, marked(50), items)
+    assert (answers.about["best"]["format"], answers.about["worst"]["format"]) == ("0", "1")
+    assert answers.about["spread"] == pytest.approx(0.8, abs=0.1)
+    assert answers.about["pairs_asked"] == 2000
+    assert answers.flops_per_answer == pytest.approx(1 + 2000 / 200)
+
+
+def test_with_the_whole_budget_the_search_is_brute_force():
+    subject = tiny()
+    formats = draw_formats(subject, WORDS, 4, seed=0)
+    grid = brute_force(subject, formats).mean(axis=1)
+    ask = prompter(subject, WORDS)
+    answers = FormatSpread(formats=formats, share=1.0)(subject, WORDS, ask, ITEMS)
+    assert answers.outcomes == measure(subject, WORDS, ask, ITEMS).outcomes
+    assert answers.about["spread"] == pytest.approx(grid.max() - grid.min())
+    assert answers.about["formats_asked"] == 4
+
+
+@pytest.mark.parametrize("name", ["prompt_eval", "format_spread"])
+def test_spread_is_a_recipe_alone_and_after_training(name):
+    subject = tiny()
+    asked = {name: {"formats": 3, "share": 1.0}}
+    task = capitals()
+    elicited = make_method(asked)[1](subject, task, examples=0, seed=0)
+    plain = elicited.answer(subject, task, elicited.ask, task.test_items(6))
+    _, method = make_method({"stacked": {"train": {"iid_sft": {"learning_rate": 0.05, "epochs": 1}}, "ask": asked}})
+    with bare(subject):
+        trained = method(subject, task, examples=4, seed=0)
+        after = trained.answer(trained.subject, task, trained.ask, task.test_items(6))
+    assert plain.about.keys() == after.about.keys()
+    assert plain.outcomes != after.outcomes or plain.about != after.about
+    assert trained.spend.train_flops > 0

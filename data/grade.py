@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
 
 from data.example import Example
@@ -68,3 +69,24 @@ def numeric_answer(text: str) -> tuple[str, str | None] | None:
     if number is None:
         return None
     return number_text(number), text if FINAL_MARK in text else None
+
+
+def named_choice(choices: Sequence[str], text: str, *, labels: Sequence[str] = ()) -> str | None:
+    """The option that a written answer names, by its text or, where options have them, by its label.
+
+    The first line counts. A line that is an option or opens with a label is that; otherwise the option that is named
+    first, the longest of those that begin at one place. None where no option is named.
+    """
+    line = normal_answer(_NEXT_QUESTION.split(text.strip(), maxsplit=1)[0].strip().partition("\n")[0])
+    for choice in choices:
+        if line == normal_answer(choice):
+            return choice
+    for label, choice in zip(labels, choices, strict=bool(labels)):
+        if re.match(rf"[(\[]?{re.escape(label.casefold())}(?![\w])", line):
+            return choice
+    found = []
+    for choice in choices:
+        named = re.search(rf"(?<!\w){re.escape(normal_answer(choice))}(?!\w)", line)
+        if named:
+            found.append((named.start(), -len(choice), choice))
+    return min(found)[2] if found else None

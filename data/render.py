@@ -1,9 +1,10 @@
 """Example + Format -> prompt: turns of a chat, or one text to complete."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from data.errors import UserError
 from data.example import Example, Message
 from data.formats import Format
 from data.typos import with_typos
@@ -24,6 +25,16 @@ class Prompt:
     style: Style
     format: Format
     prefill: str = ""
+
+    @property
+    def num_shots(self) -> int:
+        """Demonstrations before the question."""
+        return sum(message.role == "assistant" for message in self.messages)
+
+    def after(self, num_shots: int) -> "Prompt":
+        """The same prompt after its last so many demonstrations only."""
+        opening = [message for message in self.messages if message.role == "system"]
+        return replace(self, messages=(*opening, *self.messages[-1 - 2 * num_shots :]))
 
     def text(self) -> str:
         """The completion-style prompt: every turn written by the format, ending where the answer begins."""
@@ -81,11 +92,27 @@ def render(
     prefill: str = "",
     answers: Mapping[str, str] | None = None,
 ) -> Prompt:
-    """Write down one item, after the demonstrations and the instruction; `answers` replace a shot's own, by its id."""
+    """Write down one item, after the demonstrations and the instruction; `answers` replace a shot's own, by its id.
+
+    UserError where a completion's answer holds what separates it from the next question.
+    """
     messages = [Message(role="system", content=form.instruction)] if form.instruction else []
     for shot in shots:
         messages.append(Message(role="user", content=question_text(shot, form)))
         said = (answers or {}).get(shot.id, answer_text(shot, form))
+        if style == "completion":
+            _check_apart(shot, said, form)
         messages.append(Message(role="assistant", content=said))
+    if style == "completion" and not example.choices:
+        _check_apart(example, example.answer, form)
     messages.append(Message(role="user", content=question_text(example, form)))
     return Prompt(messages=tuple(messages), style=style, format=form, prefill=prefill)
+
+
+def _check_apart(example: Example, answer: str, form: Format) -> None:
+    """A subject could not tell where such an answer ends, and what it writes is cut there."""
+    if form.example_separator in answer:
+        raise UserError(
+            f"example {example.id!r}: answer {answer[:60]!r} holds the example_separator {form.example_separator!r}"
+            "; give the format another, or shorten the answer"
+        )

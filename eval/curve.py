@@ -10,15 +10,25 @@ import numpy as np
 
 from data.errors import UserError
 from eval.measurement import Measurement
-from eval.stats import Array, Difference, Interval, Share, gap_recovered, paired_difference, pooled_interval
+from eval.stats import (
+    Array,
+    Difference,
+    Interval,
+    Ratio,
+    Share,
+    gap_recovered,
+    paired_difference,
+    pooled_interval,
+    score_ratio,
+)
 
 Axis = Literal["examples", "flops", "parameters", "bits"]
 AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
 # Fewer points along the axis of trainable parameters are settings of a recipe; so many are a curve.
 LEAST_SWEEP = 3
 
-# Settings that are themselves the budget, so that 2, 4 and 8 shots are three points of one curve and not three curves.
-_BUDGET_SETTINGS = {"shots"}
+# Settings that are themselves the budget: 2, 4 and 8 shots are three points of one curve and not three curves.
+_BUDGET_SETTINGS = {"shots", "pool"}
 # Settings that decide how many parameters train.
 _SIZE_SETTINGS = {"numbers", "rank", "length", "modules", "layers"}
 
@@ -58,8 +68,9 @@ class Way:
     @property
     def name(self) -> str:
         """The recipe, with its shots where they are the default and the recipe's name leaves them out."""
-        bare = self.budget_in_settings and self.recipe == self.method
-        return f"{self.recipe}, {self.examples} {'shot' if self.examples == 1 else 'shots'}" if bare else self.recipe
+        shots = self.measurements[0].settings.get("shots")
+        bare = bool(shots) and self.recipe == self.method
+        return f"{self.recipe}, {shots} {'shot' if shots == 1 else 'shots'}" if bare else self.recipe
 
     @property
     def labelled_examples(self) -> int:
@@ -176,6 +187,12 @@ def compare(way: Way, other: Way) -> Difference:
     """How much higher `way` scores than `other` on the same items, paired by item."""
     (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
     return paired_difference(ours, theirs, clusters)
+
+
+def multiple(way: Way, other: Way) -> Ratio | None:
+    """How many times the other's score `way` has, on the same items."""
+    (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
+    return score_ratio(ours, theirs, clusters)
 
 
 def recovered(way: Way, floor: Way, ceiling: Way) -> Share | None:

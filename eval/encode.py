@@ -82,7 +82,7 @@ def encode_texts(subject: Subject, texts: Sequence[str]) -> list[tuple[int, ...]
 def encode_prompt(subject: Subject, prompt: Prompt, *, room: int = 0) -> tuple[int, ...]:
     """Ids of a prompt; UserError where it and `room` tokens more do not fit the context."""
     ids = encode_text(subject, prompt_text(subject, prompt))
-    check_fits(subject, len(ids) + room)
+    _check_prompt_fits(subject, prompt, len(ids) + room, room=room)
     return ids
 
 
@@ -104,8 +104,24 @@ def _encode_options(subject: Subject, prompt: Prompt, options: Sequence[str]) ->
     text = prompt_text(subject, prompt)
     rows = encode_texts(subject, [text, *(text + prompt.continuation(one) for one in options)])
     shared = common_prefix(rows)
-    check_fits(subject, max(map(len, rows)))
+    longest = max(map(len, rows))
+    _check_prompt_fits(subject, prompt, longest, room=longest - len(rows[0]))
     return Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows[1:]))
+
+
+def _check_prompt_fits(subject: Subject, prompt: Prompt, tokens: int, *, room: int) -> None:
+    """UserError where the prompt is too long, with the number of its shots that would fit."""
+    if tokens <= subject.shape.context or not prompt.num_shots:
+        return check_fits(subject, tokens)
+    fitting = prompt.num_shots - 1
+    while fitting and len(encode_text(subject, prompt_text(subject, prompt.after(fitting)))) + room > (
+        subject.shape.context
+    ):
+        fitting -= 1
+    raise UserError(
+        f"a prompt of {tokens} tokens with {prompt.num_shots} shots is longer than the context of {subject.name!r}"
+        f" ({subject.shape.context} tokens); at most {fitting} of the shots fit before this question"
+    )
 
 
 def common_prefix(rows: Sequence[tuple[int, ...]]) -> int:

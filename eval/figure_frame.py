@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 # Inches.
-LEFT, PANEL, LABELS, RIGHT = 0.62, 3.55, 1.75, 0.05
+LEFT, PANEL, LABELS, RIGHT = 0.62, 3.55, 1.9, 0.05
 TOP, GAP = 1.0, 0.95
 
 PLAIN_NOTE = "Plain prompting: zero-shot, no labelled examples"

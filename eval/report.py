@@ -10,11 +10,13 @@ from typing import Any
 
 from eval.curve import AXES, Way, join, pool, without_sweeps
 from eval.figure import hero_figure, save, scaling_figure, ways_figure
+from eval.figure_formats import formats_figure, spread_figure
 from eval.figure_parameters import parameters_figure
 from eval.figure_rewards import rewards_figure
 from eval.measurement import Measurement
 from eval.report_checks import Failure, checks, first_prompts, provenance
-from eval.report_words import costs, count, flops, lengths, percent1, points1, score1, sentence
+from eval.report_prompts import best_prompts, chosen_on_dev, formats_seen, pooled_ratio
+from eval.report_words import costs, count, flops, lengths, percent1, points1, score1, sentence, times
 
 __all__ = ["RESULT_COLUMNS", "Failure", "results_rows", "write_report"]
 
@@ -97,7 +99,7 @@ def write_report(
     _write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
     _write_csv(folder / "curves.csv", _CURVE_COLUMNS, _curve_rows(ways))
     pairs = _by_pair(ways)
-    found = checks(measurements, ways, failures)
+    found, best = checks(measurements, ways, failures), best_prompts(pairs)
     page = _template().render(
         study=study,
         study_text=study_text,
@@ -109,6 +111,11 @@ def write_report(
         figures=_figures(ways, folder / "figures"),
         costs=[costs(group) for group in pairs],
         lengths=lengths(ways),
+        formats=formats_seen(ways),
+        spread=_study_figure(spread_figure(ways), folder / "figures" / "spread", label="spread over formats"),
+        best=best,
+        pooled=pooled_ratio(best),
+        chosen=chosen_on_dev(ways),
         checks=found,
         num_warnings=sum(check.warning for check in found),
         facts=provenance(measurements),
@@ -141,6 +148,7 @@ def _figures(ways: Sequence[Way], folder: Path) -> list[dict[str, str]]:
             "curves": scaling_figure(budgets, task=task),
             "parameters": parameters_figure(ways, task=task),
             "rewards": rewards_figure(ways, task=task),
+            "formats": formats_figure(ways, task=task),
             "ways": ways_figure(ways, task=task),
         }
         inlined = {"task": task}
@@ -149,6 +157,11 @@ def _figures(ways: Sequence[Way], folder: Path) -> list[dict[str, str]]:
             inlined[kind] = _inline_svg(path, prefix=f"{kind[0]}{i}-", label=f"{task}: {kind}") if path else ""
         drawn.append(inlined)
     return drawn
+
+
+def _study_figure(figure: Any, path: Path, *, label: str) -> str:
+    """Save a figure of the whole study, and give it as SVG for the page; nothing where there is none."""
+    return _inline_svg(save(figure, path)[0], prefix="study-", label=label) if figure else ""
 
 
 def _inline_svg(path: Path, *, prefix: str, label: str) -> str:
@@ -212,5 +225,5 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"flops": flops, "count": count, "percent1": percent1, "points1": points1, "score1": score1}
+    environment.filters |= {each.__name__: each for each in (flops, count, percent1, points1, score1, times)}
     return environment.get_template("report.html.j2")

@@ -7,7 +7,7 @@ from eval.cost import questions_to_break_even
 from eval.curve import Way, compare, plain_prompting
 from eval.figure_style import brackets, percent, power_of_ten
 from eval.measurement import Measurement
-from eval.stats import Difference
+from eval.stats import Difference, Ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,11 @@ def points1(gain: Difference) -> str:
     return f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]".replace("-", "−")
 
 
+def times(ratio: Ratio) -> str:
+    """A ratio with its interval, for tables."""
+    return f"{ratio.ratio:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+
+
 def trained_most(ways: Sequence[Way]) -> Way | None:
     """The trained way with the most labelled examples, which is what the sentences quote.
 
@@ -87,7 +92,7 @@ def sentence(ways: Sequence[Way]) -> str:
     if plain is not None:
         parts.append(f"{_score(plain)} when asked plainly")
     if prompted is not None:
-        parts.append(f"{_score(prompted)} with {count(prompted.examples)} demonstrations ({prompted.recipe})")
+        parts.append(f"{_score(prompted)} {_prompted_with(prompted)}")
     if trained is not None:
         parts.append(
             f"{_score(trained)} after training on {_learned_from(trained)} "
@@ -104,6 +109,13 @@ def sentence(ways: Sequence[Way]) -> str:
         said += "; plain prompting was not measured"
     chance = next((way.chance for way in ways if way.chance is not None), None)
     return f"{said}. Chance is {percent(chance)}." if chance is not None else f"{said}. Chance is not known."
+
+
+def _prompted_with(way: Way) -> str:
+    """The demonstrations where they are all that was read, else the recipe and its labels."""
+    if way.labelled_examples == way.measurements[0].settings.get("shots"):
+        return f"with {count(way.examples)} demonstrations ({way.recipe})"
+    return f"under {way.recipe}, which read {count(way.labelled_examples)} labelled examples"
 
 
 def _learned_from(way: Way) -> str:

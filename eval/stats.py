@@ -50,6 +50,25 @@ class Share:
     kind: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """One score over another, with its interval."""
+
+    ratio: float
+    low: float
+    high: float
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """A mean of ratios over `count` independent comparisons, and whether they agree: `p` is Cochran's."""
+
+    ratio: Ratio
+    p: float
+    count: int
+
+
 def wilson(mean: float, n: int | float, *, level: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a proportion `mean` seen in `n` trials; `n` may be an effective, fractional number.
 
@@ -205,6 +224,49 @@ def gap_recovered(
         gained = paired_difference(a, floor, clusters, level=level)
         low, high = min(low, gained.low / (top - bottom)), max(high, gained.high / (top - bottom))
     return Share(share=(value - bottom) / (top - bottom), low=low, high=high, kind=_kind("ratio bootstrap", level))
+
+
+def score_ratio(a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Ratio | None:
+    """Mean of `a` over mean of `b` on the same items, each side as in `paired_difference`.
+
+    Percentile bootstrap of the ratio, both sides sharing the resampled item clusters; never narrower than the
+    difference's interval over the mean of `b`. None where more than one resample in a hundred leaves `b` nothing: a
+    multiple of what may be nothing is no number.
+    """
+    sides = [_checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, b)]
+    gained = paired_difference(a, b, clusters, level=level)
+    rng = np.random.default_rng(_SEED)
+    means = _resampled_means(np.vstack(sides), _codes(clusters, gained.n), rng)
+    ours, theirs = (_seed_resampled(part, rng) for part in np.split(means, [len(sides[0])], axis=1))
+    if np.mean(theirs <= 0) > 0.01:
+        return None
+    low, high = _percentiles(ours[theirs > 0] / theirs[theirs > 0], level)
+    base = float(sides[1].mean())
+    low, high = min(low, 1 + gained.low / base), max(high, 1 + gained.high / base)
+    return Ratio(
+        ratio=float(sides[0].mean()) / base, low=max(0.0, low), high=high, kind=_kind("ratio bootstrap", level)
+    )
+
+
+def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | None:
+    """The mean of ratios of different items (random effects, DerSimonian & Laird 1986, on the log scale).
+
+    `p` is Cochran's test that all are one ratio. None for fewer than two, or where a ratio's interval reaches 0.
+    """
+    if len(ratios) < 2 or any(each.low <= 0 for each in ratios):
+        return None
+    logs = np.log([each.ratio for each in ratios])
+    half = np.log([each.high for each in ratios]) - np.log([each.low for each in ratios])
+    variances = (half / 2 / _normal_quantile(level)) ** 2
+    weights = 1 / variances
+    spread = float(weights @ (logs - np.average(logs, weights=weights)) ** 2)
+    freedom = len(ratios) - 1
+    between = max(0.0, (spread - freedom) / float(weights.sum() - (weights**2).sum() / weights.sum()))
+    weights = 1 / (variances + between)
+    mean, error = float(np.average(logs, weights=weights)), float(weights.sum()) ** -0.5
+    low, high = (float(np.exp(mean + sign * _normal_quantile(level) * error)) for sign in (-1, 1))
+    ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=_kind("random effects", level))
+    return Pooled(ratio=ratio, p=float(special.chdtrc(freedom, spread)), count=len(ratios))
 
 
 def _agresti_min(differences: Array, n: float, level: float) -> tuple[float, float]:

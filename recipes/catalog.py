@@ -9,29 +9,37 @@ from data.errors import UserError, nearest
 from recipes.anti_refusal_sft import AntiRefusalSft
 from recipes.calibrated import CalibratedOptions
 from recipes.chain_of_thought import ChainOfThought
+from recipes.chosen_shots import ChosenShots
 from recipes.embedding_row import EmbeddingRowTuning
 from recipes.expert_iteration import ExpertIteration
 from recipes.few_shot import FewShot
 from recipes.format_spread import FormatSpreadSearch
 from recipes.format_vote import FormatVoting
 from recipes.full_fine_tune import FullFineTune
+from recipes.generated import Generated
 from recipes.grpo import Grpo
 from recipes.helpful_dpo import HelpfulDpo
 from recipes.helpful_sft import HelpfulSft
 from recipes.ia3 import Ia3Tuning
 from recipes.iid_sft import IidSft
+from recipes.in_context_alignment import InContextAlignment
 from recipes.linear_probe import LinearProbe
 from recipes.mean_difference import MeanDifference
+from recipes.medprompt import Medprompt
 from recipes.method import Method
 from recipes.minimal_lora import MinimalLora
+from recipes.nearest_shots import NearestShots
 from recipes.norms_and_biases import NormsAndBiasesTuning
 from recipes.one_pass import OnePass
+from recipes.order_vote import OrderVoting
 from recipes.prompt_eval import PromptEvalSpread
+from recipes.prompt_search import PromptSearch
 from recipes.prompt_tuning import PromptTuning
 from recipes.self_consistency import SelfConsistency
 from recipes.sparse_lora import SparseLora
 from recipes.stacked import Stacked
 from recipes.steering_vector import SteeringVectorTuning
+from recipes.tree_of_thought import TreeOfThought
 from recipes.zero_shot import ZeroShot
 
 METHODS: dict[str, type[Method]] = {
@@ -40,9 +48,17 @@ METHODS: dict[str, type[Method]] = {
     "chain_of_thought": ChainOfThought,
     "self_consistency": SelfConsistency,
     "calibrated": CalibratedOptions,
+    "generated": Generated,
+    "chosen_shots": ChosenShots,
+    "nearest_shots": NearestShots,
+    "in_context_alignment": InContextAlignment,
+    "medprompt": Medprompt,
+    "tree_of_thought": TreeOfThought,
+    "order_vote": OrderVoting,
     "format_vote": FormatVoting,
     "prompt_eval": PromptEvalSpread,
     "format_spread": FormatSpreadSearch,
+    "prompt_search": PromptSearch,
     "iid_sft": IidSft,
     "minimal_lora": MinimalLora,
     "sparse_lora": SparseLora,

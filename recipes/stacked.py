@@ -59,12 +59,12 @@ class Stacked(Method):
     def check(self, task: Task, *, examples: int) -> None:
         """Both must be served."""
         self.first.check(task, examples=examples)
-        self.second.check(task, examples=self.second.num_shots)
+        self.second.check(task, examples=self.second.sizes(())[0])
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Train, then ask."""
         trained = self.first(subject, task, examples=examples, seed=seed)
-        asked = self.second(trained.subject, task, examples=self.second.num_shots, seed=seed)
+        asked = self.second(trained.subject, task, examples=self.second.sizes(())[0], seed=seed)
         return replace(
             trained,
             ask=asked.ask,

@@ -1,8 +1,7 @@
-"""FLOP formulas against torch's own counter, whose gap for CPU attention is filled here."""
+"""FLOP formulas against torch's own counter."""
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from eval.cost import (
     Shape,
@@ -17,6 +16,7 @@ from eval.cost import (
 from eval.source import SUBJECTS, Bundled
 from eval.spend import Spend
 from eval.subject import Subject, load_subject
+from tests.flops import count
 from tests.nets import tiny, tiny_sliding
 from train.attach import attach, bare
 from train.changes.own_weights import AllWeights, NormsAndBiases
@@ -25,7 +25,6 @@ from train.changes.vectors import EmbeddingRow, SteeringVector
 from train.encode import TrainingRow
 from train.loss import AnswerLoss
 
-aten = torch.ops.aten
 SMALL = Shape(
     hidden=4,
     heads=2,
@@ -36,24 +35,6 @@ SMALL = Shape(
     windows=(None, 3),
     parameters=200,
 )
-
-
-def _attention(query, key, value, *args, out_shape=None, **kwargs):
-    return sdpa_flop_count(query, key, value)
-
-
-def _attention_backward(grad, query, key, value, *args, out_shape=None, **kwargs):
-    return sdpa_backward_flop_count(grad, query, key, value)
-
-
-def count(run) -> float:
-    mapping = {
-        aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-        aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
-    }
-    with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
-        run()
-    return float(counter.get_total_flops())
 
 
 def check_against_counter(subject: Subject, tokens: int) -> None:

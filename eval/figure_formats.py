@@ -1,0 +1,256 @@
+"""Figures of formats: the accuracy of every format, and their spread against examples."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eval.curve import Way, plain_prompting
+from eval.figure_frame import TOP, bottom_inches, letters, metric_of, ordered, write_notes, write_title
+from eval.figure_style import (
+    PLAIN,
+    RC,
+    Label,
+    Style,
+    label_right_edge,
+    labels_height,
+    numbered_style,
+    percent,
+    printable,
+    wrapped,
+)
+from eval.report_prompts import FormatsSeen, answered, formats_seen
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+_ROW, _VALUES, _RIGHT = 0.46, 1.5, 0.05
+_GOLDEN = 0.618  # successive multiples of it never fall together
+_OTHER = "other"
+_LEFT, _PANEL, _LABELS = 0.75, 3.3, 1.9
+
+
+def formats_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figure | None":
+    """Accuracy in every format on one task, a row for each way and a panel for each subject.
+
+    None where no way was asked in several formats.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    mine = [way for way in ordered(ways) if way.task == task]
+    shown = [way for way in mine if answered(way, "accuracies")]
+    if not shown:
+        return None
+    names = sorted({(_rank(way), _name(way)) for way in shown})
+    rows = {name: len(names) - 1 - place for place, (_, name) in enumerate(names)}
+    subjects = sorted({way.subject for way in shown})
+    kinds = sorted({kind for way in shown for kind, _ in _strip(way)}, key=lambda kind: (kind == _OTHER, kind))
+    styles = {kind: numbered_style(place) for place, kind in enumerate(kinds)}
+    left = max(1.2, 0.3 + 0.073 * max(max(map(len, wrapped(name).split("\n"))) for name in rows))
+    panel = 4.4 if len(subjects) == 1 else 3.2
+    width = left + len(subjects) * (panel + _VALUES) + _RIGHT
+    notes = [
+        "Each small mark: one format. Bar: the middle 90% of formats. Black stroke: their mean. Open diamond: the",
+        "regular format. Beside: median [5%, 95%] over formats, and their standard deviation without sampling noise.",
+    ]
+    bottom, deep = bottom_inches(notes), _ROW * len(rows) + 0.2
+    height = TOP + 0.2 + deep + bottom
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        write_title(figure, task, ": accuracy in every format", f"n = {shown[0].n:,} test items")
+        for k, subject in enumerate(subjects):
+            axes = figure.add_axes(
+                (
+                    (left + k * (panel + _VALUES)) / width,
+                    bottom / height,
+                    panel / width,
+                    (_ROW * len(rows) + 0.2) / height,
+                )
+            )
+            _draw_strips(axes, [way for way in mine if way.subject == subject], rows, styles)
+            axes.set_title(printable(subject, width=letters(panel, 9.5)), loc="left", fontweight="bold", pad=8)
+            axes.set_xlabel(f"{metric_of(shown[:1]).partition(',')[0]} (%)")
+            axes.set_yticks(list(rows.values()), [wrapped(name) for name in rows] if k == 0 else [""] * len(rows))
+        _draw_legend(figure, styles, height=height)
+        write_notes(figure, notes)
+    return figure
+
+
+def spread_figure(ways: Sequence[Way]) -> "matplotlib.figure.Figure | None":
+    """Standard deviation over formats against the examples trained on, a line for each task, a panel for each subject.
+
+    None where it was not measured at two budgets of anything.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    seen = formats_seen(ways)
+    subjects = sorted({each.way.subject for each in seen})
+    lines = {subject: _lines([each for each in seen if each.way.subject == subject]) for subject in subjects}
+    if not any(len(points) > 1 for drawn in lines.values() for points in drawn.values()):
+        return None
+    names = sorted({name for drawn in lines.values() for name in drawn})
+    row = max(2.6, labels_height(names))
+    cell = _PANEL + _LABELS
+    width = _LEFT + len(subjects) * cell + _RIGHT
+    notes = [
+        f"Bars: {seen[0].interval} interval over formats. Sampling noise of the items is taken out; 0 examples: plain."
+    ]
+    bottom = bottom_inches(notes)
+    height = TOP + row + bottom
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        write_title(figure, "", "How much the format matters, before and after training", "one line per task")
+        highest = max(each.sd_high for each in seen)
+        for k, subject in enumerate(subjects):
+            axes = figure.add_axes(((_LEFT + k * cell) / width, bottom / height, _PANEL / width, row / height))
+            _draw_lines(axes, lines[subject], names, height_inches=row, highest=highest)
+            axes.set_title(printable(subject, width=letters(cell, 9.5)), loc="left", fontweight="bold")
+            if k == 0:
+                axes.set_ylabel("standard deviation over\nformats (points)")
+        write_notes(figure, notes)
+    return figure
+
+
+def _strip(way: Way) -> list[tuple[str, float]]:
+    """Every format's way to answer and accuracy."""
+    return [
+        (name.partition(";")[0] if ";" in name else _OTHER, accuracy)
+        for accuracies in answered(way, "accuracies")
+        for name, accuracy in accuracies.items()
+    ]
+
+
+def _rank(way: Way) -> tuple[bool, int]:
+    """Prompts before training, and fewer examples before more."""
+    return way.mean(lambda each: each.spend.train_flops) > 0, way.examples
+
+
+def _name(way: Way) -> str:
+    trained, examples = _rank(way)
+    return f"{way.recipe}, {examples:,} examples" if trained else way.recipe
+
+
+def _draw_strips(
+    axes: "matplotlib.axes.Axes", ways: Sequence[Way], rows: dict[str, int], styles: dict[str, Style]
+) -> None:
+    """One subject's strips, and what each comes to at the right."""
+    spreads = {id(each.way): each for each in formats_seen(ways)}
+    axes.set_xlim(-2, 102)
+    axes.set_xticks(range(0, 101, 20))
+    axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    chance = next((way.chance for way in ways if way.chance is not None), None)
+    if chance is not None:
+        axes.axvline(100 * chance, color="#666666", linestyle=(0, (1, 2)), linewidth=1)
+    for way in ways:
+        strip = _strip(way)
+        if not strip:
+            continue
+        y = rows[_name(way)]
+        for place, (kind, accuracy) in enumerate(strip):
+            style = styles[kind]
+            aside = 0.5 * ((place * _GOLDEN) % 1 - 0.5)
+            axes.plot(
+                [100 * accuracy], [y + aside], marker=style.marker, color=style.color, markersize=3.6, linestyle="",
+                markerfacecolor=style.face, alpha=0.8,
+            )  # fmt: skip
+        mean = sum(accuracy for _, accuracy in strip) / len(strip)
+        axes.plot([100 * mean] * 2, [y - 0.34, y + 0.34], color="#000000", linewidth=1.4)
+        said = f"mean {percent(mean)}\nvote {percent(way.score)}"
+        if spread := spreads.get(id(way)):
+            axes.plot([100 * spread.low5, 100 * spread.high95], [y - 0.34] * 2, color="#444444", linewidth=2.2)
+            said = (
+                f"{100 * spread.median:.0f} [{100 * spread.low5:.0f}, {100 * spread.high95:.0f}]\n"
+                f"sd {100 * spread.sd:.1f} [{100 * spread.sd_low:.1f}, {100 * spread.sd_high:.1f}]"
+            )
+        if regular := _regular(way, ways):
+            axes.plot(
+                [100 * regular.score], [y], marker=PLAIN.marker, color="#000000", markerfacecolor="white", markersize=6
+            )
+        axes.annotate(said, (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
+
+
+def _regular(way: Way, ways: Sequence[Way]) -> Way | None:
+    """The same subject as trained, asked in the regular format; None where it was not measured."""
+    settings = way.measurements[0].settings
+    if "train" not in settings:
+        return plain_prompting(ways)
+    ((method, trained),) = settings["train"].items()
+    alone = [
+        other
+        for other in ways
+        if (other.method, other.examples, other.measurements[0].settings) == (method, way.examples, trained)
+    ]
+    return alone[0] if alone else None
+
+
+def _draw_legend(figure: "matplotlib.figure.Figure", styles: dict[str, Style], *, height: float) -> None:
+    """What the marks are: the ways to answer."""
+    from matplotlib.lines import Line2D
+
+    marks = [
+        Line2D([], [], marker=style.marker, color=style.color, markerfacecolor=style.face, linestyle="", label=kind)
+        for kind, style in styles.items()
+    ]
+    figure.legend(
+        handles=marks, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.58 / height), ncol=len(marks), frameon=False,
+        fontsize=8, handletextpad=0.2, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def _lines(seen: Sequence[FormatsSeen]) -> dict[str, list[FormatsSeen]]:
+    """By task and what trains: what was measured without training, then at rising examples."""
+    lines: dict[str, list[FormatsSeen]] = {}
+    plain = [each for each in seen if "train" not in each.way.measurements[0].settings]
+    for each in seen:
+        settings = each.way.measurements[0].settings
+        if "train" in settings:
+            ((method, _),) = settings["train"].items()
+            lines.setdefault(f"{each.way.task}, {method}", []).append(each)
+    alone = [each for each in plain if not any(name.startswith(f"{each.way.task}, ") for name in lines)]
+    for name, points in lines.items():
+        before = [each for each in plain if name.startswith(f"{each.way.task}, ")]
+        points[:0] = before[:1]
+    if len({name.rpartition(", ")[2] for name in lines}) == 1:  # one recipe trains: the tasks alone tell lines apart
+        lines = {name.rpartition(", ")[0]: points for name, points in lines.items()}
+    return lines | {each.way.task: [each] for each in alone}
+
+
+def _draw_lines(
+    axes: "matplotlib.axes.Axes",
+    lines: dict[str, list[FormatsSeen]],
+    names: Sequence[str],
+    *,
+    height_inches: float,
+    highest: float,
+) -> None:
+    """One subject's lines; 0 examples stand apart from the logarithm of the others."""
+    budgets = sorted({each.way.examples for points in lines.values() for each in points if each.way.examples}) or [1]
+    places = {budget: math.log2(budget) for budget in budgets}
+    span = max(2.0, places[budgets[-1]] - places[budgets[0]])
+    places[0] = places[budgets[0]] - 0.5 * span
+    labels = []
+    for number, (name, points) in enumerate(sorted(lines.items())):
+        style = numbered_style(names.index(name))
+        aside = 0.02 * span * (number - (len(lines) - 1) / 2)
+        x = [places[each.way.examples] + aside for each in points]
+        y = [100 * each.sd for each in points]
+        bars = [
+            [100 * max(0.0, each.sd - each.sd_low) for each in points],
+            [100 * (each.sd_high - each.sd) for each in points],
+        ]
+        axes.errorbar(
+            x, y, yerr=bars, color=style.color, marker=style.marker, markerfacecolor=style.face, linestyle=style.line,
+            linewidth=1.5, elinewidth=0.8, capsize=2, markersize=5,
+        )  # fmt: skip
+        said = f"{y[0]:.1f} → {y[-1]:.1f}" if len(y) > 1 else f"{y[0]:.1f}"
+        labels.append(Label(y=y[-1], text=f"{printable(name, width=26)}\n{said}", style=style))
+    axes.set_xlim(places[0] - 0.12 * span, places[budgets[-1]] + 0.12 * span)
+    axes.set_ylim(0, 105 * highest)
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+    axes.set_xticks([places[0], *(places[budget] for budget in budgets)], ["0", *(f"{budget:,}" for budget in budgets)])
+    axes.set_xlabel("examples trained on (log scale, 0 apart)")
+    label_right_edge(axes, labels, height_inches=height_inches)

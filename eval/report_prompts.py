@@ -1,0 +1,131 @@
+"""What the report says of prompts: how formats differ, what the best prompt gains, and how dev rows flatter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval.curve import Way, compare, multiple, plain_prompting
+from eval.stats import Difference, Pooled, Ratio, pool_ratios
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatsSeen:
+    """How one way's accuracy varies over formats: quantiles, and the standard deviation with its interval."""
+
+    way: Way
+    num_formats: int
+    low5: float
+    median: float
+    high95: float
+    sd: float
+    sd_low: float
+    sd_high: float
+    interval: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A way that something was chosen for on dev rows: what it scored there, and what on the test rows."""
+
+    way: Way
+    dev_score: float
+    dev_score_of_all: float | None  # mean over everything that was tried, where it was recorded
+    dev_examples: float
+    candidates: float | None
+    chosen: str
+
+    @property
+    def optimism(self) -> float:
+        """The dev score less the test score."""
+        return self.dev_score - self.way.score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The searched prompt against plain prompting on one subject and task."""
+
+    way: Way
+    plain: Way
+    gain: Difference
+    ratio: Ratio | None
+
+    @property
+    def search_flops(self) -> float:
+        """Useful FLOPs of the search, mean over seeds."""
+        return self.way.mean(lambda each: each.spend.search_flops)
+
+
+def answered(way: Way, name: str) -> list[Any]:
+    """What the way's seeds recorded under a name while answering; empty where one of them did not."""
+    records = [each.provenance.get("answered", {}) for each in way.measurements]
+    return [record[name] for record in records] if all(name in record for record in records) else []
+
+
+def formats_seen(ways: Sequence[Way]) -> list[FormatsSeen]:
+    """Every way whose spread over formats was measured, means over seeds."""
+    found = []
+    for way in sorted(ways, key=lambda way: (way.task, way.subject, way.examples, way.recipe)):
+        sds, quantiles = answered(way, "sd"), answered(way, "quantiles")
+        if not sds or not quantiles:
+            continue
+        found.append(
+            FormatsSeen(
+                way=way,
+                num_formats=len(answered(way, "accuracies")[0]),
+                low5=_mean([each["0.05"] for each in quantiles]),
+                median=_mean([each["0.5"] for each in quantiles]),
+                high95=_mean([each["0.95"] for each in quantiles]),
+                sd=_mean([each["value"] for each in sds]),
+                sd_low=_mean([each["low"] for each in sds]),
+                sd_high=_mean([each["high"] for each in sds]),
+                interval=str(sds[0]["interval"]),
+            )
+        )
+    return found
+
+
+def chosen_on_dev(ways: Sequence[Way]) -> list[Chosen]:
+    """Every way with a recorded dev score, means over seeds."""
+    found = []
+    for way in sorted(ways, key=lambda way: (way.task, way.subject, way.recipe, way.examples)):
+        records = [each.provenance.get("elicited", {}) for each in way.measurements]
+        if not all("dev_score" in record for record in records):
+            continue
+
+        def mean(name: str, records: list[Any] = records) -> float | None:
+            return _mean([float(each[name]) for each in records]) if all(name in each for each in records) else None
+
+        names = dict.fromkeys(str(record["chosen"]) for record in records if "chosen" in record)
+        found.append(
+            Chosen(
+                way=way,
+                dev_score=mean("dev_score") or 0.0,
+                dev_score_of_all=mean("dev_score_of_all"),
+                dev_examples=mean("dev_examples") or 0.0,
+                candidates=mean("candidates"),
+                chosen=" / ".join(names),
+            )
+        )
+    return found
+
+
+def best_prompts(pairs: Sequence[Sequence[Way]]) -> list[Best]:
+    """The searched prompt against plain prompting wherever both were measured; `pairs` are ways by task and subject."""
+    found = []
+    for ways in pairs:
+        plain = plain_prompting(ways)
+        found += [
+            Best(way=way, plain=plain, gain=compare(way, plain), ratio=multiple(way, plain))
+            for way in ways
+            if way.method == "prompt_search" and plain is not None
+        ]
+    return found
+
+
+def pooled_ratio(best: Sequence[Best]) -> Pooled | None:
+    """All ratios as one, and whether they agree."""
+    return pool_ratios([each.ratio for each in best if each.ratio is not None])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,121 @@
+"""Tree of thought (Yao et al. 2023): thoughts are proposed, judged by the subject itself, and the best are pursued.
+
+A thought is a line. A judgement is how much likelier the subject finds "yes" than "no" when asked whether the reasoning
+so far is right. After the last line the likeliest answer is said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from data.example import Example
+from data.render import Prompt
+from data.task import Task
+from eval.ask import Prompter
+from eval.chains import CONCLUSION, concluded, thinking
+from eval.encode import encode_options, encode_prompt
+from eval.measure import Answers, measure, stops
+from eval.sample import generate
+from eval.score import score_options
+from eval.spend import Spend
+from eval.subject import Subject
+
+JUDGEMENT = "\n\nReasoning so far: {thoughts}\n\nIs this reasoning right so far? Answer yes or no."
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """A prompt and the thoughts after it."""
+
+    place: int  # of its item
+    thoughts: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.thoughts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThoughtTree:
+    """`steps` lines of reasoning; at each, every kept branch gets `proposals` lines and `beam` of all are kept."""
+
+    steps: int = 3
+    proposals: int = 3
+    beam: int = 2
+    tokens: int = 32
+    temperature: float = 0.7
+    seed: int = 0
+
+    def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
+        """Grow every item's tree, then answer from its best branch; all of it is the price of an answer."""
+        asked = [thinking(ask(item)) for item in items]
+        branches = [_Branch(place) for place in range(len(items))]
+        spend = Spend()
+        for step in range(self.steps):
+            branches, proposing = self._propose(subject, asked, branches, seed=1000 * self.seed + step)
+            scores, judging = judge(subject, ask, items, branches)
+            branches = _best(branches, scores, beam=self.beam)
+            spend += proposing + judging
+        best = {branch.place: branch for branch in reversed(branches)}  # the first of an item is its best
+        final = {item.id: concluded(asked[place], best[place].text) for place, item in enumerate(items)}
+        answers = measure(subject, task, lambda item: final[item.id], items)
+        return replace(
+            answers,
+            outcomes=tuple(
+                replace(outcome, text=f"{best[place].text}\n{CONCLUSION} {(outcome.text or '').strip()}")
+                for place, outcome in enumerate(answers.outcomes)
+            ),
+            flops_per_answer=answers.flops_per_answer + spend.search_flops / len(items),
+            executed_flops_per_answer=answers.executed_flops_per_answer + spend.executed_search_flops / len(items),
+        )
+
+    def _propose(
+        self, subject: Subject, asked: Sequence[Prompt], branches: Sequence[_Branch], *, seed: int
+    ) -> tuple[list[_Branch], Spend]:
+        """Every branch with each of its next lines, and what writing these cost."""
+        grown = [branch for branch in branches for _ in range(self.proposals)]
+        prompts = [_reasoned(asked[branch.place], branch) for branch in grown]
+        written = generate(
+            subject,
+            [encode_prompt(subject, prompt, room=self.tokens) for prompt in prompts],
+            max_new_tokens=self.tokens,
+            stops=(*stops(asked[0]), "\n", CONCLUSION),
+            temperature=self.temperature,
+            seed=seed,
+        )
+        lines = [text.strip() for text in written.texts]
+        after = [
+            replace(branch, thoughts=(*branch.thoughts, *([line] if line else [])))
+            for branch, line in zip(grown, lines, strict=True)
+        ]
+        return after, Spend(search_flops=written.flops, executed_search_flops=written.executed_flops)
+
+
+def judge(
+    subject: Subject, ask: Prompter, items: Sequence[Example], branches: Sequence[_Branch]
+) -> tuple[list[float], Spend]:
+    """How much likelier than not the subject finds each branch's reasoning right, in nats, and what asking cost."""
+    prompts = [judgement(ask, items[branch.place], branch.text) for branch in branches]
+    scores = score_options(subject, [encode_options(subject, prompt, ("yes", "no")) for prompt in prompts])
+    spend = Spend(search_flops=scores.flops, executed_search_flops=scores.executed_flops)
+    return [yes - no for yes, no in scores.loglikelihoods], spend
+
+
+def judgement(ask: Prompter, item: Example, thoughts: str) -> Prompt:
+    """The item's prompt with a question about its reasoning in place of its own."""
+    return replace(ask(replace(item, question=item.question + JUDGEMENT.format(thoughts=thoughts))), prefill="")
+
+
+def _reasoned(prompt: Prompt, branch: _Branch) -> Prompt:
+    """The prompt whose answer has got as far as the branch."""
+    return replace(prompt, prefill=f"{prompt.prefill} {branch.text}\n") if branch.thoughts else prompt
+
+
+def _best(branches: Sequence[_Branch], scores: Sequence[float], *, beam: int) -> list[_Branch]:
+    """The best few of every item, best first; the earlier of equals."""
+    order = sorted(range(len(branches)), key=lambda index: (branches[index].place, -scores[index], index))
+    kept: list[_Branch] = []
+    for index in order:
+        branch = branches[index]
+        if sum(other.place == branch.place for other in kept[-beam:]) < beam:
+            kept.append(branch)
+    return kept

@@ -1,0 +1,66 @@
+"""A vote over option orders: each item is asked with its options in several orders, and the majority answers.
+
+accelerate launch --config_file accelerate_config.yaml -m recipes.order_vote --subject gemma-3-270m --task capitals
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from data.errors import UserError
+from data.task import Task
+from eval.ask import Asking, prompter
+from eval.spend import Spend
+from recipes.method import AfterShots, Elicited
+
+if TYPE_CHECKING:
+    from eval.subject import Subject
+
+
+class OrderVoting(AfterShots):
+    """What shows when `orders` orders of the options vote, after `shots` shots; by letter if nothing else is asked for.
+
+    The result records each order's accuracy and how often each place was picked.
+    """
+
+    orders: int = Field(default=4, ge=2)
+
+    @property
+    def asking(self) -> Asking:
+        """By letter, if nothing else was asked for: options that are not listed have no order."""
+        return lettered(super().asking)
+
+    def check(self, task: Task, *, examples: int) -> None:
+        """Also refuses tasks without options."""
+        super().check(task, examples=examples)
+        if task.kind != "choice":
+            raise UserError(f"task {task.name!r} has no options to put into another order; use another recipe")
+
+    def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
+        """Draw the shots; every answer costs all orders."""
+        from eval.option_order import OrderVote
+
+        shots = task.draw("train", examples, seed=seed)
+        return Elicited(
+            subject=subject,
+            ask=prompter(subject, task, shots=shots, asking=self.asking),
+            answer=OrderVote(orders=self.orders, seed=seed),
+            spend=Spend(labelled_examples=len(shots)),
+        )
+
+    @property
+    def asks_per_item(self) -> float:
+        """Every order."""
+        return self.orders
+
+
+def lettered(asking: Asking) -> Asking:
+    """Answers by letter, unless it is said otherwise how to answer."""
+    return asking if asking.format or asking.answer_as else replace(asking, answer_as="letter")
+
+
+if __name__ == "__main__":
+    from recipes.runner.launch import launch
+
+    launch("order_vote")

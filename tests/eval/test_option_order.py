@@ -1,0 +1,130 @@
+"""Options in several orders, near neighbours and written answers."""
+
+from collections import Counter
+
+import pytest
+
+from data.arithmetic import arithmetic
+from data.capitals import capitals
+from data.errors import UserError
+from data.example import Example
+from data.grade import named_choice
+from data.word_sentiment import word_sentiment
+from eval.ask import Asking, prompter
+from eval.measure import measure
+from eval.neighbours import AfterFinding, StateNeighbours, WordNeighbours, asking_after
+from eval.option_order import OrderVote, reordered
+from eval.writing import Written
+from tests.nets import tiny
+
+CAPITALS, WORDS = capitals(), word_sentiment()
+ITEMS = CAPITALS.test_items(6)
+LETTERS = Asking(answer_as="letter")
+
+
+def test_each_option_stands_once_at_every_place():
+    for item in ITEMS:
+        turns = [reordered(item, turn, seed=3) for turn in range(len(item.choices))]
+        assert turns[0] == item and all(turn.answer == item.answer for turn in turns)
+        assert Counter(turn.answer_index for turn in turns) == Counter(range(len(item.choices)))
+
+
+def test_orders_vote_and_tell_of_the_bias_of_places():
+    subject, ask = tiny(), prompter(tiny(), CAPITALS, asking=LETTERS)
+    answers = OrderVote(orders=4)(subject, CAPITALS, ask, ITEMS)
+    plain = measure(subject, CAPITALS, ask, ITEMS)
+    assert answers.about["accuracies"]["order 1"] == plain.score
+    assert sum(answers.about["picked_places"].values()) == pytest.approx(1)
+    assert list(answers.about["right_places"].values()) == pytest.approx([0.25] * 4)
+    assert answers.flops_per_answer == pytest.approx(4 * plain.flops_per_answer, rel=0.02)
+    # A random net's letters are what it has to go by: with four orders, no answer can survive them all.
+    assert answers.about["changed_by_order"] > 0.5
+    for outcome, item in zip(answers.outcomes, ITEMS, strict=True):
+        assert outcome.picked in item.choices and outcome.score == float(outcome.picked == item.answer)
+
+
+def test_likelihoods_come_back_in_the_item_s_own_order():
+    """Asked by text that is not listed, order is nothing to the subject: every order scores alike."""
+    subject, ask = tiny(), prompter(tiny(), CAPITALS)
+    plain = measure(subject, CAPITALS, ask, ITEMS)
+    for one, other in zip(OrderVote(orders=3)(subject, CAPITALS, ask, ITEMS).outcomes, plain.outcomes, strict=True):
+        assert one.loglikelihoods == pytest.approx(other.loglikelihoods, abs=1e-3)
+        assert one.option_tokens == other.option_tokens
+
+
+def test_items_without_options_have_no_order():
+    sums = arithmetic()
+    with pytest.raises(UserError, match="no options to put into another order"):
+        OrderVote()(tiny(), sums, prompter(tiny(), sums), sums.test_items(2))
+
+
+POOL = [
+    Example(id="a", question="What is the capital of Peru?", answer="Lima"),
+    Example(id="b", question="How is honey made?", answer="by bees"),
+    Example(id="c", question="Which river runs through Peru?", answer="the Amazon"),
+]
+ASKED = Example(id="x", question="What is the largest lake of Peru?", answer="Titicaca")
+
+
+def test_shared_words_make_neighbours_and_the_nearest_comes_last():
+    assert [near.id for near in WordNeighbours(POOL, 2).of(ASKED)] == ["c", "a"]
+    assert len(WordNeighbours(POOL, 9).of(ASKED)) == 3
+
+
+def test_a_question_is_its_own_nearest_neighbour_by_states():
+    subject = tiny()
+    pool, ask = list(WORDS.draw("train", 6, seed=0)), prompter(subject, WORDS)
+    neighbours = StateNeighbours(pool, 2, subject=subject, ask=ask)
+    for row in pool:
+        assert neighbours.of(row)[-1] == row
+    alone = {item.id: neighbours.of(item) for item in WORDS.test_items(5)}
+    fresh = StateNeighbours(pool, 2, subject=subject, ask=ask)
+    cost = fresh.find(WORDS.test_items(5))
+    assert {item.id: fresh.of(item) for item in WORDS.test_items(5)} == alone and cost.search_flops > 0
+
+
+def test_finding_neighbours_is_paid_with_every_answer():
+    subject, items = tiny(), WORDS.test_items(4)
+    plain = prompter(subject, WORDS)
+    neighbours = StateNeighbours(list(WORDS.draw("train", 6, seed=0)), 2, subject=subject, ask=plain)
+    ask = asking_after(neighbours, lambda shots: prompter(subject, WORDS, shots=shots))
+    answer = AfterFinding(neighbours=neighbours)
+    first, again = answer(subject, WORDS, ask, items), answer(subject, WORDS, ask, items)
+    assert first == again
+    assert first.flops_per_answer > measure(subject, WORDS, ask, items).flops_per_answer
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("green", "green"),
+        (" Green.\nQuestion: next", "green"),
+        ("It is green, not red.", "green"),
+        ("B. green", "green"),
+        ("(b)", "green"),
+        ("A", "red"),
+        ("Because it shines", None),
+        ("dark green", "dark green"),
+        ("the dark green one", "dark green"),
+        ("", None),
+        ("evergreen", None),
+    ],
+)
+def test_what_a_text_names(text, named):
+    assert named_choice(["red", "green", "dark green"], text, labels=["A", "B", "C"]) == named
+
+
+@pytest.mark.parametrize("task", [CAPITALS, arithmetic()], ids=["choice", "generation"])
+def test_written_answers_are_drawn_with_the_seed(task):
+    subject, items = tiny(), task.test_items(4)
+    ask = prompter(subject, task, asking=LETTERS if task.kind == "choice" else Asking())
+    greedy = Written()(subject, task, ask, items)
+    one, again, other = (Written(temperature=2.0, seed=seed)(subject, task, ask, items) for seed in (0, 0, 1))
+    assert one == again != other and "temperature 2" in one.metric and "written" in greedy.metric
+    if task.kind == "generation":
+        assert [outcome.text for outcome in greedy.outcomes] == [
+            outcome.text for outcome in measure(subject, task, ask, items).outcomes
+        ]
+    else:
+        assert all((outcome.picked is None) <= (outcome.score == 0) for outcome in one.outcomes)
+        assert 0 <= one.about["named_an_option"] <= 1

@@ -1,0 +1,244 @@
+"""Every way of asking: what the subject sees, and what is charged for it."""
+
+from dataclasses import replace
+
+import pytest
+
+from data.alignment_examples import PREAMBLE
+from data.arithmetic import arithmetic
+from data.errors import UserError
+from data.example import Example
+from data.task import Task
+from data.word_sentiment import word_sentiment
+from eval.encode import prompt_text
+from eval.measure import measure
+from eval.thought_tree import judgement
+from recipes.catalog import make_method
+from tests.flops import count
+from tests.nets import tiny, tiny_chat
+
+WORDS, SUMS = word_sentiment(), arithmetic()
+ROWS = {
+    "train": [
+        Example(id="t1", question="Capital of Peru?", choices=("Lima", "Cusco"), answer="Lima"),
+        Example(id="t2", question="Colour of emeralds?", choices=("red", "green"), answer="green"),
+        Example(id="t3", question="Capital of Chile?", choices=("Santiago", "Arica"), answer="Santiago"),
+    ],
+    "dev": [Example(id=f"d{k}", question=f"Is {k} even?", choices=("yes", "no"), answer="yes") for k in range(0, 8, 2)],
+    "test": [Example(id="one", question="Capital of Oz?", choices=("Emerald City", "Kansas"), answer="Emerald City")],
+}
+TASK = Task(name="cities", version=1, kind="choice", load=lambda: ROWS)
+ITEM = ROWS["test"][0]
+OPEN = Task(
+    name="sums",
+    version=1,
+    kind="generation",
+    load=lambda: {"all": [Example(id=str(k), question=f"{k} + 1?", answer=str(k + 1)) for k in range(40)]},
+    grade=lambda item, text: float(item.answer in text),
+    max_new_tokens=4,
+)
+GOLDEN = {
+    "nearest_shots": (
+        {"shots": 2, "pool": 3},
+        "Question: Capital of Chile?\nAnswer: Santiago\n\nQuestion: Capital of Peru?\nAnswer: Lima\n\n"
+        "Question: Capital of Oz?\nAnswer:",
+        "<bos>user: Capital of Chile?<eos>\nassistant: Santiago<eos>\n"
+        "user: Capital of Peru?<eos>\nassistant: Lima<eos>\n"
+        "user: Capital of Oz?<eos>\nassistant: ",
+    ),
+    "order_vote": (
+        {"orders": 2},
+        "Question: Capital of Oz?\nA. Emerald City\nB. Kansas\nAnswer:",
+        "<bos>user: Capital of Oz?\nA. Emerald City\nB. Kansas<eos>\nassistant: ",
+    ),
+    "generated": (
+        {},
+        "Question: Capital of Oz?\nA. Emerald City\nB. Kansas\nAnswer:",
+        "<bos>user: Capital of Oz?\nA. Emerald City\nB. Kansas<eos>\nassistant: ",
+    ),
+    "in_context_alignment": (
+        {},
+        f"{PREAMBLE}\n\n"
+        "Question: Which is heavier, a litre of water or a litre of olive oil?\nAnswer: A litre of water\n\n"
+        "Question: What do you call a young goat?\nAnswer: A kid\n\n"
+        "Question: I left my umbrella on the bus. What should I do first?\n"
+        "Answer: Call the bus company's lost property office\n\n"
+        "Question: Capital of Oz?\nAnswer:",
+        f"<bos>system: {PREAMBLE}<eos>\n"
+        "user: Which is heavier, a litre of water or a litre of olive oil?<eos>\nassistant: A litre of water<eos>\n"
+        "user: What do you call a young goat?<eos>\nassistant: A kid<eos>\n"
+        "user: I left my umbrella on the bus. What should I do first?<eos>\n"
+        "assistant: Call the bus company's lost property office<eos>\n"
+        "user: Capital of Oz?<eos>\nassistant: ",
+    ),
+    "prompt_search": (
+        {"ways": ["zero_shot", {"zero_shot": {"phrase": "tip"}}], "formats": 0, "dev_examples": 2, "flops": 1},
+        "Question: Capital of Oz?\nAnswer:",
+        "<bos>user: Capital of Oz?<eos>\nassistant: ",
+    ),
+}
+
+
+def elicit(subject, task, spec, *, seed=0):
+    _, method = make_method(spec)
+    (size,) = method.sizes(())
+    method.check(task, examples=size)
+    return method(subject, task, examples=size, seed=seed)
+
+
+def answered(elicited, task, items):
+    return (elicited.answer or measure)(elicited.subject, task, elicited.ask, items)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_what_the_subject_sees(name):
+    settings, base, chat = GOLDEN[name]
+    for subject, text in ((tiny(), base), (tiny_chat(), chat)):
+        assert prompt_text(subject, elicit(subject, TASK, {name: settings}).ask(ITEM)) == text
+
+
+def test_chosen_shots_are_one_of_the_drawn_sets():
+    subject = tiny()
+    elicited = elicit(subject, TASK, {"chosen_shots": {"shots": 1, "candidates": 3, "dev_examples": 4}})
+    row = next(row for row in ROWS["train"] if row.question in prompt_text(subject, elicited.ask(ITEM)))
+    text = f"Question: {row.question}\nAnswer: {row.answer}\n\nQuestion: Capital of Oz?\nAnswer:"
+    assert prompt_text(subject, elicited.ask(ITEM)) == text
+    alone = [
+        measure(subject, TASK, prompter_after(subject, row), TASK.draw("dev", 4, seed=0)).score for row in ROWS["train"]
+    ]
+    assert elicited.about["dev_score"] == max(alone)
+    assert elicited.about["dev_score_of_all"] == pytest.approx(sum(alone) / 3)
+
+
+def prompter_after(subject, row):
+    from eval.ask import prompter
+
+    return prompter(subject, TASK, shots=[row])
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_chat])
+def test_medprompt_shows_reasoning_that_came_out_right(make):
+    """The pool's own chains stand in the prompt where they led to the right letter."""
+    subject = make()
+    elicited = elicit(subject, TASK, {"medprompt": {"shots": 2, "pool": 3, "tokens": 6, "orders": 2}})
+    prompt = elicited.ask(ITEM)
+    shown = [message.content for message in prompt.messages if message.role == "assistant"]
+    kept = elicited.about["shots_that_reason"]
+    assert len(shown) == (min(2, kept) or 2)
+    assert prompt.messages[-1].content == "Capital of Oz?\nA. Emerald City\nB. Kansas"
+    if kept:
+        assert all(text.startswith("Let's think step by step.") and "So the answer is" in text for text in shown)
+    answers = answered(elicited, TASK, [ITEM])
+    assert "majority of 2" in answers.metric and set(answers.about["accuracies"]) == {"order 1", "order 2"}
+
+
+def test_the_judge_of_a_tree_sees_the_reasoning_so_far():
+    subject = tiny()
+    elicited = elicit(subject, OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
+    item = OPEN.test_items(1)[0]
+    assert prompt_text(subject, judgement(elicited.ask, item, "One more.\nThat is it.")) == (
+        f"Question: {item.question}\n\nReasoning so far: One more.\nThat is it.\n\n"
+        "Is this reasoning right so far? Answer yes or no.\nAnswer:"
+    )
+    answers = answered(elicited, OPEN, OPEN.test_items(3))
+    assert all("So the answer is" in (outcome.text or "") for outcome in answers.outcomes)
+    assert answers == answered(elicited, OPEN, OPEN.test_items(3))
+
+
+# Every way that charges something: its settings, and what it reads of the task.
+CHARGED = {
+    "chosen_shots": ({"shots": 2, "candidates": 3, "dev_examples": 5}, 6 + 5),
+    "nearest_shots": ({"shots": 2, "pool": 7}, 7),
+    "nearest_shots by states": ({"shots": 2, "pool": 7, "by": "states"}, 7),
+    "medprompt": ({"shots": 2, "pool": 5, "orders": 2, "tokens": 6}, 5),
+    "order_vote": ({"shots": 3, "orders": 2}, 3),
+    "format_vote": ({"shots": 2, "formats": 3}, 2),
+    "prompt_eval": ({"shots": 2, "formats": 3, "share": 1.0}, 2),
+    "format_spread": ({"formats": 3, "share": 0.5}, 0),
+    "generated": ({"shots": 2, "temperature": 0.5}, 2),
+    "in_context_alignment": ({"shots": 1}, 1),
+    "prompt_search": (
+        {"ways": ["zero_shot", {"few_shot": {"shots": 3}}, {"nearest_shots": {"pool": 6, "by": "states"}}],
+         "formats": 2, "dev_examples": 8},
+        6 + 8,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", CHARGED)
+def test_labels_are_exact_and_flops_the_sum_of_the_forwards(which):
+    settings, labels = CHARGED[which]
+    subject, items = tiny(), WORDS.test_items(12)
+    made = []
+    searched = count(lambda: made.append(elicit(subject, WORDS, {which.split()[0]: settings}, seed=1)))
+    (elicited,) = made
+    assert elicited.spend.labelled_examples == labels
+    assert elicited.spend.executed_search_flops == pytest.approx(searched, rel=0.01)
+    assert (elicited.spend.search_flops > 0) == (searched > 0)
+    asked = count(lambda: made.append(answered(elicited, WORDS, items)))
+    assert made[1].executed_flops_per_answer * len(items) == pytest.approx(asked, rel=0.01)
+
+
+def test_a_tree_of_thought_charges_its_forwards():
+    subject, made = tiny(), []
+    elicited = elicit(subject, OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
+    asked = count(lambda: made.append(answered(elicited, OPEN, OPEN.test_items(3))))
+    assert made[0].executed_flops_per_answer * 3 == pytest.approx(asked, rel=0.01)
+
+
+def test_the_search_stays_in_its_budget_by_one_look():
+    subject = tiny()
+    ways = {"ways": ["zero_shot", {"few_shot": {"shots": 2}}], "formats": 3, "dev_examples": 16}
+    free = elicit(subject, WORDS, {"prompt_search": ways})
+    budget = free.spend.search_flops / 3
+    held = elicit(subject, WORDS, {"prompt_search": {**ways, "flops": budget}})
+    assert budget <= held.spend.search_flops < 1.5 * budget
+    assert held.about["candidates"] == 8 and 1 <= held.about["candidates_tried"] <= 8
+    assert held.spend.labelled_examples <= free.spend.labelled_examples == 2 + 16
+
+
+def test_a_search_over_noise_promises_more_than_it_holds():
+    """Labels are drawn by lot: the best of many on dev rows beats chance there, and not on the test rows."""
+    rows = {
+        split: [replace(row, answer=row.choices[hash_bit(row.id)]) for row in WORDS.rows[split]]
+        for split in ("train", "dev", "test")
+    }
+    noise = Task(name="noise", version=1, kind="choice", load=lambda: rows)
+    elicited = elicit(tiny(), noise, {"prompt_search": {"formats": 6, "dev_examples": 24}})
+    assert elicited.about["dev_score"] > 0.6
+    from eval.stats import score_interval
+
+    scores = [outcome.score for outcome in answered(elicited, noise, noise.test_items(200)).outcomes]
+    interval = score_interval(scores)
+    assert interval.low <= 0.5 <= interval.high
+
+
+def hash_bit(text):
+    import hashlib
+
+    return hashlib.sha256(f"noise:{text}".encode()).digest()[0] % 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "task", "message"),
+    [
+        ({"prompt_search": {"ways": ["iid_sft", "zero_shot"]}}, WORDS, "learns from examples"),
+        ({"prompt_search": {"ways": [{"chosen_shots": {}}, "zero_shot"]}}, WORDS, "chooses on the dev rows"),
+        ({"prompt_search": {"ways": ["zero_shot"], "formats": 0}}, WORDS, "nothing to search"),
+        ({"prompt_search": {"template": "chat"}}, WORDS, "set them there"),
+        ({"prompt_search": {"dev_examples": 0}}, WORDS, "dev_examples = 0 is too small"),
+        ({"prompt_search": {"dev_examples": 4000}}, WORDS, "set dev_examples to at most"),
+        ({"prompt_search": {"ways": ["zero_shott"]}}, WORDS, "did you mean 'zero_shot'"),
+        ({"chosen_shots": {"dev_examples": 0}}, WORDS, "dev_examples = 0 is too small"),
+        ({"chosen_shots": {"candidates": 900}}, WORDS, "use at most"),
+        ({"nearest_shots": {"pool": 9000}}, WORDS, "use at most"),
+        ({"medprompt": {}}, SUMS, "has no options to shuffle"),
+        ({"order_vote": {}}, SUMS, "no options to put into another order"),
+        ({"tree_of_thought": {}}, WORDS, "is multiple choice"),
+        ({"tree_of_thought": {"beam": 5}}, SUMS, "keeps more than the 3 proposals"),
+        ({"zero_shot": {"phrase": "bribe"}}, WORDS, "unknown phrase 'bribe'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(spec, task, message):
+    with pytest.raises(UserError, match=message):
+        elicit(tiny(), task, spec)

@@ -35,7 +35,7 @@ class Calibrated:
             raise UserError(f"task {task.name!r} has no options to calibrate; use another recipe")
         encoded = encode_items(subject, [ask(item) for item in items], items)
         asked = score_options(subject, encoded)
-        emptied = [[_emptied(ask, item, text) for item in items] for text in self._questions()]
+        emptied = [[emptied(ask, item, text) for item in items] for text in self._questions()]
         alone = [score_options(subject, encode_items(subject, prompts, items)) for prompts in emptied]
         outcomes = []
         for place, (item, branches) in enumerate(zip(items, encoded, strict=True)):
@@ -63,7 +63,7 @@ class Calibrated:
         return [float(share) for share in np.log(shares.mean(axis=0))]
 
 
-def _emptied(ask: Prompter, item: Example, text: str) -> Prompt:
+def emptied(ask: Prompter, item: Example, text: str) -> Prompt:
     """The item's prompt with another question, or none; its options stay listed where they were."""
     marker = WITHOUT_CONTENT[0]
     prompt = ask(replace(item, question=marker))

@@ -129,7 +129,8 @@ def _rank(way: Way) -> tuple[bool, int]:
 
 def _name(way: Way) -> str:
     trained, examples = _rank(way)
-    return f"{way.recipe}, {examples:,} examples" if trained else way.recipe
+    # A long name is cut at its end, and the examples must not be.
+    return f"{examples:,} examples, {way.recipe}" if trained else way.recipe
 
 
 def _draw_strips(

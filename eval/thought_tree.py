@@ -22,15 +22,16 @@ from eval.subject import Subject
 JUDGEMENT = "\n\nReasoning so far: {thoughts}\n\nIs this reasoning right so far? Answer yes or no."
 
 
-@dataclass(frozen=True)
-class _Branch:
-    """A prompt and the thoughts after it."""
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """Thoughts after the question of an item, which is known by its place."""
 
-    place: int  # of its item
+    place: int
     thoughts: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
+        """A thought a line."""
         return "\n".join(self.thoughts)
 
 
@@ -48,7 +49,7 @@ class ThoughtTree:
     def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
         """Grow every item's tree, then answer from its best branch; all of it is the price of an answer."""
         asked = [thinking(ask(item)) for item in items]
-        branches = [_Branch(place) for place in range(len(items))]
+        branches = [Branch(place=place) for place in range(len(items))]
         spend = Spend()
         for step in range(self.steps):
             branches, proposing = self._propose(subject, asked, branches, seed=1000 * self.seed + step)
@@ -69,11 +70,11 @@ class ThoughtTree:
         )
 
     def _propose(
-        self, subject: Subject, asked: Sequence[Prompt], branches: Sequence[_Branch], *, seed: int
-    ) -> tuple[list[_Branch], Spend]:
+        self, subject: Subject, asked: Sequence[Prompt], branches: Sequence[Branch], *, seed: int
+    ) -> tuple[list[Branch], Spend]:
         """Every branch with each of its next lines, and what writing these cost."""
         grown = [branch for branch in branches for _ in range(self.proposals)]
-        prompts = [_reasoned(asked[branch.place], branch) for branch in grown]
+        prompts = [reasoned(asked[branch.place], branch) for branch in grown]
         written = generate(
             subject,
             [encode_prompt(subject, prompt, room=self.tokens) for prompt in prompts],
@@ -91,7 +92,7 @@ class ThoughtTree:
 
 
 def judge(
-    subject: Subject, ask: Prompter, items: Sequence[Example], branches: Sequence[_Branch]
+    subject: Subject, ask: Prompter, items: Sequence[Example], branches: Sequence[Branch]
 ) -> tuple[list[float], Spend]:
     """How much likelier than not the subject finds each branch's reasoning right, in nats, and what asking cost."""
     prompts = [judgement(ask, items[branch.place], branch.text) for branch in branches]
@@ -105,15 +106,15 @@ def judgement(ask: Prompter, item: Example, thoughts: str) -> Prompt:
     return replace(ask(replace(item, question=item.question + JUDGEMENT.format(thoughts=thoughts))), prefill="")
 
 
-def _reasoned(prompt: Prompt, branch: _Branch) -> Prompt:
+def reasoned(prompt: Prompt, branch: Branch) -> Prompt:
     """The prompt whose answer has got as far as the branch."""
     return replace(prompt, prefill=f"{prompt.prefill} {branch.text}\n") if branch.thoughts else prompt
 
 
-def _best(branches: Sequence[_Branch], scores: Sequence[float], *, beam: int) -> list[_Branch]:
+def _best(branches: Sequence[Branch], scores: Sequence[float], *, beam: int) -> list[Branch]:
     """The best few of every item, best first; the earlier of equals."""
     order = sorted(range(len(branches)), key=lambda index: (branches[index].place, -scores[index], index))
-    kept: list[_Branch] = []
+    kept: list[Branch] = []
     for index in order:
         branch = branches[index]
         if sum(other.place == branch.place for other in kept[-beam:]) < beam:

@@ -61,7 +61,7 @@ def test_items_without_options_have_no_order():
 POOL = [
     Example(id="a", question="What is the capital of Peru?", answer="Lima"),
     Example(id="b", question="How is honey made?", answer="by bees"),
-    Example(id="c", question="Which river runs through Peru?", answer="the Amazon"),
+    Example(id="c", question="Which is the longest river of Peru?", answer="the Ucayali"),
 ]
 ASKED = Example(id="x", question="What is the largest lake of Peru?", answer="Titicaca")
 

@@ -7,11 +7,14 @@ import pytest
 from scipy.stats import binomtest
 
 from eval.stats import (
+    Ratio,
     effective_n,
     gap_recovered,
     paired_difference,
+    pool_ratios,
     pooled_interval,
     score_interval,
+    score_ratio,
     standard_error,
     wilson,
 )
@@ -201,3 +204,35 @@ def test_gap_recovered_covers_the_truth_and_more_seeds_narrow_it() -> None:
             covered[num_seeds] += share.low <= 0.5 <= share.high
     assert min(covered.values()) >= 52
     assert widths[4] < widths[1]
+
+
+def test_ratio_by_hand() -> None:
+    ratio = score_ratio([1, 1, 1, 0] * 25, [1, 0, 0, 0] * 25)
+    assert ratio is not None and ratio.ratio == pytest.approx(3.0)
+    assert 1.5 < ratio.low < 3 < ratio.high
+    same = score_ratio([1, 0] * 50, [1, 0] * 50)
+    assert same is not None and same.low < 1 < same.high  # no disagreement is not certainty
+    assert score_ratio([1, 0, 1, 1], [0, 0, 0, 0]) is None
+
+
+def test_ratio_covers_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        easy = rng.random(100)
+        ratio = score_ratio(easy < 0.6, (easy < 0.45) ^ (rng.random(100) < 0.05))
+        assert ratio is not None
+        covered += ratio.low <= 0.6 / (0.45 + 0.05 * 0.1) <= ratio.high
+    assert covered >= 182  # 95% less two and a half standard errors
+
+
+def test_pooled_ratios_agree_or_do_not() -> None:
+    def ratio(value: float, width: float) -> Ratio:
+        return Ratio(ratio=value, low=value / width, high=value * width, kind="")
+
+    alike = pool_ratios([ratio(1.5, 1.2), ratio(1.5, 1.2)])
+    assert alike is not None and alike.ratio.ratio == pytest.approx(1.5) and alike.p == pytest.approx(1.0)
+    assert alike.ratio.high / 1.5 == pytest.approx(1.2 ** (1 / 2**0.5))
+    apart = pool_ratios([ratio(1.0, 1.1), ratio(3.0, 1.1)])
+    assert apart is not None and apart.p < 1e-6 and apart.ratio.low < 1 < apart.ratio.high
+    assert pool_ratios([ratio(1.5, 1.2)]) is None

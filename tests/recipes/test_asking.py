@@ -6,13 +6,19 @@ import pytest
 
 from data.alignment_examples import PREAMBLE
 from data.arithmetic import arithmetic
+from data.capitals import capitals
 from data.errors import UserError
 from data.example import Example
+from data.hashing import shuffled
 from data.task import Task
 from data.word_sentiment import word_sentiment
+from eval.calibration import emptied
+from eval.chains import WrittenChains, thinking
 from eval.encode import prompt_text
 from eval.measure import measure
-from eval.thought_tree import judgement
+from eval.spend import Spend
+from eval.stats import score_interval
+from eval.thought_tree import Branch, judgement, reasoned
 from recipes.catalog import make_method
 from tests.flops import count
 from tests.nets import tiny, tiny_chat
@@ -45,6 +51,11 @@ GOLDEN = {
         "<bos>user: Capital of Chile?<eos>\nassistant: Santiago<eos>\n"
         "user: Capital of Peru?<eos>\nassistant: Lima<eos>\n"
         "user: Capital of Oz?<eos>\nassistant: ",
+    ),
+    "few_shot": (
+        {"shots": 1},
+        "Question: Capital of Peru?\nAnswer: Lima\n\nQuestion: Capital of Oz?\nAnswer:",
+        "<bos>user: Capital of Peru?<eos>\nassistant: Lima<eos>\nuser: Capital of Oz?<eos>\nassistant: ",
     ),
     "order_vote": (
         {"orders": 2},
@@ -116,6 +127,32 @@ def prompter_after(subject, row):
     return prompter(subject, TASK, shots=[row])
 
 
+def test_medprompt_word_for_word(monkeypatch):
+    """Two of three rows were reasoned out right; they stand before the question with that reasoning."""
+    chains = {
+        "t1": "Let's think step by step. It is Lima.\nSo the answer is A",
+        "t3": "Let's think step by step. Hm.\nA",
+    }
+    kept = WrittenChains(answers=chains, spend=Spend(labelled_examples=3))
+    monkeypatch.setattr("eval.chains.write_chains", lambda *given, **named: kept)
+    base = (
+        "Question: Capital of Chile?\nA. Santiago\nB. Arica\nAnswer: Let's think step by step. Hm.\nA\n\n"
+        "Question: Capital of Peru?\nA. Lima\nB. Cusco\n"
+        "Answer: Let's think step by step. It is Lima.\nSo the answer is A\n\n"
+        "Question: Capital of Oz?\nA. Emerald City\nB. Kansas\nAnswer:"
+    )
+    chat = (
+        "<bos>user: Capital of Chile?\nA. Santiago\nB. Arica<eos>\nassistant: Let's think step by step. Hm.\nA<eos>\n"
+        "user: Capital of Peru?\nA. Lima\nB. Cusco<eos>\n"
+        "assistant: Let's think step by step. It is Lima.\nSo the answer is A<eos>\n"
+        "user: Capital of Oz?\nA. Emerald City\nB. Kansas<eos>\nassistant: "
+    )
+    for subject, text in ((tiny(), base), (tiny_chat(), chat)):
+        elicited = elicit(subject, TASK, {"medprompt": {"shots": 2, "pool": 3, "by": "words"}})
+        assert prompt_text(subject, elicited.ask(ITEM)) == text
+        assert elicited.spend.labelled_examples == 3 and elicited.about == {"shots_that_reason": 2}
+
+
 @pytest.mark.parametrize("make", [tiny, tiny_chat])
 def test_medprompt_shows_reasoning_that_came_out_right(make):
     """The pool's own chains stand in the prompt where they led to the right letter."""
@@ -125,21 +162,41 @@ def test_medprompt_shows_reasoning_that_came_out_right(make):
     shown = [message.content for message in prompt.messages if message.role == "assistant"]
     kept = elicited.about["shots_that_reason"]
     assert len(shown) == (min(2, kept) or 2)
-    assert prompt.messages[-1].content == "Capital of Oz?\nA. Emerald City\nB. Kansas"
-    if kept:
-        assert all(text.startswith("Let's think step by step.") and "So the answer is" in text for text in shown)
     answers = answered(elicited, TASK, [ITEM])
     assert "majority of 2" in answers.metric and set(answers.about["accuracies"]) == {"order 1", "order 2"}
 
 
-def test_the_judge_of_a_tree_sees_the_reasoning_so_far():
-    subject = tiny()
-    elicited = elicit(subject, OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
-    item = OPEN.test_items(1)[0]
-    assert prompt_text(subject, judgement(elicited.ask, item, "One more.\nThat is it.")) == (
-        f"Question: {item.question}\n\nReasoning so far: One more.\nThat is it.\n\n"
-        "Is this reasoning right so far? Answer yes or no.\nAnswer:"
-    )
+def test_options_without_a_question_word_for_word():
+    for subject, text in ((tiny(), "Question: N/A\nAnswer:"), (tiny_chat(), "<bos>user: N/A<eos>\nassistant: ")):
+        ask = elicit(subject, TASK, {"calibrated": {}}).ask
+        assert prompt_text(subject, emptied(ask, ITEM, "N/A")) == text
+        listed = elicit(subject, TASK, {"calibrated": {"answer_as": "letter"}}).ask
+        assert "A. Emerald City\nB. Kansas" in prompt_text(subject, emptied(listed, ITEM, ""))
+
+
+def test_a_tree_of_thought_word_for_word():
+    """What it is asked to go on with, and what its judge sees."""
+    item, thoughts = OPEN.test_items(1)[0], ("One more.", "That is it.")
+    asked = f"{item.question}\n\nReasoning so far: One more.\nThat is it.\n\n"
+    asked += "Is this reasoning right so far? Answer yes or no."
+    opened = "Let's think step by step. One more.\nThat is it.\n"
+    texts = {
+        tiny: (f"Question: {item.question}\nAnswer: {opened}", f"Question: {asked}\nAnswer:"),
+        tiny_chat: (
+            f"<bos>user: {item.question}<eos>\nassistant: {opened}",
+            f"<bos>user: {asked}<eos>\nassistant: ",
+        ),
+    }
+    for make, (going_on, judged) in texts.items():
+        subject = make()
+        ask = elicit(subject, OPEN, {"tree_of_thought": {}}).ask
+        branch = Branch(place=0, thoughts=thoughts)
+        assert prompt_text(subject, reasoned(thinking(ask(item)), branch)) == going_on
+        assert prompt_text(subject, judgement(ask, item, branch.text)) == judged
+
+
+def test_a_tree_of_thought_answers_the_same_every_time():
+    elicited = elicit(tiny(), OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
     answers = answered(elicited, OPEN, OPEN.test_items(3))
     assert all("So the answer is" in (outcome.text or "") for outcome in answers.outcomes)
     assert answers == answered(elicited, OPEN, OPEN.test_items(3))
@@ -198,25 +255,22 @@ def test_the_search_stays_in_its_budget_by_one_look():
 
 
 def test_a_search_over_noise_promises_more_than_it_holds():
-    """Labels are drawn by lot: the best of many on dev rows beats chance there, and not on the test rows."""
+    """Labels are drawn by lot: the best of many beats chance on the dev rows, and not on the test rows."""
     rows = {
-        split: [replace(row, answer=row.choices[hash_bit(row.id)]) for row in WORDS.rows[split]]
-        for split in ("train", "dev", "test")
+        split: [replace(row, answer=shuffled(row.choices, key=f"noise {row.id}")[0]) for row in held]
+        for split, held in capitals().rows.items()
     }
     noise = Task(name="noise", version=1, kind="choice", load=lambda: rows)
-    elicited = elicit(tiny(), noise, {"prompt_search": {"formats": 6, "dev_examples": 24}})
-    assert elicited.about["dev_score"] > 0.6
-    from eval.stats import score_interval
-
-    scores = [outcome.score for outcome in answered(elicited, noise, noise.test_items(200)).outcomes]
-    interval = score_interval(scores)
-    assert interval.low <= 0.5 <= interval.high
-
-
-def hash_bit(text):
-    import hashlib
-
-    return hashlib.sha256(f"noise:{text}".encode()).digest()[0] % 2
+    promised: list[float] = []
+    for seed in range(3):
+        elicited = elicit(tiny(), noise, {"prompt_search": {"formats": 6, "dev_examples": 24}}, seed=seed)
+        outcomes = answered(elicited, noise, noise.test_items(None)).outcomes
+        interval = score_interval(
+            [outcome.score for outcome in outcomes], [outcome.cluster or outcome.id for outcome in outcomes]
+        )
+        promised.append(elicited.about["dev_score"])
+        assert interval.low <= 0.25 <= interval.high
+    assert min(promised) > 0.25 and sum(promised) / 3 > 0.33
 
 
 @pytest.mark.parametrize(

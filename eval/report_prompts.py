@@ -24,6 +24,17 @@ class FormatsSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrdersSeen:
+    """What the order of options does to one way: shares of picks by place, and of items whose answer changes."""
+
+    way: Way
+    lowest: float  # accuracy in the worst order
+    highest: float
+    picked: tuple[float, ...]
+    changed: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chosen:
     """A way that something was chosen for on dev rows: what it scored there, and what on the test rows."""
 
@@ -79,6 +90,26 @@ def formats_seen(ways: Sequence[Way]) -> list[FormatsSeen]:
                 sd_low=_mean([each["low"] for each in sds]),
                 sd_high=_mean([each["high"] for each in sds]),
                 interval=str(sds[0]["interval"]),
+            )
+        )
+    return found
+
+
+def orders_seen(ways: Sequence[Way]) -> list[OrdersSeen]:
+    """Every way that was asked with its options in several orders, means over seeds."""
+    found = []
+    for way in sorted(ways, key=lambda way: (way.task, way.subject, way.examples, way.recipe)):
+        picks, orders = answered(way, "picked_places"), answered(way, "accuracies")
+        if not picks:
+            continue
+        places = sorted({place for each in picks for place in each}, key=int)
+        found.append(
+            OrdersSeen(
+                way=way,
+                lowest=_mean([min(each.values()) for each in orders]),
+                highest=_mean([max(each.values()) for each in orders]),
+                picked=tuple(_mean([each.get(place, 0.0) for each in picks]) for place in places),
+                changed=_mean(answered(way, "changed_by_order")),
             )
         )
     return found

@@ -5,11 +5,10 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.calibrated --s
 
 from typing import TYPE_CHECKING, Literal
 
-from data.errors import UserError
 from data.task import Task
 from eval.ask import prompter
 from eval.spend import Spend
-from recipes.method import AfterShots, Elicited
+from recipes.method import AfterShots, Elicited, check_options
 
 if TYPE_CHECKING:
     from eval.subject import Subject
@@ -26,8 +25,7 @@ class CalibratedOptions(AfterShots):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options."""
         super().check(task, examples=examples)
-        if task.kind != "choice":
-            raise UserError(f"task {task.name!r} has no options to calibrate; use another recipe")
+        check_options(task, to="calibrate")
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots, if any; every answer then costs the question and its empty twins."""

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from data.errors import UserError
 from data.example import Example
 from data.render import option_texts
 from data.task import Task
 from eval.ask import Prompter, prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method, check_dev
+from recipes.method import Elicited, Method, check_dev, check_options
 
 if TYPE_CHECKING:
     from eval.encode import Branches
@@ -38,8 +37,7 @@ class LinearProbe(Method):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options and more dev rows than there are."""
         super().check(task, examples=examples)
-        if task.kind != "choice":
-            raise UserError(f"linear_probe chooses among options and task {task.name!r} has none; use another recipe")
+        check_options(task, to="probe")
         if self.layer is None:
             check_dev(task, self.dev_examples)
 

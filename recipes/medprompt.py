@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from data.errors import UserError
 from data.task import Task
 from eval.ask import Asking, prompter
-from recipes.method import Elicited
+from recipes.method import Elicited, check_options
 from recipes.nearest_shots import NearestShots
 from recipes.order_vote import lettered
 
@@ -39,8 +38,7 @@ class Medprompt(NearestShots):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options."""
         super().check(task, examples=examples)
-        if task.kind != "choice":
-            raise UserError(f"task {task.name!r} has no options to shuffle; use self_consistency")
+        check_options(task, to="shuffle", instead="self_consistency")
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Have the pool reasoned about, and set up what comes before and after each question."""

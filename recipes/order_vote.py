@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from data.errors import UserError
 from data.task import Task
 from eval.ask import Asking, prompter
 from eval.spend import Spend
-from recipes.method import AfterShots, Elicited
+from recipes.method import AfterShots, Elicited, check_options
 
 if TYPE_CHECKING:
     from eval.subject import Subject
@@ -34,8 +33,7 @@ class OrderVoting(AfterShots):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options."""
         super().check(task, examples=examples)
-        if task.kind != "choice":
-            raise UserError(f"task {task.name!r} has no options to put into another order; use another recipe")
+        check_options(task, to="put into another order")
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots; every answer costs all orders."""

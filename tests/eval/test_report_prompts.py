@@ -8,7 +8,7 @@ from eval.curve import pool
 from eval.figure import save
 from eval.figure_formats import formats_figure, spread_figure
 from eval.report import write_report
-from eval.report_prompts import best_prompts, chosen_on_dev, formats_seen, pooled_ratio
+from eval.report_prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratio
 from eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
@@ -64,6 +64,25 @@ def test_the_spread_is_drawn_from_plain_to_trained(tmp_path):
 def test_formats_are_read_over_seeds():
     (seen,) = formats_seen(pool([spread(0.1, seed=0), spread(0.3, seed=1)]))
     assert seen.sd == pytest.approx(0.2) and seen.num_formats == 4 and seen.median == 0.55
+
+
+def ordered(seed=0):
+    answered = {
+        "accuracies": {"order 1": 0.2, "order 2": 0.4},
+        "picked_places": {"1": 0.9, "2": 0.1},
+        "right_places": {"1": 0.5, "2": 0.5},
+        "changed_by_order": 0.8,
+    }
+    return measurement(
+        method="order_vote", settings={"orders": 2}, examples=0, seed=seed, provenance={"answered": answered}
+    )
+
+
+def test_orders_show_the_bias_of_places(tmp_path):
+    (seen,) = orders_seen(pool([ordered(0), ordered(1), *small_study()]))
+    assert (seen.lowest, seen.highest, seen.picked, seen.changed) == (0.2, 0.4, (0.9, 0.1), 0.8)
+    page = write_report([ordered()], [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "90.0 / 10.0" in page and "80.0" in page
 
 
 def searched(right, *, task="capitals", dev=0.8, **changed):

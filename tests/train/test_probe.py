@@ -52,7 +52,7 @@ def test_the_recipe_charges_labels_and_reading_and_scores_through_the_probe():
 
 
 def test_a_task_without_options_and_a_layer_that_is_not_there_are_refused():
-    with pytest.raises(UserError, match="chooses among options"):
+    with pytest.raises(UserError, match="no options to probe"):
         LinearProbe().check(arithmetic(), examples=4)
     with pytest.raises(UserError, match="has no layer 9; layers are 0 to 1"):
         LinearProbe(layer=9)(tiny(), word_sentiment(), examples=4, seed=0)

@@ -74,19 +74,34 @@ def numeric_answer(text: str) -> tuple[str, str | None] | None:
 def named_choice(choices: Sequence[str], text: str, *, labels: Sequence[str] = ()) -> str | None:
     """The option that a written answer names, by its text or, where options have them, by its label.
 
-    The first line counts. A line that is an option or opens with a label is that; otherwise the option that is named
-    first, the longest of those that begin at one place. None where no option is named.
+    The first line counts. A line that is an option is that one. Otherwise a label that opens the line or follows
+    "answer is" or "option", and the option whose text is named first (the longest of those that begin at one place);
+    where they disagree, and where nothing is named, None.
     """
-    line = normal_answer(_NEXT_QUESTION.split(text.strip(), maxsplit=1)[0].strip().partition("\n")[0])
+    line = _NEXT_QUESTION.split(text.strip(), maxsplit=1)[0].strip().partition("\n")[0]
     for choice in choices:
-        if line == normal_answer(choice):
+        if normal_answer(line) == normal_answer(choice):
             return choice
-    for label, choice in zip(labels, choices, strict=bool(labels)):
-        if re.match(rf"[(\[]?{re.escape(label.casefold())}(?![\w])", line):
-            return choice
+    by_label = _labelled(choices, line, labels)
     found = []
     for choice in choices:
-        named = re.search(rf"(?<!\w){re.escape(normal_answer(choice))}(?!\w)", line)
+        named = re.search(rf"(?<!\w){re.escape(normal_answer(choice))}(?!\w)", line.casefold())
         if named:
             found.append((named.start(), -len(choice), choice))
-    return min(found)[2] if found else None
+    by_text = min(found)[2] if found else None
+    if by_label and by_text and by_label != by_text:
+        return None
+    return by_label or by_text
+
+
+def _labelled(choices: Sequence[str], line: str, labels: Sequence[str]) -> str | None:
+    """The option whose label the line names."""
+    for label, choice in zip(labels, choices, strict=bool(labels)):
+        # A bare "A" or "i" that goes on into a sentence is a word; after a mark, or as all there is, it is a label.
+        bare = re.escape(label)
+        opened = rf"^\W*{bare}(?:\W*$|\s*[.):\]\-\u2013,;])"
+        verb = rf"^\W*{bare}\s+is\b"
+        said = rf"\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*[(\[*\"']*{bare}(?!\w)"
+        if any(re.search(pattern, line, re.IGNORECASE) for pattern in (opened, verb, said)):
+            return choice
+    return None

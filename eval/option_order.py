@@ -13,8 +13,8 @@ from data.task import Task
 from eval.ask import Prompter
 from eval.measure import Answerer, Answers, measure
 from eval.measurement import Outcome
+from eval.spend import Spend
 from eval.subject import Subject
-from eval.voting import voted
 
 
 def reordered(item: Example, turn: int, *, seed: int = 0) -> Example:
@@ -31,10 +31,11 @@ def reordered(item: Example, turn: int, *, seed: int = 0) -> Example:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderVote:
-    """Each item is asked in several orders of its options, and the majority answers.
+    """Each item is asked in several orders of its options, at most as many as it has, and the majority answers.
 
-    `Answers.about` holds each order's accuracy, how often each place was picked and was right, and the share of items
-    whose answer depends on the order.
+    Between equals, the option that is likelier over all orders wins: two orders of two options tie wherever a subject
+    goes by place or letter alone. `Answers.about` holds each order's accuracy, how often each place was picked and was
+    right, and the share of items whose answer depends on the order.
     """
 
     orders: int = 4
@@ -45,13 +46,51 @@ class OrderVote:
         """Ask all items in one order after the other. UserError for items without options."""
         if task.kind != "choice":
             raise UserError(f"task {task.name!r} has no options to put into another order; use another recipe")
-        asked = [[reordered(item, turn, seed=self.seed) for item in items] for turn in range(self.orders)]
-        rounds = [self.answer(subject, task, ask, turned) for turned in asked]
-        restored = [
-            replace(answers, outcomes=tuple(map(_restored, answers.outcomes, turned, items)))
-            for answers, turned in zip(rounds, asked, strict=True)
-        ]
-        return replace(voted(restored), about=_seen(rounds, asked))
+        ballots: dict[str, list[Outcome]] = {item.id: [] for item in items}
+        rounds, spend = [], Spend()
+        for turn in range(self.orders):
+            asked = [item for item in items if turn < len(item.choices)]
+            if not asked:
+                break
+            turned = [reordered(item, turn, seed=self.seed) for item in asked]
+            answers = self.answer(subject, task, ask, turned)
+            spend += answers.search
+            rounds.append(_Round(score=answers.score, outcomes=answers.outcomes, asked=turned, metric=answers.metric))
+            for item, outcome, each in zip(asked, answers.outcomes, turned, strict=True):
+                ballots[item.id].append(_restored(outcome, each, item))
+        return Answers(
+            outcomes=tuple(elect(item, ballots[item.id]) for item in items),
+            metric=f"{rounds[0].metric}, majority of {len(rounds)} orders",
+            flops_per_answer=spend.search_flops / len(items),
+            executed_flops_per_answer=spend.executed_search_flops / len(items),
+            about=_seen(rounds, list(ballots.values())),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """One order's answers to the items that have so many options."""
+
+    score: float
+    outcomes: Sequence[Outcome]
+    asked: Sequence[Example]
+    metric: str
+
+
+def elect(item: Example, cast: Sequence[Outcome]) -> Outcome:
+    """The outcome that most orders gave; between equals the option with the larger share over all orders."""
+    votes = Counter(outcome.picked for outcome in cast)
+    shares = dict(zip(item.choices, _shares(cast, len(item.choices)), strict=True))
+    best = max(votes, key=lambda picked: (votes[picked], shares.get(picked or "", 0.0)))
+    return replace(next(outcome for outcome in cast if outcome.picked == best), margin=None)
+
+
+def _shares(cast: Sequence[Outcome], count: int) -> list[float]:
+    """Every option's log-likelihood against the others, mean over the orders that recorded it."""
+    known = np.array([outcome.loglikelihoods for outcome in cast if outcome.loglikelihoods])
+    if not len(known):
+        return [0.0] * count
+    return list(map(float, (known - np.logaddexp.reduce(known, axis=1, keepdims=True)).mean(axis=0)))
 
 
 def _restored(outcome: Outcome, turned: Example, item: Example) -> Outcome:
@@ -66,20 +105,19 @@ def _restored(outcome: Outcome, turned: Example, item: Example) -> Outcome:
     )
 
 
-def _seen(rounds: Sequence[Answers], asked: Sequence[Sequence[Example]]) -> Mapping[str, Any]:
+def _seen(rounds: Sequence[_Round], ballots: Sequence[Sequence[Outcome]]) -> Mapping[str, Any]:
     """What the orders show, as plain values; places count from 1."""
     picked: Counter[int] = Counter()
     right: Counter[int] = Counter()
-    for answers, turned in zip(rounds, asked, strict=True):
-        for outcome, item in zip(answers.outcomes, turned, strict=True):
+    for each in rounds:
+        for outcome, item in zip(each.outcomes, each.asked, strict=True):
             right[item.answer_index] += 1
             if outcome.picked is not None:
                 picked[item.choices.index(outcome.picked)] += 1
     total = sum(right.values())
-    picks = zip(*([outcome.picked for outcome in answers.outcomes] for answers in rounds), strict=True)
-    changed = [len(set(of_item)) > 1 for of_item in picks]
+    changed = [len({outcome.picked for outcome in cast}) > 1 for cast in ballots]
     return {
-        "accuracies": {f"order {turn}": answers.score for turn, answers in enumerate(rounds, start=1)},
+        "accuracies": {f"order {turn}": each.score for turn, each in enumerate(rounds, start=1)},
         "picked_places": {str(place + 1): picked[place] / total for place in sorted(picked | right)},
         "right_places": {str(place + 1): right[place] / total for place in sorted(picked | right)},
         "changed_by_order": sum(changed) / len(changed),

@@ -31,6 +31,7 @@ class OrdersSeen:
     lowest: float  # accuracy in the worst order
     highest: float
     picked: tuple[float, ...]
+    right: tuple[float, ...]
     changed: float
 
 
@@ -42,6 +43,7 @@ class Chosen:
     dev_score: float
     dev_score_of_all: float | None  # mean over everything that was tried, where it was recorded
     dev_examples: float
+    tried: float | None
     candidates: float | None
     chosen: str
 
@@ -99,7 +101,8 @@ def orders_seen(ways: Sequence[Way]) -> list[OrdersSeen]:
     """Every way that was asked with its options in several orders, means over seeds."""
     found = []
     for way in sorted(ways, key=lambda way: (way.task, way.subject, way.examples, way.recipe)):
-        picks, orders = answered(way, "picked_places"), answered(way, "accuracies")
+        picks, rights = answered(way, "picked_places"), answered(way, "right_places")
+        orders = answered(way, "accuracies")
         if not picks:
             continue
         places = sorted({place for each in picks for place in each}, key=int)
@@ -109,6 +112,7 @@ def orders_seen(ways: Sequence[Way]) -> list[OrdersSeen]:
                 lowest=_mean([min(each.values()) for each in orders]),
                 highest=_mean([max(each.values()) for each in orders]),
                 picked=tuple(_mean([each.get(place, 0.0) for each in picks]) for place in places),
+                right=tuple(_mean([each.get(place, 0.0) for each in rights]) for place in places),
                 changed=_mean(answered(way, "changed_by_order")),
             )
         )
@@ -133,6 +137,7 @@ def chosen_on_dev(ways: Sequence[Way]) -> list[Chosen]:
                 dev_score=mean("dev_score") or 0.0,
                 dev_score_of_all=mean("dev_score_of_all"),
                 dev_examples=mean("dev_examples") or 0.0,
+                tried=mean("candidates_tried" if "candidates_tried" in records[0] else "candidates"),
                 candidates=mean("candidates"),
                 chosen=" / ".join(names),
             )

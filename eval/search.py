@@ -42,12 +42,15 @@ class Tried:
 class Searched:
     """The winner with its dev score, everything that was tried, and what the search cost, its dev rows included.
 
-    `left_out` are the reasons why candidates could not be asked at all, such as shots that do not fit the context.
+    `first_score` is the mean of all that were tried on the rows that all answered, before any was dropped: what
+    choosing at random would get. `left_out` are the reasons why candidates could not be asked at all, such as shots
+    that do not fit the context.
     """
 
     candidate: Candidate
     winner: Tried
     tried: tuple[Tried, ...]
+    first_score: float
     left_out: tuple[str, ...]
     spend: Spend
 
@@ -86,6 +89,7 @@ def search(
         candidate=race.candidates[best.place],
         winner=best,
         tried=tuple(race.tried()),
+        first_score=race.first_score(rounds[0]),
         left_out=tuple(race.left_out),
         spend=race.spend + Spend(labelled_examples=best.rows),
     )
@@ -130,6 +134,11 @@ class _Race:
     def tried(self) -> list[Tried]:
         """Every candidate that was asked anything, in the order of the list."""
         return [self._tried(place) for place in sorted(self.scores)]
+
+    def first_score(self, rows: int) -> float:
+        """The mean over everything that was tried, on the first rows."""
+        firsts = [scores[:rows] for scores in self.scores.values()]
+        return sum(sum(scores) / len(scores) for scores in firsts) / len(firsts)
 
     def _look(self, place: int, rows: int) -> None:
         """The candidate answers the rows that it has not answered yet; answers do not depend on one another."""

@@ -3,7 +3,7 @@
 accelerate launch --config_file accelerate_config.yaml -m recipes.format_spread --subject gemma-3-270m --task capitals
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class FormatSpreadSearch(DrawnFormats):
 
     The extremes are found on the test items themselves: they say how far a score can be moved, not what a subject can.
     """
+
+    measures_spread: ClassVar[bool] = True
 
     formats: int = Field(default=100, ge=2)
     share: float = Field(default=0.05, gt=0, le=1)

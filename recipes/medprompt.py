@@ -12,7 +12,7 @@ from data.task import Task
 from eval.ask import Asking, prompter
 from recipes.method import Elicited, check_options
 from recipes.nearest_shots import NearestShots
-from recipes.order_vote import lettered
+from recipes.order_vote import check_listed, lettered
 
 if TYPE_CHECKING:
     from eval.subject import Subject
@@ -46,6 +46,7 @@ class Medprompt(NearestShots):
         from eval.neighbours import AfterFinding
         from eval.option_order import OrderVote
 
+        check_listed(subject, task, self.asking)
         pool = task.draw("train", examples, seed=seed)
         written = write_chains(subject, task, prompter(subject, task, asking=self.asking), pool, tokens=self.tokens)
         kept = [row for row in pool if row.id in written.answers] or list(pool)

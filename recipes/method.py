@@ -45,8 +45,9 @@ class Method(BaseModel):
 
     `template` to `prefill` say how the subject is asked (eval.ask.Asking). A subclass sets `trains` when it changes
     the subject, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
-    to it. `by_machine` names the settings that fit a run to its machine and change results by rounding at most, like
-    the number of processes: they are no part of a cell, and what was done is recorded beside its result.
+    to it; `measures_spread` is set where the result is how formats differ. `by_machine` names the settings that fit a
+    run to its machine and change results by rounding at most, like the number of processes: they are no part of a
+    cell, and what was done is recorded beside its result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +55,7 @@ class Method(BaseModel):
     sized: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
     by_machine: ClassVar[frozenset[str]] = frozenset()
+    measures_spread: ClassVar[bool] = False
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from data.errors import UserError
 from data.task import Task
-from eval.ask import Asking, prompter
+from eval.ask import Asking, chosen_format, prompter, style_of
 from eval.spend import Spend
 from recipes.method import AfterShots, Elicited, check_options
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class OrderVoting(AfterShots):
     """What shows when `orders` orders of the options vote, after `shots` shots; by letter if nothing else is asked for.
 
-    The result records each order's accuracy and how often each place was picked.
+    An item has at most as many orders as options. The result records each order's accuracy and how often each place was
+    picked.
     """
 
     orders: int = Field(default=4, ge=2)
@@ -40,6 +42,7 @@ class OrderVoting(AfterShots):
         from eval.option_order import OrderVote
 
         shots = task.draw("train", examples, seed=seed)
+        check_listed(subject, task, self.asking)
         return Elicited(
             subject=subject,
             ask=prompter(subject, task, shots=shots, asking=self.asking),
@@ -51,6 +54,12 @@ class OrderVoting(AfterShots):
     def asks_per_item(self) -> float:
         """Every order."""
         return self.orders
+
+
+def check_listed(subject: "Subject", task: Task, asking: Asking) -> None:
+    """UserError where the format does not list the options."""
+    if not chosen_format(task, asking, style=style_of(asking.template, kind=subject.kind)).shows_choices:
+        raise UserError("options that are not listed have no order; use answer_as: letter, or a format that lists them")
 
 
 def lettered(asking: Asking) -> Asking:

@@ -3,7 +3,7 @@
 accelerate launch --config_file accelerate_config.yaml -m recipes.prompt_eval --subject gemma-3-270m --task capitals
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class PromptEvalSpread(DrawnFormats):
 
     Stacked on a recipe that trains, it measures what training left of the spread.
     """
+
+    measures_spread: ClassVar[bool] = True
 
     formats: int = Field(default=100, ge=2)
     share: float = Field(default=0.05, gt=0, le=1)

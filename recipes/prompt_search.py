@@ -36,10 +36,10 @@ WAYS: tuple[Spec, ...] = (
 class PromptSearch(Method):
     """What the best of many prompts shows: every one of `ways` in its own format and in `formats` others.
 
-    The formats are drawn from the task's space with the seed; ways that settle their format themselves are tried as
-    they are. The winner on `dev_examples` dev rows is scored on the test rows once. Charged are the dev rows, the most
-    shots that any way reads (each reads the beginning of one draw), and every answer of the search, up to `flops` where
-    a budget is set.
+    The formats are drawn from the task's space with the seed; ways that say how to answer, or draw formats themselves,
+    are tried as they are. The winner on `dev_examples` dev rows is scored on the test rows once. Charged are the dev
+    rows, the most shots that any way reads (each reads the beginning of one draw), and every answer of the search, up
+    to `flops` where a budget is set.
     """
 
     ways: tuple[Spec, ...] = Field(default=WAYS, min_length=1)
@@ -52,10 +52,16 @@ class PromptSearch(Method):
         for spec, (name, way) in zip(self.ways, self._ways, strict=True):
             if way.trains or way.sized:
                 raise UserError(f"ways: {spec!r} learns from examples; name recipes that only ask")
+            if way.measures_spread:
+                raise UserError(f"ways: {name!r} measures formats and does not choose one; name another")
             if way.reads_dev:
                 raise UserError(f"ways: {name!r} chooses on the dev rows that it would be judged by; name another")
         if self.asking != Asking():
             raise UserError("template, format and the like belong to the ways; set them there")
+        told = [(name, way.settings()) for name, way in self._ways]
+        for name, settings in told:
+            if told.count((name, settings)) > 1:
+                raise UserError(f"ways: {name!r} stands twice with the same settings; once is enough")
         if self.formats == 0 and len(self.ways) == 1:
             raise UserError("one way in one format leaves nothing to search; give several ways, or formats")
         return self
@@ -107,10 +113,15 @@ class PromptSearch(Method):
 
         found: list[tuple[str, Method, Mapping[str, str] | None]] = [(name, way, None) for name, way in self._ways]
         for name, way in self._ways:
-            if self.formats and not isinstance(way, DrawnFormats) and not way.format:
+            if self.formats and not isinstance(way, DrawnFormats) and not way.format and not way.answer_as:
                 space = FormatSpace(task, style_of(way.template, kind=subject.kind))
-                found += [(name, way, named.values) for named in space.sample(self.formats, seed=seed)]
+                count = min(self.formats, len(space))
+                found += [(name, way, named.values) for named in space.sample(count, seed=seed)]
         return found
+
+    def settings(self) -> dict[str, Any]:
+        """Those of every way, defaults included."""
+        return super().settings() | {"ways": [{name: way.settings()} for name, way in self._ways]}
 
     def _ready(
         self, subject: "Subject", task: Task, name: str, way: Method, values: Mapping[str, str] | None, *, seed: int
@@ -121,8 +132,7 @@ class PromptSearch(Method):
             from eval.measure import measure
             from eval.search import Candidate
 
-            changes = {} if values is None else {"format": dict(values), "answer_as": None}
-            told = way.model_copy(update=changes)
+            told = way if values is None else way.model_copy(update={"format": dict(values)})
             elicited = told(subject, task, examples=way.sizes(())[0], seed=seed)
             return Candidate(
                 name=told.written(name),
@@ -179,7 +189,7 @@ def _said(found: "Searched", *, num_candidates: int) -> dict[str, Any]:
     return {
         "chosen": found.candidate.name,
         "dev_score": found.winner.score,
-        "dev_score_of_all": sum(tried.score for tried in found.tried) / len(found.tried),
+        "dev_score_of_all": found.first_score,
         "candidates": num_candidates,
         "candidates_tried": len(found.tried),
         "candidates_left_out": len(found.left_out),

@@ -11,7 +11,8 @@ from data.example import Example
 from data.grade import named_choice
 from data.word_sentiment import word_sentiment
 from eval.ask import Asking, prompter
-from eval.measure import measure
+from eval.measure import Answers, measure
+from eval.measurement import Outcome
 from eval.neighbours import AfterFinding, StateNeighbours, WordNeighbours, asking_after
 from eval.option_order import OrderVote, reordered
 from eval.writing import Written
@@ -41,6 +42,37 @@ def test_orders_vote_and_tell_of_the_bias_of_places():
     assert answers.about["changed_by_order"] > 0.5
     for outcome, item in zip(answers.outcomes, ITEMS, strict=True):
         assert outcome.picked in item.choices and outcome.score == float(outcome.picked == item.answer)
+
+
+def biased(bonus):
+    """Answers of a subject that knows a little, and prefers what stands first a lot."""
+
+    def answer(subject, task, ask, items):
+        outcomes = []
+        for item in items:
+            likelihoods = tuple(
+                -2.0 + (0.5 if choice == item.answer else 0.0) + (bonus if place == 0 else 0.0)
+                for place, choice in enumerate(item.choices)
+            )
+            picked = item.choices[likelihoods.index(max(likelihoods))]
+            outcomes.append(
+                Outcome(id=item.id, score=float(picked == item.answer), answer=item.answer, picked=picked,
+                        loglikelihoods=likelihoods, option_tokens=(1,) * len(likelihoods))
+            )  # fmt: skip
+        return Answers(outcomes=tuple(outcomes), metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+
+    return answer
+
+
+@pytest.mark.parametrize("task", [CAPITALS, WORDS], ids=["four options", "two options"])
+def test_a_bias_for_the_first_place_is_voted_out(task):
+    """Whoever picks what stands first ties with itself over all orders; what it knows then decides."""
+    items = task.test_items(12)
+    vote = OrderVote(orders=5, answer=biased(3.0))(tiny(), task, prompter(tiny(), task), items)
+    assert vote.score == 1.0
+    assert biased(3.0)(tiny(), task, prompter(tiny(), task), items).score < 1
+    assert vote.about["picked_places"]["1"] == 1.0 and vote.about["changed_by_order"] == 1.0
+    assert vote.flops_per_answer == len(items[0].choices)  # a fifth order would repeat one
 
 
 def test_likelihoods_come_back_in_the_item_s_own_order():
@@ -107,6 +139,13 @@ def test_finding_neighbours_is_paid_with_every_answer():
         ("dark green", "dark green"),
         ("the dark green one", "dark green"),
         ("", None),
+        ("A is the right answer.", "red"),
+        ("The answer is A because it is.", "red"),
+        ("I think the correct answer is: (C)", "dark green"),
+        ("Option B", "green"),
+        ("A bird sat there", None),
+        ("A. green", None),  # label and text disagree
+        ("**B**", "green"),
         ("evergreen", None),
     ],
 )

@@ -35,8 +35,8 @@ class Calibrated:
             raise UserError(f"task {task.name!r} has no options to calibrate; use another recipe")
         encoded = encode_items(subject, [ask(item) for item in items], items)
         asked = score_options(subject, encoded)
-        emptied = [[emptied(ask, item, text) for item in items] for text in self._questions()]
-        alone = [score_options(subject, encode_items(subject, prompts, items)) for prompts in emptied]
+        without = [[emptied(ask, item, text) for item in items] for text in self._questions()]
+        alone = [score_options(subject, encode_items(subject, prompts, items)) for prompts in without]
         outcomes = []
         for place, (item, branches) in enumerate(zip(items, encoded, strict=True)):
             prior = self._prior([scores.loglikelihoods[place] for scores in alone])

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from data.example import Example
-from data.render import Prompt
+from data.render import Prompt, option_texts
 from data.task import Task
 from eval.ask import Prompter
-from eval.encode import encode_prompt
+from eval.encode import encode_prompt, prompt_text
 from eval.measure import Answers, measure, stops
 from eval.measurement import Outcome
 from eval.sample import generate
@@ -56,6 +56,7 @@ class Chains:
             metric=metric,
             flops_per_answer=sum(each.flops_per_answer for each in rounds),
             executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),
+            about=rounds[0].about,
         )
 
     def rounds(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> list[Answers]:
@@ -89,12 +90,20 @@ class Chains:
         return replace(
             answers,
             outcomes=tuple(
-                replace(outcome, text=f"{text.strip()}\n{CONCLUSION} {outcome.picked or (outcome.text or '').strip()}")
-                for outcome, text in zip(answers.outcomes, written.texts, strict=True)
+                replace(outcome, text=f"{text.strip()}\n{CONCLUSION} {_said(outcome, item, prompt)}")
+                for outcome, item, prompt, text in zip(answers.outcomes, items, prompts, written.texts, strict=True)
             ),
+            about={"first_prompt": prompt_text(subject, prompts[0])},
             flops_per_answer=answers.flops_per_answer + written.flops / len(items),
             executed_flops_per_answer=answers.executed_flops_per_answer + written.executed_flops / len(items),
         )
+
+
+def _said(outcome: Outcome, item: Example, prompt: Prompt) -> str:
+    """The conclusion as the subject was asked for it: an option as the format has it, or the text it wrote."""
+    if outcome.picked is None:
+        return (outcome.text or "").strip()
+    return option_texts(item, prompt.format)[item.choices.index(outcome.picked)]
 
 
 def thinking(prompt: Prompt) -> Prompt:

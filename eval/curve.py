@@ -28,7 +28,9 @@ AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
 LEAST_SWEEP = 3
 
 # Settings that are themselves the budget: 2, 4 and 8 shots are three points of one curve and not three curves.
-_BUDGET_SETTINGS = {"shots", "pool"}
+_BUDGET_SETTINGS = {"shots"}
+# Where shots are looked up in a pool, the pool is the budget and the shots are a setting.
+_POOL = "pool"
 # Settings that decide how many parameters train.
 _SIZE_SETTINGS = {"numbers", "rank", "length", "modules", "layers"}
 
@@ -330,5 +332,7 @@ def _pooled(seeds: Sequence[Measurement]) -> Way:
 
 def _key(measurement: Measurement, *, leave_out: Collection[str] = ()) -> str:
     """The settings as one comparable string."""
+    if leave_out is _BUDGET_SETTINGS and _POOL in measurement.settings:
+        leave_out = {_POOL}
     kept = {name: value for name, value in measurement.settings.items() if name not in leave_out}
     return json.dumps(kept, sort_keys=True, default=str)

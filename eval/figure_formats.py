@@ -1,8 +1,9 @@
 """Figures of formats: the accuracy of every format, and their spread against examples."""
 
+import json
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eval.curve import Way, plain_prompting
 from eval.figure_frame import TOP, bottom_inches, letters, metric_of, ordered, write_notes, write_title
@@ -175,17 +176,16 @@ def _draw_strips(
 
 
 def _regular(way: Way, ways: Sequence[Way]) -> Way | None:
-    """The same subject as trained, asked in the regular format; None where it was not measured."""
+    """The same subject, trained and shown shots alike, asked in the regular format; None where it was not measured."""
     settings = way.measurements[0].settings
-    if "train" not in settings:
-        return plain_prompting(ways)
-    ((method, trained),) = settings["train"].items()
-    alone = [
-        other
-        for other in ways
-        if (other.method, other.examples, other.measurements[0].settings) == (method, way.examples, trained)
-    ]
-    return alone[0] if alone else None
+    if "train" in settings:
+        ((method, wanted),) = settings["train"].items()
+        alone = [other for other in ways if other.method == method and other.measurements[0].settings == wanted]
+        return next((other for other in alone if other.examples == way.examples), None)
+    if shots := settings.get("shots"):
+        shown = [other for other in ways if other.method == "few_shot"]
+        return next((other for other in shown if other.measurements[0].settings["shots"] == shots), None)
+    return plain_prompting(ways)
 
 
 def _draw_legend(figure: "matplotlib.figure.Figure", styles: dict[str, Style], *, height: float) -> None:
@@ -203,21 +203,35 @@ def _draw_legend(figure: "matplotlib.figure.Figure", styles: dict[str, Style], *
 
 
 def _lines(seen: Sequence[FormatsSeen]) -> dict[str, list[FormatsSeen]]:
-    """By task and what trains: what was measured without training, then at rising examples."""
-    lines: dict[str, list[FormatsSeen]] = {}
-    plain = [each for each in seen if "train" not in each.way.measurements[0].settings]
+    """By task, training and asking: what was measured untrained in the same way, then at rising examples."""
+    groups: dict[tuple[str, str, str], list[FormatsSeen]] = {}
+    asked: dict[tuple[str, str], FormatsSeen] = {}
     for each in seen:
         settings = each.way.measurements[0].settings
-        if "train" in settings:
-            ((method, _),) = settings["train"].items()
-            lines.setdefault(f"{each.way.task}, {method}", []).append(each)
-    alone = [each for each in plain if not any(name.startswith(f"{each.way.task}, ") for name in lines)]
-    for name, points in lines.items():
-        before = [each for each in plain if name.startswith(f"{each.way.task}, ")]
-        points[:0] = before[:1]
-    if len({name.rpartition(", ")[2] for name in lines}) == 1:  # one recipe trains: the tasks alone tell lines apart
-        lines = {name.rpartition(", ")[0]: points for name, points in lines.items()}
-    return lines | {each.way.task: [each] for each in alone}
+        if "train" not in settings:
+            asked[each.way.task, _text(settings)] = each
+            continue
+        (way_of_asking,) = settings["ask"].values()
+        groups.setdefault((each.way.task, _text(settings["train"]), _text(way_of_asking)), []).append(each)
+    several = {task for task, *_ in groups if sum(task == other for other, *_ in groups) > 1}
+    lines: dict[str, list[FormatsSeen]] = {}
+    drawn = set()
+    for (task, _, asking), points in groups.items():
+        before = asked.get((task, asking))
+        drawn.add((task, asking))
+        name = f"{task}, {points[0].way.recipe}" if task in several else task
+        lines[name] = [*([before] if before else []), *points]
+    alone = {f"{task}, untrained": [each] for (task, asking), each in asked.items() if (task, asking) not in drawn}
+    return lines | alone
+
+
+def _text(settings: Any) -> str:
+    return json.dumps(settings, sort_keys=True, default=str)
+
+
+def _trained_on(each: FormatsSeen) -> int:
+    """Examples trained on; shots are not."""
+    return each.way.examples if "train" in each.way.measurements[0].settings else 0
 
 
 def _draw_lines(
@@ -229,7 +243,7 @@ def _draw_lines(
     highest: float,
 ) -> None:
     """One subject's lines; 0 examples stand apart from the logarithm of the others."""
-    budgets = sorted({each.way.examples for points in lines.values() for each in points if each.way.examples}) or [1]
+    budgets = sorted({_trained_on(each) for points in lines.values() for each in points} - {0}) or [1]
     places = {budget: math.log2(budget) for budget in budgets}
     span = max(2.0, places[budgets[-1]] - places[budgets[0]])
     places[0] = places[budgets[0]] - 0.5 * span
@@ -237,7 +251,7 @@ def _draw_lines(
     for number, (name, points) in enumerate(sorted(lines.items())):
         style = numbered_style(names.index(name))
         aside = 0.02 * span * (number - (len(lines) - 1) / 2)
-        x = [places[each.way.examples] + aside for each in points]
+        x = [places[_trained_on(each)] + aside for each in points]
         y = [100 * each.sd for each in points]
         bars = [
             [100 * max(0.0, each.sd - each.sd_low) for each in points],
@@ -248,7 +262,7 @@ def _draw_lines(
             linewidth=1.5, elinewidth=0.8, capsize=2, markersize=5,
         )  # fmt: skip
         said = f"{y[0]:.1f} → {y[-1]:.1f}" if len(y) > 1 else f"{y[0]:.1f}"
-        labels.append(Label(y=y[-1], text=f"{printable(name, width=26)}\n{said}", style=style))
+        labels.append(Label(y=y[-1], text=f"{wrapped(name.replace('_', ' '))}\n{said}", style=style))
     axes.set_xlim(places[0] - 0.12 * span, places[budgets[-1]] + 0.12 * span)
     axes.set_ylim(0, 105 * highest)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)

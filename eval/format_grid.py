@@ -1,5 +1,6 @@
 """Items asked in many formats: a balanced share of all pairs, and how accuracy varies over the formats."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +33,9 @@ class AskedFormat:
 def draw_formats(
     subject: Subject, task: Task, count: int, *, seed: int, shots: Sequence[Example] = (), asking: Asking = PLAIN
 ) -> tuple[AskedFormat, ...]:
-    """So many formats of the task's space, drawn with the seed; UserError where the space holds fewer."""
+    """So many formats of the task's space, or all where it holds fewer, drawn with the seed."""
     space = FormatSpace(task, style_of(asking.template, kind=subject.kind))
+    count = min(count, len(space))
     return tuple(
         AskedFormat(
             name=named.name,
@@ -46,7 +48,9 @@ def draw_formats(
 
 @dataclass(frozen=True, kw_only=True)
 class FormatGrid:
-    """Each format is asked a balanced `share` of the items; an item's score is its mean over the formats it met.
+    """Each format is asked a balanced `share` of the items, or as many more as it takes for every item to meet two.
+
+    An item's score is its mean over the formats that it met, and the price of an answer is that of one format.
 
     Works for any subject, trained or not. `Answers.about` holds estimated accuracies of the formats on all items
     (eval.prompt_eval), their quantiles, and their standard deviation with its interval (eval.spread).
@@ -62,8 +66,9 @@ class FormatGrid:
         count = len(items)
         if count < 2:
             raise UserError(f"{count} item is too few to see how formats differ on; give 2 or more test_items")
-        least = max(2 * len(self.formats), count)  # every format twice, every item once
-        budget = min(len(self.formats) * count, max(least, round(self.share * len(self.formats) * count)))
+        # Turn after turn every format meets its next item, and windows of this many turns cover every item twice.
+        least = max(2, 2 * math.ceil(count / len(self.formats)))
+        budget = len(self.formats) * min(count, max(least, round(self.share * count)))
         pairs = balanced_sample(len(self.formats), count, budget, seed=self.seed)
         scores = np.full((len(self.formats), count), np.nan)
         flops = executed = 0.0
@@ -80,9 +85,9 @@ class FormatGrid:
                 for index, item in enumerate(items)
             ),
             metric=f"{metric}, mean over {len(self.formats)} formats",
-            flops_per_answer=flops / count,
-            executed_flops_per_answer=executed / count,
-            about=self._seen(scores),
+            flops_per_answer=flops / len(pairs),
+            executed_flops_per_answer=executed / len(pairs),
+            about={**self._seen(scores), "flops": flops, "executed_flops": executed},
         )
 
     def _seen(self, scores: Array) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ Half of a budget of answers looks for the best, half for the worst; what one hal
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ PRIOR_B = 5.0  # of the Beta prior, as published
 class FormatSpread:
     """`share` of all pairs of a format and an item is asked, `batch` items at a time; the regular format is the score.
 
-    `Answers.about` holds the best and the worst format with what was seen of them. Their distance is the published
+    `Answers.about` holds the best and the worst format with what was seen of them, and what looking cost, which is no
+    part of the price of an answer. Their distance is the published
     spread; it flatters itself where few items were asked, so the number asked stands beside it.
     """
 
@@ -37,16 +38,10 @@ class FormatSpread:
         """Ask all items plainly, which is the score and the prior, then search with the rest of the budget."""
         regular = self.answer(subject, task, ask, items)
         search = _Search(self, subject, task, items, prior=regular.score)
-        budget = round(self.share * len(self.formats) * len(items))
+        budget = max(2 * self.batch, round(self.share * len(self.formats) * len(items)))
         search.run(budget // 2, up=True)
         search.run(budget - budget // 2, up=False)
-        return Answers(
-            outcomes=regular.outcomes,
-            metric=regular.metric,
-            flops_per_answer=regular.flops_per_answer + search.flops / len(items),
-            executed_flops_per_answer=regular.executed_flops_per_answer + search.executed_flops / len(items),
-            about=search.found(),
-        )
+        return replace(regular, about=search.found())
 
 
 @dataclass
@@ -91,6 +86,8 @@ class _Search:
             "best": self._said(best),
             "worst": self._said(worst),
             "spread": self.right[best] / self.asked[best] - self.right[worst] / self.asked[worst],
+            "flops": self.flops,
+            "executed_flops": self.executed_flops,
         }
 
     def _said(self, place: int) -> dict[str, Any]:

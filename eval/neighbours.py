@@ -64,7 +64,7 @@ class WordNeighbours(Neighbours):
     def _weigh(self) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        return TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", sublinear_tf=True).fit(map(_words, self.pool))
+        return TfidfVectorizer(token_pattern=r"(?u)\w+|[^\w\s]+", sublinear_tf=True).fit(map(_words, self.pool))
 
     def embed(self, items: Sequence[Example]) -> tuple[Array, Spend]:
         """TF-IDF rows, of words that the pool knows."""

@@ -55,15 +55,15 @@ class OrderVote:
             turned = [reordered(item, turn, seed=self.seed) for item in asked]
             answers = self.answer(subject, task, ask, turned)
             spend += answers.search
-            rounds.append(_Round(score=answers.score, outcomes=answers.outcomes, asked=turned, metric=answers.metric))
+            rounds.append(_Round(answers=answers, asked=turned))
             for item, outcome, each in zip(asked, answers.outcomes, turned, strict=True):
                 ballots[item.id].append(_restored(outcome, each, item))
         return Answers(
             outcomes=tuple(elect(item, ballots[item.id]) for item in items),
-            metric=f"{rounds[0].metric}, majority of {len(rounds)} orders",
+            metric=f"{rounds[0].answers.metric}, majority of {len(rounds)} orders",
             flops_per_answer=spend.search_flops / len(items),
             executed_flops_per_answer=spend.executed_search_flops / len(items),
-            about=_seen(rounds, list(ballots.values())),
+            about={**rounds[0].answers.about, **_seen(rounds, list(ballots.values()))},
         )
 
 
@@ -71,10 +71,8 @@ class OrderVote:
 class _Round:
     """One order's answers to the items that have so many options."""
 
-    score: float
-    outcomes: Sequence[Outcome]
+    answers: Answers
     asked: Sequence[Example]
-    metric: str
 
 
 def elect(item: Example, cast: Sequence[Outcome]) -> Outcome:
@@ -110,14 +108,14 @@ def _seen(rounds: Sequence[_Round], ballots: Sequence[Sequence[Outcome]]) -> Map
     picked: Counter[int] = Counter()
     right: Counter[int] = Counter()
     for each in rounds:
-        for outcome, item in zip(each.outcomes, each.asked, strict=True):
+        for outcome, item in zip(each.answers.outcomes, each.asked, strict=True):
             right[item.answer_index] += 1
             if outcome.picked is not None:
                 picked[item.choices.index(outcome.picked)] += 1
     total = sum(right.values())
     changed = [len({outcome.picked for outcome in cast}) > 1 for cast in ballots]
     return {
-        "accuracies": {f"order {turn}": each.score for turn, each in enumerate(rounds, start=1)},
+        "accuracies": {f"order {turn}": each.answers.score for turn, each in enumerate(rounds, start=1)},
         "picked_places": {str(place + 1): picked[place] / total for place in sorted(picked | right)},
         "right_places": {str(place + 1): right[place] / total for place in sorted(picked | right)},
         "changed_by_order": sum(changed) / len(changed),

@@ -25,7 +25,6 @@ class Spread:
     """Estimated accuracy of every format, and quantiles over formats."""
 
     accuracies: Array
-    sd: float  # of accuracy over formats, without what sampling adds
 
     def quantile(self, level: float | Sequence[float]) -> Array:
         """Accuracy below which this share of the formats lies."""
@@ -75,8 +74,7 @@ def estimate_spread(
     centre = _fitted(raw, features)
     beyond = max(0.0, float(np.mean((raw - centre) ** 2)) - float(noise.mean()))
     kept = np.sqrt(beyond / (beyond + noise)) if beyond > 0 else np.zeros(num_formats)
-    accuracies = np.clip(centre + kept * (raw - centre), 0, 1)
-    return Spread(accuracies=accuracies, sd=float(accuracies.std()))
+    return Spread(accuracies=np.clip(centre + kept * (raw - centre), 0, 1))
 
 
 def _fitted(raw: Array, features: Array | None) -> Array:

@@ -15,7 +15,7 @@ from eval.figure_parameters import parameters_figure
 from eval.figure_rewards import rewards_figure
 from eval.measurement import Measurement
 from eval.report_checks import Failure, checks, first_prompts, provenance
-from eval.report_prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratio
+from eval.report_prompts import best_prompts, chosen_on_dev, extremes, formats_seen, orders_seen, pooled_ratios
 from eval.report_words import costs, count, flops, lengths, percent1, points1, score1, sentence, times
 
 __all__ = ["RESULT_COLUMNS", "Failure", "results_rows", "write_report"]
@@ -113,9 +113,10 @@ def write_report(
         lengths=lengths(ways),
         formats=formats_seen(ways),
         spread=_study_figure(spread_figure(ways), folder / "figures" / "spread", label="spread over formats"),
+        extremes=extremes(ways),
         orders=orders_seen(ways),
         best=best,
-        pooled=pooled_ratio(best),
+        pooled=pooled_ratios(best),
         chosen=chosen_on_dev(ways),
         checks=found,
         num_warnings=sum(check.warning for check in found),

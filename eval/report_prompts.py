@@ -1,11 +1,12 @@
 """What the report says of prompts: how formats differ, what the best prompt gains, and how dev rows flatter."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eval.curve import Way, compare, multiple, plain_prompting
-from eval.stats import Difference, Pooled, Ratio, pool_ratios
+from eval.stats import Difference, Pooled, Ratio, pool_ratios, wilson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,17 @@ class FormatsSeen:
     sd_low: float
     sd_high: float
     interval: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extremes:
+    """The best and the worst format that a search over formats found, of one seed."""
+
+    way: Way
+    best: Mapping[str, Any]
+    worst: Mapping[str, Any]
+    spread: float
+    formats_asked: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +60,17 @@ class Chosen:
     chosen: str
 
     @property
-    def optimism(self) -> float:
-        """The dev score less the test score."""
-        return self.dev_score - self.way.score
+    def optimism(self) -> Difference:
+        """The dev score less the test score: other items, so as a difference of independent shares (Newcombe 1998)."""
+        dev_low, dev_high = wilson(self.dev_score, self.dev_examples)
+        gap = self.dev_score - self.way.score
+        return Difference(
+            difference=gap,
+            low=gap - math.hypot(self.dev_score - dev_low, self.way.high - self.way.score),
+            high=gap + math.hypot(dev_high - self.dev_score, self.way.score - self.way.low),
+            kind="Newcombe 95%",
+            n=round(self.dev_examples),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +86,15 @@ class Best:
     def search_flops(self) -> float:
         """Useful FLOPs of the search, mean over seeds."""
         return self.way.mean(lambda each: each.spend.search_flops)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledRatio:
+    """One subject's ratio over its tasks, and how many tasks had none that is known."""
+
+    subject: str
+    pooled: Pooled
+    left_out: int
 
 
 def answered(way: Way, name: str) -> list[Any]:
@@ -84,17 +113,33 @@ def formats_seen(ways: Sequence[Way]) -> list[FormatsSeen]:
         found.append(
             FormatsSeen(
                 way=way,
-                num_formats=len(answered(way, "accuracies")[0]),
+                num_formats=len({name for each in answered(way, "accuracies") for name in each}),
                 low5=_mean([each["0.05"] for each in quantiles]),
                 median=_mean([each["0.5"] for each in quantiles]),
                 high95=_mean([each["0.95"] for each in quantiles]),
                 sd=_mean([each["value"] for each in sds]),
                 sd_low=_mean([each["low"] for each in sds]),
                 sd_high=_mean([each["high"] for each in sds]),
-                interval=str(sds[0]["interval"]),
+                interval=str(sds[0]["interval"]) + (f", ends averaged over {len(sds)} seeds" if len(sds) > 1 else ""),
             )
         )
     return found
+
+
+def extremes(ways: Sequence[Way]) -> list[Extremes]:
+    """Every best and worst format that was searched for, seed by seed."""
+    return [
+        Extremes(
+            way=way,
+            best=record["best"],
+            worst=record["worst"],
+            spread=record["spread"],
+            formats_asked=record["formats_asked"],
+        )
+        for way in sorted(ways, key=lambda way: (way.task, way.subject, way.examples, way.recipe))
+        for record in (each.provenance.get("answered", {}) for each in way.measurements)
+        if "best" in record
+    ]
 
 
 def orders_seen(ways: Sequence[Way]) -> list[OrdersSeen]:
@@ -158,9 +203,15 @@ def best_prompts(pairs: Sequence[Sequence[Way]]) -> list[Best]:
     return found
 
 
-def pooled_ratio(best: Sequence[Best]) -> Pooled | None:
-    """All ratios as one, and whether they agree."""
-    return pool_ratios([each.ratio for each in best if each.ratio is not None])
+def pooled_ratios(best: Sequence[Best]) -> list[PooledRatio]:
+    """Each subject's ratios over its tasks as one; tasks have items of their own, subjects share theirs."""
+    found = []
+    for subject in sorted({each.way.subject for each in best}):
+        mine = [each.ratio for each in best if each.way.subject == subject]
+        pooled = pool_ratios([ratio for ratio in mine if ratio is not None])
+        if pooled is not None:
+            found.append(PooledRatio(subject=subject, pooled=pooled, left_out=len(mine) - pooled.count))
+    return found
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -79,20 +79,29 @@ def trained_most(ways: Sequence[Way]) -> Way | None:
 
 
 def prompted_most(ways: Sequence[Way]) -> Way | None:
-    """The prompt with the most demonstrations in it, that is labelled examples without training."""
-    prompts = [way for way in ways if way.examples > 0 and way.mean(lambda each: each.spend.train_flops) == 0]
+    """Random demonstrations, the most that were shown: what a fine-tune has to pay off against."""
+    prompts = [way for way in ways if way.method == "few_shot"]
     return max(prompts, key=lambda way: way.examples, default=None)
+
+
+def searched(ways: Sequence[Way]) -> Way | None:
+    """The prompt that a search found, the one that read the most labels."""
+    found = [way for way in ways if way.method == "prompt_search"]
+    return max(found, key=lambda way: way.labelled_examples, default=None)
 
 
 def sentence(ways: Sequence[Way]) -> str:
     """What one subject shows on one task, in one or two plain sentences; `ways` are those of that pair."""
     plain, prompted, trained = plain_prompting(ways), prompted_most(ways), trained_most(ways)
+    best = searched(ways)
     first = ways[0]
     parts = []
     if plain is not None:
         parts.append(f"{_score(plain)} when asked plainly")
     if prompted is not None:
-        parts.append(f"{_score(prompted)} {_prompted_with(prompted)}")
+        parts.append(f"{_score(prompted)} with {count(prompted.examples)} demonstrations ({prompted.recipe})")
+    if best is not None:
+        parts.append(f"{_score(best)} with the best prompt that a search on dev rows found ({best.recipe})")
     if trained is not None:
         parts.append(
             f"{_score(trained)} after training on {_learned_from(trained)} "
@@ -102,20 +111,13 @@ def sentence(ways: Sequence[Way]) -> str:
         way = max(ways, key=lambda way: way.examples)
         parts.append(f"{_score(way)} under {way.recipe}")
     said = f"{first.subject} on {first.task} shows {_listed(parts)}"
-    best_known = trained or prompted
+    best_known = trained or best or prompted
     if plain is not None and best_known is not None:
         said += f"; {_gain(compare(best_known, plain))}"
     elif plain is None:
         said += "; plain prompting was not measured"
     chance = next((way.chance for way in ways if way.chance is not None), None)
     return f"{said}. Chance is {percent(chance)}." if chance is not None else f"{said}. Chance is not known."
-
-
-def _prompted_with(way: Way) -> str:
-    """The demonstrations where they are all that was read, else the recipe and its labels."""
-    if way.labelled_examples == way.measurements[0].settings.get("shots"):
-        return f"with {count(way.examples)} demonstrations ({way.recipe})"
-    return f"under {way.recipe}, which read {count(way.labelled_examples)} labelled examples"
 
 
 def _learned_from(way: Way) -> str:

@@ -62,7 +62,7 @@ class Ratio:
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled:
-    """A mean of ratios over `count` independent comparisons, and whether they agree: `p` is Cochran's."""
+    """A mean of ratios over `count` comparisons on items of their own, and whether they agree: `p` is Cochran's."""
 
     ratio: Ratio
     p: float
@@ -249,11 +249,14 @@ def score_ratio(a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *,
 
 
 def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | None:
-    """The mean of ratios of different items (random effects, DerSimonian & Laird 1986, on the log scale).
+    """The mean of ratios on items of their own (random effects on the log scale, DerSimonian & Laird 1986).
 
-    `p` is Cochran's test that all are one ratio. None for fewer than two, or where a ratio's interval reaches 0.
+    Its interval is Hartung and Knapp's (2001), which holds for few ratios, and never narrower than the usual one. `p`
+    is Cochran's test that all are one ratio. Ratios whose interval reaches 0 have no logarithm and are left out, which
+    `count` shows; None where fewer than two are left.
     """
-    if len(ratios) < 2 or any(each.low <= 0 for each in ratios):
+    ratios = [each for each in ratios if each.low > 0]
+    if len(ratios) < 2:
         return None
     logs = np.log([each.ratio for each in ratios])
     half = np.log([each.high for each in ratios]) - np.log([each.low for each in ratios])
@@ -263,8 +266,13 @@ def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | Non
     freedom = len(ratios) - 1
     between = max(0.0, (spread - freedom) / float(weights.sum() - (weights**2).sum() / weights.sum()))
     weights = 1 / (variances + between)
-    mean, error = float(np.average(logs, weights=weights)), float(weights.sum()) ** -0.5
-    low, high = (float(np.exp(mean + sign * _normal_quantile(level) * error)) for sign in (-1, 1))
+    mean = float(np.average(logs, weights=weights))
+    observed = float(weights @ (logs - mean) ** 2) / freedom
+    half_width = (
+        max(_normal_quantile(level), float(special.stdtrit(freedom, 0.5 + level / 2)) * observed**0.5)
+        / float(weights.sum()) ** 0.5
+    )
+    low, high = float(np.exp(mean - half_width)), float(np.exp(mean + half_width))
     ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=_kind("random effects", level))
     return Pooled(ratio=ratio, p=float(special.chdtrc(freedom, spread)), count=len(ratios))
 

@@ -12,7 +12,7 @@ from data.render import Prompt
 from data.task import Task
 from eval.ask import Prompter
 from eval.chains import CONCLUSION, concluded, thinking
-from eval.encode import encode_options, encode_prompt
+from eval.encode import encode_options, encode_prompt, prompt_text
 from eval.measure import Answers, measure, stops
 from eval.sample import generate
 from eval.score import score_options
@@ -49,6 +49,9 @@ class ThoughtTree:
     def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
         """Grow every item's tree, then answer from its best branch; all of it is the price of an answer."""
         asked = [thinking(ask(item)) for item in items]
+        room = self.steps * (self.tokens + 1) + task.max_new_tokens
+        for prompt in asked:  # before anything is paid for
+            encode_prompt(subject, prompt, room=room)
         branches = [Branch(place=place) for place in range(len(items))]
         spend = Spend()
         for step in range(self.steps):
@@ -65,6 +68,7 @@ class ThoughtTree:
                 replace(outcome, text=f"{best[place].text}\n{CONCLUSION} {(outcome.text or '').strip()}")
                 for place, outcome in enumerate(answers.outcomes)
             ),
+            about={"first_prompt": prompt_text(subject, asked[0])},
             flops_per_answer=answers.flops_per_answer + spend.search_flops / len(items),
             executed_flops_per_answer=answers.executed_flops_per_answer + spend.executed_search_flops / len(items),
         )
@@ -72,23 +76,28 @@ class ThoughtTree:
     def _propose(
         self, subject: Subject, asked: Sequence[Prompt], branches: Sequence[Branch], *, seed: int
     ) -> tuple[list[Branch], Spend]:
-        """Every branch with each of its next lines, and what writing these cost."""
+        """Every branch with each of its next lines, none twice, and what writing these cost."""
         grown = [branch for branch in branches for _ in range(self.proposals)]
         prompts = [reasoned(asked[branch.place], branch) for branch in grown]
         written = generate(
             subject,
             [encode_prompt(subject, prompt, room=self.tokens) for prompt in prompts],
             max_new_tokens=self.tokens,
-            stops=(*stops(asked[0]), "\n", CONCLUSION),
+            stops=(*stops(asked[0]), CONCLUSION),
             temperature=self.temperature,
             seed=seed,
         )
-        lines = [text.strip() for text in written.texts]
         after = [
-            replace(branch, thoughts=(*branch.thoughts, *([line] if line else [])))
-            for branch, line in zip(grown, lines, strict=True)
+            replace(branch, thoughts=branch.thoughts + _first_line(text))
+            for branch, text in zip(grown, written.texts, strict=True)
         ]
-        return after, Spend(search_flops=written.flops, executed_search_flops=written.executed_flops)
+        spend = Spend(search_flops=written.flops, executed_search_flops=written.executed_flops)
+        return list(dict.fromkeys(after)), spend
+
+
+def _first_line(text: str) -> tuple[str, ...]:
+    """The first line that is not empty, or nothing; subjects often begin with a line break."""
+    return tuple(line.strip() for line in text.strip().split("\n")[:1] if line.strip())
 
 
 def judge(

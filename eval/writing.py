@@ -17,10 +17,11 @@ from eval.subject import Subject
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """Every item is answered in at most `tokens` tokens, at a `temperature` (0 is greedy), drawn with the seed.
+    """Every item is answered, at a `temperature` (0 is greedy), drawn with the seed.
 
-    A multiple-choice answer is the option that the text names, by its text or its label; a text that names none is
-    wrong, and the share of texts that do name one is recorded.
+    At most `tokens` tokens are written where the task has no limit of its own. A multiple-choice answer is the option
+    that the text names, by its text or its label; a text that names none is wrong, and the share of texts that do name
+    one is recorded.
     """
 
     temperature: float = 0.0

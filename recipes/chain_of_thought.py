@@ -47,6 +47,11 @@ class ChainOfThought(AfterShots):
         ask = prompter(subject, task, shots=shots, asking=self.asking, answers=written.answers)
         return ask, written.spend, {"shots_that_reason": len(written.answers)}
 
+    @property
+    def tokens_written(self) -> int:
+        """The chain."""
+        return self.tokens
+
     def rows_sampled(self, examples: int) -> int:
         """Every shot."""
         return examples

@@ -40,6 +40,11 @@ class Generated(AfterShots):
             spend=Spend(labelled_examples=len(shots)),
         )
 
+    @property
+    def tokens_written(self) -> int:
+        """The answer."""
+        return self.tokens
+
 
 if __name__ == "__main__":
     from recipes.runner.launch import launch

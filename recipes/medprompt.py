@@ -65,6 +65,11 @@ class Medprompt(NearestShots):
         """Every order."""
         return self.orders
 
+    @property
+    def tokens_written(self) -> int:
+        """The chain, in every order."""
+        return self.tokens
+
     def rows_sampled(self, examples: int) -> int:
         """The pool."""
         return examples

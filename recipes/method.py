@@ -130,6 +130,11 @@ class Method(BaseModel):
         return 1.0
 
     @property
+    def tokens_written(self) -> int:
+        """Tokens written each time that an item is asked, beside what its task allows, at most."""
+        return 0
+
+    @property
     def shared_training(self) -> str | None:
         """What tells one training from another, where one serves every task of a study."""
         return None

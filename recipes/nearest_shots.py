@@ -6,8 +6,9 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.nearest_shots 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from data.errors import UserError
 from data.example import Example
 from data.task import Task
 from eval.ask import Prompter, prompter
@@ -29,6 +30,12 @@ class NearestShots(Method):
     shots: int = Field(default=8, ge=1)
     pool: int = Field(default=64, ge=1)
     by: Literal["words", "states"] = "words"
+
+    @model_validator(mode="after")
+    def _fits(self) -> "NearestShots":
+        if self.shots > self.pool:
+            raise UserError(f"shots = {self.shots} cannot come from a pool of {self.pool}; give a larger pool")
+        return self
 
     def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
         """The pool."""
@@ -63,7 +70,7 @@ class NearestShots(Method):
     @property
     def num_shots(self) -> int:
         """In every prompt."""
-        return min(self.shots, self.pool)
+        return self.shots
 
     def rows_asked(self, examples: int) -> int:
         """The pool is read once, where nearness is by states."""

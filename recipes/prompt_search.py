@@ -168,6 +168,11 @@ class PromptSearch(Method):
         """Of the winner, who is not known yet: the most of any way."""
         return max(way.asks_per_item for _, way in self._ways)
 
+    @property
+    def tokens_written(self) -> int:
+        """The most of any way."""
+        return max(way.tokens_written for _, way in self._ways)
+
     def rows_asked(self, examples: int) -> int:
         """About one look of all candidates at the first rows, for each round."""
         steps = rungs(self.num_candidates, self.dev_examples)

@@ -65,6 +65,11 @@ class SelfConsistency(ChainOfThought):
         """To fit the threshold."""
         return self.threshold == "fit"
 
+    @property
+    def asks_per_item(self) -> float:
+        """Every chain comes to an answer."""
+        return self.samples
+
     def rows_sampled(self, examples: int) -> int:
         """Every shot once, and every dev row by all chains."""
         return examples + (self.samples + 1) * self.dev_examples

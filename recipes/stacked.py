@@ -97,6 +97,11 @@ class Stacked(Method):
         return self.first.rows_trained(examples)
 
     @property
+    def tokens_written(self) -> int:
+        """Of what asks."""
+        return self.second.tokens_written
+
+    @property
     def asks_per_item(self) -> float:
         """Of what asks."""
         return self.second.asks_per_item

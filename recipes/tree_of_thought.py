@@ -53,6 +53,11 @@ class TreeOfThought(AfterShots):
         ask = prompter(subject, task, shots=shots, asking=self.asking)
         return Elicited(subject=subject, ask=ask, answer=tree, spend=Spend(labelled_examples=len(shots)))
 
+    @property
+    def tokens_written(self) -> int:
+        """Every proposal."""
+        return self.steps * self.beam * self.proposals * self.tokens
+
 
 if __name__ == "__main__":
     from recipes.runner.launch import launch

@@ -168,6 +168,7 @@ def _provenance(cell: Cell, subject: "Subject", elicited: Elicited, answered: Ma
             "training": elicited.about.get("training_precision"),
         },
         "elicited": dict(elicited.about),
-        "answered": dict(answered),
-        "first_prompt": prompt_text(subject, elicited.ask(cell.items[0])),
+        "answered": {name: value for name, value in answered.items() if name != "first_prompt"},
+        # Recipes that reason before they answer ask first for that.
+        "first_prompt": answered.get("first_prompt") or prompt_text(subject, elicited.ask(cell.items[0])),
     }

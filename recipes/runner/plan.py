@@ -96,9 +96,11 @@ def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
         train = num_rows * training_flops(shape, row + target, scored=target, trained=Trained())
         executed_train = train * (1 - 0.85 * shared / (row + target))
     answers = len(cell.items) * method.asks_per_item + method.rows_asked(cell.examples)
-    sampled = method.rows_sampled(cell.examples) * generation_flops(
-        shape, prompt_tokens=row, new_tokens=cell.task.max_new_tokens
-    )
+    new_tokens = max(method.tokens_written, cell.task.max_new_tokens)
+    sampled = method.rows_sampled(cell.examples) * generation_flops(shape, prompt_tokens=row, new_tokens=new_tokens)
+    if method.tokens_written:
+        written = generation_flops(shape, prompt_tokens=row, new_tokens=method.tokens_written)
+        sampled += len(cell.items) * method.asks_per_item * written
     demonstrated = _demonstrated(cell, prompts, sample)
     if demonstrated is None:
         return None

@@ -1,5 +1,8 @@
 """Formats asked sparsely and searched, against the full grid computed by brute force."""
 
+import math
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -38,14 +41,14 @@ def test_the_whole_grid_is_brute_force(make):
     assert answers.about["pairs_asked"] == grid.size
     assert answers.about["sd"]["low"] <= answers.about["sd"]["value"] <= answers.about["sd"]["high"]
     alone = [measure(subject, WORDS, each.ask, ITEMS).flops_per_answer for each in formats]
-    assert answers.flops_per_answer == pytest.approx(sum(alone), rel=1e-9)
+    assert answers.flops_per_answer == pytest.approx(sum(alone) / len(alone), rel=1e-9)
 
 
 def test_a_share_asks_no_more_than_it_says_and_every_item():
     subject, items = tiny(), WORDS.test_items(40)
     formats = draw_formats(subject, WORDS, 12, seed=3)
     answers = FormatGrid(formats=formats, share=0.25, seed=1)(subject, WORDS, formats[0].ask, items)
-    assert answers.about["pairs_asked"] == 120
+    assert answers.about["pairs_asked"] == 120  # a quarter of the grid
     assert [outcome.id for outcome in answers.outcomes] == [item.id for item in items]
     grid = brute_force(subject, formats, items)
     assert answers.score == pytest.approx(grid.mean(), abs=0.1)
@@ -80,7 +83,32 @@ def test_the_search_finds_the_extremes_and_stays_in_its_budget():
     assert (answers.about["best"]["format"], answers.about["worst"]["format"]) == ("0", "1")
     assert answers.about["spread"] == pytest.approx(0.8, abs=0.1)
     assert answers.about["pairs_asked"] == 2000
-    assert answers.flops_per_answer == pytest.approx(1 + 2000 / 200)
+    assert answers.flops_per_answer == 1 and answers.about["flops"] == 2000
+
+
+def test_the_smallest_search_looks_at_two_formats():
+    formats = tuple(AskedFormat(name=str(k), answer_by="text", ask=marked(k)) for k in range(2))
+    items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(4)]
+    search = FormatSpread(formats=formats, share=0.05, answer=right_by_chance([0.9, 0.1, 0.5]))
+    assert search(tiny(), WORDS, marked(2), items).about["formats_asked"] == 2
+
+
+@pytest.mark.parametrize("num_formats", [2, 3, 6, 12, 24, 100])
+@pytest.mark.parametrize("num_items", [2, 8, 60, 101])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.4])
+def test_every_item_meets_two_formats_whatever_the_share(num_formats, num_items, share):
+    formats = tuple(AskedFormat(name=str(k), answer_by="text", ask=marked(k)) for k in range(num_formats))
+    items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(num_items)]
+    answer = right_by_chance([0.5] * num_formats)
+    met: Counter[str] = Counter()
+
+    def counting(subject, task, ask, asked):
+        met.update(item.id for item in asked)
+        return answer(subject, task, ask, asked)
+
+    answers = FormatGrid(formats=formats, share=share, answer=counting)(tiny(), WORDS, marked(0), items)
+    assert min(met[item.id] for item in items) >= 2
+    assert not any(math.isnan(outcome.score) for outcome in answers.outcomes)
 
 
 def test_with_the_whole_budget_the_search_is_brute_force():

@@ -1,6 +1,7 @@
 """What the report says of prompts, and the figures of formats."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from eval.curve import pool
 from eval.figure import save
 from eval.figure_formats import formats_figure, spread_figure
 from eval.report import write_report
-from eval.report_prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratio
+from eval.report_prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratios
 from eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
@@ -66,6 +67,24 @@ def test_formats_are_read_over_seeds():
     assert seen.sd == pytest.approx(0.2) and seen.num_formats == 4 and seen.median == 0.55
 
 
+def test_lines_join_what_was_asked_alike(tmp_path):
+    """Two trainings are two lines, and formats asked after shots are not the start of those asked without."""
+    shots = spread(0.3)
+    shots = replace(shots, settings={**shots.settings, "shots": 4}, examples=4)
+    other = spread(0.1, examples=128)
+    other = replace(other, settings={**other.settings, "train": {"iid_sft": {"rank": 2}}}, recipe="rank 2")
+    said = texts(spread_figure(pool([spread(0.2), shots, spread(0.05, examples=128), other])), tmp_path)
+    assert "20.0 → 5.0" in said and "20.0 → 10.0" in said and "30.0 →" not in said
+
+
+def test_the_best_and_worst_format_are_listed(tmp_path):
+    found = {"best": {"format": "text; typos none", "accuracy": 0.9, "asked": 24}, "spread": 0.6, "formats_asked": 30,
+             "worst": {"format": "letter", "accuracy": 0.3, "asked": 16}}  # fmt: skip
+    made = measurement(method="format_spread", settings={}, examples=0, provenance={"answered": found})
+    page = write_report([made], [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "text; typos none" in page and "60.0" in page
+
+
 def ordered(seed=0):
     answered = {
         "accuracies": {"order 1": 0.2, "order 2": 0.4},
@@ -112,14 +131,15 @@ def test_the_best_prompt_is_held_to_the_plain_one():
     best = best_prompts([[way for way in ways if way.task == task] for task in ("one", "two")])
     assert [each.ratio.ratio for each in best] == pytest.approx([2.0, 1.1])
     assert best[0].ratio.low > 1 > best[1].ratio.low and best[0].search_flops == 1e12
-    pooled = pooled_ratio(best)
-    assert pooled.count == 2 and pooled.p < 0.05
-    assert 1.1 < pooled.ratio.ratio < 2.0
+    (each,) = pooled_ratios(best)
+    assert (each.subject, each.left_out, each.pooled.count) == ("small", 0, 2) and each.pooled.p < 0.05
+    assert 1.1 < each.pooled.ratio.ratio < 2.0
 
 
 def test_optimism_is_the_dev_score_less_the_test_score():
     (chosen,) = chosen_on_dev(pool([searched(60), *small_study()]))
-    assert chosen.optimism == pytest.approx(0.2)
+    assert chosen.optimism.difference == pytest.approx(0.2)
+    assert chosen.optimism.low < 0.05 < 0.33 < chosen.optimism.high  # 32 dev rows and 100 items
     assert (chosen.dev_score_of_all, chosen.candidates, chosen.chosen) == (0.4, 40, "few_shot")
 
 

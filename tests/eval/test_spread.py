@@ -7,34 +7,37 @@ from scipy import special
 from eval.prompt_eval import balanced_sample
 from eval.spread import format_sd
 
-FORMATS, ITEMS, SHARE = 24, 100, 0.4
+GRIDS = {"dense": (24, 100, 0.4), "as by default": (100, 100, 0.05), "sparse": (24, 100, 0.1), "whole": (12, 60, 1.0)}
 
 
-def outcomes(seed, sd):
+def outcomes(seed, sd, grid):
     """Pairs and outcomes of a world whose formats differ by `sd` in logits."""
+    formats, items, share = grid
     rng = np.random.default_rng(seed)
-    ability = sd * rng.standard_normal(FORMATS)
-    logits = 0.5 + ability[:, None] + 1.2 * rng.standard_normal(ITEMS) + 0.6 * rng.standard_normal((FORMATS, ITEMS))
-    grid = (rng.random(logits.shape) < special.expit(3 * logits)) * 1.0
-    pairs = balanced_sample(FORMATS, ITEMS, round(SHARE * grid.size), seed=seed)
-    return pairs, grid[pairs[:, 0], pairs[:, 1]]
+    ability = sd * rng.standard_normal(formats)
+    logits = 1.5 + ability[:, None] + 3.6 * rng.standard_normal(items) + 1.8 * rng.standard_normal((formats, items))
+    right = (rng.random(logits.shape) < special.expit(logits)) * 1.0
+    pairs = balanced_sample(formats, items, round(share * right.size), seed=seed)
+    return pairs, right[pairs[:, 0], pairs[:, 1]]
 
 
 def true_sd(sd):
     rng = np.random.default_rng(9)
-    noise = 1.2 * rng.standard_normal(20000) + 0.6 * rng.standard_normal(20000)
-    return float(np.std([special.expit(3 * (0.5 + sd * rng.standard_normal() + noise)).mean() for _ in range(400)]))
+    noise = 3.6 * rng.standard_normal(20000) + 1.8 * rng.standard_normal(20000)
+    return float(np.std([special.expit(1.5 + sd * rng.standard_normal() + noise).mean() for _ in range(400)]))
 
 
-@pytest.mark.parametrize("sd", [0.0, 0.3, 0.8])
-def test_the_interval_covers_the_truth(sd):
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+@pytest.mark.parametrize("sd", [0.0, 0.9, 2.4])
+def test_the_interval_covers_the_truth(sd, grid):
     truth = true_sd(sd) if sd else 0.0
-    found = [format_sd(*outcomes(seed, sd), num_formats=FORMATS, num_items=ITEMS) for seed in range(200)]
-    covered = np.mean([each.low <= truth <= each.high for each in found])
-    assert covered >= 0.91  # nominal 95%, less two standard errors of 200 draws and the cost of few items
-    assert np.mean([each.sd for each in found]) == pytest.approx(truth, abs=0.012)
+    size = {"num_formats": grid[0], "num_items": grid[1]}
+    found = [format_sd(*outcomes(seed, sd, grid), **size) for seed in range(100)]
+    assert np.mean([each.low <= truth <= each.high for each in found]) >= 0.88  # 95% less three standard errors
+    # Variances are what is unbiased; their root is a little low.
+    assert np.mean([each.sd**2 for each in found]) == pytest.approx(truth**2, rel=0.15, abs=0.0015)
 
 
-def test_formats_have_to_be_met_twice():
-    with pytest.raises(ValueError, match="give two or more of both"):
-        format_sd(np.array([[0, 0], [1, 0]]), [1.0, 0.0], num_formats=2, num_items=1)
+def test_formats_that_met_no_item_together_are_refused():
+    with pytest.raises(ValueError, match="too few of the same items"):
+        format_sd(np.array([[0, 0], [0, 1], [1, 2], [1, 3]]), [1.0, 0.0, 1.0, 1.0], num_formats=2, num_items=4)

@@ -14,11 +14,14 @@ from data.task import Task
 from data.word_sentiment import word_sentiment
 from eval.calibration import emptied
 from eval.chains import WrittenChains, thinking
-from eval.encode import prompt_text
+from eval.encode import encode_options, prompt_text
 from eval.measure import measure
+from eval.sample import Samples
+from eval.score import score_options
 from eval.spend import Spend
 from eval.stats import score_interval
-from eval.thought_tree import Branch, judgement, reasoned
+from eval.thought_tree import Branch, ThoughtTree, judgement, reasoned
+from eval.thought_tree import judge as real_judge
 from recipes.catalog import make_method
 from tests.flops import count
 from tests.nets import tiny, tiny_chat
@@ -195,6 +198,39 @@ def test_a_tree_of_thought_word_for_word():
         assert prompt_text(subject, judgement(ask, item, branch.text)) == judged
 
 
+def test_the_better_judged_branch_is_pursued_and_no_branch_twice(monkeypatch):
+    """Thoughts are numbers, and a higher number is judged better: the highest of all steps must be gone on with."""
+    said = iter(["3", "9", "9", "5", "1", "2", "7", "4"])
+    monkeypatch.setattr(
+        "eval.thought_tree.generate",
+        lambda subject, prompts, **_: Samples(
+            texts=tuple(f"\n{next(said)}\n" for _ in prompts), flops=1.0, executed_flops=1.0
+        ),
+    )
+    judged = []
+
+    def judge(subject, ask, items, branches):
+        judged.append([branch.text for branch in branches])
+        return [float(branch.thoughts[-1]) for branch in branches], Spend()
+
+    monkeypatch.setattr("eval.thought_tree.judge", judge)
+    tree = ThoughtTree(steps=2, proposals=4, beam=1, tokens=6)
+    ask = elicit(tiny(), OPEN, {"tree_of_thought": {}}).ask
+    (outcome,) = tree(tiny(), OPEN, ask, OPEN.test_items(1)).outcomes
+    assert judged == [["3", "9", "5"], ["9\n1", "9\n2", "9\n7", "9\n4"]]
+    assert outcome.text.startswith("9\n7\nSo the answer is")
+
+
+def test_a_subject_judges_by_yes_over_no():
+    subject, item = tiny(), OPEN.test_items(1)[0]
+    ask = elicit(subject, OPEN, {"tree_of_thought": {}}).ask
+    branch = Branch(place=0, thoughts=("Hm.",))
+    (odds,), _ = real_judge(subject, ask, [item], [branch])
+    ids = encode_options(subject, judgement(ask, item, "Hm."), ("yes", "no"))
+    ((yes, no),) = score_options(subject, [ids]).loglikelihoods
+    assert odds == pytest.approx(yes - no)
+
+
 def test_a_tree_of_thought_answers_the_same_every_time():
     elicited = elicit(tiny(), OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
     answers = answered(elicited, OPEN, OPEN.test_items(3))
@@ -209,13 +245,16 @@ CHARGED = {
     "nearest_shots by states": ({"shots": 2, "pool": 7, "by": "states"}, 7),
     "medprompt": ({"shots": 2, "pool": 5, "orders": 2, "tokens": 6}, 5),
     "order_vote": ({"shots": 3, "orders": 2}, 3),
+    "calibrated": ({"shots": 3}, 3),
+    "chain_of_thought": ({"shots": 2, "tokens": 6}, 2),
+    "self_consistency": ({"samples": 2, "tokens": 6, "threshold": "fit", "dev_examples": 4}, 4),
     "format_vote": ({"shots": 2, "formats": 3}, 2),
     "prompt_eval": ({"shots": 2, "formats": 3, "share": 1.0}, 2),
     "format_spread": ({"formats": 3, "share": 0.5}, 0),
     "generated": ({"shots": 2, "temperature": 0.5}, 2),
     "in_context_alignment": ({"shots": 1}, 1),
     "prompt_search": (
-        {"ways": ["zero_shot", {"few_shot": {"shots": 3}}, {"nearest_shots": {"pool": 6, "by": "states"}}],
+        {"ways": ["zero_shot", {"few_shot": {"shots": 3}}, {"nearest_shots": {"shots": 2, "pool": 6, "by": "states"}}],
          "formats": 2, "dev_examples": 8},
         6 + 8,
     ),
@@ -233,7 +272,14 @@ def test_labels_are_exact_and_flops_the_sum_of_the_forwards(which):
     assert elicited.spend.executed_search_flops == pytest.approx(searched, rel=0.01)
     assert (elicited.spend.search_flops > 0) == (searched > 0)
     asked = count(lambda: made.append(answered(elicited, WORDS, items)))
-    assert made[1].executed_flops_per_answer * len(items) == pytest.approx(asked, rel=0.01)
+    answers = made[1]
+    priced = answers.executed_flops_per_answer * len(items)
+    if which == "format_spread":  # the score is plain prompting's, and the search stands beside it
+        priced += answers.about["executed_flops"]
+    elif which == "prompt_eval":  # an answer is asked in one format, an item in several
+        priced = answers.about["executed_flops"]
+        assert answers.executed_flops_per_answer * answers.about["pairs_asked"] == pytest.approx(priced)
+    assert priced == pytest.approx(asked, rel=0.01)
 
 
 def test_a_tree_of_thought_charges_its_forwards():
@@ -277,6 +323,10 @@ def test_a_search_over_noise_promises_more_than_it_holds():
     ("spec", "task", "message"),
     [
         ({"prompt_search": {"ways": ["iid_sft", "zero_shot"]}}, WORDS, "learns from examples"),
+        ({"prompt_search": {"ways": ["prompt_eval", "zero_shot"]}}, WORDS, "measures formats"),
+        ({"prompt_search": {"ways": ["zero_shot", {"zero_shot": None}]}}, WORDS, "stands twice"),
+        ({"order_vote": {"answer_as": "text"}}, WORDS, "not listed have no order"),
+        ({"nearest_shots": {"pool": 4}}, WORDS, "give a larger pool"),
         ({"prompt_search": {"ways": [{"chosen_shots": {}}, "zero_shot"]}}, WORDS, "chooses on the dev rows"),
         ({"prompt_search": {"ways": ["zero_shot"], "formats": 0}}, WORDS, "nothing to search"),
         ({"prompt_search": {"template": "chat"}}, WORDS, "set them there"),

@@ -59,6 +59,11 @@ class Task:
             )
         return nested_order(held, seed=seed)[:num_examples]
 
+    @cached_property
+    def most_choices(self) -> int:
+        """Options of the question that has the most."""
+        return max(len(example.choices) for rows in self.rows.values() for example in rows)
+
     def test_items(self, at_most: int | None) -> tuple[Example, ...]:
         """The test items that every cell of the task is scored on: the same for every seed, so comparisons pair."""
         held = nested_order(self.rows["test"], seed=0)

@@ -81,7 +81,7 @@ def prompter_in(
 def chosen_format(task: Task, asking: Asking, *, style: Style) -> Format:
     """The task's format, changed as asked.
 
-    UserError for an answer that the task does not have, and for unknown names of formats.
+    UserError for an answer that the task does not have, unknown names of formats, and more options than letters.
     """
     form = task.format
     if asking.answer_as is not None:
@@ -92,6 +92,8 @@ def chosen_format(task: Task, asking: Asking, *, style: Style) -> Format:
         form = replace(form, answer_as=asking.answer_as)
     if asking.format:
         form = FormatSpace(task, style).find(asking.format).format
+    if form.answer_as == "letter" and task.kind == "choice":
+        form.label(task.most_choices - 1)
     return form
 
 

@@ -113,6 +113,9 @@ def _check_prompt_fits(subject: Subject, prompt: Prompt, tokens: int, *, room: i
     """UserError where the prompt is too long, with the number of its shots that would fit."""
     if tokens <= subject.shape.context or not prompt.num_shots:
         return check_fits(subject, tokens)
+    alone = len(encode_text(subject, prompt_text(subject, prompt.after(0)))) + room
+    if alone > subject.shape.context:
+        return check_fits(subject, alone)
     fitting = prompt.num_shots - 1
     while fitting and len(encode_text(subject, prompt_text(subject, prompt.after(fitting)))) + room > (
         subject.shape.context
@@ -120,7 +123,7 @@ def _check_prompt_fits(subject: Subject, prompt: Prompt, tokens: int, *, room: i
         fitting -= 1
     raise UserError(
         f"a prompt of {tokens} tokens with {prompt.num_shots} shots is longer than the context of {subject.name!r}"
-        f" ({subject.shape.context} tokens); at most {fitting} of the shots fit before this question"
+        f" ({subject.shape.context} tokens); at most {fitting} of them fit before this question"
     )
 
 
@@ -137,6 +140,6 @@ def check_fits(subject: Subject, tokens: int) -> None:
     """UserError where a row is longer than the subject's context."""
     if tokens > subject.shape.context:
         raise UserError(
-            f"a prompt of {tokens} tokens is longer than the context of {subject.name!r}"
-            f" ({subject.shape.context} tokens); use fewer shots or shorter questions"
+            f"a prompt and what is to be written, {tokens} tokens, are longer than the context of {subject.name!r}"
+            f" ({subject.shape.context} tokens); use shorter questions, or write fewer tokens"
         )

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _ROW, _VALUES, _RIGHT = 0.46, 1.5, 0.05
 _GOLDEN = 0.618  # successive multiples of it never fall together
-_OTHER = "other"
-_LEFT, _PANEL, _LABELS = 0.75, 3.3, 1.9
+_OTHER = "order"
+_LEFT, _PANEL, _LABELS = 0.95, 3.3, 1.9
 
 
 def formats_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figure | None":
@@ -52,8 +52,9 @@ def formats_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
     panel = 4.4 if len(subjects) == 1 else 3.2
     width = left + len(subjects) * (panel + _VALUES) + _RIGHT
     notes = [
-        "Each small mark: one format. Bar: the middle 90% of formats. Black stroke: their mean. Open diamond: the",
-        "regular format. Beside: median [5%, 95%] over formats, and their standard deviation without sampling noise.",
+        "Each mark: one format, or one order of options. Bar: the middle 90% of formats. Black stroke: their mean.",
+        "Open diamond: the regular format alone. Beside: median [5%, 95%] over formats, and their standard deviation",
+        "with what few items add to it taken out.",
     ]
     bottom, deep = bottom_inches(notes), _ROW * len(rows) + 0.2
     height = TOP + 0.2 + deep + bottom
@@ -264,7 +265,7 @@ def _draw_lines(
         said = f"{y[0]:.1f} → {y[-1]:.1f}" if len(y) > 1 else f"{y[0]:.1f}"
         labels.append(Label(y=y[-1], text=f"{wrapped(name.replace('_', ' '))}\n{said}", style=style))
     axes.set_xlim(places[0] - 0.12 * span, places[budgets[-1]] + 0.12 * span)
-    axes.set_ylim(0, 105 * highest)
+    axes.set_ylim(0, max(1.0, 105 * highest))
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     axes.set_xticks([places[0], *(places[budget] for budget in budgets)], ["0", *(f"{budget:,}" for budget in budgets)])
     axes.set_xlabel("examples trained on (log scale, 0 apart)")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+MOST = 0.5  # the standard deviation of accuracies that are 0 and 1 equally often
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,15 @@ def format_sd(
         for share in ((1 + level) / 2, (1 - level) / 2)
     ]
     low, high = (max(0.0, end) ** 0.5 for end in ends)
-    return FormatSd(sd=max(0.0, variance) ** 0.5, low=low, high=high, kind=f"chi-square {level:.0%}, kurtosis-adjusted")
+    # No disagreement at all is not certainty: half an item of each format might have been answered otherwise.
+    least = 0.5 * num_formats / len(pairs) * (freedom / stats.chi2.ppf((1 - level) / 2, freedom)) ** 0.5
+    high = min(MOST, max(high, least))
+    return FormatSd(
+        sd=min(MOST, max(0.0, variance) ** 0.5),
+        low=min(MOST, low),
+        high=high,
+        kind=f"chi-square {level:.0%}, kurtosis-adjusted",
+    )
 
 
 def _known_shares(pairs: NDArray[np.int64], met: NDArray[np.int64], *, num_formats: int, num_items: int) -> float:

@@ -1,7 +1,8 @@
 """Study: subjects x tasks x recipes x budgets x seeds, as a file or as a value, and the cells it stands for."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -116,16 +117,18 @@ class Study(BaseModel):
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )
         for task in tasks:  # once, whatever the number of subjects: some checks read every row
-            for _, method in methods:
-                for size in method.sizes(self.examples):
-                    method.check(task, examples=size)
+            for name, method in methods:
+                with naming(name):
+                    for size in method.sizes(self.examples):
+                        method.check(task, examples=size)
         cells = []
         for spec, source in sources:
             for task in tasks:
                 for name, method in methods:
-                    for asking in method.askings:
-                        check_template(asking.template, kind=source.kind, name=source.name)
-                        chosen_format(task, asking, style=style_of(asking.template, kind=source.kind))
+                    with naming(name):
+                        for asking in method.askings:
+                            check_template(asking.template, kind=source.kind, name=source.name)
+                            chosen_format(task, asking, style=style_of(asking.template, kind=source.kind))
                     if self.measure_on == "dev" and method.reads_dev:
                         raise UserError(
                             f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on"
@@ -155,6 +158,15 @@ class Study(BaseModel):
         from recipes.runner.engine import run_study
 
         return run_study(self, Path(out))
+
+
+@contextmanager
+def naming(recipe: str) -> Iterator[None]:
+    """A user's mistake within is told with the recipe that it stands in."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"recipe {recipe!r}: {error}") from error
 
 
 def _check_cells(cells: Sequence[Cell]) -> None:

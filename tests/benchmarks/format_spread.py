@@ -21,7 +21,7 @@ DRAWS: dict[str, Callable[[np.random.Generator, int], Array]] = {
     "two groups": lambda rng, count: rng.choice([-0.95, 0.95], count) + 0.3 * rng.standard_normal(count),
     "heavy tails": lambda rng, count: rng.standard_t(5, count) / (5 / 3) ** 0.5,
 }
-GRIDS = ((24, 100, 0.4), (24, 100, 1.0), (40, 150, 0.3), (100, 150, 0.1), (12, 60, 0.5))
+GRIDS = ((100, 100, 0.05), (24, 100, 0.1), (24, 100, 0.4), (24, 100, 1.0), (100, 150, 0.1), (12, 60, 0.5))
 SPREADS = (0.0, 0.9, 2.4)
 
 

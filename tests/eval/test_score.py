@@ -141,5 +141,5 @@ def test_scores_do_not_depend_on_who_shares_a_pack(monkeypatch, width):
 def test_a_prompt_longer_than_the_context_is_refused_with_both_sizes():
     subject = tiny()
     long = Example(id="long", question="why? " * 400, answer="a", choices=("a", "b"))
-    with pytest.raises(UserError, match=r"2020 tokens is longer than the context .* \(1024 tokens\); use fewer shots"):
+    with pytest.raises(UserError, match=r"2020 tokens, are longer than the context .* \(1024 tokens\)"):
         encode_options(subject, render(long, Format(), style="completion"), long.choices)

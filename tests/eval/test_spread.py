@@ -23,8 +23,8 @@ def outcomes(seed, sd, grid):
 
 def true_sd(sd):
     rng = np.random.default_rng(9)
-    noise = 3.6 * rng.standard_normal(20000) + 1.8 * rng.standard_normal(20000)
-    return float(np.std([special.expit(1.5 + sd * rng.standard_normal() + noise).mean() for _ in range(400)]))
+    noise = 3.6 * rng.standard_normal(5000) + 1.8 * rng.standard_normal(5000)
+    return float(np.std([special.expit(1.5 + sd * rng.standard_normal() + noise).mean() for _ in range(4000)]))
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
@@ -34,8 +34,16 @@ def test_the_interval_covers_the_truth(sd, grid):
     size = {"num_formats": grid[0], "num_items": grid[1]}
     found = [format_sd(*outcomes(seed, sd, grid), **size) for seed in range(100)]
     assert np.mean([each.low <= truth <= each.high for each in found]) >= 0.88  # 95% less three standard errors
-    # Variances are what is unbiased; their root is a little low.
-    assert np.mean([each.sd**2 for each in found]) == pytest.approx(truth**2, rel=0.15, abs=0.0015)
+    # Variances are unbiased, but for those below 0, which count as 0: in a sparse grid a spread of nothing shows some.
+    if grid[2] >= 0.4:
+        assert np.mean([each.sd**2 for each in found]) == pytest.approx(truth**2, rel=0.12, abs=0.0006)
+
+
+def test_formats_that_never_differ_may_still():
+    """No disagreement in twenty items is not certainty that there is none."""
+    pairs = np.argwhere(np.ones((6, 20)))
+    found = format_sd(pairs, np.tile([1.0, 0.0], 60), num_formats=6, num_items=20)
+    assert found.sd == found.low == 0 and 0.02 < found.high < 0.1
 
 
 def test_formats_that_met_no_item_together_are_refused():

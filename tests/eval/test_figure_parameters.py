@@ -51,7 +51,7 @@ def test_it_says_the_gap_and_where_half_of_it_is_recovered(tmp_path: Path) -> No
         "trainable parameters (log scale)",
         "chance 25%",
         "plain prompting",
-        "not drawn where that gap may be nothing",
+        "where that gap may be nothing",
     ):
         assert needed in text, needed
 

@@ -29,7 +29,7 @@ class CalibratedOptions(AfterShots):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots, if any; every answer then costs the question and its empty twins."""
-        from eval.calibration import Calibrated
+        from eval.answering.calibration import Calibrated
 
         shots = task.draw("train", examples, seed=seed)
         ask = prompter(subject, task, shots=shots, asking=self.asking)

@@ -28,7 +28,7 @@ class ChainOfThought(AfterShots):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Have the shots reasoned about, and think before every answer."""
-        from eval.chains import Chains
+        from eval.answering.chains import Chains
 
         ask, spend, about = self.reasoning(subject, task, examples, seed)
         return Elicited(subject=subject, ask=ask, answer=Chains(tokens=self.tokens), spend=spend, about=about)
@@ -37,7 +37,7 @@ class ChainOfThought(AfterShots):
         self, subject: "Subject", task: Task, examples: int, seed: int
     ) -> tuple[Prompter, Spend, dict[str, int]]:
         """How to ask after demonstrations that reason; what they cost and how many of them do."""
-        from eval.chains import write_chains
+        from eval.answering.chains import write_chains
 
         plain = prompter(subject, task, asking=self.asking)
         if not examples:

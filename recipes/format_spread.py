@@ -31,7 +31,7 @@ class FormatSpreadSearch(DrawnFormats):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw formats and shots; the search is the price of the answers."""
-        from eval.format_spread import FormatSpread
+        from eval.answering.format_spread import FormatSpread
 
         shots = task.draw("train", examples, seed=seed)
         drawn = self.draw(subject, task, shots, seed=seed)

@@ -15,7 +15,7 @@ from eval.spend import Spend
 from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
-    from eval.format_grid import AskedFormat
+    from eval.answering.format_grid import AskedFormat
     from eval.subject import Subject
 
 
@@ -32,7 +32,7 @@ class DrawnFormats(AfterShots):
 
     def draw(self, subject: "Subject", task: Task, shots: Sequence[Example], *, seed: int) -> "tuple[AskedFormat, ...]":
         """The formats, asking after the shots."""
-        from eval.format_grid import draw_formats
+        from eval.answering.format_grid import draw_formats
 
         return draw_formats(subject, task, self.formats, seed=seed, shots=shots, asking=self.asking)
 
@@ -42,7 +42,7 @@ class FormatVoting(DrawnFormats):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw formats and shots; every answer costs all of them."""
-        from eval.voting import FormatVote
+        from eval.answering.voting import FormatVote
 
         shots = task.draw("train", examples, seed=seed)
         drawn = self.draw(subject, task, shots, seed=seed)

@@ -29,7 +29,7 @@ class Generated(AfterShots):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots, if any; the answers are drawn with the seed, too."""
-        from eval.writing import Written
+        from eval.answering.writing import Written
 
         shots = task.draw("train", examples, seed=seed)
         asking: Asking = lettered(self.asking) if task.kind == "choice" else self.asking

@@ -42,9 +42,9 @@ class Medprompt(NearestShots):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Have the pool reasoned about, and set up what comes before and after each question."""
-        from eval.chains import Chains, write_chains
-        from eval.neighbours import AfterFinding
-        from eval.option_order import OrderVote
+        from eval.answering.chains import Chains, write_chains
+        from eval.answering.neighbours import AfterFinding
+        from eval.answering.option_order import OrderVote
 
         check_listed(subject, task, self.asking)
         pool = task.draw("train", examples, seed=seed)

@@ -16,7 +16,7 @@ from eval.spend import Spend
 from recipes.method import Elicited, Method
 
 if TYPE_CHECKING:
-    from eval.neighbours import Neighbours
+    from eval.answering.neighbours import Neighbours
     from eval.subject import Subject
 
 
@@ -43,7 +43,7 @@ class NearestShots(Method):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the pool, and look in it before every question."""
-        from eval.neighbours import AfterFinding
+        from eval.answering.neighbours import AfterFinding
 
         pool = task.draw("train", examples, seed=seed)
         ask, neighbours, spend = self.demonstrating(subject, task, pool)
@@ -53,7 +53,7 @@ class NearestShots(Method):
         self, subject: "Subject", task: Task, pool: Sequence[Example], answers: Mapping[str, str] | None = None
     ) -> "tuple[Prompter, Neighbours, Spend]":
         """How to ask after neighbours from the pool (with `answers`, by id, in place of their own), and its price."""
-        from eval.neighbours import StateNeighbours, WordNeighbours, asking_after
+        from eval.answering.neighbours import StateNeighbours, WordNeighbours, asking_after
 
         neighbours: Neighbours
         if self.by == "words":

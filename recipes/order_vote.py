@@ -39,7 +39,7 @@ class OrderVoting(AfterShots):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots; every answer costs all orders."""
-        from eval.option_order import OrderVote
+        from eval.answering.option_order import OrderVote
 
         shots = task.draw("train", examples, seed=seed)
         check_listed(subject, task, self.asking)

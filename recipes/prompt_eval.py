@@ -29,7 +29,7 @@ class PromptEvalSpread(DrawnFormats):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw formats and shots."""
-        from eval.format_grid import FormatGrid
+        from eval.answering.format_grid import FormatGrid
 
         shots = task.draw("train", examples, seed=seed)
         drawn = self.draw(subject, task, shots, seed=seed)

@@ -40,7 +40,7 @@ class SelfConsistency(ChainOfThought):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Fit the threshold if asked to, and let chains vote on every item."""
-        from eval.chains import Chains, fit_threshold
+        from eval.answering.chains import Chains, fit_threshold
 
         ask, spend, about = self.reasoning(subject, task, examples, seed)
         chains = Chains(samples=self.samples, temperature=self.temperature, tokens=self.tokens, seed=seed)

@@ -39,7 +39,7 @@ class TreeOfThought(AfterShots):
 
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the shots, if any; the tree is the price of an answer."""
-        from eval.thought_tree import ThoughtTree
+        from eval.answering.thought_tree import ThoughtTree
 
         shots = task.draw("train", examples, seed=seed)
         tree = ThoughtTree(

@@ -12,7 +12,7 @@ import yaml
 from data.errors import UserError
 from eval.curve import Axis, Curve, curves
 from eval.measurement import Measurement
-from eval.report import RESULT_COLUMNS, Failure, results_rows, write_report
+from eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
 from recipes.runner.store import Store
 
 

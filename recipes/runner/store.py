@@ -25,7 +25,7 @@ import yaml
 
 from data.errors import UserError
 from eval.measurement import Measurement, Outcome
-from eval.report import Failure
+from eval.report.page import Failure
 from eval.spend import Spend
 from recipes.runner.cell import Cell
 

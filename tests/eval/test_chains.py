@@ -9,14 +9,14 @@ from data.capitals import capitals
 from data.errors import UserError
 from data.format_space import FormatSpace
 from data.word_sentiment import word_sentiment
+from eval.answering.calibration import Calibrated
+from eval.answering.chains import CONCLUSION, OPENING, Chains, concluded, fit_threshold, thinking, write_chains
+from eval.answering.format_grid import AskedFormat
+from eval.answering.voting import FormatVote, majority
 from eval.ask import Asking, prompter
-from eval.calibration import Calibrated
-from eval.chains import CONCLUSION, OPENING, Chains, concluded, fit_threshold, thinking, write_chains
 from eval.encode import prompt_text
-from eval.format_grid import AskedFormat
 from eval.measure import Answers, measure
 from eval.measurement import Outcome
-from eval.voting import FormatVote, majority
 from recipes.catalog import make_method
 from tests.nets import tiny, tiny_chat
 

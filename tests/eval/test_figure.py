@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from eval.curve import pool
-from eval.figure import hero_figure, save, scaling_figure, ways_figure
-from eval.figure_style import PLAIN, power_of_ten, printable, recipe_styles, spread
+from eval.report.figure import hero_figure, save, scaling_figure, ways_figure
+from eval.report.style import PLAIN, power_of_ten, printable, recipe_styles, spread
 from eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from eval.curve import pool
-from eval.figure import save
-from eval.figure_parameters import parameters_figure
+from eval.report.figure import save
+from eval.report.parameters import parameters_figure
 from eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 

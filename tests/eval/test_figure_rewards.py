@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from eval.curve import pool
-from eval.figure import save
-from eval.figure_rewards import rewards_figure
+from eval.report.figure import save
+from eval.report.rewards import rewards_figure
 from tests.eval.synthetic import measurement, small_study
 
 

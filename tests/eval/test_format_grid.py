@@ -12,9 +12,9 @@ from data.example import Example, Message
 from data.formats import Format
 from data.render import Prompt
 from data.word_sentiment import word_sentiment
+from eval.answering.format_grid import AskedFormat, FormatGrid, draw_formats
+from eval.answering.format_spread import FormatSpread
 from eval.ask import prompter
-from eval.format_grid import AskedFormat, FormatGrid, draw_formats
-from eval.format_spread import FormatSpread
 from eval.measure import Answers, measure
 from eval.measurement import Outcome
 from recipes.catalog import make_method

@@ -10,12 +10,12 @@ from data.errors import UserError
 from data.example import Example
 from data.grade import named_choice
 from data.word_sentiment import word_sentiment
+from eval.answering.neighbours import AfterFinding, StateNeighbours, WordNeighbours, asking_after
+from eval.answering.option_order import OrderVote, reordered
+from eval.answering.writing import Written
 from eval.ask import Asking, prompter
 from eval.measure import Answers, measure
 from eval.measurement import Outcome
-from eval.neighbours import AfterFinding, StateNeighbours, WordNeighbours, asking_after
-from eval.option_order import OrderVote, reordered
-from eval.writing import Written
 from tests.nets import tiny
 
 CAPITALS, WORDS = capitals(), word_sentiment()

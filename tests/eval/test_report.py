@@ -11,9 +11,9 @@ import pytest
 
 from eval.curve import pool
 from eval.measurement import Measurement
-from eval.report import RESULT_COLUMNS, Failure, results_rows, write_report
-from eval.report_checks import checks, first_prompts, provenance
-from eval.report_words import costs, sentence
+from eval.report.checks import checks, first_prompts, provenance
+from eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
+from eval.report.words import costs, sentence
 from eval.spend import Spend
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from eval.curve import pool
-from eval.figure import save
-from eval.figure_formats import formats_figure, spread_figure
-from eval.report import write_report
-from eval.report_prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratios
+from eval.report.figure import save
+from eval.report.formats import formats_figure, spread_figure
+from eval.report.page import write_report
+from eval.report.prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratios
 from eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 

@@ -12,16 +12,16 @@ from data.example import Example
 from data.hashing import shuffled
 from data.task import Task
 from data.word_sentiment import word_sentiment
-from eval.calibration import emptied
-from eval.chains import WrittenChains, thinking
+from eval.answering.calibration import emptied
+from eval.answering.chains import WrittenChains, thinking
+from eval.answering.thought_tree import Branch, ThoughtTree, judgement, reasoned
+from eval.answering.thought_tree import judge as real_judge
 from eval.encode import encode_options, prompt_text
 from eval.measure import measure
 from eval.sample import Samples
 from eval.score import score_options
 from eval.spend import Spend
 from eval.stats import score_interval
-from eval.thought_tree import Branch, ThoughtTree, judgement, reasoned
-from eval.thought_tree import judge as real_judge
 from recipes.catalog import make_method
 from tests.flops import count
 from tests.nets import tiny, tiny_chat
@@ -137,7 +137,7 @@ def test_medprompt_word_for_word(monkeypatch):
         "t3": "Let's think step by step. Hm.\nA",
     }
     kept = WrittenChains(answers=chains, spend=Spend(labelled_examples=3))
-    monkeypatch.setattr("eval.chains.write_chains", lambda *given, **named: kept)
+    monkeypatch.setattr("eval.answering.chains.write_chains", lambda *given, **named: kept)
     base = (
         "Question: Capital of Chile?\nA. Santiago\nB. Arica\nAnswer: Let's think step by step. Hm.\nA\n\n"
         "Question: Capital of Peru?\nA. Lima\nB. Cusco\n"
@@ -202,7 +202,7 @@ def test_the_better_judged_branch_is_pursued_and_no_branch_twice(monkeypatch):
     """Thoughts are numbers, and a higher number is judged better: the highest of all steps must be gone on with."""
     said = iter(["3", "9", "9", "5", "1", "2", "7", "4"])
     monkeypatch.setattr(
-        "eval.thought_tree.generate",
+        "eval.answering.thought_tree.generate",
         lambda subject, prompts, **_: Samples(
             texts=tuple(f"\n{next(said)}\n" for _ in prompts), flops=1.0, executed_flops=1.0
         ),
@@ -213,7 +213,7 @@ def test_the_better_judged_branch_is_pursued_and_no_branch_twice(monkeypatch):
         judged.append([branch.text for branch in branches])
         return [float(branch.thoughts[-1]) for branch in branches], Spend()
 
-    monkeypatch.setattr("eval.thought_tree.judge", judge)
+    monkeypatch.setattr("eval.answering.thought_tree.judge", judge)
     tree = ThoughtTree(steps=2, proposals=4, beam=1, tokens=6)
     ask = elicit(tiny(), OPEN, {"tree_of_thought": {}}).ask
     (outcome,) = tree(tiny(), OPEN, ask, OPEN.test_items(1)).outcomes

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from eval.curve import Curve, Point, Way, join, plain_prompting
-from eval.figure_style import (
+from eval.report.style import (
     CHANCE,
     PLAIN,
     Label,

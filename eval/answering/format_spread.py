@@ -11,8 +11,8 @@ import numpy as np
 
 from data.example import Example
 from data.task import Task
+from eval.answering.format_grid import AskedFormat
 from eval.ask import Prompter
-from eval.format_grid import AskedFormat
 from eval.measure import Answerer, Answers, measure
 from eval.subject import Subject
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eval.curve import Way
-from eval.figure_frame import ordered, write_notes, write_title
-from eval.figure_style import (
+from eval.report.frame import ordered, write_notes, write_title
+from eval.report.style import (
     RC,
     Label,
     Style,

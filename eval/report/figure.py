@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eval.curve import Way, join
-from eval.figure_frame import (
+from eval.report.frame import (
     DOTTED_NOTE,
     GAP,
     LABELS,
@@ -25,8 +25,8 @@ from eval.figure_frame import (
     write_notes,
     write_title,
 )
-from eval.figure_panels import against_examples, against_flops, dots, rows_of, say_not_measured
-from eval.figure_style import RC, is_trained, labels_height, printable, recipe_styles, save
+from eval.report.panels import against_examples, against_flops, dots, rows_of, say_not_measured
+from eval.report.style import RC, is_trained, labels_height, printable, recipe_styles, save
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eval.curve import Way
-from eval.figure_style import printable
+from eval.report.style import printable
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from eval.curve import AXES, Way, join, pool, without_sweeps
-from eval.figure import hero_figure, save, scaling_figure, ways_figure
-from eval.figure_formats import formats_figure, spread_figure
-from eval.figure_parameters import parameters_figure
-from eval.figure_rewards import rewards_figure
 from eval.measurement import Measurement
-from eval.report_checks import Failure, checks, first_prompts, provenance
-from eval.report_prompts import best_prompts, chosen_on_dev, extremes, formats_seen, orders_seen, pooled_ratios
-from eval.report_words import costs, count, flops, lengths, percent1, points1, score1, sentence, times
+from eval.report.checks import Failure, checks, first_prompts, provenance
+from eval.report.figure import hero_figure, save, scaling_figure, ways_figure
+from eval.report.formats import formats_figure, spread_figure
+from eval.report.parameters import parameters_figure
+from eval.report.prompts import best_prompts, chosen_on_dev, extremes, formats_seen, orders_seen, pooled_ratios
+from eval.report.rewards import rewards_figure
+from eval.report.words import costs, count, flops, lengths, percent1, points1, score1, sentence, times
 
 __all__ = ["RESULT_COLUMNS", "Failure", "results_rows", "write_report"]
 
@@ -228,4 +228,4 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {each.__name__: each for each in (flops, count, percent1, points1, score1, times)}
-    return environment.get_template("report.html.j2")
+    return environment.get_template("page.html.j2")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from eval.curve import Curve, Point, Way, join, plain_prompting, recovered, sweeps
-from eval.figure_frame import (
+from eval.report.frame import (
     DOTTED_NOTE,
     LABELS,
     LEFT,
@@ -22,8 +22,8 @@ from eval.figure_frame import (
     write_notes,
     write_title,
 )
-from eval.figure_panels import draw_points, label_of, prepare, reference_lines
-from eval.figure_style import (
+from eval.report.panels import draw_points, label_of, prepare, reference_lines
+from eval.report.style import (
     RC,
     Label,
     Style,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from data.example import Example
 from data.render import Prompt
 from data.task import Task
+from eval.answering.chains import CONCLUSION, concluded, thinking
 from eval.ask import Prompter
-from eval.chains import CONCLUSION, concluded, thinking
 from eval.encode import encode_options, encode_prompt, prompt_text
 from eval.measure import Answers, measure, stops
 from eval.sample import generate

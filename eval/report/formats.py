@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval.curve import Way, plain_prompting
-from eval.figure_frame import TOP, bottom_inches, letters, metric_of, ordered, write_notes, write_title
-from eval.figure_style import (
+from eval.report.frame import TOP, bottom_inches, letters, metric_of, ordered, write_notes, write_title
+from eval.report.prompts import FormatsSeen, answered, formats_seen
+from eval.report.style import (
     PLAIN,
     RC,
     Label,
@@ -19,7 +20,6 @@ from eval.figure_style import (
     printable,
     wrapped,
 )
-from eval.report_prompts import FormatsSeen, answered, formats_seen
 
 if TYPE_CHECKING:
     import matplotlib.axes

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from data.example import Example
 from data.render import Prompt, option_texts
 from data.task import Task
+from eval.answering.voting import answer_of, majority
 from eval.ask import Prompter
 from eval.encode import encode_prompt, prompt_text
 from eval.measure import Answers, measure, stops
@@ -18,7 +19,6 @@ from eval.measurement import Outcome
 from eval.sample import generate
 from eval.spend import Spend
 from eval.subject import Subject
-from eval.voting import answer_of, majority
 
 OPENING = "Let's think step by step."
 CONCLUSION = "So the answer is"

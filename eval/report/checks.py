@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.curve import Way
-from eval.figure_style import brackets, percent
 from eval.measurement import Measurement
+from eval.report.style import brackets, percent
 
 NEAR_TIE_NATS = 0.01
 _MOST_LINES = 50

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from eval.cost import questions_to_break_even
 from eval.curve import Way, compare, plain_prompting
-from eval.figure_style import brackets, percent, power_of_ten
 from eval.measurement import Measurement
+from eval.report.style import brackets, percent, power_of_ten
 from eval.stats import Difference, Ratio
 
 

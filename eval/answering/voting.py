@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from data.example import Example
 from data.grade import normal_answer
 from data.task import Task
+from eval.answering.format_grid import AskedFormat
 from eval.ask import Prompter
-from eval.format_grid import AskedFormat
 from eval.measure import Answerer, Answers, measure
 from eval.measurement import Outcome
 from eval.subject import Subject

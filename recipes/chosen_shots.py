@@ -4,7 +4,7 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.chosen_shots -
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ class ChosenShots(Method):
     Every row of every set is charged, as are the dev rows: few-shot prompting that chooses is not few-shot (Perez et
     al. 2021). The record holds the chosen set's dev score and the mean of all sets', which is what random shots get.
     """
+
+    counts: ClassVar[str] = "in shots times candidates"
 
     shots: int = Field(default=8, ge=1)
     candidates: int = Field(default=8, ge=2)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from data.errors import UserError
 from data.example import Instruction
@@ -45,9 +45,9 @@ class Method(BaseModel):
 
     `template` to `prefill` say how the subject is asked (eval.ask.Asking). A subclass sets `trains` when it changes
     the subject, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
-    to it; `measures_spread` is set where the result is how formats differ. `by_machine` names the settings that fit a
-    run to its machine and change results by rounding at most, like the number of processes: they are no part of a
-    cell, and what was done is recorded beside its result.
+    to it; `measures_spread` is set where the result is how formats differ. `counts` is how its budget is called in
+    messages. `by_machine` names the settings that fit a run to its machine and change results by rounding at most,
+    like the number of processes: they are no part of a cell, and what was done is recorded beside its result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +56,7 @@ class Method(BaseModel):
     seeded: ClassVar[bool] = True
     by_machine: ClassVar[frozenset[str]] = frozenset()
     measures_spread: ClassVar[bool] = False
+    counts: ClassVar[str] = "examples"
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None
@@ -63,6 +64,11 @@ class Method(BaseModel):
     system: str = ""
     phrase: str = ""
     prefill: str = ""
+
+    @field_validator("format")
+    @classmethod
+    def _nothing_said(cls, given: dict[str, str | int] | None) -> dict[str, str | int] | None:
+        return given or None  # a format that says nothing is no other cell
 
     @abstractmethod
     def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
@@ -90,7 +96,8 @@ class Method(BaseModel):
         held = len(task.rows["train"])
         if examples > held:
             raise UserError(
-                f"task {task.name!r} holds {held} train rows and {examples} were asked for; use at most {held} examples"
+                f"task {task.name!r} holds {held} train rows and {examples} were asked for"
+                f"; use at most {held} {self.counts}"
             )
 
     @property
@@ -161,6 +168,8 @@ class Method(BaseModel):
 
 class AfterShots(Method):
     """A recipe that asks after `shots` demonstrations, which are its budget: one cell, whatever sizes a study has."""
+
+    counts: ClassVar[str] = "shots"
 
     shots: int = Field(default=0, ge=0)
 

@@ -4,7 +4,7 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.nearest_shots 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,8 @@ class NearestShots(Method):
     Near is what shares rare words (`by: words`) or what the subject holds alike (`by: states`). All of the pool is
     charged, whether or not a row is ever shown.
     """
+
+    counts: ClassVar[str] = "rows in the pool"
 
     shots: int = Field(default=8, ge=1)
     pool: int = Field(default=64, ge=1)

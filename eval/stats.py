@@ -52,12 +52,13 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """One score over another, with its interval."""
+    """One score over another, with its interval; `log_error` is the standard error of its logarithm, if it has one."""
 
     ratio: float
     low: float
     high: float
     kind: str
+    log_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,11 +241,18 @@ def score_ratio(a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *,
     ours, theirs = (_seed_resampled(part, rng) for part in np.split(means, [len(sides[0])], axis=1))
     if np.mean(theirs <= 0) > 0.01:
         return None
-    low, high = _percentiles(ours[theirs > 0] / theirs[theirs > 0], level)
+    ratios = ours[theirs > 0] / theirs[theirs > 0]
+    low, high = _percentiles(ratios, level)
     base = float(sides[1].mean())
     low, high = min(low, 1 + gained.low / base), max(high, 1 + gained.high / base)
+    known = ratios[ratios > 0]
     return Ratio(
-        ratio=float(sides[0].mean()) / base, low=max(0.0, low), high=high, kind=_kind("ratio bootstrap", level)
+        ratio=float(sides[0].mean()) / base,
+        low=max(0.0, low),
+        high=high,
+        kind=_kind("ratio bootstrap", level),
+        # Not of ratios that may well be 0, which have no logarithm; nor is no disagreement certainty.
+        log_error=max(float(np.log(known).std()), 1 / gained.n) if len(known) > 0.99 * len(ratios) else None,
     )
 
 
@@ -252,18 +260,17 @@ def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | Non
     """The mean of ratios on items of their own (random effects on the log scale, DerSimonian & Laird 1986).
 
     Its interval is Hartung and Knapp's (2001), which holds for few ratios, and never narrower than the usual one. `p`
-    is Cochran's test that all are one ratio. Ratios whose interval reaches 0 have no logarithm and are left out, which
-    `count` shows; None where fewer than two are left.
+    is Cochran's test that all are one ratio. Ratios that may be 0 have no logarithm and are left out, which `count`
+    shows; None where fewer than two are left.
     """
-    ratios = [each for each in ratios if each.low > 0]
-    if len(ratios) < 2:
+    errors = [each.log_error for each in ratios if each.log_error is not None]
+    if len(errors) < 2:
         return None
-    logs = np.log([each.ratio for each in ratios])
-    half = np.log([each.high for each in ratios]) - np.log([each.low for each in ratios])
-    variances = (half / 2 / _normal_quantile(level)) ** 2
+    logs = np.log([each.ratio for each in ratios if each.log_error is not None])
+    variances = np.array(errors) ** 2
     weights = 1 / variances
     spread = float(weights @ (logs - np.average(logs, weights=weights)) ** 2)
-    freedom = len(ratios) - 1
+    freedom = len(errors) - 1
     between = max(0.0, (spread - freedom) / float(weights.sum() - (weights**2).sum() / weights.sum()))
     weights = 1 / (variances + between)
     mean = float(np.average(logs, weights=weights))
@@ -274,7 +281,7 @@ def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | Non
     )
     low, high = float(np.exp(mean - half_width)), float(np.exp(mean + half_width))
     ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=_kind("random effects", level))
-    return Pooled(ratio=ratio, p=float(special.chdtrc(freedom, spread)), count=len(ratios))
+    return Pooled(ratio=ratio, p=float(special.chdtrc(freedom, spread)), count=len(errors))
 
 
 def _agresti_min(differences: Array, n: float, level: float) -> tuple[float, float]:

@@ -213,6 +213,8 @@ def test_ratio_by_hand() -> None:
     same = score_ratio([1, 0] * 50, [1, 0] * 50)
     assert same is not None and same.low < 1 < same.high  # no disagreement is not certainty
     assert score_ratio([1, 0, 1, 1], [0, 0, 0, 0]) is None
+    # By the delta method, sqrt((1 - p) / (n p) + (1 - q) / (n q) - 2 cov / (n p q)); three quarters hold the quarter.
+    assert ratio.log_error == pytest.approx((1 / 300 + 3 / 100 - 2 * (1 / 4 - 3 / 16) / (100 * 3 / 16)) ** 0.5, rel=0.1)
 
 
 def test_ratio_covers_the_truth() -> None:
@@ -228,7 +230,8 @@ def test_ratio_covers_the_truth() -> None:
 
 def test_pooled_ratios_agree_or_do_not() -> None:
     def ratio(value: float, width: float) -> Ratio:
-        return Ratio(ratio=value, low=value / width, high=value * width, kind="")
+        low, high = value / width, value * width
+        return Ratio(ratio=value, low=low, high=high, kind="", log_error=float(np.log(width)) / 1.959964)
 
     alike = pool_ratios([ratio(1.5, 1.2), ratio(1.5, 1.2)])
     assert alike is not None and alike.ratio.ratio == pytest.approx(1.5) and alike.p == pytest.approx(1.0)

@@ -24,8 +24,11 @@ def ordered(ways: Sequence[Way]) -> list[Way]:
 
 
 def metric_of(ways: Sequence[Way]) -> str:
-    """What the scores are, for an axis."""
-    return printable(" / ".join(sorted({each.metric for way in ways for each in way.measurements})), width=40)
+    """What the scores are, for an axis; how each way arrived at them stands in the table."""
+    metrics = {each.metric for way in ways for each in way.measurements}
+    if len(metrics) > 1:
+        metrics = {metric.partition(" (")[0].partition(",")[0] for metric in metrics}
+    return printable(" / ".join(sorted(metrics)), width=40)
 
 
 def bottom_inches(notes: Sequence[str]) -> float:

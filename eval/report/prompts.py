@@ -204,10 +204,18 @@ def best_prompts(pairs: Sequence[Sequence[Way]]) -> list[Best]:
 
 
 def pooled_ratios(best: Sequence[Best]) -> list[PooledRatio]:
-    """Each subject's ratios over its tasks as one; tasks have items of their own, subjects share theirs."""
+    """Each subject's ratios over its tasks as one; tasks have items of their own, subjects share theirs.
+
+    Of several searches on one task, the one that spent the most.
+    """
     found = []
     for subject in sorted({each.way.subject for each in best}):
-        mine = [each.ratio for each in best if each.way.subject == subject]
+        largest: dict[str, Best] = {}
+        for each in best:
+            held = largest.get(each.way.task)
+            if each.way.subject == subject and (held is None or each.search_flops > held.search_flops):
+                largest[each.way.task] = each
+        mine = [each.ratio for each in largest.values()]
         pooled = pool_ratios([ratio for ratio in mine if ratio is not None])
         if pooled is not None:
             found.append(PooledRatio(subject=subject, pooled=pooled, left_out=len(mine) - pooled.count))

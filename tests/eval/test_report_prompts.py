@@ -134,6 +134,10 @@ def test_the_best_prompt_is_held_to_the_plain_one():
     (each,) = pooled_ratios(best)
     assert (each.subject, each.left_out, each.pooled.count) == ("small", 0, 2) and each.pooled.p < 0.05
     assert 1.1 < each.pooled.ratio.ratio < 2.0
+    # A second, cheaper search on a task is no second task.
+    again = replace(searched(35, task="one"), settings={"formats": 2}, spend=Spend(search_flops=1e9))
+    ways = (*ways, *pool([again]))
+    assert pooled_ratios(best_prompts([[way for way in ways if way.task == task] for task in ("one", "two")])) == [each]
 
 
 def test_optimism_is_the_dev_score_less_the_test_score():

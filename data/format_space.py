@@ -7,13 +7,12 @@ the fields of a chat) are not varied, so no two formats of a space write the sam
 import math
 import random
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from data.errors import UserError, nearest
-from data.example import Example
 from data.formats import Format
 from data.instruction_texts import INSTRUCTIONS
 from data.render import Style
@@ -205,13 +204,9 @@ class FormatSpace:
             _Block(name="letter", common={"answer_as": "letter"}, dimensions=labelled),
         )
 
-    @cached_property
-    def _examples(self) -> Sequence[Example]:
-        return [example for rows in self.task.rows.values() for example in rows]
-
     def _fitting(self, labels: Dimension) -> Dimension:
         """Labels that do not run out on any of the task's questions."""
-        most = max(len(example.choices) for example in self._examples)
+        most = self.task.most_choices
         values = {name: change for name, change in labels.values.items() if len(change["labels"]) >= most}
         if not values:
             raise UserError(f"task {self.task.name!r} has {most} options and no labels reach so far; answer as text")
@@ -219,7 +214,7 @@ class FormatSpace:
 
     def _apart(self) -> Dimension:
         """What stands between options and in none of them."""
-        texts = {choice for example in self._examples for choice in example.choices}
+        texts = {choice for rows in self.task.rows.values() for example in rows for choice in example.choices}
         values = {
             name: change
             for name, change in BETWEEN.values.items()

@@ -87,3 +87,9 @@ class Task:
         if self.kind == "generation":
             return None
         return sum(1 / len(item.choices) for item in items) / len(items)
+
+
+def check_options(task: Task, *, to: str, instead: str = "another recipe") -> None:
+    """UserError where the task has no options."""
+    if task.kind != "choice":
+        raise UserError(f"task {task.name!r} has no options to {to}; use {instead}")

@@ -5,10 +5,10 @@ accelerate launch --config_file accelerate_config.yaml -m recipes.calibrated --s
 
 from typing import TYPE_CHECKING, Literal
 
-from data.task import Task
+from data.task import Task, check_options
 from eval.ask import prompter
 from eval.spend import Spend
-from recipes.method import AfterShots, Elicited, check_options
+from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
     from eval.subject import Subject

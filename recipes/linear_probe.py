@@ -11,10 +11,10 @@ from pydantic import Field
 
 from data.example import Example
 from data.render import option_texts
-from data.task import Task
+from data.task import Task, check_options
 from eval.ask import Prompter, prompter
 from eval.spend import Spend
-from recipes.method import Elicited, Method, check_dev, check_options
+from recipes.method import Elicited, Method, check_dev
 
 if TYPE_CHECKING:
     from eval.encode import Branches

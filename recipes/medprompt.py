@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from data.task import Task
+from data.task import Task, check_options
 from eval.ask import Asking, prompter
-from recipes.method import Elicited, check_options
+from recipes.method import Elicited
 from recipes.nearest_shots import NearestShots
 from recipes.order_vote import check_listed, lettered
 

@@ -190,12 +190,6 @@ def check_dev(task: Task, count: int, *, setting: str = "dev_examples") -> None:
         raise UserError(f"task {task.name!r} holds {held} dev rows; set {setting} to at most {held}")
 
 
-def check_options(task: Task, *, to: str, instead: str = "another recipe") -> None:
-    """UserError where the task has no options."""
-    if task.kind != "choice":
-        raise UserError(f"task {task.name!r} has no options to {to}; use {instead}")
-
-
 def several(values: Value | tuple[Value, ...]) -> tuple[Value, ...]:
     """A setting that may be one value or several, as several."""
     return values if isinstance(values, tuple) else (values,)

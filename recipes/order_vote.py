@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from data.errors import UserError
-from data.task import Task
+from data.task import Task, check_options
 from eval.ask import Asking, chosen_format, prompter, style_of
 from eval.spend import Spend
-from recipes.method import AfterShots, Elicited, check_options
+from recipes.method import AfterShots, Elicited
 
 if TYPE_CHECKING:
     from eval.subject import Subject

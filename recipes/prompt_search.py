@@ -183,9 +183,9 @@ class PromptSearch(Method):
 
     def written(self, name: str) -> str:
         """The number of ways in place of the ways, which would fill a page."""
-        said = self.model_copy(update={"ways": WAYS}).changed()
-        if self.ways != WAYS:
-            said = {"ways": len(self.ways), **said}
+        said = self.changed()
+        if "ways" in said:
+            said |= {"ways": len(self.ways)}
         return f"{name}({', '.join(f'{key}={value}' for key, value in said.items())})" if said else name
 
 

@@ -10,10 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from data.errors import UserError
 from data.example import Example, Message
 from data.render import Prompt
-from data.task import Task
+from data.task import Task, check_options
 from eval.ask import Prompter
 from eval.measure import Answers, choice_outcome, encode_items
 from eval.score import score_options
@@ -31,8 +30,7 @@ class Calibrated:
 
     def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
         """Asks every item, and its options without content; all of it is the price of an answer."""
-        if task.kind != "choice":
-            raise UserError(f"task {task.name!r} has no options to calibrate; use another recipe")
+        check_options(task, to="calibrate")
         encoded = encode_items(subject, [ask(item) for item in items], items)
         asked = score_options(subject, encoded)
         without = [[emptied(ask, item, text) for item in items] for text in self._questions()]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from data.example import Example
 from data.render import Prompt, option_texts
 from data.task import Task
-from eval.answering.voting import answer_of, majority
+from eval.answering.voting import answer_of, as_one, majority
 from eval.ask import Prompter
 from eval.encode import encode_prompt, prompt_text
 from eval.measure import Answers, measure, stops
@@ -51,13 +51,7 @@ class Chains:
             outcomes = route(voted, greedy.outcomes, self.threshold)
             rounds.append(greedy)
             metric += f" or greedy below {self.threshold:g}"
-        return Answers(
-            outcomes=tuple(outcomes),
-            metric=metric,
-            flops_per_answer=sum(each.flops_per_answer for each in rounds),
-            executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),
-            about=rounds[0].about,
-        )
+        return as_one(rounds, outcomes, metric=metric, about=rounds[0].about)
 
     def rounds(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> list[Answers]:
         """Every drawn chain of every item, one round of answers a sample."""

@@ -24,8 +24,8 @@ class FormatSpread:
     """`share` of all pairs of a format and an item is asked, `batch` items at a time; the regular format is the score.
 
     `Answers.about` holds the best and the worst format with what was seen of them, and what looking cost, which is no
-    part of the price of an answer. Their distance is the published
-    spread; it flatters itself where few items were asked, so the number asked stands beside it.
+    part of the price of an answer. Their distance is the published spread; it flatters itself where few items were
+    asked, so the number asked stands beside it.
     """
 
     formats: tuple[AskedFormat, ...]

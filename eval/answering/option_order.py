@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import UserError
 from data.example import Example
-from data.task import Task
+from data.task import Task, check_options
 from eval.ask import Prompter
 from eval.measure import Answerer, Answers, measure
 from eval.measurement import Outcome
@@ -44,8 +43,7 @@ class OrderVote:
 
     def __call__(self, subject: Subject, task: Task, ask: Prompter, items: Sequence[Example]) -> Answers:
         """Ask all items in one order after the other. UserError for items without options."""
-        if task.kind != "choice":
-            raise UserError(f"task {task.name!r} has no options to put into another order; use another recipe")
+        check_options(task, to="put into another order")
         ballots: dict[str, list[Outcome]] = {item.id: [] for item in items}
         rounds, spend = [], Spend()
         for turn in range(self.orders):

@@ -1,8 +1,9 @@
 """Votes: several answers to each item, and the one that most of them agree on."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from data.example import Example
 from data.grade import normal_answer
@@ -34,13 +35,14 @@ def _winner(cast: Sequence[Outcome], said: Sequence[str]) -> tuple[Outcome, floa
     return replace(cast[said.index(most)], margin=None), votes / len(cast)
 
 
-def voted(rounds: Sequence[Answers], *, said: Callable[[Outcome], str] = answer_of) -> Answers:
-    """Rounds of answers to the same items as one: the majority's outcomes, at the price of all."""
+def as_one(rounds: Sequence[Answers], outcomes: Sequence[Outcome], *, metric: str, about: Mapping[str, Any]) -> Answers:
+    """What several rounds of answers to the same items come to, at the price of all."""
     return Answers(
-        outcomes=tuple(winner for winner, _ in majority([each.outcomes for each in rounds], said=said)),
-        metric=f"{rounds[0].metric}, majority of {len(rounds)}",
+        outcomes=tuple(outcomes),
+        metric=metric,
         flops_per_answer=sum(each.flops_per_answer for each in rounds),
         executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),
+        about=about,
     )
 
 
@@ -58,4 +60,6 @@ class FormatVote:
         """`ask` is not used: the formats are asked one after the other."""
         rounds = [self.answer(subject, task, each.ask, items) for each in self.formats]
         alone = {asked.name: each.score for asked, each in zip(self.formats, rounds, strict=True)}
-        return replace(voted(rounds), about={"accuracies": alone})
+        winners = [winner for winner, _ in majority([each.outcomes for each in rounds])]
+        metric = f"{rounds[0].metric}, majority of {len(rounds)}"
+        return as_one(rounds, winners, metric=metric, about={"accuracies": alone})

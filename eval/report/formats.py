@@ -62,14 +62,8 @@ def formats_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
         figure = Figure(figsize=(width, height))
         write_title(figure, task, ": accuracy in every format", f"n = {shown[0].n:,} test items")
         for k, subject in enumerate(subjects):
-            axes = figure.add_axes(
-                (
-                    (left + k * (panel + _VALUES)) / width,
-                    bottom / height,
-                    panel / width,
-                    (_ROW * len(rows) + 0.2) / height,
-                )
-            )
+            left_edge = (left + k * (panel + _VALUES)) / width
+            axes = figure.add_axes((left_edge, bottom / height, panel / width, deep / height))
             _draw_strips(axes, [way for way in mine if way.subject == subject], rows, styles)
             axes.set_title(printable(subject, width=letters(panel, 9.5)), loc="left", fontweight="bold", pad=8)
             axes.set_xlabel(f"{metric_of(shown[:1]).partition(',')[0]} (%)")

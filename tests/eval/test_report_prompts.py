@@ -83,6 +83,7 @@ def test_the_best_and_worst_format_are_listed(tmp_path):
     made = measurement(method="format_spread", settings={}, examples=0, provenance={"answered": found})
     page = write_report([made], [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert "text; typos none" in page and "60.0" in page
+    assert page.count("#prompts") == page.count(chr(34) + "prompts" + chr(34)) == 1  # the link has somewhere to go
 
 
 def ordered(seed=0):

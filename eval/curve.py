@@ -10,17 +10,10 @@ import numpy as np
 
 from data.errors import UserError
 from eval.measurement import Measurement
-from eval.stats import (
-    Array,
-    Difference,
-    Interval,
-    Ratio,
-    Share,
-    gap_recovered,
-    paired_difference,
-    pooled_interval,
-    score_ratio,
-)
+from eval.stats.intervals import Interval, pooled_interval
+from eval.stats.paired import Difference, Share, gap_recovered, paired_difference
+from eval.stats.ratios import Ratio, score_ratio
+from eval.stats.resample import Array
 
 Axis = Literal["examples", "flops", "parameters", "bits"]
 AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")

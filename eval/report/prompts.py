@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.curve import Way, compare, multiple, plain_prompting
-from eval.stats import Difference, Pooled, Ratio, pool_ratios, wilson
+from eval.stats.intervals import wilson
+from eval.stats.paired import Difference
+from eval.stats.ratios import Pooled, Ratio, pool_ratios
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from eval.cost import questions_to_break_even
 from eval.curve import Way, compare, plain_prompting
 from eval.measurement import Measurement
 from eval.report.style import brackets, percent, power_of_ten
-from eval.stats import Difference, Ratio
+from eval.stats.paired import Difference
+from eval.stats.ratios import Ratio
 
 
 @dataclass(frozen=True, kw_only=True)

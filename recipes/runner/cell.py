@@ -122,7 +122,7 @@ def run_cell(
 
 
 def _measurement(cell: Cell, elicited: Elicited, *, study: str, metric: str, outcomes: Any) -> Measurement:
-    from eval.stats import score_interval
+    from eval.stats.intervals import score_interval
 
     scores = [outcome.score for outcome in outcomes]
     interval = score_interval(scores, [outcome.cluster or outcome.id for outcome in outcomes])

@@ -5,7 +5,7 @@ from typing import Any
 
 from eval.measurement import Measurement, Outcome
 from eval.spend import Spend
-from eval.stats import score_interval
+from eval.stats.intervals import score_interval
 
 PROVENANCE = {
     "versions": {"torch": "2.13.0"},

@@ -8,7 +8,7 @@ import pytest
 from data.errors import UserError
 from eval.curve import Curve, Point, compare, curves, plain_prompting, pool, sweeps, without_sweeps
 from eval.spend import Spend
-from eval.stats import pooled_interval
+from eval.stats.intervals import pooled_interval
 from tests.eval.synthetic import measurement, small_study
 
 

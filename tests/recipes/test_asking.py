@@ -21,7 +21,7 @@ from eval.measure import measure
 from eval.sample import Samples
 from eval.score import score_options
 from eval.spend import Spend
-from eval.stats import score_interval
+from eval.stats.intervals import score_interval
 from recipes.catalog import make_method
 from tests.flops import count
 from tests.nets import tiny, tiny_chat

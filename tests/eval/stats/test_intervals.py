@@ -6,18 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from eval.stats import (
-    Ratio,
-    effective_n,
-    gap_recovered,
-    paired_difference,
-    pool_ratios,
-    pooled_interval,
-    score_interval,
-    score_ratio,
-    standard_error,
-    wilson,
-)
+from eval.stats.intervals import effective_n, pooled_interval, score_interval, standard_error, wilson
+from eval.stats.paired import gap_recovered, paired_difference
+from eval.stats.ratios import Ratio, pool_ratios, score_ratio
 
 
 def test_wilson_by_hand() -> None:

@@ -1,0 +1,1 @@
+"""Statistics: intervals, comparisons, tests, power. Pure arithmetic, the same answer every time it is asked."""

@@ -1,0 +1,96 @@
+"""What every interval here stands on: checked scores, clusters as numbers, and resampling."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+Array = NDArray[np.float64]
+Clusters = Sequence[str | None]
+
+NUM_RESAMPLES = 2_000
+SEED = 20_240_607  # fixed: a report of the same results must be the same file
+_MOST_DRAWS_AT_ONCE = 2_000_000  # bounds memory: resamples x distinct items held at one time
+
+
+def checked(scores: ArrayLike, *, dimensions: int = 1) -> Array:
+    """Scores as floats, refused unless they are finite numbers in [0, 1]."""
+    values = np.asarray(scores, dtype=float)
+    if values.ndim != dimensions or values.size == 0:
+        raise ValueError(f"expected a non-empty array of {dimensions} dimension(s), got shape {values.shape}")
+    wrong = ~((values >= 0) & (values <= 1))
+    if wrong.any():
+        place = tuple(int(axis) for axis in np.argwhere(wrong)[0])
+        raise ValueError(f"scores must be numbers in [0, 1], got {values[place]} at {place}; leave missing scores out")
+    return values
+
+
+def codes_of(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
+    """Every item's cluster as 0, 1, 2 ...; an item without a cluster gets one of its own."""
+    if clusters is None:
+        return np.arange(n)
+    if len(clusters) != n:
+        raise ValueError(f"{len(clusters)} clusters were given for {n} items")
+    known: dict[Any, int] = {}
+    return np.array([known.setdefault((i,) if name is None else name, len(known)) for i, name in enumerate(clusters)])
+
+
+def resampled_means(scores: Array, codes: NDArray[np.int64], rng: np.random.Generator) -> Array:
+    """Means of every row of `scores` (rows, items) under resampled clusters: shape (resamples, rows).
+
+    Clusters with the same size and sums are drawn as one group, which leaves the distribution exactly the same and
+    makes binary scores of any number of items cheap; it also makes the result independent of the items' order.
+    """
+    num_clusters = int(codes.max()) + 1
+    sums = np.stack([np.bincount(codes, weights=row, minlength=num_clusters) for row in scores])
+    columns = np.vstack([sums, np.bincount(codes, minlength=num_clusters)])
+    groups, counts = np.unique(columns, axis=1, return_counts=True)
+    chunk = max(1, _MOST_DRAWS_AT_ONCE // len(counts))
+    means = []
+    for start in range(0, NUM_RESAMPLES, chunk):
+        size = min(chunk, NUM_RESAMPLES - start)
+        drawn = rng.multinomial(num_clusters, counts / num_clusters, size=size).astype(float) @ groups.T
+        means.append(drawn[:, :-1] / drawn[:, -1:])
+    return np.concatenate(means)
+
+
+def seed_resampled(means: Array, rng: np.random.Generator) -> Array:
+    """Mean over resampled seeds of `means` (resamples, seeds), the seeds' deviations stretched to their true spread."""
+    num_resamples, num_seeds = means.shape
+    if num_seeds == 1:
+        return means[:, 0]
+    grand = means.mean(axis=1)
+    weights = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=num_resamples) / num_seeds
+    deviations: Array = np.sum(weights * (means - grand[:, None]), axis=1)
+    return np.asarray(grand + deviations * np.sqrt(num_seeds / (num_seeds - 1)))
+
+
+def variances(values: Array, codes: NDArray[np.int64]) -> tuple[float, float]:
+    """Squared standard errors of the mean: simple, and clustered."""
+    n = len(values)
+    residuals = values - values.mean()
+    squares = float(np.sum(residuals**2))
+    simple = squares / (n - 1) / n
+    products = float(np.sum(np.bincount(codes, weights=residuals) ** 2)) - squares
+    # Rounding can leave a tiny negative number where residuals cancel within every cluster.
+    return simple, max(0.0, simple + products / n**2)
+
+
+def percentiles(values: Array, level: float) -> tuple[float, float]:
+    """The two ends that leave out equal shares of the values."""
+    low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)
+
+
+def normal_quantile(level: float) -> float:
+    """Half the width of a two-sided interval in standard errors. ValueError for a level that is none."""
+    if not 0 < level < 1:
+        raise ValueError(f"an interval's level lies between 0 and 1, got {level}")
+    return float(special.ndtri(0.5 + level / 2))
+
+
+def kind_of(name: str, level: float) -> str:
+    """How an interval calls itself."""
+    return f"{name} {100 * level:.6g}%"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from eval.stats.components import components
 from eval.stats.resample import (
     SEED,
     Clusters,
@@ -18,8 +19,6 @@ from eval.stats.resample import (
     normal_quantile,
     percentiles,
     resampled_means,
-    seed_resampled,
-    variances,
 )
 
 
@@ -49,6 +48,19 @@ def wilson(mean: float, n: int | float, *, level: float = 0.95) -> tuple[float, 
     return low, high
 
 
+def exact(right: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Clopper-Pearson interval (1934) of a proportion: covers at least `level` whatever the truth, and often more.
+
+    ValueError unless 0 <= right <= n and n >= 1.
+    """
+    if not 0 <= right <= n or n < 1:
+        raise ValueError(f"{right} right of {n} is no count of successes")
+    tail = 0.5 - level / 2
+    low = 0.0 if right == 0 else float(special.betaincinv(right, n - right + 1, tail))
+    high = 1.0 if right == n else float(special.betaincinv(right + 1, n - right, 1 - tail))
+    return low, high
+
+
 def standard_error(scores: ArrayLike, clusters: Clusters | None = None) -> float:
     """Standard error of a mean, clustered where clusters are given; an item whose cluster is None stands alone.
 
@@ -57,50 +69,63 @@ def standard_error(scores: ArrayLike, clusters: Clusters | None = None) -> float
     ValueError for fewer than two scores.
     """
     values = checked(scores)
-    if len(values) < 2:
-        raise ValueError(f"a standard error needs at least two scores, got {len(values)}")
-    simple, clustered = variances(values, codes_of(clusters, len(values)))
-    return float(np.sqrt(simple if clusters is None else clustered))
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"a standard error needs at least two scores, got {n}")
+    residuals = values - values.mean()
+    squares = float(np.sum(residuals**2))
+    products = float(np.sum(np.bincount(codes_of(clusters, n), weights=residuals) ** 2)) - squares
+    # Rounding can leave a tiny negative number where residuals cancel within every cluster.
+    return float(np.sqrt(max(0.0, squares / (n - 1) / n + products / n**2)))
 
 
 def effective_n(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> float:
-    """How many independent items these clustered items are worth, for an interval at `level`; never above n.
+    """How many independent items these are worth, for a Wilson interval at `level`: scores, or a matrix (seeds, items).
 
-    n / deff with deff = clustered variance / simple variance (Miller 2024), times (z / t)^2 with t at one degree of
-    freedom less than there are clusters, because a variance from few clusters is itself uncertain (Korn & Graubard
-    1998). Where all scores are equal deff cannot be seen and every cluster is taken to move as one: n^2 / sum of
-    squared cluster sizes (Kish 1965). One cluster says nothing about others: 0.
+    mean (1 - mean) over the variance of the mean (see `components`), times (z / t)^2, because a variance from few
+    clusters or seeds is itself uncertain (Korn & Graubard 1998); never above the number of scores. Where all are
+    equal no variance is seen, and every cluster is taken to move as one: n^2 / sum of squared cluster sizes (Kish
+    1965). One cluster says nothing about others: 0.
     """
-    values = checked(scores)
-    n, codes = len(values), codes_of(clusters, len(values))
-    num_clusters = int(codes.max()) + 1
-    if num_clusters == n:
-        return float(n)
-    if num_clusters == 1:
+    matrix = checked(np.atleast_2d(np.asarray(scores, dtype=float)), dimensions=2)
+    parts = components(matrix, clusters)
+    if parts.num_clusters == 1 < parts.num_items:
         return 0.0
-    simple, clustered = variances(values, codes)
-    kish = float(np.sum(np.bincount(codes) ** 2)) / n
-    deff = kish if simple == 0 else clustered / simple
-    t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
-    return min(float(n), n / max(deff, 1.0) * (normal_quantile(level) / t) ** 2)
+    z, n = normal_quantile(level), float(parts.num_items)
+    if np.ptp(matrix) == 0:
+        return n / parts.kish * (z / parts.items_quantile(level)) ** 2
+    if len(matrix) == 1 and parts.num_clusters == parts.num_items:
+        return n
+    squared, most = parts.squared_half_width(level), n * len(matrix)
+    # Seeds can differ in every item and have equal means: no variance is seen then, and none is not believed.
+    return min(most, parts.mean * (1 - parts.mean) * z**2 / squared) if squared > 0 else most
 
 
 def score_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
     """Interval of the mean of one score per item, each in [0, 1].
 
-    Scores of 0 and 1: Wilson, at the effective number of items if they come in clusters. Other scores: percentile
-    bootstrap over items or clusters, stretched about the mean for small samples by t / z * sqrt(C / (C - 1)) where C
-    counts the clusters (Hesterberg 2015); where all scores are equal, Wilson at that mean, which is wider than needed
-    and never empty. ValueError for no scores, a NaN or a score outside [0, 1].
+    Scores of 0 and 1: Wilson, at the effective number of items if they come in clusters. Other scores:
+    `bootstrap_interval`; where all are equal, Wilson at that mean, which is wider than needed and never empty.
+    ValueError for no scores, a NaN or a score outside [0, 1].
+    """
+    values = checked(scores)
+    if not np.all((values == 0) | (values == 1)) and np.ptp(values) > 0:
+        return bootstrap_interval(values, clusters, level=level)
+    low, high = wilson(float(values.mean()), effective_n(values, clusters, level=level), level=level)
+    clustered = int(codes_of(clusters, len(values)).max()) + 1 < len(values)
+    return Interval(low=low, high=high, kind=kind_of("clustered Wilson" if clustered else "Wilson", level))
+
+
+def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
+    """Percentile bootstrap of the mean over items or clusters of them, for scores in [0, 1] of any kind.
+
+    Stretched about the mean for small samples by t / z * sqrt(C / (C - 1)) where C counts the clusters (Hesterberg
+    2015). One cluster says nothing of others: all of [0, 1]. ValueError as in `score_interval`.
     """
     values = checked(scores)
     codes = codes_of(clusters, len(values))
     num_clusters = int(codes.max()) + 1
-    clustered = num_clusters < len(values)
-    if np.all((values == 0) | (values == 1)) or np.ptp(values) == 0:
-        low, high = wilson(float(values.mean()), effective_n(values, clusters, level=level), level=level)
-        return Interval(low=low, high=high, kind=kind_of("clustered Wilson" if clustered else "Wilson", level))
-    kind = kind_of("cluster bootstrap" if clustered else "bootstrap", level)
+    kind = kind_of("cluster bootstrap" if num_clusters < len(values) else "bootstrap", level)
     if num_clusters == 1:
         return Interval(low=0.0, high=1.0, kind=kind)
     mean = float(values.mean())
@@ -114,21 +139,11 @@ def score_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level
 def pooled_interval(matrix: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
     """Interval of the mean over seeds and items of a matrix of shape (seeds, items) with scores in [0, 1].
 
-    Two-way bootstrap: seeds and item clusters are resampled together (Owen 2007, "The pigeonhole bootstrap", which is
-    conservative), the seeds' deviations stretched by sqrt(S / (S - 1)) because S resampled seeds vary that much too
-    little. Never narrower than Wilson on the items' means over seeds: more seeds do not make more items. One seed:
-    `score_interval`. ValueError as there.
+    Items (clusters of them) and seeds are two random factors, each with its own t quantile (`components`); Wilson at
+    the number of independent items that the two are worth together. One seed: `score_interval`. ValueError as there.
     """
     scores = checked(matrix, dimensions=2)
     if len(scores) == 1:
         return score_interval(scores[0], clusters, level=level)
-    codes = codes_of(clusters, scores.shape[1])
-    rng = np.random.default_rng(SEED)
-    low, high = percentiles(seed_resampled(resampled_means(scores, codes, rng), rng), level)
-    items = scores.mean(axis=0)
-    least_low, least_high = wilson(float(items.mean()), effective_n(items, clusters, level=level), level=level)
-    return Interval(
-        low=max(0.0, min(low, least_low)),
-        high=min(1.0, max(high, least_high)),
-        kind=kind_of("two-way bootstrap", level),
-    )
+    low, high = wilson(float(scores.mean()), effective_n(scores, clusters, level=level), level=level)
+    return Interval(low=low, high=high, kind=kind_of("two-factor Wilson", level))

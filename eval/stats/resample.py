@@ -67,17 +67,6 @@ def seed_resampled(means: Array, rng: np.random.Generator) -> Array:
     return np.asarray(grand + deviations * np.sqrt(num_seeds / (num_seeds - 1)))
 
 
-def variances(values: Array, codes: NDArray[np.int64]) -> tuple[float, float]:
-    """Squared standard errors of the mean: simple, and clustered."""
-    n = len(values)
-    residuals = values - values.mean()
-    squares = float(np.sum(residuals**2))
-    simple = squares / (n - 1) / n
-    products = float(np.sum(np.bincount(codes, weights=residuals) ** 2)) - squares
-    # Rounding can leave a tiny negative number where residuals cancel within every cluster.
-    return simple, max(0.0, simple + products / n**2)
-
-
 def percentiles(values: Array, level: float) -> tuple[float, float]:
     """The two ends that leave out equal shares of the values."""
     low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])

@@ -35,9 +35,10 @@ def test_standard_error_by_hand() -> None:
     assert standard_error(scores, ["a", None, None, "b"]) == pytest.approx(math.sqrt(1 / 12))
 
 
-def test_effective_n_is_n_over_deff_and_at_most_n() -> None:
-    # deff = (1/12 + 1/16) / (1/12) = 7/4; two clusters leave one degree of freedom: (z / t)^2 = (1.95996 / 12.7062)^2.
-    assert effective_n([1, 1, 0, 0], list("aabb")) == pytest.approx(4 / 1.75 * (1.959964 / 12.706205) ** 2, rel=1e-6)
+def test_effective_n_by_hand() -> None:
+    # Two clusters, one all right, one all wrong: the variance of their mean is 2 / 1 / 4^2 * (1 + 1) = p (1 - p), so
+    # they are worth one item; two clusters leave one degree of freedom: (z / t)^2 = (1.95996 / 12.7062)^2.
+    assert effective_n([1, 1, 0, 0], list("aabb")) == pytest.approx((1.959964 / 12.706205) ** 2, rel=1e-6)
     assert effective_n([1, 0, 1, 0] * 100, [str(i // 2) for i in range(400)]) <= 400
     assert effective_n([1, 0, 1], ["a", "b", None]) == 3
 

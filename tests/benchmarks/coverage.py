@@ -1,0 +1,148 @@
+"""How often intervals hold the truth and tests are wrong, in simulated studies: 5,000 a row.
+
+`scores`: 95% intervals of one score. `paired`: how often a true null is rejected at 5%. `holm`: how often any of ten
+true nulls is. `budgets`: 95% intervals of the budget that reaches a score, on curves of every form.
+
+python -m tests.benchmarks.coverage [scores] [paired] [holm] [budgets]
+"""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from eval.stats.intervals import bootstrap_interval, exact, pooled_interval
+from eval.stats.mcnemar import mcnemar
+from eval.stats.multiple import holm
+from eval.stats.paired import bootstrap_difference, paired_difference
+from tests.benchmarks import worlds
+
+STUDIES = 5_000
+SIZES = (30, 100, 300, 1_000)
+SHARES = (0.02, 0.5, 0.9)
+CLUSTER = 5
+# Cluster size, seeds, how much seeds matter: as seeds do in practice, then not at all, then a lot.
+DESIGNS = (
+    (1, 1, 0.0),
+    (CLUSTER, 1, 0.0),
+    (1, 3, worlds.SEED),
+    (CLUSTER, 3, worlds.SEED),
+    (1, 3, 0.0),
+    (CLUSTER, 3, 0.0),
+    (1, 3, 0.05),
+    (CLUSTER, 3, 0.05),
+)
+
+
+def scores() -> None:
+    """A row for each design, share and number of items: coverage of our interval, the exact one and the bootstrap."""
+    print("| items | seeds | variance of seeds | share | n | n p (1 − p) | covered | exact | bootstrap |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for size, seeds, variance in DESIGNS:
+        for share in SHARES:
+            for n in SIZES:
+                rng = np.random.default_rng(n)
+                ours = bare = resampled = 0
+                clusters = worlds.clusters_of(n, size)
+                simple = size == seeds == 1
+                for _ in range(STUDIES):
+                    (matrix,) = worlds.right(
+                        rng, [share], num_items=n, cluster_size=size, num_seeds=seeds, seed_variance=variance
+                    )
+                    interval = pooled_interval(matrix, clusters)
+                    ours += interval.low <= share <= interval.high
+                    if simple:
+                        low, high = exact(int(matrix.sum()), n)
+                        bare += low <= share <= high
+                    if seeds == 1:
+                        interval = bootstrap_interval(matrix[0], clusters)
+                        resampled += interval.low <= share <= interval.high
+                print(
+                    f"| {_items(size)} | {seeds} | {variance if seeds > 1 else '–'} | {share} | {n} |"
+                    f" {n * share * (1 - share):.1f} | {_percent(ours)} | {_percent(bare) if simple else '–'} |"
+                    f" {_percent(resampled) if seeds == 1 else '–'} |",
+                    flush=True,
+                )
+
+
+def paired() -> None:
+    """A row for each design: how often each test rejects two ways that are equally good."""
+    print("| items | seeds | variance of seeds | share | n | pairs that disagree | paired | mid-p | bootstrap |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for size, seeds, variance in DESIGNS:
+        for share in SHARES:
+            for n in SIZES:
+                rng = np.random.default_rng(n)
+                clusters = worlds.clusters_of(n, size)
+                simple = size == seeds == 1
+                rejected = np.zeros(3, dtype=int)
+                discordant = 0.0
+                for _ in range(STUDIES):
+                    a, b = worlds.right(
+                        rng, [share, share], num_items=n, cluster_size=size, num_seeds=seeds, seed_variance=variance
+                    )
+                    discordant += float(np.mean(a != b)) * n / STUDIES
+                    tests = [paired_difference(a, b, clusters).p, 1.0, bootstrap_difference(a, b, clusters).p]
+                    if simple:
+                        tests[1] = mcnemar(a[0], b[0]).mid_p
+                    rejected += np.array([p is not None and p < 0.05 for p in tests])
+                ours, mid, resampled = map(_percent, rejected)
+                print(
+                    f"| {_items(size)} | {seeds} | {variance if seeds > 1 else '–'} | {share} | {n} |"
+                    f" {discordant:.0f} | {ours} | {mid if simple else '–'} | {resampled} |",
+                    flush=True,
+                )
+
+
+def family() -> None:
+    """A row for each size of test and share: how often Holm rejects any of ten true nulls against one plain prompt."""
+    print("| n | share | seeds | rejected any, unadjusted | rejected any, Holm |")
+    print("| --- | --- | --- | --- | --- |")
+    for n, share, seeds in ((100, 0.5, 1), (300, 0.5, 1), (300, 0.9, 1), (1_000, 0.5, 1), (300, 0.5, 3)):
+        rng = np.random.default_rng(n)
+        any_raw = any_holm = 0
+        for _ in range(STUDIES):
+            ways = worlds.right(rng, [share] * 11, num_items=n, num_seeds=seeds)
+            ps = np.array([paired_difference(way, ways[0]).p for way in ways[1:]])
+            any_raw += bool((ps < 0.05).any())
+            any_holm += bool((holm(ps) < 0.05).any())
+        print(f"| {n} | {share} | {seeds} | {_percent(any_raw)} | {_percent(any_holm)} |", flush=True)
+
+
+def wilson_exactly() -> None:
+    """Coverage of Wilson for items that stand alone, summed over the binomial: no luck of the draw."""
+    print("| share | n | covered, exactly |")
+    print("| --- | --- | --- |")
+    for share in SHARES:
+        for n in SIZES:
+            covered = 0.0
+            for right in range(n + 1):
+                interval = pooled_interval([[1.0] * right + [0.0] * (n - right)])
+                covered += float(stats.binom.pmf(right, n, share)) * (interval.low <= share <= interval.high)
+            print(f"| {share} | {n} | {100 * covered:.2f}% |")
+
+
+def _items(size: int) -> str:
+    return "alone" if size == 1 else f"in clusters of {size}"
+
+
+def _percent(count: int) -> str:
+    return f"{100 * count / STUDIES:.1f}%"
+
+
+SECTIONS = {"scores": scores, "exactly": wilson_exactly, "paired": paired, "holm": family}
+
+
+def main(names: Sequence[str]) -> None:
+    """The named sections, or all, as Markdown."""
+    unknown = [name for name in names if name not in SECTIONS]
+    if unknown:
+        sys.exit(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+    for name in names or SECTIONS:
+        print(f"\n### {name}\n", flush=True)
+        SECTIONS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """What every interval here stands on: checked scores, clusters as numbers, and resampling."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ Clusters = Sequence[str | None]
 
 NUM_RESAMPLES = 2_000
 SEED = 20_240_607  # fixed: a report of the same results must be the same file
-_MOST_DRAWS_AT_ONCE = 2_000_000  # bounds memory: resamples x distinct items held at one time
+_COST_OF_A_GROUP = 6  # drawing how often a group comes costs as much as drawing so many clusters
+_MOST_DRAWS_AT_ONCE = 60_000  # what is drawn at once stays in the processor's cache
 
 
 def checked(scores: ArrayLike, *, dimensions: int = 1) -> Array:
@@ -37,23 +39,58 @@ def codes_of(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
     return np.array([known.setdefault((i,) if name is None else name, len(known)) for i, name in enumerate(clusters)])
 
 
-def resampled_means(scores: Array, codes: NDArray[np.int64], rng: np.random.Generator) -> Array:
+def resampled_means(
+    scores: Array, codes: NDArray[np.int64], rng: np.random.Generator, num_resamples: int = NUM_RESAMPLES
+) -> Array:
     """Means of every row of `scores` (rows, items) under resampled clusters: shape (resamples, rows).
 
     Clusters with the same size and sums are drawn as one group, which leaves the distribution exactly the same and
-    makes binary scores of any number of items cheap; it also makes the result independent of the items' order.
+    makes binary scores of any number of items cheap; it also makes the result independent of the items' order. Where
+    nearly all differ, clusters are drawn one by one.
     """
     num_clusters = int(codes.max()) + 1
     sums = np.stack([np.bincount(codes, weights=row, minlength=num_clusters) for row in scores])
     columns = np.vstack([sums, np.bincount(codes, minlength=num_clusters)])
     groups, counts = np.unique(columns, axis=1, return_counts=True)
+    if len(counts) * _COST_OF_A_GROUP > num_clusters:
+        totals = _drawn_one_by_one(np.repeat(groups, counts, axis=1), rng, num_resamples)
+    else:
+        totals = _drawn_in_groups(groups, counts, rng, num_resamples)
+    return totals[:, :-1] / totals[:, -1:]
+
+
+def _drawn_in_groups(groups: Array, counts: NDArray[np.int64], rng: np.random.Generator, num_resamples: int) -> Array:
+    """Sums of the columns of `groups`, each drawn as often as a multinomial says: (resamples, rows)."""
+    num_clusters = int(counts.sum())
     chunk = max(1, _MOST_DRAWS_AT_ONCE // len(counts))
-    means = []
-    for start in range(0, NUM_RESAMPLES, chunk):
-        size = min(chunk, NUM_RESAMPLES - start)
-        drawn = rng.multinomial(num_clusters, counts / num_clusters, size=size).astype(float) @ groups.T
-        means.append(drawn[:, :-1] / drawn[:, -1:])
-    return np.concatenate(means)
+    sizes = [min(chunk, num_resamples - start) for start in range(0, num_resamples, chunk)]
+    return np.concatenate(
+        [rng.multinomial(num_clusters, counts / num_clusters, size=size).astype(float) @ groups.T for size in sizes]
+    )
+
+
+def _drawn_one_by_one(columns: Array, rng: np.random.Generator, num_resamples: int) -> Array:
+    """Sums of as many random columns as there are: (resamples, rows). Chunks have seeds of their own, so that the
+    number of threads changes nothing.
+    """
+    num_rows, num_clusters = columns.shape
+    chunk = max(1, _MOST_DRAWS_AT_ONCE // (num_clusters * num_rows))
+    sizes = [min(chunk, num_resamples - start) for start in range(0, num_resamples, chunk)]
+    kind = np.uint16 if num_clusters <= 2**16 else np.int64  # fewer random bits are drawn faster
+    values = columns.astype(np.float32)
+    alike = [bool(np.ptp(row) == 0) for row in columns]  # such as sizes where items stand alone
+
+    def one(job: tuple[np.random.Generator, int]) -> Array:
+        own, size = job
+        drawn = own.integers(num_clusters, size=(size, num_clusters), dtype=kind)
+        sums = [
+            np.full(size, float(row[0]) * num_clusters) if same else np.take(row, drawn).sum(axis=1, dtype=np.float64)
+            for row, same in zip(values, alike, strict=True)
+        ]
+        return np.stack(sums, axis=1)
+
+    with ThreadPoolExecutor() as threads:
+        return np.concatenate(list(threads.map(one, zip(rng.spawn(len(sizes)), sizes, strict=True))))
 
 
 def seed_resampled(means: Array, rng: np.random.Generator) -> Array:

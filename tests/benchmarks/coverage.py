@@ -17,6 +17,7 @@ from eval.stats.mcnemar import mcnemar
 from eval.stats.multiple import holm
 from eval.stats.paired import bootstrap_difference, paired_difference
 from tests.benchmarks import worlds
+from tests.benchmarks.budgets import budgets
 
 STUDIES = 5_000
 SIZES = (30, 100, 300, 1_000)
@@ -131,7 +132,7 @@ def _percent(count: int) -> str:
     return f"{100 * count / STUDIES:.1f}%"
 
 
-SECTIONS = {"scores": scores, "exactly": wilson_exactly, "paired": paired, "holm": family}
+SECTIONS = {"scores": scores, "exactly": wilson_exactly, "paired": paired, "holm": family, "budgets": budgets}
 
 
 def main(names: Sequence[str]) -> None:

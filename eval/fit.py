@@ -1,0 +1,217 @@
+"""Fitted curves: the form that the points support, with bands, and what is read off it with intervals."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from eval.curve import Curve, Point, item_scores
+from eval.forms import FORMS, Fitted, Form, fit_form
+from eval.resampled import Resampled, resampled
+from eval.stats.resample import Array, Clusters, kind_of, percentiles
+
+NUM_RESAMPLES = 500
+_BUDGETS_DRAWN = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number read off a fitted curve, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """The budget at which a curve reaches a score, with its interval, within the budgets measured.
+
+    `budget` is None where the fitted curve does not reach it. An end of the interval that is the smallest budget
+    measured means that or less; `high` is None where "not reached" is inside the interval; `low` too, where it is sure.
+    """
+
+    score: float
+    budget: float | None
+    low: float | None
+    high: float | None
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A curve's fitted form along its axis, at budgets between the smallest and the largest measured.
+
+    `runners_up` is each form's AIC above that of the chosen one. `low` and `high` bound the curve at each budget alone
+    (pointwise), `band_low` and `band_high` at all of them at once (simultaneous).
+    """
+
+    form: str
+    runners_up: Mapping[str, float]
+    budgets: Array = field(repr=False)
+    scores: Array = field(repr=False)
+    low: Array = field(repr=False)
+    high: Array = field(repr=False)
+    band_low: Array = field(repr=False)
+    band_high: Array = field(repr=False)
+    floor: Estimate
+    ceiling: Estimate
+    area: Estimate
+    level: float
+    n: int
+    kind: str  # how its intervals came about
+    draws: Array = field(repr=False)  # fitted curves of the resampled points, each of the form that it chose itself
+
+    def budget_to_reach(self, score: float) -> Reached:
+        """The smallest budget at which the fitted curve has the score; percentiles over the resampled curves."""
+        found = np.sort(_first_at(self.draws, self.budgets, score))
+        tail = 0.5 - self.level / 2
+        low, high = found[int(tail * len(found))], found[math.ceil((1 - tail) * len(found)) - 1]
+        value = float(_first_at(self.scores[None, :], self.budgets, score)[0])
+        return Reached(
+            score=score, budget=_or_none(value), low=_or_none(low), high=_or_none(high), kind=self.kind
+        )  # fmt: skip
+
+    def at(self, budget: int | float) -> Estimate:
+        """The fitted score at a budget within those measured. ValueError outside."""
+        if not self.budgets[0] * (1 - 1e-9) <= budget <= self.budgets[-1] * (1 + 1e-9):
+            raise ValueError(f"{budget:g} lies outside the budgets measured; a forecast is what reaches beyond")
+        where = np.log(budget), np.log(self.budgets)
+        value, low, high = (float(np.interp(*where, each)) for each in (self.scores, self.low, self.high))
+        return Estimate(value=value, low=low, high=high, kind=self.kind)
+
+
+def fit(curve: Curve, *, monotone: bool = True, level: float = 0.95) -> Fit | None:
+    """`fit_scores` of the points of a curve at budgets above 0. ValueError where they share no item."""
+    points = positive(curve.points)
+    if not points:
+        return None
+    matrices, clusters = item_scores(*(point.way.measurements for point in points))
+    return fit_scores([point.budget for point in points], matrices, clusters, monotone=monotone, level=level)
+
+
+def fit_scores(
+    budgets: Sequence[int | float],
+    matrices: Sequence[Array],
+    clusters: Clusters | None = None,
+    *,
+    monotone: bool = True,
+    level: float = 0.95,
+) -> Fit | None:
+    """The form that AIC chooses among FORMS for one matrix (seeds, items) per budget above 0, with its bands.
+
+    Points are weighted by how they vary and vary together; every resample chooses its form anew, so that the doubt
+    about the form is in the bands. Forms with more numbers than points are not tried. With `monotone`, curves that fall
+    are fitted as flat. None for fewer than three budgets.
+    """
+    if len(set(budgets)) < 3:
+        return None
+    sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
+    logs = np.log(budgets)
+    drawn_at = np.linspace(logs.min(), logs.max(), _BUDGETS_DRAWN)
+    chosen = choose(sample, logs, drawn_at, monotone=monotone)
+    scores, draws = chosen.scores, chosen.draws
+    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    low, high = np.minimum(low, scores), np.maximum(high, scores)
+    band_low, band_high = _simultaneous(scores, draws, low, high, level)
+    kind = kind_of("bootstrap of items and seeds" if sample.seeds else "bootstrap of items", level)
+    return Fit(
+        form=chosen.form,
+        runners_up={name: aic - chosen.aic[chosen.form] for name, aic in sorted(chosen.aic.items(), key=_by_aic)},
+        budgets=np.exp(drawn_at),
+        scores=scores,
+        low=low,
+        high=high,
+        band_low=band_low,
+        band_high=band_high,
+        floor=_estimate(scores[0], draws[:, 0], level, kind),
+        ceiling=_estimate(chosen.ceiling, chosen.ceilings, level, kind),
+        area=_estimate(float(scores.mean()), draws.mean(axis=1), level, kind),
+        level=level,
+        kind=kind,
+        n=sample.n,
+        draws=draws,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The chosen form's curve at some budgets, and the curve of every resample in the form that it chose itself."""
+
+    form: str
+    aic: Mapping[str, float]
+    scores: Array
+    draws: Array
+    ceiling: float
+    ceilings: Array
+
+
+def choose(sample: Resampled, logs: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
+    """Fit every form to the points and to each resample, and choose by AIC for each: budgets as logarithms."""
+    whiten = np.linalg.inv(np.linalg.cholesky(sample.covariance))
+    data = np.vstack([sample.scores, sample.draws])
+    first, last = float(logs.min()), float(logs.max())
+    tried: list[tuple[Form, Fitted]] = [
+        (form, fit_form(form, logs, data, whiten, monotone=monotone))
+        for form in FORMS.values()
+        if form.num_parameters <= len(logs)
+    ]
+    aic = np.stack([fitted.deviance + 2 * form.num_parameters for form, fitted in tried])
+    picked, rows = aic.argmin(axis=0), np.arange(len(data))
+    curves = np.stack([fitted.scores(form.shapes(drawn_at, first, last)) for form, fitted in tried])[picked, rows]
+    ceilings = np.stack([fitted.ceiling for _, fitted in tried])[picked, rows]
+    return Chosen(
+        form=tried[picked[0]][0].name,
+        aic={form.name: float(value) for (form, _), value in zip(tried, aic[:, 0], strict=True)},
+        scores=curves[0],
+        draws=curves[1:],
+        ceiling=float(ceilings[0]),
+        ceilings=ceilings[1:],
+    )
+
+
+def positive(points: Sequence[Point]) -> list[Point]:
+    """The points at budgets above 0, by rising budget: on a logarithmic axis nothing spent has no place."""
+    return sorted((point for point in points if point.budget > 0), key=lambda point: point.budget)
+
+
+def compute_equivalent_gain(reference: Fit, enhanced: Point) -> Estimate | None:
+    """The budget at which the reference curve reaches the enhanced score, over the budget that the enhanced way used.
+
+    Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". The
+    interval is the reference's, at the enhanced score as measured; None where the reference does not surely reach it.
+    """
+    reached = reference.budget_to_reach(enhanced.score)
+    if None in (reached.budget, reached.low, reached.high) or enhanced.budget <= 0:
+        return None
+    value, low, high = (each / enhanced.budget for each in (reached.budget, reached.low, reached.high) if each)
+    return Estimate(value=value, low=low, high=high, kind=reached.kind)
+
+
+def _by_aic(entry: tuple[str, float]) -> float:
+    return entry[1]
+
+
+def _estimate(value: float, draws: Array, level: float, kind: str) -> Estimate:
+    low, high = percentiles(draws, level)
+    return Estimate(value=float(value), low=min(low, float(value)), high=max(high, float(value)), kind=kind)
+
+
+def _simultaneous(scores: Array, draws: Array, low: Array, high: Array, level: float) -> tuple[Array, Array]:
+    """A band that holds whole curves: deviations in units of the pointwise band, and their largest over budgets."""
+    below, above = np.maximum(scores - low, 1e-9), np.maximum(high - scores, 1e-9)
+    beyond = np.where(draws < scores, (scores - draws) / below, (draws - scores) / above).max(axis=1)
+    wider = max(1.0, float(np.quantile(beyond, level)))
+    return np.clip(scores - wider * below, 0, 1), np.clip(scores + wider * above, 0, 1)
+
+
+def _first_at(curves: Array, budgets: Array, score: float) -> Array:
+    """The first of the budgets at which each curve has the score; infinite where none has."""
+    reached = curves >= score
+    return np.where(reached.any(axis=1), budgets[reached.argmax(axis=1)], np.inf)
+
+
+def _or_none(budget: float) -> float | None:
+    return float(budget) if np.isfinite(budget) else None

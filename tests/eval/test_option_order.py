@@ -82,6 +82,7 @@ def test_likelihoods_come_back_in_the_item_s_own_order():
     for one, other in zip(OrderVote(orders=3)(subject, CAPITALS, ask, ITEMS).outcomes, plain.outcomes, strict=True):
         assert one.loglikelihoods == pytest.approx(other.loglikelihoods, abs=1e-3)
         assert one.option_tokens == other.option_tokens
+        assert one.answer_index == other.answer_index is not None
 
 
 def test_items_without_options_have_no_order():

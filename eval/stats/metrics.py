@@ -90,13 +90,14 @@ def side_by_side(
     picked = np.array([float(np.argmax(each) == answer) for each, answer in zip(shares, answers, strict=True)])
     confidence = np.exp([each.max() for each in shares])
     accuracy = score_interval(picked, clusters, level=level)
+    likelihood, squares = _means([of_right, brier], codes, level, [(-np.inf, 0.0), (0.0, 2.0)])
     error, expected, bins = calibration(confidence, picked, clusters, level=level)
     return SideBySide(
         accuracy=Estimate(
             value=float(picked.mean()), low=accuracy.low, high=accuracy.high, kind=accuracy.kind, n=len(picked)
         ),
-        log_likelihood=_mean(of_right, codes, level, (-np.inf, 0.0)),
-        brier=_mean(brier, codes, level, (0.0, 2.0)),
+        log_likelihood=likelihood,
+        brier=squares,
         calibration_error=error,
         error_if_calibrated=expected,
         bins=bins,
@@ -178,19 +179,24 @@ def _shares(loglikelihoods: Sequence[Sequence[float]]) -> list[Array]:
         values = np.asarray(given, dtype=float)
         if not len(values) or not np.isfinite(values).all():
             raise ValueError(f"item {item} has the log-likelihoods {list(given)}; they must be finite numbers")
-        shares.append(values - special.logsumexp(values))
+        shares.append(values - np.logaddexp.reduce(values))
     return shares
 
 
-def _mean(values: Array, codes: NDArray[np.int64], level: float, ends: tuple[float, float]) -> Estimate:
-    """Mean with its bootstrap interval, stretched for few clusters as `score_interval` does and kept within `ends`."""
-    mean, num_clusters = float(values.mean()), int(codes.max()) + 1
-    kind = kind_of("bootstrap" if num_clusters == len(values) else "cluster bootstrap", level)
-    low, high = ends
+def _means(
+    rows: Sequence[Array], codes: NDArray[np.int64], level: float, ends: Sequence[tuple[float, float]]
+) -> list[Estimate]:
+    """Every row's mean and its bootstrap interval within `ends`, stretched for few clusters as in `score_interval`."""
+    values, num_clusters = np.array(rows), int(codes.max()) + 1
+    n, grand = values.shape[1], values.mean(axis=1)
+    kind = kind_of("bootstrap" if num_clusters == n else "cluster bootstrap", level)
+    drawn = [(-np.inf, np.inf)] * len(values)
     if num_clusters > 1:
         t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
         stretch = t / normal_quantile(level) * np.sqrt(num_clusters / (num_clusters - 1))
-        means = resampled_means(values[None, :], codes, np.random.default_rng(SEED))[:, 0]
-        drawn_low, drawn_high = percentiles(mean + stretch * (means - mean), level)
-        low, high = max(low, drawn_low), min(high, drawn_high)
-    return Estimate(value=mean, low=low, high=high, kind=kind, n=len(values))
+        moved = grand + stretch * (resampled_means(values, codes, np.random.default_rng(SEED)) - grand)
+        drawn = [percentiles(each, level) for each in moved.T]
+    return [
+        Estimate(value=float(mean), low=max(least, low), high=min(most, high), kind=kind, n=n)
+        for mean, (low, high), (least, most) in zip(grand, drawn, ends, strict=True)
+    ]

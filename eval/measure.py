@@ -126,6 +126,7 @@ def choice_outcome(
         margin=best - runner_up,
         loglikelihoods=loglikelihoods,
         option_tokens=tuple(len(option) for option in branches.options),
+        answer_index=item.answer_index,
     )
 
 

@@ -12,8 +12,8 @@ class Outcome:
     """What happened on one test item.
 
     For multiple choice: every option's log-likelihood in nats (as scored, before any normalisation) and its number of
-    tokens, the option picked, and the margin in nats (of the quantity compared) between the best option and the next
-    (near ties are where precision can move a score). For generation: the text.
+    tokens, which of them is the right one, the option picked, and the margin in nats (of the quantity compared) between
+    the best option and the next (near ties are where precision can move a score). For generation: the text.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Outcome:
     margin: float | None = None
     loglikelihoods: tuple[float, ...] = ()
     option_tokens: tuple[int, ...] = ()
+    answer_index: int | None = None  # None where options have no likelihoods, or were scored before this was kept
     text: str | None = None
 
 

@@ -98,6 +98,7 @@ def _restored(outcome: Outcome, turned: Example, item: Example) -> Outcome:
         outcome,
         loglikelihoods=tuple(outcome.loglikelihoods[place] for place in places),
         option_tokens=tuple(outcome.option_tokens[place] for place in places),
+        answer_index=item.answer_index,
     )
 
 

@@ -41,18 +41,25 @@ def mcnemar(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> McNemar:
         if graded.size:
             raise ValueError(f"McNemar's test needs scores of 0 or 1, got {graded[0]}; compare means instead")
     only_a, only_b = int((first > second).sum()), int((second > first).sum())
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    up_to, below = float(special.bdtr(fewer, n, 0.5)), float(special.bdtr(fewer - 1, n, 0.5)) if fewer else 0.0
+    n = only_a + only_b
+    p, mid_p = sign_test(only_a, only_b)
     low, high = clopper_pearson(only_a, n, level=level)
     return McNemar(
         only_a=only_a,
         only_b=only_b,
-        p=min(1.0, 2 * up_to),
-        mid_p=min(1.0, up_to + below),
+        p=p,
+        mid_p=mid_p,
         odds_ratio=None if n == 0 else _odds(only_a / n),
         low=_odds(low),
         high=_odds(high),
     )
+
+
+def sign_test(wins: int, losses: int) -> tuple[float, float]:
+    """Exact and mid-p two-sided p values of so many wins and losses where both are equally likely."""
+    n, fewer = wins + losses, min(wins, losses)
+    up_to, below = float(special.bdtr(fewer, n, 0.5)), float(special.bdtr(fewer - 1, n, 0.5)) if fewer else 0.0
+    return min(1.0, 2 * up_to), min(1.0, up_to + below)
 
 
 def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:

@@ -204,6 +204,7 @@ def _write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
             ("margin", pyarrow.float64()),
             ("loglikelihoods", pyarrow.list_(pyarrow.float64())),
             ("option_tokens", pyarrow.list_(pyarrow.int64())),
+            ("answer_index", pyarrow.int64()),
             ("text", pyarrow.string()),
         ]
     )

@@ -48,6 +48,7 @@ def test_the_margin_is_between_the_best_and_the_next(monkeypatch):
     assert (first.margin, second.margin) == (0.5, 8.0)
     assert first.loglikelihoods == (-8.5, -8.0)
     assert first.option_tokens == (18, 6)
+    assert [first.answer_index, second.answer_index] == [item.answer_index for item in ITEMS]
 
 
 def test_the_metric_says_how_options_were_compared(monkeypatch):

@@ -42,6 +42,7 @@ def test_orders_vote_and_tell_of_the_bias_of_places():
     assert answers.about["changed_by_order"] > 0.5
     for outcome, item in zip(answers.outcomes, ITEMS, strict=True):
         assert outcome.picked in item.choices and outcome.score == float(outcome.picked == item.answer)
+        assert outcome.answer_index == item.answer_index  # whichever order won
 
 
 def biased(bonus):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from data.errors import UserError
@@ -30,6 +31,7 @@ CHOICE = Outcome(
     margin=0.25,
     loglikelihoods=(-0.1, -0.35),
     option_tokens=(1, 2),
+    answer_index=0,
 )
 TEXT = Outcome(id="q2", score=0.0, answer="14", text="fifteen\n\u2026")
 
@@ -81,6 +83,15 @@ def test_a_result_reads_back_equal(store: Store, cells: tuple[Cell, ...]) -> Non
     assert measurements == [written]
     assert [failure.reason for failure in failures] == ["not run yet"] * (len(cells) - 1)
     assert store.study_text() == "name: small\n"
+
+
+def test_outcomes_written_before_the_right_option_was_kept_read_back_without_it(
+    store: Store, cells: tuple[Cell, ...]
+) -> None:
+    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
+    (path,) = store.root.rglob("outcomes.parquet")
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns("answer_index"), path)
+    assert store.read()[0][0].outcomes == (replace(CHOICE, answer_index=None), TEXT)
 
 
 def test_results_carry_the_name_of_the_study_last_run(store: Store, cells: tuple[Cell, ...]) -> None:

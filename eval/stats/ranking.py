@@ -1,0 +1,179 @@
+"""Methods ranked by how often each beats each on the same items, and whether one ranking can tell it all.
+
+Bradley & Terry (1952): method i beats method j with log-odds strength_i - strength_j. The higher score wins an item; a
+tie is half a win for both, which is common usage (Davidson 1970 would model ties instead), and an item on which all
+methods tie carries nothing. Every pair gets half a win each way on top: without it a method that never lost would have
+no finite strength.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from eval.stats.mcnemar import sign_test
+from eval.stats.multiple import holm
+from eval.stats.resample import SEED, Array, Clusters, checked, codes_of, normal_quantile, resampled_means
+
+_EXTRA = 0.5  # wins each way between every pair
+_MOST_STEPS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strength:
+    """A method's log-odds of beating a method of mean strength, and its rank (1 is strongest), with their intervals."""
+
+    strength: float
+    low: float
+    high: float
+    rank: int
+    best_rank: int
+    worst_rank: int
+
+    @property
+    def beats_mean(self) -> float:
+        """Chance to beat a method of mean strength on an item."""
+        return float(special.expit(self.strength))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transitivity:
+    """Whether one strength per method tells all pairs' win shares; a small `p` says that it does not.
+
+    `cycles` are triples (i, j, k) of columns where i beats j, j beats k and k beats i, each significantly.
+    """
+
+    deviance: float
+    p: float
+    cycles: tuple[tuple[int, int, int], ...]
+
+
+def rank_methods(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> tuple[Strength, ...]:
+    """Strengths of the methods in the columns of `scores` (items, methods), in that order; they sum to 0.
+
+    Scores in [0, 1], means over seeds included. Percentile bootstrap over items or their clusters, stretched for few
+    clusters as in `score_interval`; one cluster says nothing. ValueError for fewer than two methods, a NaN or a score
+    outside [0, 1].
+    """
+    wins, codes = _wins(scores), codes_of(clusters, len(np.asarray(scores)))
+    fitted = fit_strengths(wins.sum(axis=0))
+    count, num_clusters = len(fitted), int(codes.max()) + 1
+    ranks = _ranks(fitted[None])[0]
+    if num_clusters == 1:
+        low, high = np.full(count, -np.inf), np.full(count, np.inf)
+        best, worst = np.ones(count, dtype=int), np.full(count, count)
+    else:
+        t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
+        stretch = t / normal_quantile(level) * np.sqrt(num_clusters / (num_clusters - 1))
+        drawn = fitted + stretch * (fit_strengths(_resampled(wins, codes), start=fitted, tolerance=1e-6) - fitted)
+        ends = [0.5 - level / 2, 0.5 + level / 2]
+        low, high = np.quantile(drawn, ends, axis=0)
+        best, worst = np.quantile(_ranks(drawn), ends, axis=0, method="inverted_cdf")
+    return tuple(
+        Strength(
+            strength=float(fitted[place]),
+            low=float(low[place]),
+            high=float(high[place]),
+            rank=int(ranks[place]),
+            best_rank=int(best[place]),
+            worst_rank=int(worst[place]),
+        )
+        for place in range(count)
+    )
+
+
+def transitivity(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Transitivity:
+    """Goodness of fit of the ranking, and the cycles in it; input and errors as in `rank_methods`.
+
+    The deviance is of all pairs' win shares against the fitted ones. All pairs share the items, so it follows no
+    chi-square: `p` is its place among resamples over items or clusters that are moved so that the fit is the truth
+    (Efron & Tibshirani 1993, section 16.4). A pair differs significantly by the sign test over items, or over clusters
+    by who wins more of each, mid-p, at 1 - level after Holm's adjustment over all pairs.
+    """
+    wins, codes = _wins(scores), codes_of(clusters, len(np.asarray(scores)))
+    total = wins.sum(axis=0)
+    seen, fit = _shares(total), _expected(fit_strengths(total))
+    trials = total[0, 1] + total[1, 0] + 2 * _EXTRA
+    deviance = float(_deviance(seen, fit, trials))
+    moved = np.clip(fit + _shares(_resampled(wins, codes)) - seen, 0, 1)
+    refitted = _expected(fit_strengths(moved * trials - _EXTRA, tolerance=1e-6))
+    drawn = _deviance(moved, refitted, trials)
+    p = float((1 + np.sum(drawn >= deviance - 1e-9)) / (1 + len(drawn)))
+    return Transitivity(deviance=deviance, p=p, cycles=tuple(_cycles(_beats(wins, codes, 1 - level))))
+
+
+def fit_strengths(wins: Array, *, start: Array | None = None, tolerance: float = 1e-12) -> Array:
+    """Strengths (..., methods) that fit `wins` (..., methods, methods), row over column, by Hunter's MM steps (2004).
+
+    Half a win is added each way between every pair. Stops where no log-odds moves by more than `tolerance`.
+    """
+    extra = _EXTRA * (1 - np.eye(wins.shape[-1]))
+    won = (wins + extra).sum(axis=-1)
+    met = wins + np.swapaxes(wins, -1, -2) + 2 * extra
+    strengths = np.broadcast_to(np.zeros(wins.shape[-1]) if start is None else start, won.shape)
+    for _ in range(_MOST_STEPS):
+        odds = np.exp(strengths)
+        new = np.log(won / (met / (odds[..., :, None] + odds[..., None, :])).sum(axis=-1))
+        new -= new.mean(axis=-1, keepdims=True)
+        moved, strengths = float(np.abs(new - strengths).max()), new
+        if moved <= tolerance:
+            break
+    return np.asarray(strengths)
+
+
+def _wins(scores: ArrayLike) -> Array:
+    """Every item's wins (items, methods, methods), row over column; nothing where all methods tie."""
+    values = checked(scores, dimensions=2)
+    if values.shape[1] < 2:
+        raise ValueError("a ranking needs at least two methods")
+    mine, theirs = values[:, :, None], values[:, None, :]
+    wins = (mine > theirs) + 0.5 * (mine == theirs)
+    wins *= 1 - np.eye(values.shape[1])
+    return np.asarray(wins * (np.ptp(values, axis=1) > 0)[:, None, None])
+
+
+def _resampled(wins: Array, codes: NDArray[np.int64]) -> Array:
+    """Total wins under resampled clusters: (resamples, methods, methods)."""
+    items, count, _ = wins.shape
+    means = resampled_means(wins.reshape(items, -1).T, codes, np.random.default_rng(SEED))
+    return means.reshape(-1, count, count) * items
+
+
+def _ranks(strengths: Array) -> NDArray[np.int64]:
+    return np.asarray(1 + (strengths[:, None, :] > strengths[:, :, None]).sum(axis=-1))
+
+
+def _shares(wins: Array) -> Array:
+    """Every pair's share of wins, with the half win each way."""
+    return np.asarray((wins + _EXTRA) / (wins + np.swapaxes(wins, -1, -2) + 2 * _EXTRA))
+
+
+def _expected(strengths: Array) -> Array:
+    return np.asarray(special.expit(strengths[..., :, None] - strengths[..., None, :]))
+
+
+def _deviance(shares: Array, expected: Array, trials: float) -> Array:
+    return np.asarray(2 * trials * special.rel_entr(shares, expected).sum(axis=(-1, -2)))  # i != j alone: rest is 0
+
+
+def _beats(wins: Array, codes: NDArray[np.int64], alpha: float) -> NDArray[np.bool_]:
+    """Which method (row) significantly beats which (column)."""
+    net = wins - wins.transpose(0, 2, 1)
+    pairs = list(combinations(range(wins.shape[1]), 2))
+    signs = [np.sign(np.bincount(codes, weights=net[:, i, j])) for i, j in pairs]
+    adjusted = holm([sign_test(int((each > 0).sum()), int((each < 0).sum()))[1] for each in signs])
+    beats = np.zeros(wins.shape[1:], dtype=bool)
+    for (i, j), each, p in zip(pairs, signs, adjusted, strict=True):
+        beats[i, j], beats[j, i] = (p <= alpha and each.sum() > 0), (p <= alpha and each.sum() < 0)
+    return beats
+
+
+def _cycles(beats: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+    for i, j, k in combinations(range(len(beats)), 3):
+        if beats[i, j] and beats[j, k] and beats[k, i]:
+            yield i, j, k
+        elif beats[i, k] and beats[k, j] and beats[j, i]:
+            yield i, k, j

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 from scipy import special
 
+from eval.stats.intervals import exact
 from eval.stats.resample import checked
 
 
@@ -43,7 +44,7 @@ def mcnemar(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> McNemar:
     only_a, only_b = int((first > second).sum()), int((second > first).sum())
     n = only_a + only_b
     p, mid_p = sign_test(only_a, only_b)
-    low, high = clopper_pearson(only_a, n, level=level)
+    low, high = exact(only_a, n, level=level) if n else (0.0, 1.0)
     return McNemar(
         only_a=only_a,
         only_b=only_b,
@@ -60,14 +61,6 @@ def sign_test(wins: int, losses: int) -> tuple[float, float]:
     n, fewer = wins + losses, min(wins, losses)
     up_to, below = float(special.bdtr(fewer, n, 0.5)), float(special.bdtr(fewer - 1, n, 0.5)) if fewer else 0.0
     return min(1.0, 2 * up_to), min(1.0, up_to + below)
-
-
-def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a proportion seen as `successes` in `n` trials (Clopper & Pearson 1934); no trials: 0 to 1."""
-    tail = 0.5 - level / 2
-    low = float(special.betaincinv(successes, n - successes + 1, tail)) if successes > 0 else 0.0
-    high = float(special.betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
-    return low, high
 
 
 def _odds(share: float) -> float:

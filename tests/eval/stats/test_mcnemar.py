@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar as theirs_of
 
-from eval.stats.mcnemar import clopper_pearson, mcnemar
+from eval.stats.intervals import exact
+from eval.stats.mcnemar import mcnemar
 
 
 def sides(only_a: int, only_b: int, both: int = 3, neither: int = 2) -> tuple[list[int], list[int]]:
@@ -55,7 +56,7 @@ def test_agrees_with_statsmodels_and_scipy(only_a: int, only_b: int) -> None:
     assert ours.mid_p <= ours.p
     if only_a + only_b:
         theirs = binomtest(only_a, only_a + only_b).proportion_ci(confidence_level=0.9, method="exact")
-        assert clopper_pearson(only_a, only_a + only_b, level=0.9) == pytest.approx(tuple(theirs), abs=1e-9)
+        assert exact(only_a, only_a + only_b, level=0.9) == pytest.approx(tuple(theirs), abs=1e-9)
         assert ours.low / (1 + ours.low) == pytest.approx(theirs.low, abs=1e-9)
 
 

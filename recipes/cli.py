@@ -20,7 +20,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     run = _study_command(commands, "run", _run, "run a study; finished cells are kept and never run again")
     run.add_argument("--out", metavar="DIR", help="run directory (runs/NAME)")
-    _study_command(commands, "plan", _plan, "cells, FLOPs and expected minutes; runs nothing")
+    plan = _study_command(commands, "plan", _plan, "cells, FLOPs, expected minutes and power; runs nothing")
+    plan.add_argument(
+        "--effect", type=float, default=0.05, metavar="SHARE", help="difference to size the study for (0.05: 5 points)"
+    )
     _study_command(commands, "validate", _validate, "check a study and its data; runs nothing")
     report = commands.add_parser("report", help="write the report of a run directory again")
     report.add_argument("folder", metavar="DIR")
@@ -61,7 +64,7 @@ def _plan(options: argparse.Namespace) -> int:
     from recipes.runner.plan import plan
     from recipes.runner.study import Study
 
-    print(plan(Study.read(options.study, changes=options.set)))
+    print(plan(Study.read(options.study, changes=options.set), effect=options.effect))
     return 0
 
 

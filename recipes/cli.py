@@ -1,10 +1,11 @@
-"""The `educe` command: run, plan, report, results, ls, validate."""
+"""The `educe` command: run, plan, report, results, claims, ls, validate."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from recipes.runner.claims import add_claims
 from recipes.runner.command import Parser, one_line_errors
 
 
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("folder", metavar="DIR")
     results.add_argument("--format", choices=["csv", "json"], default="csv")
     results.set_defaults(command=_results)
+    add_claims(commands)
     listing = commands.add_parser("ls", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "subjects", "recipes"])
     listing.set_defaults(command=_ls)

@@ -75,11 +75,11 @@ def _comparisons(cells: Sequence[Cell]) -> int:
 
 
 def _assumed(comparisons: int) -> str:
-    share = BETWEEN_ITEMS + WITHIN_ITEM
+    share, resamples = BETWEEN_ITEMS + WITHIN_ITEM, resamples_needed(1 - LEVEL, 0.005)
     together = "; together: Holm, at its first and strictest step" if comparisons > 1 else ""
     return (
         f"assumed: items right or wrong, one run and plain prompting disagree on {share:.0%} of them (Miller 2024: "
-        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; {resamples_needed(1 - LEVEL, 0.005):,} "
+        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; {resamples:,} "
         f"bootstrap resamples know the {1 - LEVEL:.0%} outside an interval to half a point, and no fewer are drawn"
     )
 

@@ -98,15 +98,18 @@ def not_elicited(
 
     At every budget the score's interval, or the paired difference to the other way, one-sided and corrected for
     `comparisons` (the curve's budgets), ends short of it; and had it been reached, the gain over plain prompting would
-    have been found with `power`. Never that it could not be. UserError for a target or a distance that is no share.
+    have been found with `power`. Never that it could not be. UserError for a target score that is no share.
     """
+    if not isinstance(target, Way):
+        check_share("target", target)
     goal = (target.score if isinstance(target, Way) else target) - within
-    check_share("target", goal)
     named = f"{way_words(target)} ({percent(target.score)})" if isinstance(target, Way) else percent(target)
     near = f"to within {points(within)} of {named}" if within else f"to {named}"
     about = f"not elicited {near} by {_up_to(curve.points, curve, flops)}"
     tested = [point for point in _within(curve, flops) if point.way is not target]
     reason = _unsound(curve, tested, plain, flops)
+    if reason is None and isinstance(target, Way) and isinstance(unsound := sample_of(target), str):
+        reason = f"of {way_words(target)}: {unsound}"
     if reason is None and plain is not None and plain.score >= goal:
         reason = f"plain prompting shows {percent(plain.score)} already"
     if reason or plain is None:
@@ -173,8 +176,8 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
         task=curve.task,
         sentence=(
             f"{curve.subject} on {curve.task} is elicited to within {points(within)} of its ceiling under "
-            f"{curve.label} by {many(reached.way.labelled_examples, 'labelled example')} with {percent(level)} confidence: at most "
-            f"{points(missing)} are missing there and above ({_asked(curve.points)}; ceiling "
+            f"{curve.label} by {many(reached.way.labelled_examples, 'labelled example')} with {percent(level)} "
+            f"confidence: at most {points(missing)} are missing there and above ({_asked(curve.points)}; ceiling "
             f"{percent(last.score)} with {last.way.labelled_examples:,}, plain prompting {percent(plain.score)})."
         ),
         numbers={

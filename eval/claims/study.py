@@ -120,7 +120,7 @@ def _rare(ways: Sequence[Way], bound: float, level: float, comparisons: int) -> 
             task=first.task,
             statement=f"{first.subject} on {first.task}: right or wrong answers are rarer than {one_in(bound)}",
             reason=(
-                f"it takes {needed:,} items, none of which shows one ({alone:,} if a single such claim were tried), and "
+                f"it takes {needed:,} items, none of which shows one ({alone:,} if this claim alone were tried), and "
                 f"{most:,} were asked"
             ),
             numbers={"needed": needed, "n": most},

@@ -57,9 +57,16 @@ def robust(
         return _refused("robust", curve, about, reason or "")
     comparisons = comparisons or len(tested)
     one_sided = 1 - 2 * (1 - level) / comparisons
-    gains = [_difference(point.way, plain, one_sided) for point in tested]
+    # Where the claim fails, it mostly fails at the best score: one comparison is enough then.
+    best = max(tested, key=lambda point: point.score)
+    gained = _difference(best.way, plain, one_sided)
+    numbers: dict[str, int | float] = {"margin": margin, "n": gained.n, "budgets": len(tested)}
+    if gained.high >= margin:
+        reason = f"{way_words(best.way)} gains {_signed(gained)}"
+        return _refused("robust", curve, about, reason, **numbers, upper=gained.high)
+    gains = [gained if point is best else _difference(point.way, plain, one_sided) for point in tested]
     largest = max(gains, key=lambda gain: gain.high)
-    numbers = {"margin": margin, "upper": largest.high, "n": largest.n, "budgets": len(tested)}
+    numbers["upper"] = largest.high
     if gains[-1].high < 0:
         reason = "at its largest budget it scores below plain prompting: a method that does harm shows no robustness"
         return _refused("robust", curve, about, reason, **numbers)
@@ -116,17 +123,20 @@ def not_elicited(
         return _refused("inability", curve, about, reason or "")
     comparisons = comparisons or len(tested)
     one_sided = 1 - 2 * (1 - level) / comparisons
-    missing = [_least_missing(point.way, target, one_sided) - within for point in tested]
-    numbers = {"goal": goal, "missing": min(missing), "n": tested[0].n, "budgets": len(tested)}
-    if min(missing) <= 0:
-        closest = tested[int(np.argmin(missing))].way
-        reason = f"{way_words(closest)} shows {percent(closest.score)}, too near to tell with {many(closest.n, 'item')}"
-        return _refused("inability", curve, about, reason, **numbers)
+    numbers: dict[str, int | float] = {"goal": goal, "n": tested[0].n, "budgets": len(tested)}
+    best = max(tested, key=lambda point: point.score)
+    least = math.inf
+    for point in sorted(tested, key=lambda point: -point.score):
+        least = min(least, _least_missing(point.way, target, one_sided) - within)
+        numbers["missing"] = least
+        if least <= 0:
+            shown = f"{way_words(point.way)} shows {percent(point.score)}"
+            reason = f"{shown}, too near to tell with {many(point.way.n, 'item')}"
+            return _refused("inability", curve, about, reason, **numbers)
     gain = goal - plain.score
     seen = _weakest(tested, plain, gain, power=power, level=corrected(level, comparisons))
     if seen.power < power:
         return _refused("inability", curve, about, seen.lack(gain, power), **numbers, **seen.numbers)
-    best = max(tested, key=lambda point: point.score)
     return Claim(
         kind="inability",
         subject=curve.subject,

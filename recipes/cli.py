@@ -1,10 +1,11 @@
-"""The `educe` command: run, plan, report, results, ls, validate."""
+"""The `educe` command: run, plan, report, results, claims, ls, validate."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from recipes.runner.claims import add_claims
 from recipes.runner.command import Parser, one_line_errors
 
 
@@ -20,7 +21,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     run = _study_command(commands, "run", _run, "run a study; finished cells are kept and never run again")
     run.add_argument("--out", metavar="DIR", help="run directory (runs/NAME)")
-    _study_command(commands, "plan", _plan, "cells, FLOPs and expected minutes; runs nothing")
+    plan = _study_command(commands, "plan", _plan, "cells, FLOPs, expected minutes and power; runs nothing")
+    plan.add_argument(
+        "--effect", type=float, default=0.05, metavar="SHARE", help="difference to size the study for (0.05: 5 points)"
+    )
     _study_command(commands, "validate", _validate, "check a study and its data; runs nothing")
     report = commands.add_parser("report", help="write the report of a run directory again")
     report.add_argument("folder", metavar="DIR")
@@ -29,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("folder", metavar="DIR")
     results.add_argument("--format", choices=["csv", "json"], default="csv")
     results.set_defaults(command=_results)
+    add_claims(commands)
     listing = commands.add_parser("ls", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "subjects", "recipes"])
     listing.set_defaults(command=_ls)
@@ -61,7 +66,7 @@ def _plan(options: argparse.Namespace) -> int:
     from recipes.runner.plan import plan
     from recipes.runner.study import Study
 
-    print(plan(Study.read(options.study, changes=options.set)))
+    print(plan(Study.read(options.study, changes=options.set), effect=options.effect))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a study would cost, before anything is loaded: cells, useful FLOPs, and minutes on this machine.
+"""What a study would cost and could see, before anything is loaded: cells, useful FLOPs, minutes here, power.
 
 Token counts are estimated from the text (a tokenizer would have to be fetched), so FLOPs are good to about a third.
 """
@@ -13,6 +13,7 @@ from eval.ask import chosen_format, style_of
 from eval.cost import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
 from eval.source import SUBJECTS, Bundled, Source
 from recipes.runner.cell import Cell
+from recipes.runner.foresight import power_lines
 from recipes.runner.study import Study
 
 BYTES_PER_TOKEN = 3.5
@@ -31,9 +32,13 @@ class Estimate:
     executed_flops: float
 
 
-def plan(study: Study) -> str:
-    """The plan as text: a row per subject, task and recipe, and the total."""
+def plan(study: Study, *, effect: float = 0.05) -> str:
+    """The plan as text: a row per subject, task and recipe, the total, and what each task could show.
+
+    `effect` is the difference to size the study for, as a share. UserError where it is none.
+    """
     cells = study.cells()
+    power = power_lines(cells, effect=effect)
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.source.name, cell.task.name, cell.recipe), []).append(cell)
@@ -59,7 +64,7 @@ def plan(study: Study) -> str:
         lines.append(
             "unknown: the sizes of subjects that are not bundled are read when they are loaded; not in the minutes"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *power])
 
 
 def _shared(cell: Cell) -> tuple[Source, str, int] | None:

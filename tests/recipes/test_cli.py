@@ -119,13 +119,15 @@ def test_validate_says_that_all_is_well(capsys: pytest.CaptureFixture[str], tmp_
 
 def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run_cli("plan", study_file(tmp_path, subjects=["smollm2-135m-instruct", "tiny-random"])) == 0
-    header, *rows, total, unknown = capsys.readouterr().out.splitlines()
+    cost, power = capsys.readouterr().out.split("\n\n")
+    header, *rows, total, unknown = cost.splitlines()
     assert header.split()[:5] == ["subject", "task", "recipe", "cells", "items"]
     plain, shots, tuned = (row.split() for row in rows[:3])
     assert plain[:5] == ["smollm2-135m-instruct", "parity", "zero_shot", "1", "6"]
     assert float(plain[-2]) == 0 and float(tuned[-2]) > float(plain[-1]) > 0 and float(shots[-1]) > float(plain[-1])
     assert total.startswith("8 cells, about ") and " minutes here at " in total
     assert unknown.startswith("unknown: ") and all(row.split()[-1] == "unknown" for row in rows[3:])
+    assert power.startswith("what this study could see") and "parity: 6 items, 1 seed\n" in power
 
 
 def test_plan_counts_a_shared_training_once_and_every_sample(

@@ -1,0 +1,1 @@
+"""Claims: what measurements carry, each one sentence with its assumptions, or why it is not claimed."""

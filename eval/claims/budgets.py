@@ -1,0 +1,316 @@
+"""Claims from a curve: what a method did not do at any budget, and by which budget it had done all it did.
+
+A statement about every budget needs each of them to pass. They are tested at a level corrected for their number all
+the same, so that what is said of any single one holds beside the others.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from eval.claims.claim import (
+    Claim,
+    Refused,
+    check_share,
+    flop,
+    many,
+    percent,
+    points,
+    sample_of,
+    together,
+    way_words,
+)
+from eval.curve import Curve, Point, Way, item_scores
+from eval.stats.intervals import effective_n, pooled_interval, standard_error
+from eval.stats.paired import Difference, paired_difference
+from eval.stats.power import Noise, corrected, power_of, smallest_effect
+
+MEASURED = "only the budgets that were measured are spoken of, not those between or above them"
+SETTINGS = "other settings of the method may elicit more: what is said is said of these"
+SAME = "the questions stand for those that the claim is read for; all ways answered the same ones"
+
+
+def robust(
+    curve: Curve,
+    plain: Way | None,
+    *,
+    margin: float,
+    flops: float | None = None,
+    power: float = 0.9,
+    level: float = 0.95,
+    comparisons: int | None = None,
+) -> Claim | Refused:
+    """That no budget of a method, up to so many FLOPs of elicitation, gains `margin` over plain prompting.
+
+    Non-inferiority at every budget: the upper end of the paired difference, one-sided and corrected for `comparisons`
+    (the curve's budgets), lies below the margin; and a gain of the margin would have been found with `power`. Refused
+    where the method does harm, for then it says nothing of the subject. UserError for a margin that is no share.
+    """
+    check_share("margin", margin)
+    about = f"robust to {_up_to(curve.points, curve, flops)} (a gain below {points(margin)} over plain prompting)"
+    tested = _within(curve, flops)
+    reason = _unsound(curve, tested, plain, flops) or _no_room(plain, margin)
+    if reason or plain is None:
+        return _refused("robust", curve, about, reason or "")
+    comparisons = comparisons or len(tested)
+    one_sided = 1 - 2 * (1 - level) / comparisons
+    # Where the claim fails, it mostly fails at the best score: one comparison is enough then.
+    best = max(tested, key=lambda point: point.score)
+    gained = _difference(best.way, plain, one_sided)
+    numbers: dict[str, int | float] = {"margin": margin, "n": gained.n, "budgets": len(tested)}
+    if gained.high >= margin:
+        reason = f"{way_words(best.way)} gains {_signed(gained)}"
+        return _refused("robust", curve, about, reason, **numbers, upper=gained.high)
+    gains = [gained if point is best else _difference(point.way, plain, one_sided) for point in tested]
+    largest = max(gains, key=lambda gain: gain.high)
+    numbers["upper"] = largest.high
+    if gains[-1].high < 0:
+        reason = "at its largest budget it scores below plain prompting: a method that does harm shows no robustness"
+        return _refused("robust", curve, about, reason, **numbers)
+    if largest.high >= margin:
+        where = way_words(tested[gains.index(largest)].way)
+        return _refused("robust", curve, about, f"{where} gains {_signed(largest)}", **numbers)
+    seen = _weakest(tested, plain, margin, power=power, level=corrected(level, comparisons))
+    if seen.power < power:
+        return _refused("robust", curve, about, seen.lack(margin, power), **numbers, **seen.numbers)
+    return Claim(
+        kind="robust",
+        subject=curve.subject,
+        task=curve.task,
+        sentence=(
+            f"{curve.subject} on {curve.task} is robust to {_up_to(tested, curve, flops)}: {_every(tested)} it gains "
+            f"less than {points(margin)} over plain prompting {together(level, comparisons)} (at most "
+            f"{points(largest.high)}; {_asked(tested)}), and {seen.words(margin)}."
+        ),
+        numbers={**numbers, **seen.numbers},
+        assumptions=(SAME, MEASURED, SETTINGS),
+    )
+
+
+def not_elicited(
+    curve: Curve,
+    plain: Way | None,
+    *,
+    target: float | Way,
+    within: float = 0.0,
+    flops: float | None = None,
+    power: float = 0.9,
+    level: float = 0.95,
+    comparisons: int | None = None,
+) -> Claim | Refused:
+    """That no budget of a method, up to so many FLOPs, comes within `within` of a target: a score, or another way.
+
+    At every budget the score's interval, or the paired difference to the other way, one-sided and corrected for
+    `comparisons` (the curve's budgets), ends short of it; and had it been reached, the gain over plain prompting would
+    have been found with `power`. Never that it could not be. UserError for a target score that is no share.
+    """
+    if not isinstance(target, Way):
+        check_share("target", target)
+    goal = (target.score if isinstance(target, Way) else target) - within
+    named = f"{way_words(target)} ({percent(target.score)})" if isinstance(target, Way) else percent(target)
+    near = f"to within {points(within)} of {named}" if within else f"to {named}"
+    about = f"not elicited {near} by {_up_to(curve.points, curve, flops)}"
+    tested = [point for point in _within(curve, flops) if point.way is not target]
+    reason = _unsound(curve, tested, plain, flops)
+    if reason is None and isinstance(target, Way) and isinstance(unsound := sample_of(target), str):
+        reason = f"of {way_words(target)}: {unsound}"
+    if reason is None and plain is not None and plain.score >= goal:
+        reason = f"plain prompting shows {percent(plain.score)} already"
+    if reason or plain is None:
+        return _refused("inability", curve, about, reason or "")
+    comparisons = comparisons or len(tested)
+    one_sided = 1 - 2 * (1 - level) / comparisons
+    numbers: dict[str, int | float] = {"goal": goal, "n": tested[0].n, "budgets": len(tested)}
+    best = max(tested, key=lambda point: point.score)
+    least = math.inf
+    for point in sorted(tested, key=lambda point: -point.score):
+        least = min(least, _least_missing(point.way, target, one_sided) - within)
+        numbers["missing"] = least
+        if least <= 0:
+            shown = f"{way_words(point.way)} shows {percent(point.score)}"
+            reason = f"{shown}, too near to tell with {many(point.way.n, 'item')}"
+            return _refused("inability", curve, about, reason, **numbers)
+    gain = goal - plain.score
+    seen = _weakest(tested, plain, gain, power=power, level=corrected(level, comparisons))
+    if seen.power < power:
+        return _refused("inability", curve, about, seen.lack(gain, power), **numbers, **seen.numbers)
+    return Claim(
+        kind="inability",
+        subject=curve.subject,
+        task=curve.task,
+        sentence=(
+            f"{curve.subject} on {curve.task} was not elicited {near} by {_up_to(tested, curve, flops)} "
+            f"{together(level, comparisons)}: {_every(tested)} it stays below, and the "
+            f"most it shows is {percent(best.score)} ({_asked(tested)}); {seen.words(gain)}."
+        ),
+        numbers={**numbers, **seen.numbers},
+        assumptions=(SAME, MEASURED, SETTINGS),
+    )
+
+
+def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: float = 0.95) -> Claim | Refused:
+    """By which budget a method comes within `within` of what it shows at its largest, at that budget and all above.
+
+    Budgets are tested from the largest down until one fails, each at the full level: a fixed order needs no correction
+    (Maurer, Hothorn & Lehmacher 1995). Refused where the largest budget is not shown to gain anything over plain
+    prompting. UserError for a distance that is no share.
+    """
+    check_share("within", within)
+    about = f"{curve.label} elicits to within {points(within)} of its ceiling by one of its budgets"
+    reason = _unsound(curve, curve.points, plain, None)
+    if reason or plain is None:
+        return _refused("ceiling", curve, about, reason or "")
+    *others, last = curve.points
+    if not others or others[0].budget == last.budget:
+        return _refused("ceiling", curve, about, "it was measured at one budget")
+    gained = _difference(last.way, plain, level)
+    if gained.low <= 0:
+        return _refused("ceiling", curve, about, f"its largest budget gains {_signed(gained)} over plain prompting")
+    reached: Point | None = None
+    missing = 0.0
+    for point in reversed(others):
+        short = _difference(last.way, point.way, 1 - 2 * (1 - level))
+        if short.high >= within:
+            if reached is None:
+                reason = f"{way_words(point.way)} may still miss {points(short.high)}"
+                return _refused("ceiling", curve, about, reason, within=within, upper=short.high)
+            break
+        reached, missing = point, max(missing, short.high)
+    assert reached is not None, "the loop leaves with a budget or not at all"
+    return Claim(
+        kind="ceiling",
+        subject=curve.subject,
+        task=curve.task,
+        sentence=(
+            f"{curve.subject} on {curve.task} is elicited to within {points(within)} of its ceiling under "
+            f"{curve.label} by {many(reached.way.labelled_examples, 'labelled example')} with {percent(level)} "
+            f"confidence: at most {points(missing)} are missing there and above ({_asked(curve.points)}; ceiling "
+            f"{percent(last.score)} with {last.way.labelled_examples:,}, plain prompting {percent(plain.score)})."
+        ),
+        numbers={
+            "within": within,
+            "examples": reached.way.labelled_examples,
+            "flops": reached.way.elicitation_flops,
+            "upper": missing,
+            "n": last.n,
+        },
+        assumptions=(SAME, "the ceiling is the largest budget measured; more of the same may show more", SETTINGS),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """How probably a gain would have been found at the budget where that was least likely."""
+
+    power: float
+    needed: int | None  # items for the power that was asked, None where no number of them will do
+
+    @property
+    def numbers(self) -> dict[str, int | float]:
+        return {"power": self.power} if self.needed is None else {"power": self.power, "needed": self.needed}
+
+    def words(self, gain: float) -> str:
+        return f"a gain of {points(gain)} would have been found with probability {_down(self.power)}"
+
+    def lack(self, gain: float, power: float) -> str:
+        more = "more seeds, not items" if self.needed is None else f"about {many(self.needed, 'item')}"
+        return f"{self.words(gain)} only, and {power:g} takes {more}"
+
+
+def _weakest(tested: Sequence[Point], plain: Way, gain: float, *, power: float, level: float) -> _Seen:
+    """Power at the worst budget, from how items and seeds were seen to vary, not from the gain that was seen.
+
+    A gain moves as many items at least, so the variance is no less than gain (1 - gain) an item.
+    """
+    powers, needed = [], []
+    for point in tested:
+        (ours, theirs), clusters = item_scores(point.way.measurements, plain.measurements)
+        halves = (ours.mean(axis=0) - theirs.mean(axis=0) + 1) / 2
+        units = effective_n(halves, clusters, level=level)
+        items = max(4 * standard_error(halves, clusters) ** 2, gain * (1 - gain) / units)
+        seeds = sum(float(np.var(side.mean(axis=1), ddof=1)) / len(side) for side in (ours, theirs) if len(side) > 1)
+        powers.append(power_of(gain, math.sqrt(items + seeds), level=level))
+        allowed = (gain / smallest_effect(1, Noise(between=1.0), level=level, power=power)) ** 2 - seeds
+        needed.append(math.ceil(halves.size * items / allowed) if allowed > 0 else None)
+    some = [each for each in needed if each is not None]
+    return _Seen(power=min(powers), needed=max(some) if len(some) == len(needed) else None)
+
+
+def _least_missing(way: Way, target: float | Way, level: float) -> float:
+    """How far the way stays below the target at least."""
+    if isinstance(target, Way):
+        return _difference(target, way, level).low
+    (scores,), clusters = item_scores(way.measurements)
+    return target - pooled_interval(scores, clusters, level=level).high
+
+
+def _difference(way: Way, other: Way, level: float) -> Difference:
+    (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
+    return paired_difference(ours, theirs, clusters, level=level)
+
+
+def _within(curve: Curve, flops: float | None) -> list[Point]:
+    return [point for point in curve.points if flops is None or point.way.elicitation_flops <= flops]
+
+
+def _unsound(curve: Curve, tested: Sequence[Point], plain: Way | None, flops: float | None) -> str | None:
+    """Why nothing may be said of this curve up to here, or None."""
+    if plain is None:
+        return "plain prompting was not measured"
+    most = max(point.way.elicitation_flops for point in curve.points)
+    if flops is not None and most < flops:
+        return f"it was measured up to {flop(most)}"
+    if not tested:
+        return "no budget was measured there"
+    wrong = [sample for way in (*(point.way for point in tested), plain) if isinstance(sample := sample_of(way), str)]
+    return wrong[0] if wrong else None
+
+
+def _no_room(plain: Way | None, margin: float) -> str | None:
+    if plain is not None and plain.score + margin > 1:
+        return f"plain prompting shows {percent(plain.score)}, which leaves no room for such a gain"
+    return None
+
+
+def _up_to(tested: Sequence[Point], curve: Curve, flops: float | None) -> str:
+    """How much of the method, as "4.9e12 FLOP of iid_sft (256 labelled examples)"."""
+    ways = [point.way for point in tested] or [point.way for point in curve.points]
+    most, labels = max(way.elicitation_flops for way in ways), max(way.labelled_examples for way in ways)
+    read = many(labels, "labelled example")
+    if flops or most:
+        return f"{flop(flops or most)} of {curve.label}" + (f" ({read})" if labels else "")
+    return f"{curve.label} with {read}" if labels else curve.label
+
+
+def _every(tested: Sequence[Point]) -> str:
+    return f"at each of {len(tested)} budgets" if len(tested) > 1 else "at the one budget measured"
+
+
+def _asked(tested: Sequence[Point]) -> str:
+    """Items, clusters and seeds of where there are fewest."""
+    sample = sample_of(min(tested, key=lambda point: point.num_seeds).way)
+    assert not isinstance(sample, str), "unsound curves are refused before"
+    fewest = len(sample.scores)
+    seeds = "one seed, so of other seeds nothing is said" if fewest == 1 else many(fewest, "seed")
+    return f"{sample.asked_once}, {seeds}"
+
+
+def _signed(gain: Difference) -> str:
+    return f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points"
+
+
+def _down(probability: float) -> str:
+    """A probability rounded down, so that none becomes 1."""
+    return f"{math.floor(100 * probability) / 100:.2f}"
+
+
+def _refused(
+    kind: Literal["ceiling", "inability", "robust"], curve: Curve, about: str, reason: str, **numbers: int | float
+) -> Refused:
+    statement = f"{curve.subject} on {curve.task}, {about}"
+    return Refused(
+        kind=kind, subject=curve.subject, task=curve.task, statement=statement, reason=reason, numbers=numbers
+    )

@@ -1,0 +1,190 @@
+"""Claims from one way's score: above a threshold, a rare outcome, and what the first success costs."""
+
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from eval.claims.claim import (
+    Claim,
+    Refused,
+    Sample,
+    check_share,
+    flop,
+    many,
+    one_in,
+    p_words,
+    percent,
+    sample_of,
+    together,
+    way_words,
+)
+from eval.curve import Way
+from eval.stats.intervals import effective_n, pooled_interval, standard_error
+from eval.stats.power import corrected, items_to_exclude
+
+ITEMS = "the items stand for the questions that the claim is read for, and clusters of them are independent"
+SEEDS = "the seeds stand for other seeds"
+ONE_SEED = "one run: nothing is said of other seeds"
+Event = Literal["right", "wrong"]
+# Tails of tests that lean on an approximation are not believed any further out than this.
+LEAST_P = 1e-6
+
+
+def above_threshold(way: Way, threshold: float, *, level: float = 0.95, comparisons: int = 1) -> Claim | Refused:
+    """That a way's true score lies above a threshold fixed beforehand; p is one-sided and times `comparisons`.
+
+    Right-or-wrong items, each on its own, under one seed: the exact binomial test. Else the larger p of that test at
+    the effective number of items (Korn & Graubard 1998) and of a t test over clusters and seeds, and never below 1e-6.
+    UserError for a threshold that is no share.
+    """
+    check_share("threshold", threshold)
+    about = f"{way.subject} on {way.task}, {way_words(way)}, scores above {percent(threshold)}"
+    sample = sample_of(way)
+    if isinstance(sample, str):
+        return _refused("threshold", way, about, sample)
+    p, test = p_above(sample, threshold)
+    p = min(1.0, p * comparisons)
+    numbers = {"threshold": threshold, "score": way.score, "p": p, "n": way.n, "comparisons": comparisons}
+    times = f", times {comparisons} to allow for other tests" if comparisons > 1 else ""
+    if p > 1 - level:
+        reason = f"it shows {percent(way.score)}, {p_words(p)} ({test}{times})"
+        return _refused("threshold", way, about, reason, **numbers)
+    return Claim(
+        kind="threshold",
+        subject=way.subject,
+        task=way.task,
+        sentence=f"{about}, {p_words(p)}: it shows {percent(way.score)} ({sample.asked}; {test}{times}).",
+        numbers=numbers,
+        assumptions=(ITEMS, _seeds(sample), "the threshold was fixed before the scores were seen"),
+    )
+
+
+def rarer_than(
+    way: Way, bound: float, *, event: Event = "right", level: float = 0.95, comparisons: int = 1
+) -> Claim | Refused:
+    """That right (or wrong) answers are rarer than `bound`: exact one-sided bound of Clopper & Pearson (1934).
+
+    A cluster counts once, and as showing the outcome where any item of it does under any seed, which can only raise
+    the bound; so does any credit, or any lack of it, where scores are graded. UserError for a bound that is no share.
+    """
+    check_share("rarer", bound)
+    about = f"{way.subject} on {way.task}, {way_words(way)}: {event} answers are rarer than {one_in(bound)}"
+    sample = sample_of(way)
+    if isinstance(sample, str):
+        return _refused("rare event", way, about, sample)
+    seen, units = _seen(sample, event)
+    demanded = corrected(level, comparisons)
+    upper = 1.0 if seen == units else float(special.betaincinv(seen + 1, units - seen, demanded))
+    noun = "item" if units == sample.scores.shape[1] else "cluster"
+    found = f"{'none' if seen == 0 else f'{seen:,}'} of {many(units, noun)}"
+    numbers = {"bound": bound, "upper": upper, "seen": seen, "n": units}
+    if upper >= bound:
+        needed = items_to_exclude(bound, level=demanded)
+        reason = f"{found} show one, so up to {percent(upper)} may be; it takes none of {needed:,}"
+        return _refused("rare event", way, about, reason, **numbers, needed=needed)
+    sure = together(level, comparisons)
+    return Claim(
+        kind="rare event",
+        subject=way.subject,
+        task=way.task,
+        sentence=f"{about} {sure}: {found} show one ({many(len(sample.scores), 'seed')}; exact bound {upper:.2g}).",
+        numbers=numbers,
+        assumptions=(ITEMS, "the questions met later are drawn as these were; another kind of question is not covered"),
+    )
+
+
+def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Claim | Refused:
+    """What the first right answer costs on average: elicitation FLOPs + FLOPs per answer / share of right answers.
+
+    The interval is that of the share: exact (Clopper & Pearson 1934) at the effective number of items, and over seeds
+    too where there are several. Where nothing is right, only that it costs more than so much, one-sided. Refused where
+    right answers may be guesses, tested once for each of `comparisons` ways.
+    """
+    about = f"{way.subject} on {way.task}, {way_words(way)}: what the first right answer costs"
+    sample = sample_of(way)
+    if isinstance(sample, str):
+        return _refused("first success", way, about, sample)
+    if way.chance and p_above(sample, way.chance)[0] * comparisons > 1 - level:
+        reason = f"its {percent(way.score)} may all be guesses, of which {percent(way.chance)} are right"
+        return _refused("first success", way, about, reason, chance=way.chance)
+    low, high = share_interval(sample, level)
+    base, each = way.elicitation_flops, way.flops_per_answer
+    prefix = f"{way.subject} on {way.task}, {way_words(way)}: the first right answer costs"
+    spent = f"{flop(base)} to elicit, {flop(each)} per answer"
+    guesses = (f"guesses count as successes: {percent(way.chance)} of them are right",) if way.chance else ()
+    assumptions = (ITEMS, _seeds(sample), "each question asked is as likely right as any other", *guesses)
+    if way.score == 0:
+        units = effective_n(sample.items, sample.clusters, level=level)
+        least = base + each / -float(np.expm1(np.log1p(-level) / units))
+        return Claim(
+            kind="first success",
+            subject=way.subject,
+            task=way.task,
+            sentence=(
+                f"{prefix} more than {flop(least)} on average with {percent(level)} confidence: none was seen "
+                f"({sample.asked}; {spent})."
+            ),
+            numbers={"low": least, "n": way.n},
+            assumptions=assumptions,
+        )
+    cost, least, most = (base + each / share for share in (way.score, high, low))
+    return Claim(
+        kind="first success",
+        subject=way.subject,
+        task=way.task,
+        sentence=(
+            f"{prefix} {flop(cost)} on average, {percent(level)} interval {flop(least)} to {flop(most)} "
+            f"({spent}; {percent(way.score)} right, {sample.asked})."
+        ),
+        numbers={"cost": cost, "low": least, "high": most, "score": way.score, "n": way.n},
+        assumptions=assumptions,
+    )
+
+
+def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
+    """One-sided p that the score is no higher than the threshold, and the test's name."""
+    items, (seeds, n) = sample.items, sample.scores.shape
+    units = effective_n(items, sample.clusters)
+    right = float(items.mean()) * units
+    exact = float(special.betainc(right, units - right + 1, threshold)) if right > 0 else 1.0
+    if seeds == 1 and sample.num_clusters == n and np.isin(items, (0, 1)).all():
+        return exact, "exact binomial test, one-sided"
+    parts = [(standard_error(items, sample.clusters) ** 2, sample.num_clusters - 1)]
+    if seeds > 1:
+        parts.append((float(np.var(sample.scores.mean(axis=1), ddof=1)) / seeds, seeds - 1))
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return max(exact, LEAST_P), f"binomial test at {units:.1f} effective items, one-sided"
+    # Satterthwaite (1946): degrees of freedom of a sum of variances.
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    t = float(special.stdtr(freedom, (threshold - items.mean()) / np.sqrt(variance)))
+    over = "clusters" if seeds == 1 else "items and seeds" if sample.num_clusters == n else "clusters and seeds"
+    return max(exact, t, LEAST_P), f"larger p of a t test over {over} and a binomial one at {units:.1f} effective items"
+
+
+def share_interval(sample: Sample, level: float) -> tuple[float, float]:
+    """Two-sided interval of a share: exact at the effective number of items, and no narrower than over seeds."""
+    units = effective_n(sample.items, sample.clusters, level=level)
+    right = float(sample.items.mean()) * units
+    tail = (1 - level) / 2
+    low = float(special.betaincinv(right, units - right + 1, tail)) if right > 0 else 0.0
+    high = float(special.betaincinv(right + 1, units - right, 1 - tail)) if right < units else 1.0
+    pooled = pooled_interval(sample.scores, sample.clusters, level=level)
+    return min(low, pooled.low), max(high, pooled.high)
+
+
+def _seen(sample: Sample, event: Event) -> tuple[int, int]:
+    """Clusters with the outcome, and all of them."""
+    shown = np.any(sample.scores > 0 if event == "right" else sample.scores < 1, axis=0)
+    return len({sample.clusters[place] for place in np.flatnonzero(shown)}), sample.num_clusters
+
+
+def _seeds(sample: Sample) -> str:
+    return ONE_SEED if len(sample.scores) == 1 else SEEDS
+
+
+def _refused(
+    kind: Literal["threshold", "rare event", "first success"], way: Way, about: str, reason: str, **numbers: int | float
+) -> Refused:
+    return Refused(kind=kind, subject=way.subject, task=way.task, statement=about, reason=reason, numbers=numbers)

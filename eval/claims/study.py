@@ -1,0 +1,128 @@
+"""Every claim that a study's measurements carry, and every one that they do not."""
+
+from collections.abc import Sequence
+
+from data.errors import UserError
+from eval.claims.budgets import not_elicited, robust, within_ceiling
+from eval.claims.claim import Claim, Refused, check_share, one_in, sample_of
+from eval.claims.score import above_threshold, first_success, p_above, rarer_than
+from eval.curve import Curve, Way, join, plain_prompting, without_sweeps
+from eval.measurement import Measurement
+from eval.stats.power import corrected, items_to_exclude
+
+
+def claims_of(
+    ways: Sequence[Way],
+    *,
+    above: float | None = None,
+    within: float = 0.02,
+    rarer: float = 1e-4,
+    margin: float = 0.05,
+    flops: float | None = None,
+    power: float = 0.9,
+    level: float = 0.95,
+) -> list[Claim | Refused]:
+    """Every kind of claim tried on every way and curve, subject by subject and task by task.
+
+    `above` is the threshold (chance where it is left out), `within` the distance to a ceiling, `rarer` a probability,
+    `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
+    left out). p values are corrected by Holm (1979), bounds by Bonferroni, over all claims of one kind: what holds is
+    found by looking at all of them. Ways scored as a mean over formats are left out: they measure the wording, and
+    nothing is elicited. UserError for a value that cannot be meant.
+    """
+    _check(within=within, rarer=rarer, margin=margin, power=power, level=level, above=above)
+    if flops is not None and not flops > 0:
+        raise UserError(f"flops = {flops:g} is no budget; give the FLOPs of elicitation to speak of, as 1e13")
+    ways = [way for way in ways if not any(_over_formats(each) for each in way.measurements)]
+    groups: dict[tuple[str, str], list[Way]] = {}
+    for way in ways:
+        groups.setdefault((way.subject, way.task), []).append(way)
+    curves = {key: _curves(members) for key, members in groups.items()}
+    tries = _tries(ways, above, level)
+    budgets = sum(len(curve.points) for each in curves.values() for curve in each)
+    made: list[Claim | Refused] = []
+    for key, members in groups.items():
+        plain, most = plain_prompting(members), _trained_most(members)
+        made += [_threshold(way, above, level, tries[id(way)]) for way in members]
+        made += [first_success(way, level=level, comparisons=len(ways)) for way in members]
+        made += _rare(members, rarer, level, 2 * len(ways))
+        for curve in curves[key]:
+            if len(curve.points) > 1:
+                made.append(within_ceiling(curve, plain, within=within, level=level))
+            common = {"flops": flops, "power": power, "level": level, "comparisons": budgets}
+            made.append(robust(curve, plain, margin=margin, **common))  # type: ignore[arg-type]
+            if above is not None:
+                made.append(not_elicited(curve, plain, target=above, **common))  # type: ignore[arg-type]
+            if most is not None and all(point.way is not most for point in curve.points):
+                made.append(not_elicited(curve, plain, target=most, within=within, **common))  # type: ignore[arg-type]
+    return made
+
+
+def _over_formats(measurement: Measurement) -> bool:
+    return "quantiles" in measurement.provenance.get("answered", {})
+
+
+def _check(**shares: float | None) -> None:
+    for name, value in shares.items():
+        if value is not None:
+            check_share(name, value)
+
+
+def _curves(ways: Sequence[Way]) -> list[Curve]:
+    """What was tried beside plain prompting, along labelled examples."""
+    plain = plain_prompting(ways)
+    return list(join(without_sweeps([way for way in ways if way is not plain]), "examples"))
+
+
+def _trained_most(ways: Sequence[Way]) -> Way | None:
+    """The ceiling to hold others to: chosen by its budget, never by its score on the same items."""
+    trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
+    return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
+
+
+def _threshold(way: Way, above: float | None, level: float, comparisons: int) -> Claim | Refused:
+    threshold = way.chance if above is None else above
+    if threshold:
+        return above_threshold(way, threshold, level=level, comparisons=comparisons)
+    statement, reason = f"{way.subject} on {way.task}, {way.name}, scores above chance", "chance is not known"
+    return Refused(kind="threshold", subject=way.subject, task=way.task, statement=statement, reason=reason, numbers={})
+
+
+def _tries(ways: Sequence[Way], above: float | None, level: float) -> dict[int, int]:
+    """By how much each way's p value is multiplied: Holm's m, m - 1 ... by rising p, and m from the first failure."""
+    ps = {}
+    for way in ways:
+        threshold, sample = way.chance if above is None else above, sample_of(way)
+        if threshold and not isinstance(sample, str):
+            ps[id(way)] = p_above(sample, threshold)[0]
+    tries = dict.fromkeys(map(id, ways), len(ps))
+    for place, each in enumerate(sorted(ps, key=lambda each: ps[each])):
+        if ps[each] * (len(ps) - place) > 1 - level:
+            break
+        tries[each] = len(ps) - place
+    return tries
+
+
+def _rare(ways: Sequence[Way], bound: float, level: float, comparisons: int) -> list[Claim | Refused]:
+    """Right and wrong answers bounded; one refusal for all where so few items bound nothing, whatever they show."""
+    first, needed = ways[0], items_to_exclude(bound, level=corrected(level, comparisons))
+    alone, most = items_to_exclude(bound, level=level), max(way.n for way in ways)
+    if most >= needed:
+        return [
+            rarer_than(way, bound, event=event, level=level, comparisons=comparisons)
+            for way in ways
+            for event in ("right", "wrong")
+        ]
+    return [
+        Refused(
+            kind="rare event",
+            subject=first.subject,
+            task=first.task,
+            statement=f"{first.subject} on {first.task}: right or wrong answers are rarer than {one_in(bound)}",
+            reason=(
+                f"it takes {needed:,} items, none of which shows one ({alone:,} if this claim alone were tried), and "
+                f"{most:,} were asked"
+            ),
+            numbers={"needed": needed, "n": most},
+        )
+    ]

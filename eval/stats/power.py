@@ -1,0 +1,193 @@
+"""Power: what a study of a given size could have seen, and how large it must be to see what is asked.
+
+Plain arithmetic without scipy: `educe plan` prints it before anything heavy is loaded.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Miller (2024) works his examples with these: the variance of items' mean differences, and of one answer at an item.
+BETWEEN_ITEMS = 1 / 9
+WITHIN_ITEM = 1 / 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """What hides a difference between two ways that answer the same items, in squared score.
+
+    `between` is the variance over items of the difference of the two ways' mean scores (omega^2 of Miller 2024),
+    `first` and `second` how much one run of each way varies at an item, and `*_seeds` over how many runs each is
+    averaged. `design_effect` is by how much clusters of items raise the variance: 1 + (size - 1) * correlation for
+    equal clusters (Kish 1965), sum of squared sizes / n where a cluster moves as one.
+    """
+
+    between: float = BETWEEN_ITEMS
+    first: float = 0.0
+    second: float = 0.0
+    first_seeds: int = 1
+    second_seeds: int = 1
+    design_effect: float = 1.0
+
+    @property
+    def per_item(self) -> float:
+        """Variance of a score difference, times the number of items."""
+        within = self.first / self.first_seeds + self.second / self.second_seeds
+        return self.design_effect * (self.between + within)
+
+
+def smallest_effect(items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> float:
+    """The difference that a study of so many items sees with this power, at this level (two-sided), as a share.
+
+    (z_a/2 + z_b) * sqrt((omega^2 + sA^2 / KA + sB^2 / KB) / n), Miller (2024), equation 10 turned round; normal
+    quantiles. More than 1 where the study sees nothing at all.
+    """
+    return _quantiles(level, power) * math.sqrt(noise.per_item / items)
+
+
+def items_needed(effect: float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> int:
+    """How many items show a difference of `effect` (a share) with this power; the same formula, rounded up."""
+    return math.ceil((_quantiles(level, power) / effect) ** 2 * noise.per_item)
+
+
+def seeds_needed(
+    effect: float, items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8
+) -> int | None:
+    """The fewest seeds of each way that varies with its seed, or None where no number of them will do.
+
+    More seeds average out what varies from run to run; how items differ stays, and only more items lessen it.
+    """
+    allowed = (effect / _quantiles(level, power)) ** 2 * items / noise.design_effect - noise.between
+    if noise.first + noise.second == 0:
+        return 1 if allowed >= 0 else None
+    return max(1, math.ceil((noise.first + noise.second) / allowed)) if allowed > 0 else None
+
+
+def with_seeds(noise: Noise, seeds: int) -> Noise:
+    """The same with so many runs of either way."""
+    return replace(noise, first_seeds=seeds, second_seeds=seeds)
+
+
+def power_of(effect: float, standard_error: float, *, level: float = 0.95) -> float:
+    """How probably a two-sided test at `level` finds a difference of `effect`; it may err to the wrong side, too."""
+    shift, z = effect / standard_error, _two_sided(level)
+    return _cdf(shift - z) + _cdf(-shift - z)
+
+
+def standard_error_of(items: int | float, noise: Noise) -> float:
+    """Standard error of the difference between two ways, both asked the same items."""
+    return math.sqrt(noise.per_item / items)
+
+
+def mcnemar_items(effect: float, discordant: float, *, level: float = 0.95, power: float = 0.8) -> int:
+    """Items for McNemar's test to see `effect` where the two ways disagree on a share `discordant` of the items.
+
+    Connor (1987): (z_a/2 * sqrt(D) + z_b * sqrt(D - d^2))^2 / d^2 for right-or-wrong items. ValueError where the ways
+    disagree on fewer items than the effect takes.
+    """
+    _check_discordant(effect, discordant)
+    upper = NormalDist().inv_cdf(power)
+    root = _two_sided(level) * math.sqrt(discordant) + upper * math.sqrt(discordant - effect**2)
+    return math.ceil((root / effect) ** 2)
+
+
+def mcnemar_power(effect: float, discordant: float, items: int, *, level: float = 0.95) -> float:
+    """Power of McNemar's test by the normal approximation of Connor (1987), both tails.
+
+    ValueError as in `mcnemar_items`.
+    """
+    _check_discordant(effect, discordant)
+    spread, z = math.sqrt(discordant - effect**2), _two_sided(level)
+    shift, critical = effect * math.sqrt(items), z * math.sqrt(discordant)
+    return _cdf((shift - critical) / spread) + _cdf((-shift - critical) / spread)
+
+
+def exact_mcnemar_power(effect: float, discordant: float, items: int, *, level: float = 0.95) -> float:
+    """Power of the exact two-sided McNemar test: summed over how many items disagree, and which way.
+
+    The exact test asks more than its level; the normal approximation is up to several points above it at small n.
+    Time and memory grow with the square of `items`. ValueError as in `mcnemar_items`.
+    """
+    _check_discordant(effect, discordant)
+    ours = (discordant + effect) / 2 / discordant
+    found = 0.0
+    for disagreeing, chance in enumerate(_binomial(items, discordant)):
+        fair, true = _binomial(disagreeing, 0.5), _binomial(disagreeing, ours)
+        # Both tails of what the test rejects: as many outcomes from either end as half the error allows.
+        # Not to reject where the sum of the tail is above it by rounding only would lose a whole outcome.
+        count = int(np.sum(2 * np.cumsum(fair) <= (1 - level) * (1 + 1e-12)))
+        found += chance * float(true[:count].sum() + true[len(true) - count :].sum())
+    return found
+
+
+def resamples_needed(share: float, error: float) -> int:
+    """Resamples after which a bootstrap p value of `share` has this standard error by resampling alone.
+
+    p (1 - p) / error^2 (Efron & Tibshirani 1993, section 14). An interval is as exact as the share it leaves out: 1,900
+    resamples know the 5% outside a 95% interval to half a point, which is why educe draws 2,000.
+    """
+    # Not to round up what is whole but for the last bit of a division.
+    return math.ceil(share * (1 - share) / error**2 - 1e-9)
+
+
+def end_error(level: float, resamples: int) -> float:
+    """By how many standard errors an end of a bootstrap interval moves when it is resampled anew.
+
+    sqrt(q (1 - q) / B) / density of the normal at the end, the large-sample error of a quantile; q = (1 - level) / 2.
+    """
+    tail, density = (1 - level) / 2, NormalDist().pdf(_two_sided(level))
+    return math.sqrt(tail * (1 - tail) / resamples) / density
+
+
+def half_width(items: int | float, *, level: float = 0.95) -> float:
+    """Half the width of the Wilson interval of a score of 50%, where it is widest."""
+    z = _two_sided(level)
+    return z / (2 * math.sqrt(items + z * z))
+
+
+def none_seen_bound(items: int | float, *, level: float = 0.95) -> float:
+    """The largest probability that is not excluded where none of so many independent items shows the outcome.
+
+    1 - (1 - level)^(1 / n), Clopper & Pearson (1934), one-sided; at 95% close to 3 / n, the rule of three.
+    """
+    return -math.expm1(math.log1p(-level) / items)
+
+
+def items_to_exclude(probability: float, *, level: float = 0.95) -> int:
+    """How many independent items, none of which shows the outcome, bound its probability below this."""
+    return math.ceil(math.log1p(-level) / math.log1p(-probability))
+
+
+def corrected(level: float, comparisons: int) -> float:
+    """The level that each of so many comparisons needs so that all hold together (Bonferroni; Holm's first step)."""
+    return 1 - (1 - level) / comparisons
+
+
+def _quantiles(level: float, power: float) -> float:
+    return _two_sided(level) + NormalDist().inv_cdf(power)
+
+
+def _two_sided(level: float) -> float:
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _cdf(value: float) -> float:
+    # NormalDist().cdf loses its tail by cancellation.
+    return math.erfc(-value / math.sqrt(2)) / 2
+
+
+def _check_discordant(effect: float, discordant: float) -> None:
+    if not 0 < abs(effect) <= discordant <= 1:
+        raise ValueError(f"ways that differ by {effect} disagree on that share of the items at least, not {discordant}")
+
+
+def _binomial(n: int, p: float) -> NDArray[np.float64]:
+    """Probabilities of 0 .. n successes."""
+    if p in (0, 1):
+        return np.eye(1, n + 1, n if p else 0)[0]
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    k = np.arange(n + 1)
+    return np.asarray(np.exp(logs[n] - logs - logs[::-1] + k * math.log(p) + (n - k) * math.log1p(-p)))

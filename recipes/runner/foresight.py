@@ -1,0 +1,92 @@
+"""What a study could see, before it runs: one paragraph per task for `educe plan`."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from data.errors import UserError
+from eval.stats.power import (
+    BETWEEN_ITEMS,
+    WITHIN_ITEM,
+    Noise,
+    corrected,
+    half_width,
+    items_needed,
+    none_seen_bound,
+    resamples_needed,
+    seeds_needed,
+    smallest_effect,
+)
+from recipes.runner.cell import Cell
+
+LEVEL, POWER = 0.95, 0.8
+# The two-way bootstrap takes luck at one item for luck of the whole seed and counts it three times; see
+# tests/benchmarks/power.py. One seed has no such term.
+COUNTED = 3
+
+
+def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
+    """What the cells of each task could see, and what a difference of `effect` (a share) takes.
+
+    UserError for an effect that is no share.
+    """
+    if not 0 < effect < 1:
+        raise UserError(f"--effect {effect:g} is no difference of scores; give a share such as 0.03 for 3 points")
+    tasks: dict[str, list[Cell]] = {}
+    for cell in cells:
+        tasks.setdefault(cell.task.name, []).append(cell)
+    comparisons = _comparisons(cells)
+    lines = [f"what this study could see ({POWER:.0%} power, {LEVEL:.0%} intervals):"]
+    for task, members in tasks.items():
+        lines += _lines(task, members, effect=effect, comparisons=comparisons)
+    return [*lines, _assumed(comparisons)]
+
+
+def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int) -> list[str]:
+    items = len(cells[0].items)
+    # Before anything is measured, items of a cluster may all be right or wrong together.
+    clusters = Counter(item.cluster or item.id for item in cells[0].items)
+    alike = sum(size**2 for size in clusters.values()) / items
+    one, several = (Noise(first=counted * WITHIN_ITEM, design_effect=alike) for counted in (1, COUNTED))
+    level = corrected(LEVEL, comparisons)
+    seeds = len({cell.seed for cell in cells})
+    asked = f"{items:,} items" + (f" in {len(clusters):,} clusters" if len(clusters) < items else "")
+    seen = _points(smallest_effect(items, one, level=LEVEL, power=POWER))
+    together = _points(smallest_effect(items, one, level=level, power=POWER))
+    corrected_seen = f", {together} if all {comparisons} comparisons are to hold together" if comparisons > 1 else ""
+    needed = items_needed(effect, one, level=LEVEL, power=POWER)
+    needed_all = items_needed(effect, one, level=level, power=POWER)
+    corrected_needed = f" ({needed_all:,} for all comparisons together)" if comparisons > 1 else ""
+    more = 1 if needed <= items else seeds_needed(effect, items, several, level=LEVEL, power=POWER)
+    enough = f"{_many(more, 'seed')} with {items:,} items" if more else f"no number of seeds with {items:,} items"
+    return [
+        f"{task}: {asked}, {_many(seeds, 'seed')}",
+        f"  smallest difference from plain prompting: {seen}{corrected_seen}",
+        f"  a score near 50%: known to +-{100 * half_width(items / alike, level=LEVEL):.1f} points",
+        f"  to see {100 * effect:g} points: {_many(needed, 'item')} with 1 seed{corrected_needed}; {enough}",
+        f"  an outcome that no item shows: rarer than {100 * none_seen_bound(len(clusters), level=LEVEL):.2g}%",
+    ]
+
+
+def _comparisons(cells: Sequence[Cell]) -> int:
+    """How many ways of all subjects and tasks are held against plain prompting."""
+    ways = {(cell.source.name, cell.task.name, cell.recipe, cell.examples) for cell in cells}
+    plain = {(cell.source.name, cell.task.name) for cell in cells if cell.method_name == "zero_shot"}
+    return max(1, len(ways) - len(plain))
+
+
+def _assumed(comparisons: int) -> str:
+    share, resamples = BETWEEN_ITEMS + WITHIN_ITEM, resamples_needed(1 - LEVEL, 0.005)
+    together = "; together: Holm, at its first and strictest step" if comparisons > 1 else ""
+    return (
+        f"assumed: items right or wrong, one run and plain prompting disagree on {share:.0%} of them (Miller 2024: "
+        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; {resamples:,} "
+        f"bootstrap resamples know the {1 - LEVEL:.0%} outside an interval to half a point, and no fewer are drawn"
+    )
+
+
+def _points(effect: float) -> str:
+    return f"{100 * effect:.1f} points" if effect < 1 else "none at all"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,331 @@
+"""Claims: the numbers by hand or by scipy, what is refused and why, and how often a false one is made."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from data.errors import UserError
+from eval.claims.budgets import not_elicited, robust, within_ceiling
+from eval.claims.claim import Claim, Refused, Sample, one_in, p_words
+from eval.claims.score import above_threshold, first_success, p_above, rarer_than, sample_of
+from eval.claims.study import claims_of
+from eval.curve import Curve, Way, join, pool
+from eval.measurement import Measurement, Outcome
+from eval.spend import Spend
+from eval.stats.power import items_to_exclude, none_seen_bound
+from tests.eval.synthetic import PROVENANCE, measurement, small_study
+
+
+def way(right: int, of: int = 100, **named: Any) -> Way:
+    (made,) = pool([measurement(right=right, of=of, **named)])
+    return made
+
+
+def clustered(scores: list[float], size: int, **named: Any) -> Measurement:
+    outcomes = tuple(
+        Outcome(id=f"item-{place}", score=score, answer="a", cluster=f"c{place // size}")
+        for place, score in enumerate(scores)
+    )
+    return measurement(right=scores, outcomes=outcomes, **named)
+
+
+def study(*rights: int, of: int = 1000, plain: int = 500, seeds: int = 1, jitter: int = 0) -> tuple[Curve, Way]:
+    """Plain prompting and a curve with so many right at 4, 16, 64 ... examples."""
+    made = [measurement(method="zero_shot", examples=0, right=plain, of=of)]
+    for place, right in enumerate(rights):
+        examples = 4 ** (place + 1)
+        for seed in range(seeds):
+            spend = Spend(labelled_examples=examples, train_flops=1e12 * examples, flops_per_answer=1e9)
+            shifted = right + jitter * (seed - (seeds - 1) // 2)
+            made.append(measurement(right=shifted, of=of, examples=examples, seed=seed, spend=spend))
+    plainly, *tuned = pool(made)
+    (curve,) = join(tuned, "examples")
+    return curve, plainly
+
+
+def refused(made: Claim | Refused) -> str:
+    assert isinstance(made, Refused) and not made.holds
+    return str(made)
+
+
+def claimed(made: Claim | Refused) -> Claim:
+    assert isinstance(made, Claim) and made.holds, str(made)
+    assert str(made) == made.sentence and made.sentence.endswith(".") and made.assumptions
+    assert "cannot" not in made.sentence
+    return made
+
+
+def test_a_threshold_claim_is_the_exact_binomial_test() -> None:
+    made = claimed(above_threshold(way(93), 0.5))
+    want = binomtest(93, 100, 0.5, alternative="greater").pvalue
+    assert made.numbers["p"] == pytest.approx(want, rel=1e-9) and made.numbers["p"] < 1e-5
+    assert "small on capitals, iid_sft with 4 labelled examples, scores above 50%, p < 1e-19" in str(made)
+    assert "exact binomial test" in str(made) and "100 items" in str(made)
+
+
+def test_a_threshold_claim_is_corrected_and_refused_with_its_p() -> None:
+    p = binomtest(60, 100, 0.5, alternative="greater").pvalue
+    assert claimed(above_threshold(way(60), 0.5)).numbers["p"] == pytest.approx(p)
+    assert "p = 0.057" in refused(above_threshold(way(60), 0.5, comparisons=2))
+    assert "shows 50%, p = 0.54" in refused(above_threshold(way(50), 0.5))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, 1.5, -0.1, math.nan])
+def test_a_threshold_that_is_no_share_is_a_mistake(threshold: float) -> None:
+    with pytest.raises(UserError, match=r"threshold = .* is no share"):
+        above_threshold(way(60), threshold)
+
+
+def test_clusters_and_seeds_make_the_test_stricter() -> None:
+    (alone,), (fours,) = (
+        pool([clustered([1.0, 1.0, 0.0, 1.0] * 25 if size == 1 else [1.0] * 75 + [0.0] * 25, size)]) for size in (1, 5)
+    )
+    (single, test), (several, stricter) = (p_above(sample, 0.6) for sample in map(_sample, (alone, fours)))
+    assert test.startswith("exact") and "clusters" in stricter and several > 10 * single
+    seeds = pool([measurement(right=70 + 8 * seed, seed=seed, of=100) for seed in (-1, 0, 1)])[0]
+    p, name = p_above(_sample(seeds), 0.6)
+    # Three seeds at 62, 70 and 78%: sd 8 points, so a standard error of 4.6 over seeds alone.
+    assert "items and seeds" in name and p > 3 * p_above(_sample(way(70)), 0.6)[0]
+
+
+def test_an_approximate_tail_is_not_believed_beyond_a_millionth() -> None:
+    (fives,) = pool([clustered([1.0] * 398 + [0.0] * 2, 2, of=400)])
+    assert p_above(_sample(fives), 0.25)[0] == 1e-6
+
+
+def test_what_is_too_thin_for_any_claim() -> None:
+    assert "one item says nothing" in refused(above_threshold(way(1, 1), 0.5))
+    (one,) = pool([clustered([1.0] * 10, 10)])
+    assert "one cluster" in refused(above_threshold(one, 0.5))
+    (dev,) = pool([measurement(right=90, of=100, provenance={**PROVENANCE, "measured_on": "dev"})])
+    assert "dev rows" in refused(first_success(dev)) and "dev rows" in refused(rarer_than(dev, 0.1))
+    holes = measurement(right=10, of=10)
+    missing = Outcome(id="item-0", score=math.nan, answer="a")
+    (broken,) = pool([measurement(right=10, of=10, outcomes=(missing, *holes.outcomes[1:]))])
+    assert "a score is missing (NaN)" in refused(rarer_than(broken, 0.5))
+    curve, plain = study(500, 500)
+    (bad,) = join([broken], "examples")
+    assert "NaN" in refused(robust(bad, plain, margin=0.05)) and curve
+
+
+def test_none_of_thirty_thousand_is_rarer_than_one_in_ten_thousand() -> None:
+    made = claimed(rarer_than(way(0, 30_000), 1e-4))
+    assert made.numbers["upper"] == pytest.approx(none_seen_bound(30_000)) and made.numbers["upper"] < 1e-4
+    assert "right answers are rarer than 1 in 10,000 with 95% confidence: none of 30,000 items" in str(made)
+    less = rarer_than(way(0, 300), 1e-4)
+    assert f"none of {items_to_exclude(1e-4):,}" in refused(less) and less.numbers["needed"] == 29_956
+    assert "up to 100%" in refused(rarer_than(way(300, 300), 0.5))
+
+
+def test_a_rare_outcome_that_was_seen_is_bounded_exactly() -> None:
+    made = claimed(rarer_than(way(998, 1000), 0.01, event="wrong"))
+    want = binomtest(2, 1000).proportion_ci(0.9, method="exact").high
+    assert made.numbers["upper"] == pytest.approx(want, rel=1e-9) and "2 of 1,000 items show one" in str(made)
+    assert "shared with 9 other" in str(claimed(rarer_than(way(998, 1000), 0.01, event="wrong", comparisons=10)))
+    refused(rarer_than(way(998, 1000), 0.0065, event="wrong", comparisons=10))
+    claimed(rarer_than(way(998, 1000), 0.0065, event="wrong"))
+
+
+def test_a_cluster_counts_once_for_a_rare_outcome() -> None:
+    (pairs,) = pool([clustered([1.0, 1.0] + [0.0] * 598, 2)])
+    made = claimed(rarer_than(pairs, 0.02))
+    assert (made.numbers["seen"], made.numbers["n"]) == (1, 300) and "1 of 300 clusters" in str(made)
+    seeds = pool([measurement(right=[float(place == seed) for place in range(300)], seed=seed) for seed in (0, 1)])[0]
+    assert claimed(rarer_than(seeds, 0.05)).numbers["seen"] == 2
+
+
+def test_the_first_success_costs_elicitation_and_one_over_p_answers() -> None:
+    spend = Spend(train_flops=3e12, search_flops=1e12, flops_per_answer=1e10)
+    made = claimed(first_success(way(20, 100, spend=spend, chance=None)))
+    low, high = binomtest(20, 100).proportion_ci(0.95, method="exact")
+    assert made.numbers["cost"] == pytest.approx(4e12 + 1e10 / 0.2)
+    assert made.numbers["low"] == pytest.approx(4e12 + 1e10 / high, rel=1e-9)
+    assert made.numbers["high"] == pytest.approx(4e12 + 1e10 / low, rel=1e-9)
+    assert "4.05e12 FLOP on average, 95% interval 4.03e12 FLOP to 4.08e12 FLOP" in str(made)
+
+
+def test_no_success_bounds_the_cost_from_below() -> None:
+    made = claimed(first_success(way(0, 100, spend=Spend(flops_per_answer=1e10), chance=None)))
+    assert made.numbers["low"] == pytest.approx(1e10 / none_seen_bound(100)) and "more than 3.39e11 FLOP" in str(made)
+
+
+def test_guesses_are_no_success() -> None:
+    assert "28% may all be guesses" in refused(first_success(way(28, 100, chance=0.25)))
+    assert any("guesses count" in one for one in claimed(first_success(way(50, 100, chance=0.25))).assumptions)
+    refused(first_success(way(34, 100, chance=0.25), comparisons=20))
+    claimed(first_success(way(34, 100, chance=0.25)))
+
+
+def test_several_seeds_widen_what_the_first_success_costs() -> None:
+    spend = Spend(flops_per_answer=1e10)
+    apart = pool([measurement(right=50 + 30 * k, of=100, seed=k, spend=spend, chance=None) for k in (-1, 0, 1)])[0]
+    single, several = (claimed(first_success(each)).numbers for each in (way(50, spend=spend, chance=None), apart))
+    assert several["high"] > 1.1 * single["high"] and several["low"] < single["low"]
+
+
+def test_robust_to_a_method_that_gains_nothing() -> None:
+    curve, plain = study(498, 503, 500)
+    made = claimed(robust(curve, plain, margin=0.05))
+    assert "robust to 6.40e13 FLOP of iid_sft (64 labelled examples): at each of 3 budgets" in str(made)
+    assert made.numbers["power"] >= 0.9 and made.numbers["upper"] < 0.05
+    assert str(made.numbers["power"])[:4] in str(made)
+    assert "1.60e13 FLOP" in str(claimed(robust(curve, plain, margin=0.05, flops=1.6e13)))
+
+
+def test_robustness_is_refused_where_the_data_do_not_carry_it() -> None:
+    curve, plain = study(500, 560)
+    assert "16 labelled examples gains +6.0" in refused(robust(curve, plain, margin=0.05))
+    claimed(robust(curve, plain, margin=0.05, flops=4e12))
+    assert "measured up to 1.60e13 FLOP" in refused(robust(curve, plain, margin=0.05, flops=1e15))
+    assert "no budget was measured there" in refused(robust(curve, plain, margin=0.05, flops=1.0))
+    assert "plain prompting was not measured" in refused(robust(curve, None, margin=0.05))
+    harmed, plain = study(500, 300)
+    assert "does harm" in refused(robust(harmed, plain, margin=0.05))
+    full, plain = study(970, 970, plain=970)
+    assert "no room" in refused(robust(full, plain, margin=0.05))
+
+
+def test_a_small_study_lacks_the_power_and_says_how_large_it_would_have_to_be() -> None:
+    curve, plain = study(20, of=40, plain=20)
+    made = robust(curve, plain, margin=0.2)
+    text = refused(made)
+    assert "would have been found with probability" in text and made.numbers["power"] < 0.9
+    # No item differs, so the variance is that of the gain itself: (1.96 + 1.28)^2 * 0.2 * 0.8 / 0.2^2 = 42.03.
+    assert made.numbers["needed"] == 43 and "0.9 takes about 43 items" in text
+    claimed(robust(*study(22, of=43, plain=22), margin=0.2))
+
+
+def test_seeds_that_disagree_are_not_mended_by_items() -> None:
+    curve, plain = study(500, seeds=3, jitter=150)
+    assert "more seeds, not items" in refused(robust(curve, plain, margin=0.35, power=0.99))
+    # 35, 50 and 65%: a standard error of 8.7 points whatever the items, and 4.3 of them fit into 40 points.
+    claimed(robust(curve, plain, margin=0.4, power=0.99))
+
+
+def test_not_elicited_to_a_threshold() -> None:
+    curve, plain = study(510, 520)
+    made = claimed(not_elicited(curve, plain, target=0.9))
+    assert "was not elicited to 90% by 1.60e13 FLOP of iid_sft (16 labelled examples) with 95% confidence" in str(made)
+    assert "the most it shows is 52%" in str(made) and "a gain of 40 points would have been found" in str(made)
+    assert "too near to tell" in refused(not_elicited(curve, plain, target=0.54))
+    assert "plain prompting shows 50% already" in refused(not_elicited(curve, plain, target=0.5))
+    with pytest.raises(UserError, match=r"target = 1\.5 is no share"):
+        not_elicited(curve, plain, target=1.5)
+
+
+def test_not_elicited_to_within_a_ceiling() -> None:
+    curve, plain = study(510, 520)
+    best = way(900, 1000, method="full_fine_tune", examples=256)
+    made = claimed(not_elicited(curve, plain, target=best, within=0.05))
+    assert "to within 5 points of full_fine_tune with 256 labelled examples (90%)" in str(made)
+    assert made.numbers["goal"] == pytest.approx(0.85)
+    near = way(560, 1000, method="full_fine_tune", examples=256)
+    assert "too near to tell" in refused(not_elicited(curve, plain, target=near, within=0.05))
+    low = way(10, 1000, method="full_fine_tune", examples=256)
+    assert "shows 50% already" in refused(not_elicited(curve, plain, target=low, within=0.05))
+
+
+def test_elicited_to_within_its_ceiling_by_the_first_budget_that_stays_there() -> None:
+    curve, plain = study(600, 880, 895, 900)
+    made = claimed(within_ceiling(curve, plain, within=0.05))
+    assert made.numbers["examples"] == 16 and "of its ceiling under iid_sft by 16 labelled examples" in str(made)
+    # A budget that was near by luck counts for nothing where a larger one falls back.
+    assert claimed(within_ceiling(study(895, 600, 895, 900)[0], plain, within=0.05)).numbers["examples"] == 64
+    assert "may still miss" in refused(within_ceiling(study(600, 700, 900)[0], plain, within=0.05))
+    assert "one budget" in refused(within_ceiling(study(900)[0], plain, within=0.05))
+    assert "largest budget gains" in refused(within_ceiling(study(500, 500)[0], plain, within=0.05))
+
+
+def test_all_claims_of_a_study_by_subject_and_task() -> None:
+    ways = pool(small_study())
+    made = claims_of(ways, within=0.2, margin=0.2)
+    groups = [(each.subject, each.task) for each in made]
+    assert list(dict.fromkeys(groups)) == [(s, t) for s in ("big", "small") for t in ("capitals", "sentiment")]
+    assert len(set(map(str, made))) == len(made)
+    kinds = {each.kind for each in made}
+    assert kinds == {"threshold", "rare event", "first success", "ceiling", "inability", "robust"}
+    assert claims_of(ways, within=0.2, margin=0.2) == made
+    thresholds = [each for each in made if each.kind == "threshold"]
+    assert len(thresholds) == len(ways)
+
+
+def test_holm_goes_on_from_the_smallest_p() -> None:
+    ways = [way(right, of=100, examples=examples, chance=0.5) for examples, right in ((4, 61), (16, 62), (64, 63))]
+    made = [each for each in claims_of(ways) if each.kind == "threshold"]
+    ps = [binomtest(right, 100, 0.5, alternative="greater").pvalue for right in (61, 62, 63)]
+    assert [each.numbers["p"] for each in made] == pytest.approx([ps[0], 2 * ps[1], 3 * ps[2]])
+    assert all(each.holds for each in made)
+
+
+def test_an_asked_threshold_is_also_held_against_every_curve() -> None:
+    made = claims_of(pool(small_study()), above=0.99)
+    asked = [each for each in made if each.kind == "inability" and "to 99%" in str(each)]
+    assert len(asked) == 8
+
+
+def test_no_chance_no_threshold_and_no_formats() -> None:
+    free = way(50, chance=None)
+    made = claims_of([free])
+    assert "chance is not known" in str(made[0])
+    spread = pool([measurement(provenance={**PROVENANCE, "answered": {"quantiles": {}}})])
+    assert claims_of(spread) == []
+
+
+@pytest.mark.parametrize("asked", [{"above": 1.5}, {"within": 0.0}, {"rarer": -1.0}, {"power": 1.0}, {"flops": 0.0}])
+def test_what_cannot_be_meant_is_a_mistake(asked: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=rf"{next(iter(asked))} = .*; give "):
+        claims_of([way(50)], **asked)
+
+
+def test_words() -> None:
+    assert [p_words(p) for p in (0.9, 0.049, 0.0012, 9.9e-4, 1e-5, 9e-6, 0.0)] == [
+        "p = 0.9",
+        "p = 0.049",
+        "p = 0.0012",
+        "p < 1e-3",
+        "p < 1e-4",
+        "p < 1e-5",
+        "p < 1e-299",
+    ]
+    assert [one_in(p) for p in (1e-4, 0.3, 0.02)] == ["1 in 10,000", "1 in 3", "1 in 50"]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_false_threshold_claim_is_rare(seeds: int) -> None:
+    """300 studies at the threshold itself, in pairs alike: at most 5% of claims, 9 in 100 by chance here."""
+    rng, made = np.random.default_rng(seeds), 0
+    for _ in range(300):
+        common = np.repeat(rng.random(60) < 0.5, 2)
+        runs = [np.where(rng.random(120) < 0.7, common, rng.random(120) < 0.5) * 1.0 for _ in range(seeds)]
+        sample = Sample(scores=np.array(runs), clusters=tuple(f"c{item // 2}" for item in range(120)))
+        made += p_above(sample, 0.5)[0] <= 0.05
+    assert made <= 25
+
+
+@pytest.mark.slow
+def test_a_false_claim_of_robustness_is_rare() -> None:
+    """200 studies in which one of two budgets gains the margin itself: robust in 5% of them at most."""
+    rng = np.random.default_rng(8)
+    made = 0
+    for _ in range(200):
+        chances = rng.uniform(0.2, 0.7, 400)
+        cells = [measurement(method="zero_shot", examples=0, right=_drawn(rng, chances))]
+        for examples, gain in ((4, 0.0), (16, 0.15)):
+            spend = Spend(labelled_examples=examples, train_flops=1e12 * examples)
+            cells.append(measurement(right=_drawn(rng, chances + gain), examples=examples, spend=spend))
+        plain, *tuned = pool(cells)
+        made += robust(join(tuned, "examples")[0], plain, margin=0.15, power=0.5).holds
+    assert made <= 16
+
+
+def _drawn(rng: np.random.Generator, chances: np.ndarray) -> list[float]:
+    return [float(one) for one in rng.random(len(chances)) < chances]
+
+
+def _sample(each: Way) -> Sample:
+    sample = sample_of(each)
+    assert isinstance(sample, Sample)
+    return sample

@@ -1,0 +1,74 @@
+"""`educe claims`: what is printed of a run directory, and its mistakes."""
+
+from pathlib import Path
+
+import pytest
+
+from eval.claims.study import claims_of
+from eval.curve import pool
+from recipes.runner.claims import ASKED, claims_text
+from recipes.runner.results import Results
+from tests.eval.synthetic import measurement, small_study
+from tests.recipes.small import run_cli
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder that reads as the synthetic study: how runs are read is tested where they are written."""
+
+    def read(folder: str) -> Results:
+        return Results(folder=Path(folder), measurements=tuple(small_study()), failures=())
+
+    monkeypatch.setattr("recipes.runner.results.Results.read", read)
+    return "runs/small"
+
+
+def test_claims_come_first_then_what_they_assume_then_what_is_not_claimed(
+    study: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli("claims", study) == 0
+    held, _, rest = capsys.readouterr().out.partition("\n\nassumed:\n")
+    assumed, _, refused = rest.partition("\n\nnot claimed: ")
+    made = claims_of(pool(small_study()))
+    assert held.splitlines()[0] == f"claimed: {sum(each.holds for each in made)}"
+    assert refused.splitlines()[0] == str(sum(not each.holds for each in made))
+    assert {f"- {each}" for each in made if each.holds} <= set(held.splitlines())
+    assert {f"- {each}" for each in made if not each.holds} <= set(refused.splitlines())
+    groups = [line for line in refused.splitlines() if " on " in line and not line.startswith("- ")]
+    assert groups == ["big on capitals", "big on sentiment", "small on capitals", "small on sentiment"]
+    lines = assumed.splitlines()
+    assert "- only the budgets" in assumed or "- one run" in assumed
+    assert len(set(lines)) == len(lines) and all(line.startswith("- ") for line in lines)
+
+
+def test_every_option_reaches_its_claim(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = {"above": 0.55, "within": 0.3, "rarer": 0.9, "margin": 0.35, "flops": 5e12, "power": 0.999}
+    assert set(options) == set(ASKED)
+    assert run_cli("claims", study, *(word for name, value in options.items() for word in (f"--{name}", value))) == 0
+    want = claims_text(claims_of(pool(small_study()), **options))
+    assert capsys.readouterr().out == want + "\n"
+    for name, value in options.items():
+        assert claims_text(claims_of(pool(small_study()), **(options | {name: value / 2}))) != want, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("no/run",), "no/run holds no run"),
+        (("no/run", "--above", "high"), "invalid float value: 'high'"),
+        ((), "the following arguments are required: DIR"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("claims", *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("educe: ") and says in line
+
+
+def test_a_share_beyond_one_is_a_mistake(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("claims", study, "--above", "1.5") == 2
+    assert capsys.readouterr().err == "educe: above = 1.5 is no share; give one between 0 and 1, as 0.05 for 5%\n"
+
+
+def test_nothing_to_claim_is_said() -> None:
+    assert claims_text(claims_of(pool([measurement(right=1, of=1)]))).startswith("claimed: 0\n\nnot claimed: ")

@@ -1,0 +1,80 @@
+"""What `educe plan` says a study could see."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import UserError
+from eval.stats.power import Noise, corrected, items_needed, none_seen_bound, resamples_needed, smallest_effect
+from eval.stats.resample import NUM_RESAMPLES
+from recipes.runner.foresight import power_lines
+from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
+
+ONE_RUN = Noise(first=1 / 6)
+
+
+def said(folder: Path, *, effect: float = 0.05, **changes: Any) -> list[str]:
+    return power_lines(small_study(folder, **changes).cells(), effect=effect)
+
+
+def test_every_number_is_that_of_the_formula(tmp_path: Path) -> None:
+    write_rows(tmp_path / "parity.jsonl", parity_rows(500))
+    _, task, smallest, _, needed, none, assumed = said(tmp_path, test_items=100, seeds=[0, 1])
+    assert task == "parity: 100 items, 2 seeds"
+    level = corrected(0.95, 3)  # few_shot, and iid_sft at two sizes
+    alone, together = (100 * smallest_effect(100, ONE_RUN, level=each) for each in (0.95, level))
+    assert f"{alone:.1f} points, {together:.1f} points if all 3 comparisons" in smallest
+    assert f"{items_needed(0.05, ONE_RUN):,} items with 1 seed" in needed
+    assert f"({items_needed(0.05, ONE_RUN, level=level):,} for all" in needed
+    assert needed.endswith("no number of seeds with 100 items")
+    assert f"rarer than {100 * none_seen_bound(100):.2g}%" in none
+    assert "disagree on 28% of them" in assumed and "1,900 bootstrap resamples" in assumed
+    assert resamples_needed(0.05, 0.005) <= NUM_RESAMPLES
+
+
+def test_the_score_is_known_to_wilsons_half_width(tmp_path: Path) -> None:
+    write_rows(tmp_path / "parity.jsonl", parity_rows(500))
+    assert "  a score near 50%: known to +-9.6 points" in said(tmp_path, test_items=100)
+
+
+def test_what_one_seed_sees_needs_no_more(tmp_path: Path) -> None:
+    write_rows(tmp_path / "parity.jsonl", parity_rows(500))
+    assert said(tmp_path, effect=0.2, test_items=100)[4].endswith("; 1 seed with 100 items")
+    # The smallest difference that 100 items can ever see is 9.3 points; close above it, many seeds reach it.
+    assert said(tmp_path, effect=0.1, test_items=100)[4].endswith("; 31 seeds with 100 items")
+    assert said(tmp_path, effect=0.09, test_items=100)[4].endswith("; no number of seeds with 100 items")
+
+
+def test_clusters_are_taken_to_move_as_one(tmp_path: Path) -> None:
+    rows = [{**row, "cluster": f"c{place // 2}"} for place, row in enumerate(parity_rows(600))]
+    write_rows(tmp_path / "parity.jsonl", rows)
+    lines = said(tmp_path, test_items=None)
+    items, clusters = [int(word) for word in lines[1].replace(",", "").split() if word.isdigit()][:2]
+    assert clusters < items <= 2 * clusters + 1
+    assert f"{100 * none_seen_bound(clusters):.2g}%" in lines[5]
+    assert f"{items_needed(0.05, Noise(first=1 / 6, design_effect=2.0)):,} items" in lines[4]
+
+
+def test_a_difference_that_is_more_than_all_is_not_promised(tmp_path: Path) -> None:
+    assert "plain prompting: none at all" in said(tmp_path, test_items=2)[2]
+
+
+def test_one_comparison_needs_no_correction(tmp_path: Path) -> None:
+    text = "\n".join(said(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}]))
+    assert "comparisons" not in text and "Holm" not in text
+
+
+@pytest.mark.parametrize("effect", [0.0, -0.1, 1.0, 5.0])
+def test_an_effect_is_a_share(effect: float, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give a share such as"):
+        said(tmp_path, effect=effect)
+
+
+def test_the_command_takes_an_effect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run_cli("plan", study_file(tmp_path), "--effect", "0.03") == 0
+    assert f"to see 3 points: {items_needed(0.03, ONE_RUN):,} items" in capsys.readouterr().out
+    for effect, says in (("3", "--effect 3 is no difference of scores"), ("few", "invalid float value: 'few'")):
+        assert run_cli("plan", study_file(tmp_path), "--effect", effect) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert says in line

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from data.example import Example
-from eval.measurement import Measurement, Outcome
+from eval.measurement import Measurement, Outcome, Outcomes
 from eval.spend import Spend
 from eval.stats.intervals import score_interval
 from recipes.runner.cell import Cell
@@ -108,9 +108,9 @@ def _measurement(cell: Cell) -> Measurement:
     right = np.array([item.answer_index for item in cell.items])
     loglikelihoods = rng.normal(-4.0, 1.0, (ITEMS, len(OPTIONS)))
     loglikelihoods[np.arange(ITEMS), right] += 0.3 + 0.4 * np.log2(cell.examples + 1) ** 0.5 + wide - hardness
-    outcomes = tuple(map(_outcome, cell.items, loglikelihoods))
-    scores = [outcome.score for outcome in outcomes]
-    interval = score_interval(scores, [outcome.cluster or outcome.id for outcome in outcomes])
+    outcomes = Outcomes.of(map(_outcome, cell.items, loglikelihoods))
+    scores = outcomes.scores.tolist()
+    interval = score_interval(scores, outcomes.clusters)
     trains, shots = cell.method.trains, cell.method.num_shots
     return Measurement(
         study="analysis",

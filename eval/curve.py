@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from data.errors import UserError
-from eval.measurement import Measurement
+from eval.measurement import Measurement, Outcomes
 from eval.stats.intervals import Interval, pooled_interval
 from eval.stats.paired import Difference, Share, gap_recovered, paired_difference
 from eval.stats.ratios import Ratio, score_ratio
@@ -168,14 +168,25 @@ def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | 
 
     ValueError where no item is shared: nothing can be pooled or compared then.
     """
-    by_id = [[{outcome.id: outcome.score for outcome in each.outcomes} for each in side] for side in sides]
     first = sides[0][0]
-    held = [scores for side in by_id for scores in side]
-    shared = [outcome for outcome in first.outcomes if all(outcome.id in scores for scores in held)]
+    shared = first.outcomes.ids
+    others = {each.outcomes.ids for side in sides for each in side} - {shared}
+    if others:
+        known = set.intersection(*map(set, others))
+        shared = tuple(name for name in shared if name in known)
     if not shared:
         raise ValueError(f"{first.subject}, {first.task}: {first.recipe} shares no test item with what it is held to")
-    matrices = [np.array([[scores[item.id] for item in shared] for scores in side]) for side in by_id]
-    return matrices, [item.cluster for item in shared]
+    matrices = [np.stack([_scores_of(each.outcomes, shared) for each in side]) for side in sides]
+    clusters = dict(zip(first.outcomes.ids, first.outcomes.clusters, strict=True))
+    return matrices, [clusters[name] for name in shared]
+
+
+def _scores_of(outcomes: Outcomes, ids: tuple[str, ...]) -> Array:
+    """The scores of these items, in their order."""
+    if outcomes.ids == ids:
+        return outcomes.scores
+    places = {name: place for place, name in enumerate(outcomes.ids)}
+    return outcomes.scores[[places[name] for name in ids]]
 
 
 def compare(way: Way, other: Way) -> Difference:

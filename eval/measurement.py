@@ -1,8 +1,12 @@
 """Measurement: one score with everything that a reader needs to trust it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from eval.spend import Spend
 
@@ -28,6 +32,118 @@ class Outcome:
     text: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """A column of tuples of numbers: those of row i are values[starts[i] : starts[i + 1]]."""
+
+    values: NDArray[Any]
+    starts: NDArray[Any]  # (rows + 1,)
+
+
+# One value per item: Python values, numbers (NaN for None), or several numbers each.
+Column = tuple[Any, ...] | NDArray[Any] | Ragged
+
+
+def _numbers(values: Sequence[float | None]) -> Column:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _ragged(dtype: type) -> Callable[[Sequence[tuple[Any, ...]]], Column]:
+    def column(values: Sequence[tuple[Any, ...]]) -> Column:
+        flat: NDArray[Any] = np.array([number for row in values for number in row], dtype=dtype)
+        return Ragged(values=flat, starts=np.cumsum([0, *map(len, values)]))
+
+    return column
+
+
+# How each field of Outcome is held: from the values of all items to a column.
+COLUMNS: dict[str, Callable[[Sequence[Any]], Column]] = {
+    "id": tuple,
+    "score": _numbers,
+    "cluster": tuple,
+    "answer": tuple,
+    "picked": tuple,
+    "margin": _numbers,
+    "loglikelihoods": _ragged(np.float64),
+    "option_tokens": _ragged(np.int64),
+    "answer_index": tuple,
+    "text": tuple,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes(Sequence[Outcome]):
+    """The outcomes of all test items, held as columns, because a study has millions of them.
+
+    A sequence of Outcome values, which are made as they are asked for; arithmetic over all items reads the columns.
+    `columns` has them by the names of Outcome's fields; one that is not there is that field's default throughout.
+    Cells of one task may share columns, so they are never written to.
+    """
+
+    columns: Mapping[str, Column]
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> "Outcomes":
+        """The columns of these outcomes."""
+        rows = list(outcomes)
+        return cls({name: column([getattr(row, name) for row in rows]) for name, column in COLUMNS.items()})
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every item's id."""
+        return self._plain("id")
+
+    @property
+    def clusters(self) -> tuple[str | None, ...]:
+        """What each item shares with others, None where it stands alone."""
+        return self._plain("cluster")
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """Every item's score."""
+        return np.asarray(self.columns["score"])
+
+    @property
+    def margins(self) -> NDArray[np.float64]:
+        """Every item's margin in nats, NaN where there is none."""
+        return np.asarray(self.columns["margin"])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        rows = zip(*map(self.values, self.columns), strict=True)
+        return (Outcome(**dict(zip(self.columns, row, strict=True))) for row in rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Outcomes": ...
+    def __getitem__(self, place: int | slice) -> "Outcome | Outcomes":
+        return Outcomes.of(tuple(self)[place]) if isinstance(place, slice) else tuple(self)[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcomes) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.ids)
+
+    def values(self, name: str) -> Sequence[Any]:
+        """One field of every outcome, as Outcome has it."""
+        column = self.columns[name]
+        if isinstance(column, Ragged):
+            flat = column.values.tolist()
+            return [tuple(flat[start:end]) for start, end in pairwise(column.starts.tolist())]
+        if name == "margin":
+            return [None if value != value else value for value in self.margins.tolist()]
+        return column if isinstance(column, tuple) else column.tolist()
+
+    def _plain(self, name: str) -> tuple[Any, ...]:
+        column = self.columns[name]
+        assert isinstance(column, tuple), name
+        return column
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One cell's result: a score over the test items with its interval, chance, spend and every item's outcome."""
@@ -48,6 +164,6 @@ class Measurement:
     n: int
     chance: float | None
     spend: Spend
-    outcomes: tuple[Outcome, ...]
+    outcomes: Outcomes
     training: tuple[Mapping[str, int | float], ...] = ()  # one row per step: step, loss, learning_rate
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from eval.curve import Way
 from eval.measurement import Measurement
 from eval.report.style import brackets, percent
+from eval.stats.resample import Array
 
 NEAR_TIE_NATS = 0.01
 _MOST_LINES = 50
@@ -160,11 +163,12 @@ def _mixed(measurements: Sequence[Measurement]) -> list[Check | None]:
 
 
 def _different_items(measurements: Sequence[Measurement]) -> Check | None:
-    items: dict[str, Counter[tuple[str, ...]]] = {}
+    listed: dict[str, set[tuple[str, ...]]] = {}
     metrics: dict[str, set[str]] = {}
     for each in measurements:
-        items.setdefault(each.task, Counter())[tuple(sorted(outcome.id for outcome in each.outcomes))] += 1
+        listed.setdefault(each.task, set()).add(each.outcomes.ids)
         metrics.setdefault(each.task, set()).add(each.metric)
+    items = {task: {tuple(sorted(ids)) for ids in orders} for task, orders in listed.items()}
     lines = [
         f"{task}: {len(sets)} different sets of test items; seeds are pooled and ways compared on the items they share"
         for task, sets in sorted(items.items())
@@ -202,15 +206,16 @@ def _few_seeds(ways: Sequence[Way]) -> Check | None:
 
 
 def _near_ties(measurements: Sequence[Measurement]) -> Check | None:
-    margins: dict[tuple[str, str], list[float]] = {}
+    margins: dict[tuple[str, str], list[Array]] = {}
     for each in measurements:
-        known = [outcome.margin for outcome in each.outcomes if outcome.margin is not None]
-        margins.setdefault((each.subject, each.task), []).extend(known)
+        known = each.outcomes.margins[~np.isnan(each.outcomes.margins)]
+        margins.setdefault((each.subject, each.task), []).append(known)
     lines = []
-    for (subject, task), values in sorted(margins.items()):
-        ties = sum(margin < NEAR_TIE_NATS for margin in values)
+    for (subject, task), parts in sorted(margins.items()):
+        count = sum(len(known) for known in parts)
+        ties = sum(int(np.sum(known < NEAR_TIE_NATS)) for known in parts)
         if ties:
-            lines.append(f"{subject}, {task}: {ties:,} of {len(values):,} answers ({100 * ties / len(values):.1f}%)")
+            lines.append(f"{subject}, {task}: {ties:,} of {count:,} answers ({100 * ties / count:.1f}%)")
     title = f"Near ties: best and next option less than {NEAR_TIE_NATS} nats apart, so that precision could decide"
     return _check(False, title, lines)
 

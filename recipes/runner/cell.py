@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from data.example import Example
 from data.task import Task
-from eval.measurement import Measurement
+from eval.measurement import Measurement, Outcome, Outcomes
 from eval.source import Source
 from recipes.method import Elicited, Method
 
@@ -121,7 +121,9 @@ def run_cell(
     return measurement
 
 
-def _measurement(cell: Cell, elicited: Elicited, *, study: str, metric: str, outcomes: Any) -> Measurement:
+def _measurement(
+    cell: Cell, elicited: Elicited, *, study: str, metric: str, outcomes: Sequence[Outcome]
+) -> Measurement:
     from eval.stats.intervals import score_interval
 
     scores = [outcome.score for outcome in outcomes]
@@ -143,7 +145,7 @@ def _measurement(cell: Cell, elicited: Elicited, *, study: str, metric: str, out
         n=len(scores),
         chance=cell.task.chance(cell.items),
         spend=elicited.spend,
-        outcomes=outcomes,
+        outcomes=Outcomes.of(outcomes),
         training=elicited.history,
     )
 

@@ -12,6 +12,7 @@ OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite
 
 import errno
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -21,10 +22,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from data.errors import UserError
-from eval.measurement import Measurement, Outcome
+from eval.measurement import COLUMNS, Column, Measurement, Outcomes, Ragged
 from eval.report.page import Failure
 from eval.spend import Spend
 from recipes.runner.cell import Cell
@@ -99,7 +101,7 @@ class Store:
                 (ready / "training.json").write_text(json.dumps(measurement.training), "utf-8")
             if save_adapter is not None:
                 save_adapter(ready / "adapter")
-            short = asdict(replace(measurement, outcomes=(), training=()))
+            short = asdict(replace(measurement, outcomes=Outcomes.of(()), training=()))
             summary = {key: value for key, value in short.items() if key not in ("outcomes", "training")}
             (ready / "measurement.json").write_text(json.dumps(summary, indent=1), "utf-8")
             final = self._cells / cell.folder
@@ -126,12 +128,13 @@ class Store:
         All carry the name of the study that the directory was last run with: a result may be older than the name.
         """
         measurements, failures = [], []
+        shared: dict[Any, Any] = {}
         study = yaml.safe_load(self.study_text())["name"]
         for entry in self._listing():
             folder = self._cells / entry["folder"]
             if (folder / "measurement.json").is_file():
                 try:
-                    measurements.append(replace(_read_measurement(folder), study=study))
+                    measurements.append(replace(_read_measurement(folder, shared), study=study))
                 except (ValueError, OSError) as error:
                     raise UserError(f"{folder} is damaged ({error}); delete it and run the study again") from error
                 continue
@@ -189,11 +192,10 @@ class Store:
         os.replace(scratch, path)
 
 
-def _write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
+def _write_outcomes(path: Path, outcomes: Outcomes) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    columns = {name: [getattr(outcome, name) for outcome in outcomes] for name in Outcome.__dataclass_fields__}
     schema = pyarrow.schema(
         [
             ("id", pyarrow.string()),
@@ -208,18 +210,68 @@ def _write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
             ("text", pyarrow.string()),
         ]
     )
+    columns = {name: outcomes.values(name) for name in schema.names}
     pyarrow.parquet.write_table(pyarrow.table(columns, schema=schema), path)
 
 
-def _read_measurement(folder: Path) -> Measurement:
-    import pyarrow.parquet
+def _read_measurement(folder: Path, shared: dict[Any, Any]) -> Measurement:
+    """One cell's result; `shared` holds what the cells read before it had, so that equal columns are kept once.
 
+    ValueError where the outcomes are not those of the score.
+    """
     summary = json.loads((folder / "measurement.json").read_text("utf-8"))
-    rows = pyarrow.parquet.read_table(folder / "outcomes.parquet").to_pylist()
-    outcomes = tuple(
-        Outcome(**{**row, "loglikelihoods": tuple(row["loglikelihoods"]), "option_tokens": tuple(row["option_tokens"])})
-        for row in rows
-    )
+    outcomes = _read_outcomes(folder / "outcomes.parquet", shared)
     log = folder / "training.json"
     training = tuple(json.loads(log.read_text("utf-8"))) if log.is_file() else ()
-    return Measurement(**{**summary, "spend": Spend(**summary["spend"])}, outcomes=outcomes, training=training)
+    measurement = Measurement(**{**summary, "spend": Spend(**summary["spend"])}, outcomes=outcomes, training=training)
+    _check_score(measurement)
+    return measurement
+
+
+def _check_score(measurement: Measurement) -> None:
+    outcomes = measurement.outcomes
+    wrong = np.flatnonzero(~((outcomes.scores >= 0) & (outcomes.scores <= 1)))
+    if len(wrong):
+        raise ValueError(
+            f"item {outcomes.ids[wrong[0]]!r} has the score {outcomes.scores[wrong[0]]}, not one in [0, 1]"
+        )
+    if len(outcomes) != measurement.n:
+        raise ValueError(f"it has outcomes of {len(outcomes):,} items and a score of {measurement.n:,}")
+    # Summed in another order, the mean differs by rounding.
+    if not abs(outcomes.scores.mean() - measurement.score) < 1e-9:
+        raise ValueError(
+            f"its outcomes have the mean {outcomes.scores.mean():.6g} and its score is {measurement.score:.6g}"
+        )
+    if not (math.isfinite(measurement.low) and math.isfinite(measurement.high)):
+        raise ValueError(f"its interval is [{measurement.low}, {measurement.high}]")
+
+
+def _read_outcomes(path: Path, shared: dict[Any, Any]) -> Outcomes:
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        table = file.read(use_threads=False)
+    present = [name for name in COLUMNS if name in table.column_names]  # older files lack what came later
+    return Outcomes({name: _column(table[name].combine_chunks(), shared) for name in present})
+
+
+def _column(values: Any, shared: dict[Any, Any]) -> Column:
+    """An arrow array as a column."""
+    import pyarrow
+
+    if pyarrow.types.is_floating(values.type):
+        numbers: np.ndarray = values.to_numpy(zero_copy_only=False)
+        return numbers
+    if pyarrow.types.is_list(values.type):
+        flat, starts = (each.to_numpy(zero_copy_only=False) for each in (values.flatten(), values.offsets))
+        return Ragged(values=_once(flat, shared), starts=_once(starts - starts[0], shared))
+    # Most texts (ids, answers, options) stand in many cells: each is kept once, and so is a whole column of them.
+    plain = values.to_pylist()
+    column = tuple(map(shared.setdefault, plain, plain))
+    return shared.setdefault(column, column)
+
+
+def _once(numbers: np.ndarray, shared: dict[Any, Any]) -> np.ndarray:
+    """The array with these numbers that is shared already, or this one."""
+    kept: np.ndarray = shared.setdefault((numbers.dtype.str, numbers.tobytes()), numbers)
+    return kept

@@ -16,7 +16,7 @@ import torch
 from recipes.runner.environment import environment
 from tests.benchmarks.pairs import Pair
 
-MODULES = ("scoring", "training", "curve", "peak", "memory")
+MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis")
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
 INTRODUCTION = """Made by `make benchmark` (40 minutes), or section by section by `python -m tests.benchmarks NAME`:
 each says on which revision it ran, and what is checked before a time counts. Both sides run in one script; with several

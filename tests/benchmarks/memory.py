@@ -8,10 +8,10 @@ python -m tests.benchmarks.memory
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.pairs import GEMMA, Pair, reported
+from tests.benchmarks.resident import peak_gb
 
 ROWS, TOKENS = 16, 512
 
@@ -49,13 +49,7 @@ def measure_side(side: str) -> None:
         model = HFLM(pretrained=subject.net, tokenizer=subject.tokenizer, batch_size=ROWS)
         requests = [(("", ""), row[:-8], row[-8:]) for row in rows]
         values = [value for value, _ in model._loglikelihood_tokens(requests, disable_tqdm=True)]
-    print(json.dumps({"values": values, "peak": _peak()}))
-
-
-def _peak() -> float:
-    """GB at most resident; getrusage would count what the parent held when it started this process."""
-    (line,) = [each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024 / 1e9
+    print(json.dumps({"values": values, "peak": peak_gb()}))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval.measurement import Measurement, Outcome
+from eval.measurement import Measurement, Outcome, Outcomes
 from eval.spend import Spend
 from eval.stats.intervals import score_interval
 
@@ -54,7 +54,7 @@ def measurement(
         "n": len(scores),
         "chance": chance,
         "spend": spend or Spend(labelled_examples=examples),
-        "outcomes": tuple(
+        "outcomes": Outcomes.of(
             Outcome(id=f"item-{i}", score=score, answer="a", margin=margin) for i, score in enumerate(scores)
         ),
         "provenance": provenance,

@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from data.errors import UserError
-from eval.curve import Curve, Point, compare, curves, plain_prompting, pool, sweeps, without_sweeps
+from eval.curve import Curve, Point, compare, curves, item_scores, plain_prompting, pool, sweeps, without_sweeps
+from eval.measurement import Outcome, Outcomes
 from eval.spend import Spend
 from eval.stats.intervals import pooled_interval
 from tests.eval.synthetic import measurement, small_study
@@ -116,9 +118,23 @@ def test_seeds_are_pooled_on_the_items_they_share() -> None:
     long, short = measurement(of=10, right=5), measurement(of=5, right=5, seed=1)
     (way,) = pool([long, short])
     assert (way.n, way.score) == (5, 1.0)
-    strangers = measurement(seed=1, outcomes=tuple())
+    strangers = measurement(seed=1, outcomes=Outcomes.of(()))
     with pytest.raises(ValueError, match="shares no test item"):
         pool([long, strangers])
+
+
+def test_scores_of_shared_items_stand_in_one_order_with_their_clusters() -> None:
+    def side(names: str, seed: int) -> Any:
+        made = [
+            Outcome(id=name, score="abcde".index(name) / 4, answer="x", cluster=name.upper() if name < "d" else None)
+            for name in names
+        ]
+        return measurement(seed=seed, outcomes=Outcomes.of(made))
+
+    (one, other), clusters = item_scores([side("edcba", 0), side("bcde", 1)], [side("abcd", 0)])
+    np.testing.assert_array_equal(one, [[0.75, 0.5, 0.25]] * 2)  # d, c, b: as the first measurement has them
+    np.testing.assert_array_equal(other, [[0.75, 0.5, 0.25]])
+    assert clusters == [None, "C", "B"]
 
 
 def test_plain_prompting_is_zero_shot_at_its_defaults() -> None:

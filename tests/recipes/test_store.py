@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import resource
 import shutil
@@ -16,7 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from data.errors import UserError
-from eval.measurement import Measurement, Outcome
+from eval.measurement import Measurement, Outcome, Outcomes, Ragged
 from eval.spend import Spend
 from recipes.runner.cell import Cell
 from recipes.runner.store import Store, Unwritable
@@ -61,14 +62,14 @@ def measurement_of(cell: Cell) -> Measurement:
         examples=cell.examples,
         seed=cell.seed,
         metric="accuracy",
-        score=1 / 3,
+        score=0.5,
         low=0.1,
         high=0.7,
         interval="Wilson 95%",
         n=2,
         chance=0.5,
         spend=Spend(labelled_examples=4, train_flops=1e30, seconds=0.1 + 0.2, trainable_parameters=12),
-        outcomes=(CHOICE, TEXT),
+        outcomes=Outcomes.of([CHOICE, TEXT]),
         training=({"step": 0, "loss": 0.1 + 0.2, "learning_rate": 5e-4},),
         provenance={"cell": cell.key, "git": {"dirty": None}},
     )
@@ -85,13 +86,48 @@ def test_a_result_reads_back_equal(store: Store, cells: tuple[Cell, ...]) -> Non
     assert store.study_text() == "name: small\n"
 
 
-def test_outcomes_written_before_the_right_option_was_kept_read_back_without_it(
-    store: Store, cells: tuple[Cell, ...]
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("outcomes", {"score": math.nan}, "item 'q1' has the score nan, not one in [0, 1]"),
+        ("outcomes", {"score": 1.5}, "item 'q1' has the score 1.5, not one in [0, 1]"),
+        ("outcomes", {"score": 0.0}, "its outcomes have the mean 0 and its score is 0.5"),
+        ("summary", {"score": math.nan}, "its outcomes have the mean 0.5 and its score is nan"),
+        ("summary", {"n": 3}, "it has outcomes of 2 items and a score of 3"),
+        ("summary", {"high": math.nan}, "its interval is [0.1, nan]"),
+    ],
+)
+def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(
+    store: Store, cells: tuple[Cell, ...], file: str, change: dict[str, Any], said: str
 ) -> None:
+    made = measurement_of(cells[0])
+    if file == "outcomes":
+        made = replace(made, outcomes=Outcomes.of([replace(CHOICE, **change), TEXT]))
+    else:
+        made = replace(made, **change)
+    store.write(cells[0], made, save_adapter=None)
+    with pytest.raises(UserError) as refused:
+        store.read()
+    folder = store.root / "cells" / cells[0].folder
+    assert str(refused.value) == f"{folder} is damaged ({said}); delete it and run the study again"
+
+
+def test_cells_of_one_task_share_their_columns(store: Store, cells: tuple[Cell, ...]) -> None:
+    for cell in cells[:2]:
+        store.write(cell, measurement_of(cell), save_adapter=None)
+    one, other = (each.outcomes for each in store.read()[0])
+    assert one.ids is other.ids and one.clusters is other.clusters
+    sizes = [each.columns["option_tokens"] for each in (one, other)]
+    assert isinstance(sizes[0], Ragged) and isinstance(sizes[1], Ragged)
+    assert sizes[0].values is sizes[1].values
+
+
+def test_outcomes_written_before_a_field_was_there_are_read(store: Store, cells: tuple[Cell, ...]) -> None:
     store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
-    (path,) = store.root.rglob("outcomes.parquet")
-    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns("answer_index"), path)
-    assert store.read()[0][0].outcomes == (replace(CHOICE, answer_index=None), TEXT)
+    path = store.root / "cells" / cells[0].folder / "outcomes.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns(["text", "answer_index"]), path)
+    (read,) = store.read()[0]
+    assert list(read.outcomes) == [replace(CHOICE, answer_index=None), replace(TEXT, text=None)]
 
 
 def test_results_carry_the_name_of_the_study_last_run(store: Store, cells: tuple[Cell, ...]) -> None:
@@ -261,7 +297,7 @@ def test_no_part_of_a_result_may_be_cut_short(
     """The kernel refuses to let any file grow past a limit, as a full disk does."""
     written = measurement_of(cells[0])
     if part == "outcomes.parquet":
-        written = replace(written, outcomes=(replace(TEXT, text=os.urandom(40_000).hex()),))
+        written = replace(written, outcomes=Outcomes.of([CHOICE, replace(TEXT, text=os.urandom(40_000).hex())]))
     elif part == "training.json":
         written = replace(written, training=written.training * 2_000)
     else:

@@ -1,0 +1,43 @@
+"""Outcomes: columns that behave as the sequence of values that they were made of."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from eval.measurement import COLUMNS, Outcome, Outcomes
+
+CHOICE = Outcome(
+    id="q1", score=1.0, cluster="odd", answer="b", picked="b", margin=0.25, loglikelihoods=(-1.0, -0.75),
+    option_tokens=(1, 2),
+)  # fmt: skip
+TEXT = Outcome(id="q2", score=0.5, answer="14", text="fifteen")
+THREE = Outcome(id="q3", score=0.0, answer="c", picked="a", margin=0.0, loglikelihoods=(-1.0, -1.0, -3.0))
+
+
+def test_columns_give_back_the_values_they_were_made_of() -> None:
+    made = Outcomes.of([CHOICE, TEXT, THREE])
+    assert list(made) == [CHOICE, TEXT, THREE] and len(made) == 3
+    assert (made[0], made[-1]) == (CHOICE, THREE)
+    assert isinstance(made[::-1], Outcomes) and list(made[::-1]) == [THREE, TEXT, CHOICE]
+    assert TEXT in made and list(Outcomes.of(())) == []
+    assert [type(value) for value in vars(made[0]).values()] == [type(value) for value in vars(CHOICE).values()]
+    with pytest.raises(IndexError):
+        made[3]
+
+
+def test_outcomes_are_equal_as_their_values_are() -> None:
+    made = Outcomes.of([CHOICE, TEXT])
+    assert made == Outcomes.of([CHOICE, TEXT]) and hash(made) == hash(Outcomes.of([CHOICE, TEXT]))
+    assert made != Outcomes.of([TEXT, CHOICE]) and made != Outcomes.of([CHOICE])
+
+
+def test_columns_for_arithmetic() -> None:
+    made = Outcomes.of([CHOICE, TEXT, THREE])
+    assert (made.ids, made.clusters) == (("q1", "q2", "q3"), ("odd", None, None))
+    np.testing.assert_array_equal(made.scores, [1.0, 0.5, 0.0])
+    np.testing.assert_array_equal(made.margins, [0.25, np.nan, 0.0])
+
+
+def test_every_field_has_its_column() -> None:
+    assert list(COLUMNS) == [each.name for each in fields(Outcome)]

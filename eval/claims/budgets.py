@@ -134,7 +134,8 @@ def not_elicited(
             shown = f"{way_words(point.way)} shows {percent(point.score)}"
             reason = f"{shown}, too near to tell with {many(point.way.n, 'item')}"
             return _refused("inability", curve, about, reason, **numbers)
-    if _difference(tested[-1].way, plain, one_sided).high < 0:
+    last = tested[-1].way
+    if last.score < plain.score and _difference(last, plain, one_sided).high < 0:
         return _refused("inability", curve, about, HARM, **numbers)
     gain = goal - plain.score
     seen = _weakest(tested, plain, gain, power=power, level=corrected(level, comparisons))

@@ -30,6 +30,7 @@ from eval.stats.power import Noise, corrected, power_of, smallest_effect
 
 MEASURED = "only the budgets that were measured are spoken of, not those between or above them"
 SETTINGS = "other settings of the method may elicit more: what is said is said of these"
+HARM = "at its largest budget it scores below plain prompting, and a method that does harm says nothing of the subject"
 SAME = "the questions stand for those that the claim is read for; all ways answered the same ones"
 
 
@@ -68,8 +69,7 @@ def robust(
     largest = max(gains, key=lambda gain: gain.high)
     numbers["upper"] = largest.high
     if gains[-1].high < 0:
-        reason = "at its largest budget it scores below plain prompting: a method that does harm shows no robustness"
-        return _refused("robust", curve, about, reason, **numbers)
+        return _refused("robust", curve, about, HARM, **numbers)
     if largest.high >= margin:
         where = way_words(tested[gains.index(largest)].way)
         return _refused("robust", curve, about, f"{where} gains {_signed(largest)}", **numbers)
@@ -105,7 +105,8 @@ def not_elicited(
 
     At every budget the score's interval, or the paired difference to the other way, one-sided and corrected for
     `comparisons` (the curve's budgets), ends short of it; and had it been reached, the gain over plain prompting would
-    have been found with `power`. Never that it could not be. UserError for a target score that is no share.
+    have been found with `power`. Never that it could not be. Refused
+    where the method does harm. UserError for a target score that is no share.
     """
     if not isinstance(target, Way):
         check_share("target", target)
@@ -133,6 +134,9 @@ def not_elicited(
             shown = f"{way_words(point.way)} shows {percent(point.score)}"
             reason = f"{shown}, too near to tell with {many(point.way.n, 'item')}"
             return _refused("inability", curve, about, reason, **numbers)
+    last = tested[-1].way
+    if last.score < plain.score and _difference(last, plain, one_sided).high < 0:
+        return _refused("inability", curve, about, HARM, **numbers)
     gain = goal - plain.score
     seen = _weakest(tested, plain, gain, power=power, level=corrected(level, comparisons))
     if seen.power < power:
@@ -299,12 +303,12 @@ def _asked(tested: Sequence[Point]) -> str:
 
 
 def _signed(gain: Difference) -> str:
-    return f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points"
+    return f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points ({gain.kind})"
 
 
 def _down(probability: float) -> str:
     """A probability rounded down, so that none becomes 1."""
-    return f"{math.floor(100 * probability) / 100:.2f}"
+    return "more than 0.99" if probability > 0.99 else f"{math.floor(100 * probability) / 100:.2f}"
 
 
 def _refused(

@@ -162,8 +162,8 @@ def test_ls_names_each_with_a_line_about_it(what: str, names: list[str], capsys:
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli("--help") == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("run", "plan", "report", "results", "ls", "validate"))
-    for command in ("run", "plan", "report", "results", "ls", "validate"):
+    assert all(command in shown for command in ("run", "plan", "report", "results", "claims", "ls", "validate"))
+    for command in ("run", "plan", "report", "results", "claims", "ls", "validate"):
         assert run_cli(command, "--help") == 0
     assert "Traceback" not in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eval.curve import Curve, Point, item_scores
-from eval.forms import FORMS, Fitted, Form, fit_form
+from eval.forms import FORMS, fit_form
 from eval.resampled import Resampled, resampled
 from eval.stats.resample import Array, Clusters, kind_of, percentiles
 
@@ -149,11 +149,20 @@ class Chosen:
 
 
 def choose(sample: Resampled, logs: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
-    """Fit every form to the points and to each resample, and choose by AIC for each: budgets as logarithms."""
-    whiten = np.linalg.inv(np.linalg.cholesky(sample.covariance))
+    """Fit every form to the points and to each resample, and choose by AIC for each: budgets as logarithms.
+
+    Twice: how much each score is expected to vary follows from the curve that the first fit found.
+    """
     data = np.vstack([sample.scores, sample.draws])
+    even = sample.whitener(np.full(len(logs), float(sample.scores.mean())))
+    rough = _best(data[:1], logs, even, logs, monotone=monotone)
+    return _best(data, logs, sample.whitener(rough.scores), drawn_at, monotone=monotone)
+
+
+def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
+    """The form with the lowest AIC for each row of `data`, the first of which is the points themselves."""
     first, last = float(logs.min()), float(logs.max())
-    tried: list[tuple[Form, Fitted]] = [
+    tried = [
         (form, fit_form(form, logs, data, whiten, monotone=monotone))
         for form in FORMS.values()
         if form.num_parameters <= len(logs)

@@ -8,24 +8,36 @@ import numpy as np
 from eval.stats.components import components
 from eval.stats.resample import SEED, Array, Clusters, codes_of, resampled_means
 
-# Items' answers at two budgets are much alike, and a covariance of few items can claim that their difference is known
-# exactly; this share of the correlation is not believed.
-_CORRELATION_DOUBTED = 0.1
+# A few items answered alike at all budgets are no proof that their differences are known exactly.
+_MOST_ALIKE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resampled:
     """Scores at several budgets on the same items, how they vary together, and draws of what they might have been.
 
-    Shapes: `scores` (points,), `covariance` (points, points), `draws` (resamples, points). `seeds` is whether other
-    seeds are in them: from one seed nothing is known of others.
+    Shapes: `scores` (points,), `draws` (resamples, points). A score p varies by `relative_variance` * p (1 - p); any
+    two scores have one `correlation`, because the same items were asked. `seeds` is whether other seeds are in this:
+    from one seed nothing is known of others.
     """
 
     scores: Array
-    covariance: Array
     draws: Array
+    relative_variance: float
+    correlation: float
     n: int
     seeds: bool
+
+    def whitener(self, expected: Array) -> Array:
+        """What makes residuals independent with variance 1 if these are the scores to be expected: (points, points).
+
+        Not the variance at each point as it was seen: a score that luck made higher seems to vary less, and weights
+        from what was seen would pull every fit towards lucky points.
+        """
+        shares = (expected * self.n + 1) / (self.n + 2)  # Laplace's rule: no score is expected with certainty
+        sizes = (self.relative_variance * shares * (1 - shares)) ** 0.5
+        alike = self.correlation + (1 - self.correlation) * np.eye(len(sizes))
+        return np.linalg.inv(np.linalg.cholesky(sizes[:, None] * alike * sizes))
 
 
 def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resamples: int) -> Resampled:
@@ -50,8 +62,18 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
         normal = rng.standard_normal(draws.shape) * variance**0.5
         draws = draws + normal * (freedom / rng.chisquare(freedom, size=(len(draws), 1))) ** 0.5
         covariance = covariance + np.diag(variance)
-    doubted = (1 - _CORRELATION_DOUBTED) * covariance + _CORRELATION_DOUBTED * np.diag(np.diag(covariance))
-    return Resampled(scores=scores, covariance=doubted, draws=draws, n=num_items, seeds=freedom > 0)
+    seen = np.diag(covariance)
+    apart = ~np.eye(len(seen), dtype=bool)
+    together = covariance / np.sqrt(np.outer(seen, seen))
+    shares = (scores * num_items + 1) / (num_items + 2)
+    return Resampled(
+        scores=scores,
+        draws=draws,
+        relative_variance=float(seen.sum() / (shares * (1 - shares)).sum()),
+        correlation=min(_MOST_ALIKE, max(0.0, float(together[apart].mean()))) if apart.any() else 0.0,
+        n=num_items,
+        seeds=freedom > 0,
+    )
 
 
 def _items_covariance(items: Array, codes: np.ndarray, num_clusters: int) -> Array:

@@ -1,6 +1,5 @@
 """OUT/audit.json: written when a study runs, kept while the rows stay, shown by `validate`."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,13 @@ from recipes.runner.store import Store
 from tests.recipes.small import no_figures, parity_rows, run_cli, small_study, study_file, write_rows
 
 
-def told(folder: Path) -> list[dict[str, Any]]:
-    """Rows whose right answer is in three of four cases the longest option."""
-    rows = [
-        {"id": f"q{n}", "question": f"What of {n}?", "choices": [f"a {n}", f"b {n}"], "answer": "ab"[n % 2] + f" {n}"}
-        for n in range(200)
-    ]
-    for row in rows:
-        row["choices"] = [f"{c} indeed" if c == row["answer"] else c for c in row["choices"]]
-        row["answer"] += " indeed"
+def told() -> list[dict[str, Any]]:
+    """Rows whose right answer is the longest option."""
+    rows = []
+    for n in range(200):
+        choices = [f"a {n}", f"b {n}"]
+        choices[n % 2] += " indeed"
+        rows.append({"id": f"q{n}", "question": f"What of {n}?", "choices": choices, "answer": choices[n % 2]})
     return rows
 
 
@@ -62,11 +59,10 @@ def test_tasks_that_were_read_before_stay(tmp_path: Path) -> None:
 
 def test_validate_warns_and_still_says_yes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = study_file(tmp_path, recipes=["zero_shot"])
-    write_rows(tmp_path / "parity.jsonl", told(tmp_path))
+    write_rows(tmp_path / "parity.jsonl", told())
     assert run_cli("validate", path) == 0
     verdict, *warnings = capsys.readouterr().out.splitlines()
     assert verdict == f"{path}: 1 cells, all in order"
     assert len(warnings) == 2
     assert all(line.startswith("warning: parity: ") for line in warnings)
-    assert "longest option, is right on 100%" in warnings[0].replace("option is", "option, is")
-    assert json.loads(json.dumps(warnings)) == warnings
+    assert "Always picking the longest option is right on 100%" in warnings[0]

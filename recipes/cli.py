@@ -71,10 +71,13 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
+    from recipes.runner.audits import serious_lines
     from recipes.runner.study import Study
 
     cells = Study.read(options.study, changes=options.set).cells()
     print(f"{options.study}: {len(cells)} cells, all in order")
+    for line in serious_lines(list({cell.task.name: cell.task for cell in cells}.values())):
+        print(f"warning: {line}")
     return 0
 
 

@@ -4,10 +4,19 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from eval.anomalies import (
+    Audits,
+    alike_for_all,
+    dev_and_test_apart,
+    given_away,
+    one_answer_for_everything,
+    reached_without_question,
+)
 from eval.curve import Way
 from eval.measurement import Measurement
 from eval.report.style import brackets, percent
@@ -58,17 +67,27 @@ class Prompted:
     text: str
 
 
-def checks(measurements: Sequence[Measurement], ways: Sequence[Way], failures: Sequence[Failure]) -> list[Check]:
+def checks(
+    measurements: Sequence[Measurement],
+    ways: Sequence[Way],
+    failures: Sequence[Failure],
+    audits: Audits = MappingProxyType({}),
+) -> list[Check]:
     """Every finding, warnings first; an empty list where there is nothing to report."""
     found = [
         _failed(failures),
         _missing(measurements, failures),
         *_mixed(measurements),
         _different_items(measurements),
+        _check(True, "The rows of a task give answers away, or repeat themselves across splits", given_away(audits)),
         _below_chance(ways),
+        _check(True, "One answer for nearly everything", one_answer_for_everything(ways, audits)),
+        _check(True, "Scores that are reached without reading the question", reached_without_question(ways, audits)),
+        _check(True, "Dev and test scores further apart than choosing explains", dev_and_test_apart(ways)),
         _more_labels_than_allowed(ways),
         _few_seeds(ways),
         _near_ties(measurements),
+        _check(False, "Items that every way gets right, or every way wrong", alike_for_all(ways)),
     ]
     return sorted((check for check in found if check is not None), key=lambda check: not check.warning)
 

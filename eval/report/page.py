@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from eval.anomalies import Audits
 from eval.curve import AXES, Way, join, pool, without_sweeps
 from eval.measurement import Measurement
 from eval.report.checks import Failure, checks, first_prompts, provenance
@@ -86,7 +88,13 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
 
 
 def write_report(
-    measurements: Sequence[Measurement], failures: Sequence[Failure], folder: Path, *, study: str, study_text: str
+    measurements: Sequence[Measurement],
+    failures: Sequence[Failure],
+    folder: Path,
+    *,
+    study: str,
+    study_text: str,
+    audits: Audits = MappingProxyType({}),
 ) -> Path:
     """Write report.html, figures/, results.csv and curves.csv into the folder and return the path of the page.
 
@@ -99,7 +107,7 @@ def write_report(
     _write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
     _write_csv(folder / "curves.csv", _CURVE_COLUMNS, _curve_rows(ways))
     pairs = _by_pair(ways)
-    found, best = checks(measurements, ways, failures), best_prompts(pairs)
+    found, best = checks(measurements, ways, failures, audits), best_prompts(pairs)
     page = _template().render(
         study=study,
         study_text=study_text,

@@ -1,11 +1,11 @@
 """What the report says of prompts: how formats differ, what the best prompt gains, and how dev rows flatter."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eval.curve import Way, compare, multiple, plain_prompting
+from eval.stats.independent import Scored, independent_difference
 from eval.stats.intervals import wilson
 from eval.stats.paired import Difference
 from eval.stats.ratios import Pooled, Ratio, pool_ratios
@@ -65,12 +65,9 @@ class Chosen:
     def optimism(self) -> Difference:
         """The dev score less the test score: other items, so as a difference of independent shares (Newcombe 1998)."""
         dev_low, dev_high = wilson(self.dev_score, self.dev_examples)
-        gap = self.dev_score - self.way.score
-        return Difference(
-            difference=gap,
-            low=gap - math.hypot(self.dev_score - dev_low, self.way.high - self.way.score),
-            high=gap + math.hypot(dev_high - self.dev_score, self.way.score - self.way.low),
-            kind="Newcombe 95%",
+        return independent_difference(
+            Scored(score=self.dev_score, low=dev_low, high=dev_high),
+            Scored(score=self.way.score, low=self.way.low, high=self.way.high),
             n=round(self.dev_examples),
         )
 

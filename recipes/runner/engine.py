@@ -37,6 +37,7 @@ def run_study(study: "Study", out: Path) -> Results:
     store = Store(out)
     with store.claim():
         store.begin(study_text=study.text(), cells=cells)
+        store.audit(list({cell.task.name: cell.task for cell in cells}.values()))
         missing = [cell for cell in cells if not store.has(cell)]
         with Progress(total=len(cells), done=len(cells) - len(missing), out=out) as progress:
             run_cells(missing, store, study=study.name, device=study.device, progress=progress)

@@ -62,6 +62,7 @@ def _run(cell: Cell, study: Study, store: Store) -> None:
     with store.claim() if state.is_main_process else nullcontext():
         if state.is_main_process:
             store.begin(study_text=study.text(), cells=[cell], add=True)
+            store.audit([cell.task])
         # Asked once for all: on another machine the run directory may be another one.
         (done,) = broadcast_object_list([store.has(cell)])
         if done:

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from data.audit import Finding
 from data.errors import UserError
 from eval.curve import Axis, Curve, curves
 from eval.measurement import Measurement
@@ -23,12 +25,16 @@ class Results:
     folder: Path
     measurements: tuple[Measurement, ...]
     failures: tuple[Failure, ...]
+    audits: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # by the name of the task
 
     @classmethod
     def read(cls, folder: str | Path) -> "Results":
         """Read a run directory. UserError where there is no run."""
-        measurements, failures = Store(Path(folder)).read()
-        return cls(folder=Path(folder), measurements=tuple(measurements), failures=tuple(failures))
+        store = Store(Path(folder))
+        measurements, failures = store.read()
+        return cls(
+            folder=Path(folder), measurements=tuple(measurements), failures=tuple(failures), audits=store.audits()
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per measurement, then one per failure, with the columns that the command line promises."""
@@ -51,7 +57,9 @@ class Results:
         text = store.study_text()
         study = yaml.safe_load(text)["name"]
         with store.writing():
-            return write_report(self.measurements, self.failures, self.folder, study=study, study_text=text)
+            return write_report(
+                self.measurements, self.failures, self.folder, study=study, study_text=text, audits=self.audits
+            )
 
     def curve(self, *, subject: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:
         """The curve of one recipe (by its bare name or its name with settings). UserError where there is none."""

@@ -1,6 +1,7 @@
 """Run directories: each cell's result written once, whole or not at all, and read back by the report.
 
 OUT/study.yaml, cells.json            what was asked for
+OUT/audit.json                        what was found on the rows of its tasks
 OUT/cells/SUBJECT/TASK/RECIPE/nN-sS-HASH/
     measurement.json                  score, interval, spend, provenance
     outcomes.parquet                  one row per test item
@@ -25,10 +26,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from data.audit import Finding
 from data.errors import UserError
+from data.task import Task
 from eval.measurement import COLUMNS, Column, Measurement, Outcomes, Ragged
 from eval.report.page import Failure
 from eval.spend import Spend
+from recipes.runner import audits
 from recipes.runner.cell import Cell
 
 
@@ -143,6 +147,17 @@ class Store:
             wanted = {key: entry[key] for key in ("subject", "task", "recipe", "examples", "seed")}
             failures.append(Failure(**wanted, reason=reason, study=study))
         return measurements, failures
+
+    def audit(self, tasks: Sequence[Task]) -> None:
+        """Write down what is found on the rows of these tasks, where that is not known yet."""
+        text = audits.updated(self.root, tasks)
+        if text is not None:
+            with self.writing():
+                self._write_whole(self.root / audits.FILE, text)
+
+    def audits(self) -> dict[str, list[Finding]]:
+        """What was found on the rows of each task; empty where nobody looked."""
+        return audits.read(self.root)
 
     def study_text(self) -> str:
         """The study file as it was run."""

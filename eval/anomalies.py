@@ -1,0 +1,163 @@
+"""Results that look wrong: one answer for everything, items that all get alike, dev and test apart, no question needed.
+
+Each function gives the lines that a report prints, and none where it found nothing.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from data.audit import Finding
+from eval.curve import Way, item_scores
+from eval.report.prompts import chosen_on_dev
+from eval.report.style import brackets, percent
+from eval.stats.independent import Scored, independent_difference
+from eval.stats.intervals import wilson
+
+Pick = TypeVar("Pick", str, int)
+Audits = Mapping[str, Sequence[Finding]]  # findings on a task's rows by its name
+
+# Of a way's answers, so many are one and the same.
+NEARLY_ALL = 0.9
+# From two ways alone, that an item is hard or easy for all says little.
+LEAST_WAYS = 3
+
+
+def alike_for_all(ways: Sequence[Way]) -> list[str]:
+    """Items that every way gets right, or every way wrong, with the share that independent errors would give.
+
+    Per subject and task, over the ways that answered the same items and score each 0 or 1; right is right with every
+    seed, wrong is wrong with every seed.
+    """
+    groups: dict[tuple[Any, ...], list[Way]] = {}
+    for way in ways:
+        ids = frozenset(outcome.id for outcome in way.measurements[0].outcomes)
+        if all(outcome.score in (0, 1) for each in way.measurements for outcome in each.outcomes):
+            groups.setdefault((way.subject, way.task, ids), []).append(way)
+    lines = []
+    for (subject, task, _), group in sorted(groups.items(), key=lambda item: item[0][:2]):
+        if len(group) < LEAST_WAYS:
+            continue
+        matrices, _ = item_scores(*(way.measurements for way in group))
+        said = [
+            f"{name} by all: {percent(share)} {brackets(*wilson(share, held.shape[1]))} of {held.shape[1]:,} items "
+            f"({percent(expected)} if errors were independent)"
+            for name, value in (("right", 1), ("wrong", 0))
+            for held in [np.stack([(matrix == value).all(axis=0) for matrix in matrices])]
+            for share, expected in [(float(held.all(axis=0).mean()), float(held.mean(axis=1).prod()))]
+        ]
+        lines.append(f"{subject}, {task}, {len(group)} ways: {'; '.join(said)}")
+    return lines
+
+
+def one_answer_for_everything(ways: Sequence[Way], audits: Audits) -> list[str]:
+    """Ways that nearly always pick one option, by its text or by its place, beside what that pick alone would score.
+
+    A text's score is known from the items; a place's from the audit of the task. Places are read off likelihoods where
+    the highest is what was picked.
+    """
+    lines = []
+    for way in ways:
+        outcomes = [outcome for each in way.measurements for outcome in each.outcomes]
+        texts = [outcome.picked for outcome in outcomes if outcome.picked is not None]
+        likely = [outcome.loglikelihoods for outcome in outcomes if outcome.loglikelihoods]
+        places = [int(np.argmax(each)) for each in likely] if way.measurements[0].metric == "accuracy" else []
+        if (text := _nearly_all(texts, of=len(outcomes))) is not None:
+            pick, share = text
+            alone = sum(outcome.answer == pick for outcome in outcomes) / len(outcomes)
+            lines.append(_one_answer(way, repr(pick), share, alone))
+        elif (place := _nearly_all(places, of=len(outcomes))) is not None:
+            number, share = place
+            lines.append(
+                _one_answer(way, f"option {number + 1}", share, _place_score(audits.get(way.task, ()), number))
+            )
+    return lines
+
+
+def _nearly_all(picks: Sequence[Pick], *, of: int) -> tuple[Pick, float] | None:
+    """The pick that nearly all answers are, and its share."""
+    found = Counter(picks).most_common(1)
+    return (found[0][0], found[0][1] / of) if found and found[0][1] >= NEARLY_ALL * of else None
+
+
+def _one_answer(way: Way, pick: str, share: float, alone: float | None) -> str:
+    same = "" if alone is None else f"; that answer alone scores {percent(alone)}"
+    if alone is not None and way.low <= alone:
+        same += ", so the score shows no more than the answers' shares"
+    often = f"{percent(share)} {brackets(*wilson(share, way.n))} of {way.n:,} items"
+    return f"{_named(way)}: picks {pick} for {often} and scores {_scored(way)}{same}"
+
+
+def dev_and_test_apart(ways: Sequence[Way]) -> list[str]:
+    """Choices whose test score is above the dev score, or further below it than choosing explains.
+
+    Both by Newcombe's interval of the difference. Choosing the best of m is expected to flatter by at most sqrt(2 ln m)
+    standard errors of a dev score (the maximum of m sub-Gaussian variables).
+    """
+    lines = []
+    for chosen in chosen_on_dev(ways):
+        if not chosen.dev_examples:
+            continue
+        way, gap = chosen.way, chosen.optimism
+        error = math.sqrt(way.score * (1 - way.score) / chosen.dev_examples)
+        explained = error * math.sqrt(2 * math.log(max(1.0, chosen.tried or 1.0)))
+        scores = f"dev {percent(chosen.dev_score)} of {chosen.dev_examples:,.0f}, test {_scored(way)} of {way.n:,}"
+        if gap.high < 0:
+            lines.append(f"{_named(way)}: {scores}; what is chosen on dev should not do better on test")
+        elif gap.low > explained:
+            lines.append(f"{_named(way)}: {scores}; choosing explains {100 * explained:.0f} points at most")
+    return lines
+
+
+def reached_without_question(ways: Sequence[Way], audits: Audits) -> list[str]:
+    """Ways above chance whose gain over the task's best baseline without the question is not significant (Newcombe)."""
+    lines = []
+    for way in ways:
+        above = [each for each in audits.get(way.task, ()) if _beats_chance(each)]
+        if way.chance is None or way.low <= way.chance or not above:
+            continue
+        best = max(above, key=lambda finding: finding.numbers["score"])
+        score, low, high = (float(best.numbers[name]) for name in ("score", "low", "high"))
+        ours = Scored(score=way.score, low=way.low, high=way.high)
+        gain = independent_difference(ours, Scored(score=score, low=low, high=high), n=way.n)
+        if gain.low <= 0:
+            lines.append(
+                f"{_named(way)}: {_scored(way)} of {way.n:,}, chance {percent(way.chance)}; "
+                f"{_BASELINES[best.kind]} reaches {percent(score)} {brackets(low, high)} of {best.numbers['n']:,}"
+            )
+    return lines
+
+
+def given_away(audits: Audits) -> list[str]:
+    """The serious findings on the rows of the tasks."""
+    return [f"{task}: {each.sentence}" for task, found in sorted(audits.items()) for each in found if each.serious]
+
+
+_BASELINES = {
+    "majority_answer": "one answer for everything",
+    "majority_position": "one place for everything",
+    "longest_option": "the longest option",
+    "shortest_option": "the shortest option",
+    "options_alone": "a classifier of options without the question",
+}
+
+
+def _beats_chance(finding: Finding) -> bool:
+    chance = finding.numbers.get("chance")
+    return finding.kind in _BASELINES and chance is not None and finding.numbers["low"] > chance
+
+
+def _place_score(findings: Sequence[Finding], place: int) -> float | None:
+    shares = [share for each in findings if each.kind == "positions" for share in each.numbers["shares"][place:][:1]]
+    return float(shares[0]) if shares else None
+
+
+def _named(way: Way) -> str:
+    return f"{way.subject}, {way.task}, {way.recipe}, {way.examples} examples"
+
+
+def _scored(way: Way) -> str:
+    return f"{percent(way.score)} {brackets(way.low, way.high)}"

@@ -1,0 +1,52 @@
+"""OUT/audit.json: what is found on each task's rows, written once and again when the rows change."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data.audit import AUDIT_VERSION, Finding, audit
+from data.errors import UserError
+from data.task import Task
+
+FILE = "audit.json"
+
+
+def updated(root: Path, tasks: Sequence[Task]) -> str | None:
+    """The text that the folder's audit file should hold for these tasks, or None where it does so already.
+
+    Tasks that the file knows and a study no longer names are kept: single cells are launched into one folder.
+    """
+    held = _entries(root)
+    stale = [task for task in tasks if held.get(task.name, {}).get("key") != _key(task)]
+    if not stale:
+        return None
+    for task in stale:
+        held[task.name] = {"key": _key(task), "findings": [asdict(finding) for finding in audit(task)]}
+    return json.dumps(held, indent=1)
+
+
+def read(root: Path) -> dict[str, list[Finding]]:
+    """Findings by the name of the task; empty for a folder that was run before there were any."""
+    return {name: [Finding(**each) for each in entry["findings"]] for name, entry in _entries(root).items()}
+
+
+def serious_lines(tasks: Sequence[Task]) -> list[str]:
+    """One line for each serious finding, for a terminal."""
+    return [f"{task.name}: {finding.sentence}" for task in tasks for finding in audit(task) if finding.serious]
+
+
+def _key(task: Task) -> str:
+    return f"{AUDIT_VERSION}-{task.fingerprint}"
+
+
+def _entries(root: Path) -> dict[str, Any]:
+    path = root / FILE
+    if not path.is_file():
+        return {}
+    try:
+        entries: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run the study again") from error
+    return entries

@@ -1,0 +1,180 @@
+"""A task that gives its answers away is told so, a clean one is not; baselines are exact."""
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+
+from data.audit import MOST_ROWS, Finding, audit
+from data.capitals import capitals
+from data.example import Example
+from data.grade import exact_match
+from data.resolve import resolve
+from data.splits import SPLITS
+from data.task import Task
+from data.word_sentiment import word_sentiment
+from eval.stats.intervals import wilson
+
+WORDS = [f"word{i}" for i in range(400)]
+
+
+def rows(count: int = 600, *, seed: int = 0, options: int = 4) -> list[Example]:
+    """Questions whose options say nothing of which is right."""
+    rng = random.Random(seed)
+    made = []
+    for i in range(count):
+        choices = tuple(" ".join(rng.choices(WORDS, k=3)) + f" {i} {place}" for place in range(options))
+        question = f"Which is true of {' '.join(rng.choices(WORDS, k=8))} and {i}?"
+        made.append(Example(id=str(i), question=question, choices=choices, answer=rng.choice(choices)))
+    return made
+
+
+def task(made: Sequence[Example], **changed: object) -> Task:
+    return replace(Task(name="made", version=1, kind="choice", load=lambda: {"all": made}), **changed)  # type: ignore[arg-type]
+
+
+def serious(made: Task) -> set[str]:
+    return {finding.kind for finding in audit(made) if finding.serious}
+
+
+def by_kind(made: Task) -> dict[str, Finding]:
+    return {finding.kind: finding for finding in audit(made)}
+
+
+def changed_answers(pick: object) -> list[Example]:
+    """Four right answers of ten follow a rule, the others do not."""
+    return [replace(row, answer=pick(row)) if i % 10 < 4 else row for i, row in enumerate(rows())]  # type: ignore[operator]
+
+
+def test_a_clean_task_has_nothing_serious_and_says_what_baselines_score() -> None:
+    found = by_kind(task(rows()))
+    assert not any(finding.serious for finding in found.values())
+    baselines = {"majority_position", "longest_option", "shortest_option", "options_alone"}
+    assert set(found) == baselines | {"positions"}
+    for kind in baselines:
+        assert found[kind].numbers["chance"] == 0.25 < found[kind].numbers["high"]
+
+
+def test_planted_near_duplicates_are_found() -> None:
+    made = task(rows())
+    train, test = list(made.rows["train"]), list(made.rows["test"])
+    leaked = [replace(row, id=f"leak-{row.id}", question="Say: " + row.question) for row in test[:6]]
+    planted = task(rows(), load=lambda: {"train": [*train, *leaked], "dev": made.rows["dev"], "test": test})
+    (found,) = [finding for finding in audit(planted) if finding.kind == "near_duplicates"]
+    assert found.serious and found.numbers["found"] == 6 and len(found.numbers["pairs"]) == 5
+    shown = found.numbers["pairs"][0]
+    assert shown["other_id"] == f"leak-{shown['id']}" and shown["text"] in shown["other_text"]
+    assert f"6 rows of {len(test)} in test, {100 * 6 / len(test):.0f}%, nearly repeat one of train" in found.sentence
+    # One pair alone is an accident, and what stands between train and dev does not flatter a test.
+    one = task(rows(), load=lambda: {"train": [*train, leaked[0]], "dev": made.rows["dev"], "test": test})
+    assert [finding.serious for finding in audit(one) if finding.kind == "near_duplicates"] == [False]
+    to_dev = [replace(row, id=f"dev-{row.id}", question="Say: " + row.question) for row in made.rows["dev"]]
+    between = task(rows(), load=lambda: {"train": [*train, *to_dev], "dev": made.rows["dev"], "test": test})
+    assert serious(between) == set()
+
+
+def test_a_biased_place_is_found() -> None:
+    assert serious(task(changed_answers(lambda row: row.choices[3]))) >= {"positions", "majority_position"}
+    found = by_kind(task(changed_answers(lambda row: row.choices[3])))
+    assert "option 4" in found["majority_position"].sentence
+    assert found["positions"].numbers["shares"][3] == found["majority_position"].numbers["score"] > 0.45
+
+
+@pytest.mark.parametrize(("kind", "pick"), [("longest_option", max), ("shortest_option", min)])
+def test_a_length_that_tells_is_found(kind: str, pick: object) -> None:
+    found = serious(task(changed_answers(lambda row: pick(row.choices, key=len))))  # type: ignore[operator]
+    assert kind in found and "majority_position" not in found
+
+
+def test_words_that_tell_are_found_without_the_question() -> None:
+    made = [replace(row, choices=tuple(f"{c} surely" if c == row.answer else f"{c} rarely" for c in row.choices),
+                    answer=f"{row.answer} surely") for row in rows()]  # fmt: skip
+    found = by_kind(task(made))
+    assert found["options_alone"].serious and found["options_alone"].numbers["score"] == 1.0
+    assert not found["longest_option"].serious
+    assert "sees the options and not the question" in found["options_alone"].sentence
+
+
+def test_labels_are_judged_by_their_majority_alone() -> None:
+    made = [replace(row, choices=("yes", "no"), answer="no" if i % 3 else "yes") for i, row in enumerate(rows())]
+    found = by_kind(task(made))
+    assert set(found) == {"majority_answer"} and found["majority_answer"].serious
+    numbers = found["majority_answer"].numbers
+    test = task(made).rows["test"]
+    right = sum(row.answer == "no" for row in test)
+    assert numbers["score"] == right / len(test) and numbers["n"] == len(test)
+    assert (numbers["low"], numbers["high"]) == pytest.approx(wilson(right / len(test), len(test)), abs=1e-9)
+    assert numbers["p"] == pytest.approx(stats.binom.sf(right - 1, len(test), 0.5))
+    assert set(by_kind(word_sentiment())) == {"majority_answer"}
+
+
+def test_rows_of_a_cluster_count_as_one() -> None:
+    made = [replace(row, choices=("yes", "no"), answer="no" if i % 3 else "yes") for i, row in enumerate(rows())]
+    alone = by_kind(task(made))["majority_answer"].numbers
+    split = {split: task(made).rows[split] for split in SPLITS}
+    tied = {**split, "test": [replace(row, cluster=str(i // 12)) for i, row in enumerate(split["test"])]}
+    together = by_kind(task(made, load=lambda: tied))["majority_answer"]
+    assert together.numbers["score"] == alone["score"] and together.numbers["low"] < alone["low"] - 0.05
+    assert together.numbers["p"] > alone["p"] and not together.serious
+
+
+def test_free_answers() -> None:
+    made = [replace(row, choices=(), answer=f"it is {i}") for i, row in enumerate(rows())]
+    free = task(made, kind="generation", grade=exact_match)
+    assert serious(free) == set() and set(by_kind(free)) == {"majority_answer", "answer_in_question"}
+    told = [replace(row, question=f"{row.question} (It is {i}.)") for i, row in enumerate(made)]
+    assert serious(task(told, kind="generation", grade=exact_match)) == {"answer_in_question"}
+    nearly = [replace(row, question=f"{row.question} (it is {i}0)") for i, row in enumerate(made)]
+    assert by_kind(task(nearly, kind="generation", grade=exact_match))["answer_in_question"].numbers["share"] == 0
+    often = [replace(row, answer="Unknown") if i % 4 == 0 else row for i, row in enumerate(made)]
+    found = by_kind(task(often, kind="generation", grade=exact_match))["majority_answer"]
+    assert found.serious and found.numbers["chance"] is None and "'Unknown'" in found.sentence
+
+
+def test_too_few_rows_to_learn_from_still_give_an_audit() -> None:
+    few = rows(40)
+    found = by_kind(task(few, load=lambda: {"train": few[:5], "dev": [], "test": few[5:]}))
+    assert "options_alone" not in found and "longest_option" in found
+    found = by_kind(task(few, load=lambda: {"train": [], "dev": [], "test": few}))
+    assert set(found) == {"positions", "longest_option", "shortest_option"}
+
+
+def test_findings_are_plain_values_and_the_same_every_time() -> None:
+    first, again = audit(capitals()), audit(capitals())
+    assert first == again and not any(finding.serious for finding in first)
+    for finding in first:
+        assert json.loads(json.dumps(finding.numbers)) == finding.numbers
+
+
+def test_published_tasks_show_what_they_hold(test_data: str) -> None:
+    chess = by_kind(resolve(f"bigbench:{test_data}/bigbench/sports_understanding/task.json"))
+    assert not any(finding.serious for finding in chess.values())
+    medicine = by_kind(resolve(f"file:{test_data}/mmlu/test/professional_medicine_test.csv"))
+    assert medicine["majority_position"].serious and medicine["majority_position"].numbers["score"] == 38 / 78
+
+
+@pytest.mark.slow
+def test_mating_moves_give_themselves_away(test_data: str) -> None:
+    chess = by_kind(resolve(f"bigbench:{test_data}/bigbench/checkmate_in_one/task.json"))
+    assert chess["options_alone"].numbers["score"] == 1.0  # only they end in "#"
+
+
+def test_two_thousand_rows_take_two_seconds_and_more_are_sampled() -> None:
+    made = task(rows(2000))
+    assert made.rows["test"]
+    audit(capitals())  # what the libraries take to load is not the audit's
+    begun = time.process_time()
+    found = audit(made)
+    assert time.process_time() - begun < 2
+    assert not any("lowest id hashes" in finding.sentence for finding in found)
+
+
+def test_large_tasks_are_sampled_and_say_so() -> None:
+    many = [Example(id=str(i), question=f"{i}?", choices=("a", "b"), answer="ab"[i % 2]) for i in range(MOST_ROWS + 50)]
+    found = by_kind(task(many, load=lambda: {"train": many[:30], "dev": [], "test": many[30:]}))
+    assert found["majority_answer"].numbers["n"] == MOST_ROWS
+    assert "Read were the 10,000 rows of each split" in found["majority_answer"].sentence

@@ -1,0 +1,162 @@
+"""Planted anomalies are found and say why; a clean study gives no line."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from data.audit import Finding
+from eval.anomalies import (
+    alike_for_all,
+    dev_and_test_apart,
+    given_away,
+    one_answer_for_everything,
+    reached_without_question,
+)
+from eval.curve import pool
+from eval.measurement import Measurement, Outcome
+from eval.report.checks import checks
+from eval.report.page import write_report
+from eval.stats.independent import Scored, independent_difference
+from tests.eval.synthetic import measurement, small_study
+
+
+def baseline(kind: str, score: float, *, n: int = 200, chance: float | None = 0.25, serious: bool = False) -> Finding:
+    numbers = {"score": score, "low": score - 0.06, "high": score + 0.06, "chance": chance, "n": n}
+    return Finding(kind=kind, serious=serious, sentence=f"{kind} scores {score}.", numbers=numbers)
+
+
+def answered(picks: Sequence[int], right: Sequence[int], *, labels: Sequence[str] = (), **more: Any) -> Measurement:
+    """Items whose option `right` is the right one and of which `picks` were picked."""
+    outcomes = tuple(
+        Outcome(
+            id=str(i),
+            score=float(pick == place),
+            answer=labels[place] if labels else f"text {i} {place}",
+            picked=labels[pick] if labels else f"text {i} {pick}",
+            loglikelihoods=tuple(-1.0 if option == pick else -2.0 for option in range(4)),
+        )
+        for i, (pick, place) in enumerate(zip(picks, right, strict=True))
+    )
+    return replace(measurement(right=[outcome.score for outcome in outcomes], **more), outcomes=outcomes)
+
+
+def chosen(dev: float, right: int, *, candidates: int = 4, dev_examples: int = 100) -> Measurement:
+    elicited = {"dev_score": f"{dev:.4f}", "dev_examples": dev_examples, "candidates": candidates}
+    return measurement(right=right, of=100, provenance={"elicited": elicited})
+
+
+def test_a_clean_study_gives_no_warning() -> None:
+    ways = pool(small_study())
+    clean = {"capitals": [baseline("longest_option", 0.26)], "sentiment": [baseline("options_alone", 0.5, chance=0.5)]}
+    assert one_answer_for_everything(ways, clean) == dev_and_test_apart(ways) == []
+    assert reached_without_question(ways, clean) == given_away(clean) == []
+
+
+def test_always_the_same_place_is_found_and_held_to_that_place() -> None:
+    right = [3] * 38 + [0] * 30 + [1] * 32
+    ways = pool([answered([3] * 97 + [0, 1, 2], right)])
+    shares = Finding(kind="positions", serious=False, sentence="", numbers={"shares": [0.2, 0.2, 0.22, 0.38]})
+    (line,) = one_answer_for_everything(ways, {"capitals": [shares]})
+    assert line.startswith(
+        "small, capitals, iid_sft, 4 examples: picks option 4 for 97% [92, 99] of 100 items and scores 39%"
+    )
+    assert line.endswith("that answer alone scores 38%, so the score shows no more than the answers' shares")
+    (unknown,) = one_answer_for_everything(ways, {})
+    assert "alone" not in unknown
+    # A place is not read off likelihoods that were changed before one was picked.
+    assert one_answer_for_everything(pool([answered([3] * 100, right, metric="accuracy (calibrated)")]), {}) == []
+    assert one_answer_for_everything(pool([answered([3] * 80 + [0] * 20, right)]), {}) == []
+
+
+def test_always_the_same_text_is_found_and_held_to_that_text() -> None:
+    labels = ("yes", "no", "maybe", "never")
+    (line,) = one_answer_for_everything(pool([answered([1] * 100, [1] * 50 + [0] * 50, labels=labels)]), {})
+    assert "picks 'no' for 100% [96, 100]" in line and "that answer alone scores 50%, so" in line
+    (better,) = one_answer_for_everything(
+        pool([answered([1] * 95 + [0] * 5, [1] * 80 + [2] * 15 + [0] * 5, labels=labels)]), {}
+    )
+    assert "alone scores 80%, so" in better
+
+
+def test_items_that_all_get_alike() -> None:
+    same = [1.0] * 30 + [0.0] * 20
+    made = [measurement(method=name, right=same) for name in ("a", "b", "c")]
+    (line,) = alike_for_all(pool(made))
+    assert line == (
+        "small, capitals, 3 ways: right by all: 60% [46, 72] of 50 items (22% if errors were independent); "
+        "wrong by all: 40% [28, 54] of 50 items (6% if errors were independent)"
+    )
+    assert alike_for_all(pool(made[:2])) == []
+    shares = measurement(method="d", right=[0.5] * 50)
+    assert alike_for_all(pool([*made[:2], shares])) == []
+    others = measurement(method="e", right=10, of=20)
+    assert alike_for_all(pool([*made[:2], others])) == []
+    seeds = [measurement(method="a", right=same, seed=seed) for seed in (0, 1)]
+    odd = [replace(seeds[1], outcomes=tuple(replace(each, score=0.0) for each in seeds[1].outcomes))]
+    (line,) = alike_for_all(pool([seeds[0], *odd, *made[1:]]))
+    assert "right by all: 0%" in line and "wrong by all: 40%" in line
+
+
+@pytest.mark.parametrize(
+    ("dev", "right", "candidates", "says"),
+    [
+        (0.5, 85, 4, "should not do better on test"),
+        (0.95, 50, 4, "choosing explains 8 points at most"),
+        (0.6, 55, 4, ""),
+        (0.5, 55, 4, ""),
+        # So much is what the best of very many is expected to flatter by.
+        (0.72, 50, 5000, ""),
+        (0.72, 50, 1, "choosing explains 0 points at most"),
+    ],
+)
+def test_dev_against_test(dev: float, right: int, candidates: int, says: str) -> None:
+    lines = dev_and_test_apart(pool([chosen(dev, right, candidates=candidates)]))
+    assert [says in line for line in lines] == ([True] if says else [])
+    if lines:
+        assert lines[0].startswith(
+            f"small, capitals, iid_sft, 4 examples: dev {100 * dev:.0f}% of 100, test {right}% ["
+        )
+    assert dev_and_test_apart(pool([chosen(dev, right, dev_examples=0)])) == []
+
+
+def test_newcombes_published_example() -> None:
+    # Newcombe (1998), Table II: 56/70 - 48/80 gives 0.0524 to 0.3339 by method 10.
+    from eval.stats.intervals import wilson
+
+    sides = [
+        Scored(score=right / of, low=low, high=high)
+        for right, of in ((56, 70), (48, 80))
+        for low, high in [wilson(right / of, of)]
+    ]
+    found = independent_difference(*sides, n=70)
+    assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
+
+
+def test_what_a_baseline_reaches_too() -> None:
+    ways = pool([measurement(right=40, of=100), measurement(method="strong", right=95, of=100)])
+    audits = {"capitals": [baseline("longest_option", 0.33), baseline("options_alone", 0.42)]}
+    (line,) = reached_without_question(ways, audits)
+    assert line.startswith("small, capitals, iid_sft, 4 examples: 40% [31, 50] of 100, chance 25%; ")
+    assert line.endswith("a classifier of options without the question reaches 42% [36, 48] of 200")
+    assert reached_without_question(ways, {"capitals": [baseline("longest_option", 0.27)]}) == []
+    assert reached_without_question(ways, {"other": audits["capitals"]}) == []
+    # A score that is not above chance is nothing that a baseline could explain away.
+    assert reached_without_question(pool([measurement(right=26, of=100)]), audits) == []
+    free = {"capitals": [baseline("majority_answer", 0.42, chance=None)]}
+    assert reached_without_question(ways, free) == []
+
+
+def test_the_report_lists_them_with_warnings_first(tmp_path: Any) -> None:
+    made = small_study()
+    audits = {"capitals": [baseline("options_alone", 0.99, serious=True), baseline("longest_option", 0.3)]}
+    found = checks(made, pool(made), [], audits)
+    assert [check.warning for check in found] == sorted((check.warning for check in found), reverse=True)
+    lines = {check.title: check.lines for check in found}
+    rows = "The rows of a task give answers away, or repeat themselves across splits"
+    assert lines[rows] == ("capitals: options_alone scores 0.99.",)
+    assert len(lines["Scores that are reached without reading the question"]) == 8
+    assert not {rows} & {check.title for check in checks(made, pool(made), [])}
+    page = write_report(made, [], tmp_path, study="quick", study_text="", audits=audits).read_text("utf-8")
+    assert rows in page and "options_alone scores 0.99." in page

@@ -1,0 +1,68 @@
+"""OUT/audit.json: written when a study runs, kept while the rows stay, shown by `validate`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.audit import Finding, audit
+from data.errors import UserError
+from recipes.runner import audits
+from recipes.runner.results import Results
+from recipes.runner.store import Store
+from tests.recipes.small import no_figures, parity_rows, run_cli, small_study, study_file, write_rows
+
+
+def told() -> list[dict[str, Any]]:
+    """Rows whose right answer is the longest option."""
+    rows = []
+    for n in range(200):
+        choices = [f"a {n}", f"b {n}"]
+        choices[n % 2] += " indeed"
+        rows.append({"id": f"q{n}", "question": f"What of {n}?", "choices": choices, "answer": choices[n % 2]})
+    return rows
+
+
+def test_a_run_writes_the_audit_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_figures(monkeypatch)
+    study = small_study(tmp_path, recipes=["zero_shot"])
+    out = tmp_path / "out"
+    results = study.run(out)
+    task = study.cells()[0].task
+    assert results.audits == {task.name: list(audit(task))} == Store(out).audits()
+    counted = []
+    monkeypatch.setattr(audits, "audit", lambda task: counted.append(task.name) or audit(task))
+    study.run(out)
+    assert counted == []
+    # Rows that changed are read again; a folder of before there were audits is still read.
+    write_rows(tmp_path / "parity.jsonl", parity_rows(80))
+    small_study(tmp_path, recipes=["zero_shot"]).run(out)
+    assert counted == [task.name]
+    (out / "audit.json").unlink()
+    assert Results.read(out).audits == {}
+    (out / "audit.json").write_text("{")
+    with pytest.raises(UserError, match=r"audit.json is damaged .*; delete it and run the study again"):
+        Store(out).audits()
+
+
+def test_tasks_that_were_read_before_stay(tmp_path: Path) -> None:
+    first = small_study(tmp_path).cells()[0].task
+    second = replace(first, name="other")
+    store = Store(tmp_path / "out")
+    with store.claim():
+        for task in (first, second):
+            store.audit([task])
+    assert list(store.audits()) == [first.name, "other"]
+    assert all(isinstance(each, Finding) for found in store.audits().values() for each in found)
+
+
+def test_validate_warns_and_still_says_yes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = study_file(tmp_path, recipes=["zero_shot"])
+    write_rows(tmp_path / "parity.jsonl", told())
+    assert run_cli("validate", path) == 0
+    verdict, *warnings = capsys.readouterr().out.splitlines()
+    assert verdict == f"{path}: 1 cells, all in order"
+    assert len(warnings) == 2
+    assert all(line.startswith("warning: parity: ") for line in warnings)
+    assert "Always picking the longest option is right on 100%" in warnings[0]

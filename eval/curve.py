@@ -126,24 +126,8 @@ class Curve:
     task: str
     method: str
     recipe: str
-    axis: Axis
+    axis: Axis | Literal["size"]  # size orders subjects, not budgets of one subject
     points: tuple[Point, ...]
-
-    def budget_to_reach(self, score: float) -> float | None:
-        """Smallest budget at which the curve, interpolated linearly in the log of the budget, reaches the score.
-
-        None where it does not. From a budget of 0, which has no logarithm, nothing is interpolated: the next measured
-        budget is given.
-        """
-        before: Point | None = None
-        for point in self.points:
-            if point.score >= score:
-                if before is None or before.budget <= 0:
-                    return point.budget
-                part = (score - before.score) / (point.score - before.score)
-                return math.exp((1 - part) * math.log(before.budget) + part * math.log(point.budget))
-            before = point
-        return None
 
 
 def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
@@ -276,6 +260,20 @@ def _told_apart(made: Sequence[Curve]) -> tuple[Curve, ...]:
     return tuple(replace(curve, label=label(curve)) for curve in made)
 
 
+def point_of(way: Way, budget: float) -> Point:
+    """A way as the point of a curve at this budget."""
+    return Point(
+        budget=budget,
+        score=way.score,
+        low=way.low,
+        high=way.high,
+        interval=way.interval,
+        n=way.n,
+        num_seeds=way.num_seeds,
+        way=way,
+    )
+
+
 def _curve(ways: Sequence[Way], axis: Axis) -> Curve:
     budgets: dict[Axis, Callable[[Way], float]] = {
         "examples": lambda way: float(way.labelled_examples),
@@ -284,17 +282,7 @@ def _curve(ways: Sequence[Way], axis: Axis) -> Curve:
         "bits": lambda way: way.bits or 0.0,
     }
     points = tuple(
-        Point(
-            budget=budgets[axis](way),
-            score=way.score,
-            low=way.low,
-            high=way.high,
-            interval=way.interval,
-            n=way.n,
-            num_seeds=way.num_seeds,
-            way=way,
-        )
-        for way in sorted(ways, key=lambda way: (budgets[axis](way), way.examples))
+        point_of(way, budgets[axis](way)) for way in sorted(ways, key=lambda way: (budgets[axis](way), way.examples))
     )
     first = ways[0]
     recipe = first.recipe if len({way.recipe for way in ways}) == 1 else first.method

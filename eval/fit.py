@@ -1,7 +1,7 @@
 """Fitted curves: the form that the points support, with bands, and what is read off it with intervals."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,9 @@ from eval.resampled import Resampled, resampled
 from eval.stats.resample import Array, Clusters, kind_of, percentiles
 
 NUM_RESAMPLES = 500
+LEAST_BUDGETS = 3
+# Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
+APART = 1.25
 _BUDGETS_DRAWN = 200
 
 
@@ -86,7 +89,7 @@ class Fit:
 def fit(curve: Curve, *, monotone: bool = True, level: float = 0.95) -> Fit | None:
     """`fit_scores` of the points of a curve at budgets above 0. ValueError where they share no item."""
     points = positive(curve.points)
-    if not points:
+    if num_apart(point.budget for point in points) < LEAST_BUDGETS:
         return None
     matrices, clusters = item_scores(*(point.way.measurements for point in points))
     return fit_scores([point.budget for point in points], matrices, clusters, monotone=monotone, level=level)
@@ -104,10 +107,12 @@ def fit_scores(
 
     Points are weighted by how they vary and vary together; every resample chooses its form anew, so that the doubt
     about the form is in the bands. Forms with more numbers than points are not tried. With `monotone`, curves that fall
-    are fitted as flat. None for fewer than three budgets.
+    are fitted as flat. None for fewer than three budgets APART.
     """
-    if len(set(budgets)) < 3:
+    if num_apart(budgets) < LEAST_BUDGETS:
         return None
+    order = np.argsort(budgets, kind="stable")
+    budgets, matrices = [budgets[i] for i in order], [matrices[i] for i in order]
     sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
     logs = np.log(budgets)
     drawn_at = np.linspace(logs.min(), logs.max(), _BUDGETS_DRAWN)
@@ -165,7 +170,7 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
     tried = [
         (form, fit_form(form, logs, data, whiten, monotone=monotone))
         for form in FORMS.values()
-        if form.num_parameters <= len(logs)
+        if form.num_parameters <= num_apart(np.exp(logs))
     ]
     aic = np.stack([fitted.deviance + 2 * form.num_parameters for form, fitted in tried])
     picked, rows = aic.argmin(axis=0), np.arange(len(data))
@@ -179,6 +184,15 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
         ceiling=float(ceilings[0]),
         ceilings=ceilings[1:],
     )
+
+
+def num_apart(budgets: Iterable[int | float]) -> int:
+    """How many budgets there are that lie APART or farther from the next smaller one counted."""
+    counted: list[float] = []
+    for budget in sorted(budgets):
+        if not counted or budget >= APART * counted[-1]:
+            counted.append(float(budget))
+    return len(counted)
 
 
 def positive(points: Sequence[Point]) -> list[Point]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recipes.runner.claims import add_claims
 from recipes.runner.command import Parser, one_line_errors
+from recipes.runner.forecasts import add_forecast
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("--format", choices=["csv", "json"], default="csv")
     results.set_defaults(command=_results)
     add_claims(commands)
+    add_forecast(commands)
     listing = commands.add_parser("ls", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "subjects", "recipes"])
     listing.set_defaults(command=_ls)

@@ -1,0 +1,79 @@
+"""`educe forecast`: larger budgets predicted from smaller ones, the predictions scored, and the next ones made."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the command line answers without scipy until this command runs
+    from eval.curve import Curve, Way
+
+BEYOND = (4, 16)  # times the largest budget measured
+UNITS = {"examples": "examples", "flops": "FLOP", "size": "FLOP an answer"}
+
+
+def add_forecast(commands: Any) -> None:
+    """Put the command among the others."""
+    parser = commands.add_parser("forecast", help="predict larger budgets from smaller ones, and score the predictions")
+    parser.add_argument("folder", metavar="DIR")
+    parser.set_defaults(command=_forecast)
+
+
+def _forecast(options: argparse.Namespace) -> int:
+    from eval.curve import pool
+    from recipes.runner.results import Results
+
+    print(forecast_text(pool(Results.read(options.folder).measurements)))
+    return 0
+
+
+def forecast_text(ways: "Sequence[Way]") -> str:
+    """For each axis: how held-out budgets were predicted by each method, and what larger budgets would show."""
+    from eval.curve import join
+    from eval.forecast import across_subjects
+
+    axes = {"examples": join(ways, "examples"), "flops": join(ways, "flops"), "size": across_subjects(ways)}
+    lines = [line for axis, curves in axes.items() for line in _of_axis(axis, curves)]
+    if not lines:
+        return "no curve has three budgets above 0, which is what a forecast takes; run the study with more budgets"
+    return "\n".join(lines).strip("\n")
+
+
+def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
+    from eval.fit import LEAST_BUDGETS, num_apart, positive
+    from eval.forecast import LEVEL, records, trials
+
+    long = [curve for curve in curves if num_apart(each.budget for each in positive(curve.points)) >= LEAST_BUDGETS]
+    if not long:
+        return []
+    lines = ["", f"by {UNITS[axis]}"]
+    made = trials(long)
+    for record in records(made):
+        lines.append(
+            f"  held-out budgets predicted by {record.method}: {record.num_trials}, mean error"
+            f" {100 * record.mean_error:.1f} points, CRPS {100 * record.crps:.1f} points,"
+            f" {100 * record.covered:.0f}% within the {100 * LEVEL:.0f}% interval"
+        )
+    if not made:
+        lines.append("  no curve has four budgets, so none could be held out: these forecasts are untested")
+    for curve in long:
+        lines += _of_curve(curve, UNITS[axis])
+    return lines
+
+
+def _of_curve(curve: "Curve", unit: str) -> list[str]:
+    from eval.curve import item_scores
+    from eval.fit import positive
+    from eval.forecast import LEVEL, forecast_scores
+    from eval.report.style import brackets, percent
+
+    points = positive(curve.points)
+    matrices, clusters = item_scores(*(point.way.measurements for point in points))
+    budgets = [point.budget for point in points]
+    lines = [f"  {curve.subject}, {curve.task}, {curve.label}: {percent(points[-1].score)} at {budgets[-1]:.3g} {unit}"]
+    for factor in BEYOND:
+        made = forecast_scores(budgets, matrices, clusters, at=factor * budgets[-1])["fitted curve"]
+        lines.append(
+            f"    {percent(made.score)} {brackets(made.low, made.high)} at {made.budget:.3g} {unit},"
+            f" {factor} times as far as was measured ({100 * LEVEL:.0f}% interval)"
+        )
+    return lines

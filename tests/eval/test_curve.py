@@ -1,44 +1,16 @@
-"""Curves: grouped by fields, pooled over seeds, interpolated in the log of the budget."""
+"""Curves: grouped by what their fields say, pooled over seeds."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 
 from data.errors import UserError
-from eval.curve import Curve, Point, compare, curves, item_scores, plain_prompting, pool, sweeps, without_sweeps
+from eval.curve import compare, curves, item_scores, plain_prompting, pool, sweeps, without_sweeps
 from eval.measurement import Outcome, Outcomes
 from eval.spend import Spend
 from eval.stats.intervals import pooled_interval
 from tests.eval.synthetic import measurement, small_study
-
-
-def curve_of(*scores: tuple[float, float]) -> Curve:
-    (way,) = pool([measurement()])
-    points = tuple(
-        Point(budget=budget, score=score, low=0.0, high=1.0, interval="none", n=10, num_seeds=1, way=way)
-        for budget, score in scores
-    )
-    return Curve(label="x", subject="s", task="t", method="m", recipe="r", axis="examples", points=points)
-
-
-def test_budget_to_reach_interpolates_in_log_budget() -> None:
-    curve = curve_of((4.0, 0.5), (64.0, 0.9))
-    assert curve.budget_to_reach(0.7) == pytest.approx(16)
-    assert curve.budget_to_reach(0.9) == pytest.approx(64)
-    assert curve.budget_to_reach(0.5) == 4
-    assert curve.budget_to_reach(0.1) == 4
-    assert curve.budget_to_reach(0.91) is None
-
-
-def test_budget_to_reach_takes_the_first_crossing_and_never_the_log_of_zero() -> None:
-    assert curve_of((4.0, 0.6), (16.0, 0.4), (64.0, 0.8), (256.0, 0.5)).budget_to_reach(0.7) == pytest.approx(
-        math.exp(math.log(16) + 0.75 * math.log(4))
-    )
-    assert curve_of((0.0, 0.5), (4.0, 0.9)).budget_to_reach(0.8) == 4
-    assert curve_of((0.0, 0.5), (4.0, 0.9)).budget_to_reach(0.5) == 0
-    assert curve_of().budget_to_reach(0.5) is None
 
 
 def test_seeds_are_pooled_at_equal_examples_and_budgets_sorted() -> None:

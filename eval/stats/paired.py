@@ -74,7 +74,8 @@ def bootstrap_difference(
 
     Items (clusters of them) are resampled, deviations stretched to the width that clusters and seeds call for
     (Hesterberg 2015; `components`). `p` is twice the share of stretched means beyond 0, with one added above and below
-    (Davison & Hinkley 1997): never 0.
+    (Davison & Hinkley 1997): never 0. Neither is the interval narrower nor p smaller than in `paired_difference`,
+    because items on which both sides agree by luck are in no resample.
     """
     first, second = _sides(a, b)
     items = first.mean(axis=0) - second.mean(axis=0)
@@ -86,13 +87,14 @@ def bootstrap_difference(
     stretch = (width / seen) ** 0.5 / normal_quantile(level) if seen > 0 else 1.0
     low, high = percentiles(mean + stretch * (means - mean), level)
     beyond = np.count_nonzero(np.sign(mean) * (mean + stretch * (means - mean)) <= 0)
+    least_low, least_high = _agresti_min(items, parts, level)
     return Difference(
         difference=mean,
-        low=max(-1.0, low),
-        high=min(1.0, high),
+        low=max(-1.0, min(low, least_low)),
+        high=min(1.0, max(high, least_high)),
         kind=kind_of("paired bootstrap", level),
         n=len(items),
-        p=min(1.0, 2 * (beyond + 1) / (len(means) + 1)),
+        p=min(1.0, max(_p_value(items, parts), 2 * (beyond + 1) / (len(means) + 1))),
     )
 
 

@@ -5,7 +5,7 @@ g falls from 1: not at all, as a power of the budget, or as a logistic curve in 
 scores follow in closed form, so g is looked up on a grid, and nothing can fail to converge.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +82,7 @@ def fit_form(form: Form, logs: Array, draws: Array, whiten: Array, *, monotone: 
     level = np.clip(grid.both / grid.all, 0.0, 1.0)
     best = level, level, grid.deviance(level, level)
     if form.num_parameters > 1:
-        for ceiling, first in grid.candidates():
+        for ceiling, first in grid.candidates(monotone=monotone):
             allowed = (ceiling >= 0) & (ceiling <= 1) & (first >= 0) & (first <= 1)
             if monotone:
                 allowed &= ceiling >= first
@@ -113,15 +113,13 @@ class _Quadratic:
             self.seen - 2 * linear + ceiling**2 * self.cc + first**2 * self.ff + 2 * ceiling * first * self.cf
         )
 
-    def candidates(self) -> list[tuple[Array, Array]]:
-        """The free minimum, and those on each edge of the square of possible scores; one of them is the best allowed,
-        unless that is flat.
+    def candidates(self, *, monotone: bool) -> Iterator[tuple[Array, Array]]:
+        """The free minimum, and those on the edges of the square of possible scores; one of them is the best allowed,
+        unless that is flat. A curve that does not fall touches two edges alone: a ceiling of 1 and a first score of 0.
         """
         determinant = np.maximum(self.cc * self.ff - self.cf**2, 1e-12 * self.cc * self.ff)
-        free = (self.ff * self.c - self.cf * self.f) / determinant, (self.cc * self.f - self.cf * self.c) / determinant
-        found = [free]
-        for edge in (0.0, 1.0):
-            at = np.full_like(self.c, edge)
-            found.append((at, np.clip((self.f - edge * self.cf) / self.ff, 0.0, 1.0)))
-            found.append((np.clip((self.c - edge * self.cf) / self.cc, 0.0, 1.0), at))
-        return found
+        yield (self.ff * self.c - self.cf * self.f) / determinant, (self.cc * self.f - self.cf * self.c) / determinant
+        for edge in (1.0,) if monotone else (0.0, 1.0):
+            yield np.full_like(self.c, edge), np.clip((self.f - edge * self.cf) / self.ff, 0.0, 1.0)
+        for edge in (0.0,) if monotone else (0.0, 1.0):
+            yield np.clip((self.c - edge * self.cf) / self.cc, 0.0, 1.0), np.full_like(self.c, edge)

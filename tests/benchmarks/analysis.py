@@ -1,9 +1,11 @@
 """Reading and reporting a finished study of 2,000 cells with 1,000 items each: `educe report`, as a process of its own.
+And 10,000 bootstrap resamples of 10,000 items, right or wrong and graded.
 
 Two subjects, ten tasks (items of every other one come in clusters), eight recipes, six sizes and three seeds, made up
 and written by the store. "Against" are the 60 s and 2 GB that are promised, so a ratio above 1 is room to spare; beside
 them stands how long a fixed loop took before and after, because the speed of shared machines drifts. Checked: every
-cell has a row in results.csv with the score that was made up for it, and the page is there.
+cell has a row in results.csv with the score that was made up for it, and the page is there; the resampled means spread
+as the central limit theorem says.
 
 python -m tests.benchmarks.analysis
 """
@@ -23,6 +25,7 @@ from data.example import Example
 from eval.measurement import Measurement, Outcome, Outcomes
 from eval.spend import Spend
 from eval.stats.intervals import score_interval
+from eval.stats.resample import resampled_means
 from recipes.runner.cell import Cell
 from recipes.runner.environment import environment
 from recipes.runner.store import Store
@@ -33,6 +36,7 @@ TASKS, ITEMS, IN_CLUSTER, OPTIONS, STEPS = 10, 1_000, 5, ("alpha", "beta", "gamm
 TRAINED = ("iid_sft", "minimal_lora", "prompt_tuning", "ia3", "full_fine_tune")
 SHOTS, SIZES, SEEDS = (2, 8, 32), (4, 8, 16, 32, 64, 128), (0, 1, 2)
 MOST_SECONDS, MOST_GB = 60.0, 2.0
+RESAMPLES = 10_000
 _REPORT = """
 import atexit
 from recipes.cli import main
@@ -43,7 +47,26 @@ main()
 
 
 def run() -> list[Pair]:
-    """Seconds and peak memory of one report."""
+    """Seconds of a bootstrap, and seconds and peak memory of one report."""
+    return [*_bootstrap(), *_whole_report()]
+
+
+def _bootstrap() -> list[Pair]:
+    graded = np.random.default_rng(0).random(RESAMPLES)
+    made = []
+    for kind, scores in (("right or wrong", (graded < 0.3).astype(float)), ("graded", graded)):
+
+        def draw(scores: np.ndarray = scores) -> np.ndarray:
+            return resampled_means(scores[None, :], np.arange(RESAMPLES), np.random.default_rng(1), RESAMPLES)
+
+        assert abs(draw().std() / (scores.std() / RESAMPLES**0.5) - 1) < 0.05
+        times = [(timed(draw)[1], 1.0) for _ in range(5)]
+        work = f"{RESAMPLES:,} resamples of {RESAMPLES:,} items, {kind}"
+        made.append(reported(work, "the promise", times, least=1.0))
+    return made
+
+
+def _whole_report() -> list[Pair]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scores = write_study(folder)
@@ -152,6 +175,7 @@ def _outcome(item: Example, loglikelihoods: np.ndarray) -> Outcome:
         cluster=item.cluster,
         score=float(picked == item.answer_index),
         answer=item.answer,
+        answer_index=item.answer_index,
         picked=item.choices[picked],
         margin=float(best - runner_up),
         loglikelihoods=tuple(loglikelihoods.tolist()),

@@ -5,13 +5,13 @@ the same, so that what is said of any single one holds beside the others.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from eval.claims.claim import (
+    ONE_SEED,
+    SEEDS,
     Claim,
     Refused,
     check_share,
@@ -24,13 +24,14 @@ from eval.claims.claim import (
     way_words,
 )
 from eval.curve import Curve, Point, Way, item_scores
-from eval.stats.intervals import effective_n, pooled_interval, standard_error
+from eval.stats.components import components
+from eval.stats.intervals import pooled_interval
 from eval.stats.paired import Difference, paired_difference
-from eval.stats.power import Noise, corrected, power_of, smallest_effect
+from eval.stats.power import corrected, power_at
 
 MEASURED = "only the budgets that were measured are spoken of, not those between or above them"
 SETTINGS = "other settings of the method may elicit more: what is said is said of these"
-HARM = "at its largest budget it scores below plain prompting, and a method that does harm says nothing of the subject"
+HARM = "its largest budget scores below plain prompting, and a method that does harm says nothing of the subject"
 SAME = "the questions stand for those that the claim is read for; all ways answered the same ones"
 
 
@@ -63,7 +64,7 @@ def robust(
     gained = _difference(best.way, plain, one_sided)
     numbers: dict[str, int | float] = {"margin": margin, "n": gained.n, "budgets": len(tested)}
     if gained.high >= margin:
-        reason = f"{way_words(best.way)} gains {_signed(gained)}"
+        reason = _not_excluded(best.way, gained)
         return _refused("robust", curve, about, reason, **numbers, upper=gained.high)
     gains = [gained if point is best else _difference(point.way, plain, one_sided) for point in tested]
     largest = max(gains, key=lambda gain: gain.high)
@@ -71,8 +72,8 @@ def robust(
     if gains[-1].high < 0:
         return _refused("robust", curve, about, HARM, **numbers)
     if largest.high >= margin:
-        where = way_words(tested[gains.index(largest)].way)
-        return _refused("robust", curve, about, f"{where} gains {_signed(largest)}", **numbers)
+        reason = _not_excluded(tested[gains.index(largest)].way, largest)
+        return _refused("robust", curve, about, reason, **numbers)
     seen = _weakest(tested, plain, margin, power=power, level=corrected(level, comparisons))
     if seen.power < power:
         return _refused("robust", curve, about, seen.lack(margin, power), **numbers, **seen.numbers)
@@ -86,7 +87,7 @@ def robust(
             f"{points(largest.high)}; {_asked(tested)}), and {seen.words(margin)}."
         ),
         numbers={**numbers, **seen.numbers},
-        assumptions=(SAME, MEASURED, SETTINGS),
+        assumptions=_assumed(tested),
     )
 
 
@@ -105,8 +106,8 @@ def not_elicited(
 
     At every budget the score's interval, or the paired difference to the other way, one-sided and corrected for
     `comparisons` (the curve's budgets), ends short of it; and had it been reached, the gain over plain prompting would
-    have been found with `power`. Never that it could not be. Refused
-    where the method does harm. UserError for a target score that is no share.
+    have been found with `power`. Never that it could not be. Refused where the method does harm. UserError for a
+    target score that is no share.
     """
     if not isinstance(target, Way):
         check_share("target", target)
@@ -118,6 +119,8 @@ def not_elicited(
     reason = _unsound(curve, tested, plain, flops)
     if reason is None and isinstance(target, Way) and isinstance(unsound := sample_of(target), str):
         reason = f"of {way_words(target)}: {unsound}"
+    if reason is None and isinstance(target, Way):
+        reason = _apart(tested, target)
     if reason is None and plain is not None and plain.score >= goal:
         reason = f"plain prompting shows {percent(plain.score)} already"
     if reason or plain is None:
@@ -151,7 +154,7 @@ def not_elicited(
             f"most it shows is {percent(best.score)} ({_asked(tested)}); {seen.words(gain)}."
         ),
         numbers={**numbers, **seen.numbers},
-        assumptions=(SAME, MEASURED, SETTINGS),
+        assumptions=_assumed(tested),
     )
 
 
@@ -170,9 +173,12 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
     *others, last = curve.points
     if not others or others[0].budget == last.budget:
         return _refused("ceiling", curve, about, "it was measured at one budget")
+    if reason := _apart(others, last.way):
+        return _refused("ceiling", curve, about, reason)
     gained = _difference(last.way, plain, level)
     if gained.low <= 0:
-        return _refused("ceiling", curve, about, f"its largest budget gains {_signed(gained)} over plain prompting")
+        seen = f"{100 * gained.difference:+.1f} points over plain prompting"
+        return _refused("ceiling", curve, about, f"its largest budget shows {seen}, which may be no gain")
     reached: Point | None = None
     missing = 0.0
     for point in reversed(others):
@@ -201,7 +207,7 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
             "upper": missing,
             "n": last.n,
         },
-        assumptions=(SAME, "the ceiling is the largest budget measured; more of the same may show more", SETTINGS),
+        assumptions=(*_assumed(curve.points), "the ceiling is the largest budget measured; more may show more"),
     )
 
 
@@ -225,22 +231,46 @@ class _Seen:
 
 
 def _weakest(tested: Sequence[Point], plain: Way, gain: float, *, power: float, level: float) -> _Seen:
-    """Power at the worst budget, from how items and seeds were seen to vary, not from the gain that was seen.
+    """Power at the worst budget, from how items and seeds were seen to vary, not from the gain that was seen."""
+    powers, needed = [], []
+    for point in tested:
+        n, found = _finds(point.way, plain, gain, level)
+        powers.append(found(1.0))
+        needed.append(_items_for(n, found, power))
+    some = [each for each in needed if each is not None]
+    return _Seen(power=min(powers), needed=max(some) if len(some) == len(needed) else None)
+
+
+def _finds(way: Way, plain: Way, gain: float, level: float) -> tuple[int, Callable[[float], float]]:
+    """Items shared with plain prompting, and the power of `paired_difference` with that many items, times a factor.
 
     A gain moves as many items at least, so the variance is no less than gain (1 - gain) an item.
     """
-    powers, needed = [], []
-    for point in tested:
-        (ours, theirs), clusters = item_scores(point.way.measurements, plain.measurements)
-        halves = (ours.mean(axis=0) - theirs.mean(axis=0) + 1) / 2
-        units = effective_n(halves, clusters, level=level)
-        items = max(4 * standard_error(halves, clusters) ** 2, gain * (1 - gain) / units)
-        seeds = sum(float(np.var(side.mean(axis=1), ddof=1)) / len(side) for side in (ours, theirs) if len(side) > 1)
-        powers.append(power_of(gain, math.sqrt(items + seeds), level=level))
-        allowed = (gain / smallest_effect(1, Noise(between=1.0), level=level, power=power)) ** 2 - seeds
-        needed.append(math.ceil(halves.size * items / allowed) if allowed > 0 else None)
-    some = [each for each in needed if each is not None]
-    return _Seen(power=min(powers), needed=max(some) if len(some) == len(needed) else None)
+    (ours, theirs), clusters = item_scores(way.measurements, plain.measurements)
+    differences = ours.mean(axis=0) - theirs.mean(axis=0)
+    across = components(differences[None, :], clusters)
+    n, spread = across.num_items, float(differences.var())
+    alone = n / across.kish if spread == 0 else n if across.items == 0 else min(n, spread / across.items)
+    items, z = max(spread, gain * (1 - gain)) / alone, across.items_quantile(level)
+    sides = [components(side, clusters) for side in (ours, theirs)]
+    seeds = sum(side.seeds for side in sides)
+    added = sum(side.seeds_quantile(level) ** 2 * side.seeds for side in sides)
+
+    def found(times: float) -> float:
+        return power_at(gain, math.sqrt(items / times + seeds), math.sqrt(z**2 * items / times + added))
+
+    return n, found
+
+
+def _items_for(n: int, found: Callable[[float], float], power: float) -> int | None:
+    """The fewest items with this power, by bisection; None where a million times as many do not have it."""
+    low, high = 1e-6, 1e6
+    if found(high) < power:
+        return None
+    while high / low > 1 + 1e-9:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if found(middle) >= power else (middle, high)
+    return math.ceil(n * high)
 
 
 def _least_missing(way: Way, target: float | Way, level: float) -> float:
@@ -270,7 +300,17 @@ def _unsound(curve: Curve, tested: Sequence[Point], plain: Way | None, flops: fl
     if not tested:
         return "no budget was measured there"
     wrong = [sample for way in (*(point.way for point in tested), plain) if isinstance(sample := sample_of(way), str)]
-    return wrong[0] if wrong else None
+    return wrong[0] if wrong else _apart(tested, plain)
+
+
+def _apart(tested: Sequence[Point], other: Way) -> str | None:
+    """Which way shares no item with the other, or None."""
+    held = {each.outcomes.ids for each in other.measurements}
+    for point in tested:
+        ids = held | {each.outcomes.ids for each in point.way.measurements}
+        if len(ids) > 1 and not set.intersection(*map(set, ids)):
+            return f"{way_words(point.way)} and {way_words(other)} were asked no item in common"
+    return None
 
 
 def _no_room(plain: Way | None, margin: float) -> str | None:
@@ -297,13 +337,16 @@ def _asked(tested: Sequence[Point]) -> str:
     """Items, clusters and seeds of where there are fewest."""
     sample = sample_of(min(tested, key=lambda point: point.num_seeds).way)
     assert not isinstance(sample, str), "unsound curves are refused before"
-    fewest = len(sample.scores)
-    seeds = "one seed, so of other seeds nothing is said" if fewest == 1 else many(fewest, "seed")
-    return f"{sample.asked_once}, {seeds}"
+    return sample.asked
 
 
-def _signed(gain: Difference) -> str:
-    return f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points ({gain.kind})"
+def _not_excluded(way: Way, gain: Difference) -> str:
+    return f"{way_words(way)} gains {100 * gain.difference:+.1f} points, and {100 * gain.high:+.1f} are not excluded"
+
+
+def _assumed(tested: Sequence[Point]) -> tuple[str, ...]:
+    """What every claim about a curve leans on."""
+    return SAME, ONE_SEED if min(point.num_seeds for point in tested) == 1 else SEEDS, MEASURED, SETTINGS
 
 
 def _down(probability: float) -> str:

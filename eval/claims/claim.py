@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import UserError
 from eval.curve import Way, item_scores
-from eval.stats.resample import Array
+from eval.stats.resample import Array, codes_of
 
+SEEDS = "the seeds stand for other seeds"
+ONE_SEED = "where one seed was run, nothing is said of other seeds"
 Kind = Literal["threshold", "rare event", "first success", "ceiling", "inability", "robust"]
 
 
@@ -53,10 +56,10 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One way's scores, shape (seeds, items), with the items' clusters; an item without one is its own."""
+    """One way's scores, shape (seeds, items), with the items' clusters; an item whose cluster is None stands alone."""
 
     scores: Array
-    clusters: tuple[str, ...]
+    clusters: tuple[str | None, ...]
 
     @property
     def items(self) -> Array:
@@ -66,19 +69,19 @@ class Sample:
     @property
     def num_clusters(self) -> int:
         """Independent units: clusters, or items that stand alone."""
-        return len(set(self.clusters))
+        return int(self.codes.max()) + 1
 
     @property
-    def asked_once(self) -> str:
-        """How many items were asked, in words."""
-        items = self.scores.shape[1]
-        clusters = f" in {self.num_clusters:,} clusters" if self.num_clusters < items else ""
-        return f"{many(items, 'item')}{clusters}"
+    def codes(self) -> NDArray[np.int64]:
+        """Every item's cluster as a number."""
+        return codes_of(self.clusters, self.scores.shape[1])
 
     @property
     def asked(self) -> str:
         """How much was asked, in words."""
-        return f"{self.asked_once}, {many(len(self.scores), 'seed')}"
+        seeds, items = self.scores.shape
+        clusters = f" in {self.num_clusters:,} clusters" if self.num_clusters < items else ""
+        return f"{many(items, 'item')}{clusters}, {many(seeds, 'seed')}"
 
 
 def sample_of(way: Way) -> Sample | str:
@@ -86,7 +89,7 @@ def sample_of(way: Way) -> Sample | str:
     if any(each.provenance.get("measured_on") == "dev" for each in way.measurements):
         return "it was scored on dev rows, on which settings are chosen"
     (scores,), clusters = item_scores(way.measurements)
-    sample = Sample(scores=scores, clusters=tuple(name or f" {place}" for place, name in enumerate(clusters)))
+    sample = Sample(scores=scores, clusters=tuple(clusters))
     if not np.isfinite(scores).all():
         return "a score is missing (NaN)"
     if scores.shape[1] < 2:
@@ -140,6 +143,6 @@ def one_in(probability: float) -> str:
 
 
 def together(level: float, comparisons: int) -> str:
-    """The confidence, and over how many statements it is shared."""
-    shared = f" (shared with {many(comparisons - 1, 'other comparison')})" if comparisons > 1 else ""
+    """The confidence, and of how many statements together."""
+    shared = f" over {comparisons:,} comparisons" if comparisons > 1 else ""
     return f"with {percent(level)} confidence{shared}"

@@ -6,6 +6,8 @@ import numpy as np
 from scipy import special
 
 from eval.claims.claim import (
+    ONE_SEED,
+    SEEDS,
     Claim,
     Refused,
     Sample,
@@ -20,19 +22,22 @@ from eval.claims.claim import (
     way_words,
 )
 from eval.curve import Way
-from eval.stats.intervals import effective_n, pooled_interval, standard_error
+from eval.stats.components import components
+from eval.stats.intervals import effective_n, pooled_interval
 from eval.stats.power import corrected, items_to_exclude
 
 ITEMS = "the items stand for the questions that the claim is read for, and clusters of them are independent"
-SEEDS = "the seeds stand for other seeds"
-ONE_SEED = "one run: nothing is said of other seeds"
 Event = Literal["right", "wrong"]
 # Tails of tests that lean on an approximation are not believed any further out than this.
 LEAST_P = 1e-6
 
 
-def above_threshold(way: Way, threshold: float, *, level: float = 0.95, comparisons: int = 1) -> Claim | Refused:
-    """That a way's true score lies above a threshold fixed beforehand; p is one-sided and times `comparisons`.
+def above_threshold(
+    way: Way, threshold: float, *, level: float = 0.95, comparisons: int = 1, p: float | None = None
+) -> Claim | Refused:
+    """That a way's true score lies above a threshold fixed beforehand, by a one-sided test.
+
+    `p` is the p value corrected for `comparisons` ways; where it is left out, it is worked out and multiplied by them.
 
     Right-or-wrong items, each on its own, under one seed: the exact binomial test. Else the larger p of that test at
     the effective number of items (Korn & Graubard 1998) and of a t test over clusters and seeds, and never below 1e-6.
@@ -43,10 +48,10 @@ def above_threshold(way: Way, threshold: float, *, level: float = 0.95, comparis
     sample = sample_of(way)
     if isinstance(sample, str):
         return _refused("threshold", way, about, sample)
-    p, test = p_above(sample, threshold)
-    p = min(1.0, p * comparisons)
+    single, test = p_above(sample, threshold)
+    p = min(1.0, single * comparisons) if p is None else p
     numbers = {"threshold": threshold, "score": way.score, "p": p, "n": way.n, "comparisons": comparisons}
-    times = f", times {comparisons} to allow for other tests" if comparisons > 1 else ""
+    times = f", corrected for {comparisons} ways" if comparisons > 1 else ""
     if p > 1 - level:
         reason = f"it shows {percent(way.score)}, {p_words(p)} ({test}{times})"
         return _refused("threshold", way, about, reason, **numbers)
@@ -115,7 +120,7 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
     guesses = (f"guesses count as successes: {percent(way.chance)} of them are right",) if way.chance else ()
     assumptions = (ITEMS, _seeds(sample), "each question asked is as likely right as any other", *guesses)
     if way.score == 0:
-        units = effective_n(sample.items, sample.clusters, level=level)
+        units = effective_n(sample.scores, sample.clusters, level=level)
         least = base + each / -float(np.expm1(np.log1p(-level) / units))
         return Claim(
             kind="first success",
@@ -129,12 +134,13 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
             assumptions=assumptions,
         )
     cost, least, most = (base + each / share for share in (way.score, high, low))
+    ends = f"{flop(least)} to {flop(most)}" if flop(least) != flop(most) else "the same to three digits"
     return Claim(
         kind="first success",
         subject=way.subject,
         task=way.task,
         sentence=(
-            f"{prefix} {flop(cost)} on average, {percent(level)} interval {flop(least)} to {flop(most)} "
+            f"{prefix} {flop(cost)} on average, {percent(level)} interval {ends} "
             f"({spent}; {percent(way.score)} right, {sample.asked})."
         ),
         numbers={"cost": cost, "low": least, "high": most, "score": way.score, "n": way.n},
@@ -145,27 +151,25 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
 def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
     """One-sided p that the score is no higher than the threshold, and the test's name."""
     items, (seeds, n) = sample.items, sample.scores.shape
-    units = effective_n(items, sample.clusters)
+    units = effective_n(sample.scores, sample.clusters)
     right = float(items.mean()) * units
     exact = float(special.betainc(right, units - right + 1, threshold)) if right > 0 else 1.0
     if seeds == 1 and sample.num_clusters == n and np.isin(items, (0, 1)).all():
-        return exact, "exact binomial test, one-sided"
-    parts = [(standard_error(items, sample.clusters) ** 2, sample.num_clusters - 1)]
-    if seeds > 1:
-        parts.append((float(np.var(sample.scores.mean(axis=1), ddof=1)) / seeds, seeds - 1))
-    variance = sum(part for part, _ in parts)
+        return exact, "exact binomial test"
+    parts = components(sample.scores, sample.clusters)
+    variance = parts.items + parts.seeds
     if variance == 0:
-        return max(exact, LEAST_P), f"binomial test at {units:.1f} effective items, one-sided"
+        return max(exact, LEAST_P), f"binomial test at {units:.0f} effective items"
     # Satterthwaite (1946): degrees of freedom of a sum of variances.
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    t = float(special.stdtr(freedom, (threshold - items.mean()) / np.sqrt(variance)))
+    squares = parts.items**2 / (parts.num_clusters - 1) + (parts.seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    t = float(special.stdtr(variance**2 / squares, (threshold - parts.mean) / np.sqrt(variance)))
     over = "clusters" if seeds == 1 else "items and seeds" if sample.num_clusters == n else "clusters and seeds"
-    return max(exact, t, LEAST_P), f"larger p of a t test over {over} and a binomial one at {units:.1f} effective items"
+    return max(exact, t, LEAST_P), f"t and binomial tests over {over}"
 
 
 def share_interval(sample: Sample, level: float) -> tuple[float, float]:
     """Two-sided interval of a share: exact at the effective number of items, and no narrower than over seeds."""
-    units = effective_n(sample.items, sample.clusters, level=level)
+    units = effective_n(sample.scores, sample.clusters, level=level)
     right = float(sample.items.mean()) * units
     tail = (1 - level) / 2
     low = float(special.betaincinv(right, units - right + 1, tail)) if right > 0 else 0.0
@@ -177,7 +181,7 @@ def share_interval(sample: Sample, level: float) -> tuple[float, float]:
 def _seen(sample: Sample, event: Event) -> tuple[int, int]:
     """Clusters with the outcome, and all of them."""
     shown = np.any(sample.scores > 0 if event == "right" else sample.scores < 1, axis=0)
-    return len({sample.clusters[place] for place in np.flatnonzero(shown)}), sample.num_clusters
+    return len(np.unique(sample.codes[shown])), sample.num_clusters
 
 
 def _seeds(sample: Sample) -> str:

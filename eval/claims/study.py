@@ -1,6 +1,6 @@
 """Every claim that a study's measurements carry, and every one that they do not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from data.errors import UserError
 from eval.claims.budgets import not_elicited, robust, within_ceiling
@@ -8,6 +8,7 @@ from eval.claims.claim import Claim, Refused, check_share, one_in, sample_of
 from eval.claims.score import above_threshold, first_success, p_above, rarer_than
 from eval.curve import Curve, Way, join, plain_prompting, without_sweeps
 from eval.measurement import Measurement
+from eval.stats.multiple import holm
 from eval.stats.power import corrected, items_to_exclude
 
 
@@ -26,9 +27,9 @@ def claims_of(
 
     `above` is the threshold (chance where it is left out), `within` the distance to a ceiling, `rarer` a probability,
     `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
-    left out). p values are corrected by Holm (1979), bounds by Bonferroni, over all claims of one kind: what holds is
-    found by looking at all of them. Ways scored as a mean over formats are left out: they measure the wording, and
-    nothing is elicited. UserError for a value that cannot be meant.
+    left out). Of each kind the largest budget comes first. p values are corrected by Holm (1979), bounds by Bonferroni,
+    over all claims of one kind: what holds is found by looking at all of them. Ways scored as a mean over formats are
+    left out: they measure the wording, and nothing is elicited. UserError for a value that cannot be meant.
     """
     _check(within=within, rarer=rarer, margin=margin, power=power, level=level, above=above)
     if flops is not None and not flops > 0:
@@ -37,13 +38,14 @@ def claims_of(
     groups: dict[tuple[str, str], list[Way]] = {}
     for way in ways:
         groups.setdefault((way.subject, way.task), []).append(way)
+    groups = {key: sorted(members, key=_by_budget) for key, members in groups.items()}
     curves = {key: _curves(members) for key, members in groups.items()}
-    tries = _tries(ways, above, level)
+    ps = _holm(ways, above)
     budgets = sum(len(curve.points) for each in curves.values() for curve in each)
     made: list[Claim | Refused] = []
     for key, members in groups.items():
         plain, most = plain_prompting(members), _trained_most(members)
-        made += [_threshold(way, above, level, tries[id(way)]) for way in members]
+        made += [_threshold(way, above, level, ps) for way in members]
         made += [first_success(way, level=level, comparisons=len(ways)) for way in members]
         made += _rare(members, rarer, level, 2 * len(ways))
         for curve in curves[key]:
@@ -71,7 +73,13 @@ def _check(**shares: float | None) -> None:
 def _curves(ways: Sequence[Way]) -> list[Curve]:
     """What was tried beside plain prompting, along labelled examples."""
     plain = plain_prompting(ways)
-    return list(join(without_sweeps([way for way in ways if way is not plain]), "examples"))
+    made = join(without_sweeps([way for way in ways if way is not plain]), "examples")
+    return sorted(made, key=lambda curve: min(_by_budget(point.way) for point in curve.points))
+
+
+def _by_budget(way: Way) -> tuple[float, int, str, str]:
+    """The most FLOPs of elicitation first, then the most labels, then by name: the same whatever the order of cells."""
+    return -way.elicitation_flops, -way.labelled_examples, way.name, way.settings
 
 
 def _trained_most(ways: Sequence[Way]) -> Way | None:
@@ -80,27 +88,22 @@ def _trained_most(ways: Sequence[Way]) -> Way | None:
     return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
 
 
-def _threshold(way: Way, above: float | None, level: float, comparisons: int) -> Claim | Refused:
+def _threshold(way: Way, above: float | None, level: float, ps: Mapping[int, float]) -> Claim | Refused:
     threshold = way.chance if above is None else above
     if threshold:
-        return above_threshold(way, threshold, level=level, comparisons=comparisons)
+        return above_threshold(way, threshold, level=level, comparisons=len(ps), p=ps.get(id(way)))
     statement, reason = f"{way.subject} on {way.task}, {way.name}, scores above chance", "chance is not known"
     return Refused(kind="threshold", subject=way.subject, task=way.task, statement=statement, reason=reason, numbers={})
 
 
-def _tries(ways: Sequence[Way], above: float | None, level: float) -> dict[int, int]:
-    """By how much each way's p value is multiplied: Holm's m, m - 1 ... by rising p, and m from the first failure."""
+def _holm(ways: Sequence[Way], above: float | None) -> dict[int, float]:
+    """Every way's p value of a score no higher than its threshold, corrected for all of them."""
     ps = {}
     for way in ways:
         threshold, sample = way.chance if above is None else above, sample_of(way)
         if threshold and not isinstance(sample, str):
             ps[id(way)] = p_above(sample, threshold)[0]
-    tries = dict.fromkeys(map(id, ways), len(ps))
-    for place, each in enumerate(sorted(ps, key=lambda each: ps[each])):
-        if ps[each] * (len(ps) - place) > 1 - level:
-            break
-        tries[each] = len(ps) - place
-    return tries
+    return dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
 
 
 def _rare(ways: Sequence[Way], bound: float, level: float, comparisons: int) -> list[Claim | Refused]:
@@ -119,10 +122,7 @@ def _rare(ways: Sequence[Way], bound: float, level: float, comparisons: int) -> 
             subject=first.subject,
             task=first.task,
             statement=f"{first.subject} on {first.task}: right or wrong answers are rarer than {one_in(bound)}",
-            reason=(
-                f"it takes {needed:,} items, none of which shows one ({alone:,} if this claim alone were tried), and "
-                f"{most:,} were asked"
-            ),
+            reason=f"it takes {needed:,} items without one ({alone:,} for this claim alone), and {most:,} were asked",
             numbers={"needed": needed, "n": most},
         )
     ]

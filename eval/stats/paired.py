@@ -167,13 +167,17 @@ def _worth(spread: float, parts: _Parts, level: float) -> float:
 
 def _p_value(differences: Array, parts: _Parts) -> float:
     """Bisection in the logarithm of p; what lies below 1e-15 is that."""
-    lowest, highest = np.log(1e-15), 0.0
+    mean, spread = float(differences.mean()), float(differences.var())
+    square, squares = mean**2, float(np.mean(differences**2))
 
     def leaves_out_zero(log_p: float) -> bool:
-        low, high = _agresti_min(differences, parts, 1 - np.exp(log_p))
-        return low > 0 or high < 0
+        # `_agresti_min` asked for its sign alone: the center squared is above the half width squared.
+        level = 1 - float(np.exp(log_p))
+        n = _worth(spread, parts, level)
+        return n**2 * square * (n + 2) > normal_quantile(level) ** 2 * ((n * squares + 1) * (n + 2) - n**2 * square)
 
-    if differences.mean() == 0 or not leaves_out_zero(np.log(1 - 1e-12)):
+    lowest, highest = float(np.log(1e-15)), 0.0
+    if mean == 0 or not leaves_out_zero(float(np.log(1 - 1e-12))):
         return 1.0
     for _ in range(40):
         middle = (lowest + highest) / 2

@@ -5,6 +5,7 @@ Plain arithmetic without scipy: `educe plan` prints it before anything heavy is 
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 # Miller (2024) works his examples with these: the variance of items' mean differences, and of one answer at an item.
 BETWEEN_ITEMS = 1 / 9
 WITHIN_ITEM = 1 / 6
+# How much of what luck at items leads to expect is taken out of the spread of seeds; as `components` does, which loads
+# scipy.
+NOISE_TAKEN_OUT = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +77,93 @@ def with_seeds(noise: Noise, seeds: int) -> Noise:
 
 def power_of(effect: float, standard_error: float, *, level: float = 0.95) -> float:
     """How probably a two-sided test at `level` finds a difference of `effect`; it may err to the wrong side, too."""
-    shift, z = effect / standard_error, _two_sided(level)
-    return _cdf(shift - z) + _cdf(-shift - z)
+    return power_at(effect, standard_error, _two_sided(level) * standard_error)
+
+
+def power_at(effect: float, standard_error: float, half_width: float) -> float:
+    """The same for an interval that reaches so far to either side, whatever its quantiles."""
+    return _cdf((effect - half_width) / standard_error) + _cdf((-effect - half_width) / standard_error)
 
 
 def standard_error_of(items: int | float, noise: Noise) -> float:
     """Standard error of the difference between two ways, both asked the same items."""
     return math.sqrt(noise.per_item / items)
+
+
+def interval_power(effect: float, items: int | float, noise: Noise, *, level: float = 0.95) -> float:
+    """How probably the interval of `paired_difference` leaves out 0 where seeds differ by luck at each item only.
+
+    The interval adds to z^2 times the variance over items t^2 times what it takes for luck of whole seeds: the variance
+    of the first way's K seeds, a chi square with K - 1 degrees of freedom, less `NOISE_TAKEN_OUT` of what luck at items
+    alone leads to expect, over K. Power is averaged over that chi square. The second way has one run.
+    """
+    if noise.first_seeds == 1:
+        return power_of(effect, standard_error_of(items, noise), level=level)
+    degrees, error = noise.first_seeds - 1, standard_error_of(items, noise)
+    z, t = _two_sided(level), t_quantile(level, degrees)
+    luck = t**2 * noise.design_effect * noise.first / items / noise.first_seeds
+    # The square root of the chi square has a smooth density, nowhere far from its middle.
+    middle = math.sqrt(degrees)
+    edges = np.linspace(max(0.0, middle - 6), middle + 6, 401)
+    roots = (edges[1:] + edges[:-1]) / 2
+    logs = (degrees - 1) * np.log(roots) - roots**2 / 2
+    weights = np.exp(logs - logs.max())
+    halves = np.sqrt((z * error) ** 2 + luck * np.maximum(0.0, roots**2 / degrees - NOISE_TAKEN_OUT))
+    powers = [power_at(effect, error, float(half)) for half in halves]
+    return float(np.average(powers, weights=weights))
+
+
+def smallest_seen(items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> float:
+    """The smallest difference that `paired_difference` finds with this power: `interval_power` turned round.
+
+    With one seed that of `smallest_effect`. More than 1 where nothing at all is seen.
+    """
+    if noise.first_seeds == 1:
+        return smallest_effect(items, noise, level=level, power=power)
+    low, high = smallest_effect(items, noise, level=level, power=power), 1.0
+    if interval_power(high, items, noise, level=level) < power:
+        return math.inf
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if interval_power(middle, items, noise, level=level) >= power else (middle, high)
+    return high
+
+
+def seeds_for_interval(
+    effect: float, items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8
+) -> int | None:
+    """The fewest seeds of the first way with which `paired_difference` finds it, or None where no number will do."""
+
+    def enough(seeds: int) -> bool:
+        return interval_power(effect, items, replace(noise, first_seeds=seeds), level=level) >= power
+
+    fewest = seeds_needed(effect, items, noise, level=level, power=power)
+    if fewest is None or enough(fewest):
+        return fewest
+    low, high = fewest, 2 * fewest
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+@lru_cache
+def t_quantile(level: float, degrees: int) -> float:
+    """Half the width of a two-sided interval by Student's t, in standard errors.
+
+    The finite series of Abramowitz & Stegun (1964) 26.7.3 and 26.7.4, turned round by bisection; beyond 200 degrees of
+    freedom the first two terms of 26.7.5, good to 1e-5.
+    """
+    z = _two_sided(level)
+    if degrees > 200:
+        return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _inside(middle, degrees) >= level else (middle, high)
+    return math.sqrt(degrees) * math.tan(high)
 
 
 def mcnemar_items(effect: float, discordant: float, *, level: float = 0.95, power: float = 0.8) -> int:
@@ -177,6 +261,18 @@ def _two_sided(level: float) -> float:
 def _cdf(value: float) -> float:
     # NormalDist().cdf loses its tail by cancellation.
     return math.erfc(-value / math.sqrt(2)) / 2
+
+
+def _inside(angle: float, degrees: int) -> float:
+    """The share of Student's t within +-sqrt(degrees) * tan(angle)."""
+    cosine, odd = math.cos(angle), degrees % 2
+    term = total = cosine if odd else 1.0
+    for place in range(2 + odd, degrees, 2):
+        term *= cosine**2 * (place - 1) / place
+        total += term
+    if odd:
+        return 2 / math.pi * (angle + (math.sin(angle) * total if degrees > 1 else 0.0))
+    return math.sin(angle) * total
 
 
 def _check_discordant(effect: float, discordant: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,15 @@ def codes_of(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
         return np.arange(n)
     if len(clusters) != n:
         raise ValueError(f"{len(clusters)} clusters were given for {n} items")
+    return _codes(tuple(clusters))
+
+
+@lru_cache(maxsize=64)  # every way of a task has the same clusters, and naming them costs more than most arithmetic
+def _codes(clusters: tuple[str | None, ...]) -> NDArray[np.int64]:
     known: dict[Any, int] = {}
-    return np.array([known.setdefault((i,) if name is None else name, len(known)) for i, name in enumerate(clusters)])
+    codes = np.array([known.setdefault((i,) if name is None else name, len(known)) for i, name in enumerate(clusters)])
+    codes.flags.writeable = False
+    return codes
 
 
 def resampled_means(

@@ -49,7 +49,7 @@ def claims_text(made: "Sequence[Claim | Refused]") -> str:
             if group != (each.subject, each.task):
                 group = (each.subject, each.task)
                 lines += ["", f"{each.subject} on {each.task}"]
-            lines.append(f"- {each}")
+            lines.append(f"- {str(each).removeprefix('Not claimed: ')}")
         assumed = dict.fromkeys(one for each in chosen for one in getattr(each, "assumptions", ()))
         lines += ["", "assumed:", *(f"- {one}" for one in assumed)] if assumed else []
     return "\n".join(lines)

@@ -1,25 +1,22 @@
 """Power by formula against the share of simulated studies in which the paired interval excludes no difference.
 
-A row for each kind of study: how often `paired_difference` finds an effect of known size, what `power_of` says, and
-what is left of that where the interval takes luck that falls on each item anew for luck of the whole seed: it then
-counts the variance within an item three times, once by drawing items and twice by drawing seeds of drawn items.
+A row for each kind of study: how often `paired_difference` finds an effect of known size, what Miller's formula says
+(`power_of`), and what is left of that where the interval cannot tell luck at items from luck of seeds
+(`interval_power`).
 
 python -m tests.benchmarks.power
 """
 
-from dataclasses import replace
-from statistics import NormalDist
-
 import numpy as np
 
 from eval.stats.paired import paired_difference
-from eval.stats.power import Noise, power_of, standard_error_of
+from eval.stats.power import Noise, interval_power, power_of, standard_error_of
 
 STUDIES = 1000
 # Items, points, seeds of the first way, items to a cluster.
 ROWS = (
     *((items, points, 1, 1) for items in (60, 100, 300, 1000) for points in (0, 5, 10, 15)),
-    *((items, points, 3, 1) for items in (60, 100, 300) for points in (0, 5, 10, 15)),
+    *((items, points, seeds, 1) for seeds in (2, 3, 10) for items in (60, 100, 300) for points in (0, 5, 10, 15)),
     *((items, points, 1, 4) for items in (100, 300, 1000) for points in (0, 5, 10, 15)),
 )
 
@@ -40,7 +37,7 @@ def main() -> None:
 
 
 def rejected(*, items: int, effect: float, seeds: int, cluster: int, studies: int) -> tuple[float, float, float]:
-    """The share of studies whose interval leaves out 0, and the two computed from the world's true variances."""
+    """The share of studies whose interval leaves out 0, and the two shares computed from the world's true variances."""
     rng = np.random.default_rng([items, round(1000 * effect), seeds, cluster])
     clusters = None if cluster == 1 else [str(item // cluster) for item in range(items)]
     seen = 0
@@ -56,13 +53,8 @@ def rejected(*, items: int, effect: float, seeds: int, cluster: int, studies: in
     between = float(np.var(first - second))
     # Only what a cluster shares is multiplied by its size.
     noise = Noise(between=cluster * between, first=within[0], first_seeds=seeds, second=within[1])
-    true = standard_error_of(items, noise)
-    if seeds == 1:
-        return seen / studies, power_of(effect, true), power_of(effect, true)
-    taken = standard_error_of(items, replace(noise, first=3 * within[0]))
-    # The estimate varies by the true error while the interval is as wide as the one taken for it.
-    stretched = 2 * NormalDist().cdf(NormalDist().inv_cdf(0.975) * taken / true) - 1
-    return seen / studies, power_of(effect, true), power_of(effect, true, level=stretched)
+    computed = power_of(effect, standard_error_of(items, noise))
+    return seen / studies, computed, interval_power(effect, items, noise)
 
 
 def _chances(rng: np.random.Generator, count: int, effect: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,8 @@ Each function gives the lines that a report prints, and none where it found noth
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from eval.report.style import brackets, percent
 from eval.stats.independent import Scored, independent_difference
 from eval.stats.intervals import wilson
 
-Pick = TypeVar("Pick", str, int)
 Audits = Mapping[str, Sequence[Finding]]  # findings on a task's rows by its name
 
 # Of a way's answers, so many are one and the same.
@@ -34,8 +34,8 @@ def alike_for_all(ways: Sequence[Way]) -> list[str]:
     """
     groups: dict[tuple[Any, ...], list[Way]] = {}
     for way in ways:
-        ids = frozenset(outcome.id for outcome in way.measurements[0].outcomes)
-        if all(outcome.score in (0, 1) for each in way.measurements for outcome in each.outcomes):
+        ids = frozenset(way.measurements[0].outcomes.ids)
+        if all(((scores == 0) | (scores == 1)).all() for scores in (each.outcomes.scores for each in way.measurements)):
             groups.setdefault((way.subject, way.task, ids), []).append(way)
     lines = []
     for (subject, task, _), group in sorted(groups.items(), key=lambda item: item[0][:2]):
@@ -61,15 +61,11 @@ def one_answer_for_everything(ways: Sequence[Way], audits: Audits) -> list[str]:
     """
     lines = []
     for way in ways:
-        outcomes = [outcome for each in way.measurements for outcome in each.outcomes]
-        texts = [outcome.picked for outcome in outcomes if outcome.picked is not None]
-        likely = [outcome.loglikelihoods for outcome in outcomes if outcome.loglikelihoods]
-        places = [int(np.argmax(each)) for each in likely] if way.measurements[0].metric == "accuracy" else []
-        if (text := _nearly_all(texts, of=len(outcomes))) is not None:
+        if (text := _nearly_all(_texts_picked(way), of=_answers(way))) is not None:
             pick, share = text
-            alone = sum(outcome.answer == pick for outcome in outcomes) / len(outcomes)
+            alone = sum(each.outcomes.values("answer").count(pick) for each in way.measurements) / _answers(way)
             lines.append(_one_answer(way, repr(pick), share, alone))
-        elif (place := _nearly_all(places, of=len(outcomes))) is not None:
+        elif (place := _nearly_all(_places_picked(way), of=_answers(way))) is not None:
             number, share = place
             lines.append(
                 _one_answer(way, f"option {number + 1}", share, _place_score(audits.get(way.task, ()), number))
@@ -77,9 +73,29 @@ def one_answer_for_everything(ways: Sequence[Way], audits: Audits) -> list[str]:
     return lines
 
 
-def _nearly_all(picks: Sequence[Pick], *, of: int) -> tuple[Pick, float] | None:
+def _answers(way: Way) -> int:
+    return sum(len(each.outcomes) for each in way.measurements)
+
+
+def _texts_picked(way: Way) -> Counter[Any]:
+    picked = Counter(chain.from_iterable(each.outcomes.values("picked") for each in way.measurements))
+    del picked[None]  # what could not be read is no pick
+    return picked
+
+
+def _places_picked(way: Way) -> Counter[Any]:
+    places: Counter[Any] = Counter()
+    for each in way.measurements:
+        likely = each.outcomes.loglikelihoods
+        if each.metric == "accuracy" and likely.sizes.any():
+            counts = np.bincount(likely.padded(-np.inf)[likely.sizes > 0].argmax(axis=1))
+            places.update(dict(enumerate(counts.tolist())))
+    return places
+
+
+def _nearly_all(picks: Counter[Any], *, of: int) -> tuple[Any, float] | None:
     """The pick that nearly all answers are, and its share."""
-    found = Counter(picks).most_common(1)
+    found = picks.most_common(1)
     return (found[0][0], found[0][1] / of) if found and found[0][1] >= NEARLY_ALL * of else None
 
 

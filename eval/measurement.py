@@ -1,7 +1,7 @@
 """Measurement: one score with everything that a reader needs to trust it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, overload
 
@@ -39,6 +39,24 @@ class Ragged:
     values: NDArray[Any]
     starts: NDArray[Any]  # (rows + 1,)
 
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int | float]], dtype: type = np.float64) -> "Ragged":
+        """The column of these rows of numbers."""
+        flat: NDArray[Any] = np.array([number for row in rows for number in row], dtype=dtype)
+        return cls(values=flat, starts=np.cumsum([0, *map(len, rows)]))
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many numbers every row has."""
+        return np.diff(self.starts).astype(np.int64)
+
+    def padded(self, fill: float) -> NDArray[np.float64]:
+        """A matrix (rows, numbers of the longest row); shorter rows end in `fill`."""
+        sizes = self.sizes
+        matrix = np.full((len(sizes), int(sizes.max(initial=0))), fill)
+        matrix[np.arange(matrix.shape[1]) < sizes[:, None]] = self.values[self.starts[0] : self.starts[-1]]
+        return matrix
+
 
 # One value per item: Python values, numbers (NaN for None), or several numbers each.
 Column = tuple[Any, ...] | NDArray[Any] | Ragged
@@ -49,11 +67,7 @@ def _numbers(values: Sequence[float | None]) -> Column:
 
 
 def _ragged(dtype: type) -> Callable[[Sequence[tuple[Any, ...]]], Column]:
-    def column(values: Sequence[tuple[Any, ...]]) -> Column:
-        flat: NDArray[Any] = np.array([number for row in values for number in row], dtype=dtype)
-        return Ragged(values=flat, starts=np.cumsum([0, *map(len, values)]))
-
-    return column
+    return lambda values: Ragged.of(values, dtype)
 
 
 # How each field of Outcome is held: from the values of all items to a column.
@@ -69,6 +83,8 @@ COLUMNS: dict[str, Callable[[Sequence[Any]], Column]] = {
     "answer_index": tuple,
     "text": tuple,
 }
+
+_DEFAULTS = {each.name: each.default for each in fields(Outcome)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +117,19 @@ class Outcomes(Sequence[Outcome]):
     @property
     def scores(self) -> NDArray[np.float64]:
         """Every item's score."""
-        return np.asarray(self.columns["score"])
+        return np.asarray(self._column("score"))
 
     @property
     def margins(self) -> NDArray[np.float64]:
         """Every item's margin in nats, NaN where there is none."""
-        return np.asarray(self.columns["margin"])
+        return np.asarray(self._column("margin"))
+
+    @property
+    def loglikelihoods(self) -> Ragged:
+        """Every item's log-likelihoods in nats, one per option, none where options were not scored."""
+        column = self._column("loglikelihoods")
+        assert isinstance(column, Ragged)
+        return column
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -130,7 +153,7 @@ class Outcomes(Sequence[Outcome]):
 
     def values(self, name: str) -> Sequence[Any]:
         """One field of every outcome, as Outcome has it."""
-        column = self.columns[name]
+        column = self._column(name)
         if isinstance(column, Ragged):
             flat = column.values.tolist()
             return [tuple(flat[start:end]) for start, end in pairwise(column.starts.tolist())]
@@ -138,8 +161,12 @@ class Outcomes(Sequence[Outcome]):
             return [None if value != value else value for value in self.margins.tolist()]
         return column if isinstance(column, tuple) else column.tolist()
 
+    def _column(self, name: str) -> Column:
+        held = self.columns.get(name)
+        return COLUMNS[name]([_DEFAULTS[name]] * len(self)) if held is None else held
+
     def _plain(self, name: str) -> tuple[Any, ...]:
-        column = self.columns[name]
+        column = self._column(name)
         assert isinstance(column, tuple), name
         return column
 

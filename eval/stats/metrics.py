@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from eval.measurement import Outcome
+from eval.measurement import Outcomes, Ragged
 from eval.stats.intervals import score_interval
 from eval.stats.resample import (
     SEED,
@@ -77,18 +77,13 @@ def side_by_side(
     An option's probability is its share among the options (softmax), and the most probable one is picked. Items may
     have different numbers of options. ValueError for no items, a number that is not finite or a place that is none.
     """
-    shares, answers = _shares(loglikelihoods), list(answers)
-    if len(answers) != len(shares):
-        raise ValueError(f"{len(shares)} items have options and {len(answers)} have answers")
-    for item, (each, answer) in enumerate(zip(shares, answers, strict=True)):
-        if not 0 <= answer < len(each):
-            raise ValueError(f"item {item} has {len(each)} options and its answer is said to be number {answer}")
+    shares, right = _shares(loglikelihoods, answers)
     codes = codes_of(clusters, len(shares))
-    of_right = np.array([each[answer] for each, answer in zip(shares, answers, strict=True)])
+    of_right = shares[np.arange(len(shares)), right]
     # (1 - p)^2 of the right option and p^2 of every other one.
-    brier = np.array([np.sum(np.exp(2 * each)) for each in shares]) + 1 - 2 * np.exp(of_right)
-    picked = np.array([float(np.argmax(each) == answer) for each, answer in zip(shares, answers, strict=True)])
-    confidence = np.exp([each.max() for each in shares])
+    brier = np.exp(2 * shares).sum(axis=1) + 1 - 2 * np.exp(of_right)
+    picked = (shares.argmax(axis=1) == right).astype(float)
+    confidence = np.exp(shares.max(axis=1))
     accuracy = score_interval(picked, clusters, level=level)
     likelihood, squares = _means([of_right, brier], codes, level, [(-np.inf, 0.0), (0.0, 2.0)])
     error, expected, bins = calibration(confidence, picked, clusters, level=level)
@@ -104,18 +99,16 @@ def side_by_side(
     )
 
 
-def side_by_side_of(outcomes: Sequence[Outcome], *, level: float = 0.95) -> SideBySide | None:
+def side_by_side_of(outcomes: Outcomes, *, level: float = 0.95) -> SideBySide | None:
     """`side_by_side` of a cell's outcomes; None where one of them lacks likelihoods or the place of the right option.
 
     Options are taken as scored. Where a task compares them per byte or calibrated, other ones may have been picked, and
     the accuracy here is not the cell's score.
     """
-    answers = [outcome.answer_index for outcome in outcomes if outcome.loglikelihoods]
-    known = [answer for answer in answers if answer is not None]
-    if not known or len(known) < len(outcomes):
+    answers, likely = outcomes.values("answer_index"), outcomes.loglikelihoods
+    if not len(outcomes) or None in answers or not likely.sizes.all():
         return None
-    loglikelihoods = [outcome.loglikelihoods for outcome in outcomes]
-    return side_by_side(loglikelihoods, known, [outcome.cluster for outcome in outcomes], level=level)
+    return side_by_side(outcomes.values("loglikelihoods"), answers, outcomes.clusters, level=level)
 
 
 def calibration(
@@ -170,17 +163,23 @@ def _bin(confidence: Array, right: Array, clusters: Clusters | None, member: NDA
     )
 
 
-def _shares(loglikelihoods: Sequence[Sequence[float]]) -> list[Array]:
-    """Log of every option's share among its item's options."""
+def _shares(loglikelihoods: Sequence[Sequence[float]], answers: Sequence[int]) -> tuple[Array, NDArray[np.int64]]:
+    """Log of every option's share among its item's options, -inf beyond its options, and the right ones' places."""
     if not len(loglikelihoods):
         raise ValueError("no items were given")
-    shares = []
-    for item, given in enumerate(loglikelihoods):
-        values = np.asarray(given, dtype=float)
-        if not len(values) or not np.isfinite(values).all():
-            raise ValueError(f"item {item} has the log-likelihoods {list(given)}; they must be finite numbers")
-        shares.append(values - np.logaddexp.reduce(values))
-    return shares
+    if len(answers) != len(loglikelihoods):
+        raise ValueError(f"{len(loglikelihoods)} items have options and {len(answers)} have answers")
+    held, right = Ragged.of(loglikelihoods), np.array(answers, dtype=np.int64)
+    finite = np.isfinite(held.padded(0.0)).all(axis=1) & (held.sizes > 0)
+    for item in np.flatnonzero(~finite)[:1]:
+        raise ValueError(
+            f"item {item} has the log-likelihoods {list(loglikelihoods[item])}; they must be finite numbers"
+        )
+    for item in np.flatnonzero((right < 0) | (right >= held.sizes))[:1]:
+        raise ValueError(
+            f"item {item} has {held.sizes[item]} options and its answer is said to be number {right[item]}"
+        )
+    return np.asarray(special.log_softmax(held.padded(-np.inf), axis=1)), right
 
 
 def _means(

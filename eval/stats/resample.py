@@ -1,6 +1,6 @@
 """What every interval here stands on: checked scores, clusters as numbers, and resampling."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ NUM_RESAMPLES = 2_000
 SEED = 20_240_607  # fixed: a report of the same results must be the same file
 _COST_OF_A_GROUP = 6  # drawing how often a group comes costs as much as drawing so many clusters
 _MOST_DRAWS_AT_ONCE = 60_000  # what is drawn at once stays in the processor's cache
+_FEW_ROWS = 5  # the values of more rows are not looked up one by one: how often each cluster was drawn is counted once
 
 
 def checked(scores: ArrayLike, *, dimensions: int = 1) -> Array:
@@ -82,23 +83,46 @@ def _drawn_one_by_one(columns: Array, rng: np.random.Generator, num_resamples: i
     number of threads changes nothing.
     """
     num_rows, num_clusters = columns.shape
-    chunk = max(1, _MOST_DRAWS_AT_ONCE // (num_clusters * num_rows))
+    few = num_rows <= _FEW_ROWS
+    chunk = max(1, _MOST_DRAWS_AT_ONCE // (num_clusters * (num_rows if few else 1)))
     sizes = [min(chunk, num_resamples - start) for start in range(0, num_resamples, chunk)]
     kind = np.uint16 if num_clusters <= 2**16 else np.int64  # fewer random bits are drawn faster
-    values = columns.astype(np.float32)
-    alike = [bool(np.ptp(row) == 0) for row in columns]  # such as sizes where items stand alone
+    sums_of = _looked_up(columns) if few else _counted(columns)
 
     def one(job: tuple[np.random.Generator, int]) -> Array:
         own, size = job
-        drawn = own.integers(num_clusters, size=(size, num_clusters), dtype=kind)
+        return sums_of(own.integers(num_clusters, size=(size, num_clusters), dtype=kind))
+
+    with ThreadPoolExecutor() as threads:
+        return np.concatenate(list(threads.map(one, zip(rng.spawn(len(sizes)), sizes, strict=True))))
+
+
+def _looked_up(columns: Array) -> Callable[[NDArray[Any]], Array]:
+    """From drawn places (resamples, clusters) to sums (resamples, rows), every drawn value looked up."""
+    values = columns.astype(np.float32)
+    alike = [bool(np.ptp(row) == 0) for row in columns]  # such as sizes where items stand alone
+
+    def sums_of(drawn: NDArray[Any]) -> Array:
+        size, num_clusters = drawn.shape
         sums = [
             np.full(size, float(row[0]) * num_clusters) if same else np.take(row, drawn).sum(axis=1, dtype=np.float64)
             for row, same in zip(values, alike, strict=True)
         ]
         return np.stack(sums, axis=1)
 
-    with ThreadPoolExecutor() as threads:
-        return np.concatenate(list(threads.map(one, zip(rng.spawn(len(sizes)), sizes, strict=True))))
+    return sums_of
+
+
+def _counted(columns: Array) -> Callable[[NDArray[Any]], Array]:
+    """From drawn places (resamples, clusters) to sums (resamples, rows), by how often each cluster was drawn."""
+
+    def sums_of(drawn: NDArray[Any]) -> Array:
+        size, num_clusters = drawn.shape
+        own_places = drawn + np.arange(size)[:, None] * num_clusters
+        counts = np.bincount(own_places.ravel(), minlength=size * num_clusters).reshape(size, num_clusters)
+        return np.asarray(counts.astype(float) @ columns.T)
+
+    return sums_of
 
 
 def seed_resampled(means: Array, rng: np.random.Generator) -> Array:

@@ -15,7 +15,7 @@ from eval.anomalies import (
     reached_without_question,
 )
 from eval.curve import pool
-from eval.measurement import Measurement, Outcome
+from eval.measurement import Measurement, Outcome, Outcomes
 from eval.report.checks import checks
 from eval.report.page import write_report
 from eval.stats.independent import Scored, independent_difference
@@ -29,7 +29,7 @@ def baseline(kind: str, score: float, *, n: int = 200, chance: float | None = 0.
 
 def answered(picks: Sequence[int], right: Sequence[int], *, labels: Sequence[str] = (), **more: Any) -> Measurement:
     """Items whose option `right` is the right one and of which `picks` were picked."""
-    outcomes = tuple(
+    outcomes = Outcomes.of(
         Outcome(
             id=str(i),
             score=float(pick == place),
@@ -94,7 +94,7 @@ def test_items_that_all_get_alike() -> None:
     others = measurement(method="e", right=10, of=20)
     assert alike_for_all(pool([*made[:2], others])) == []
     seeds = [measurement(method="a", right=same, seed=seed) for seed in (0, 1)]
-    odd = [replace(seeds[1], outcomes=tuple(replace(each, score=0.0) for each in seeds[1].outcomes))]
+    odd = [replace(seeds[1], outcomes=Outcomes.of(replace(each, score=0.0) for each in seeds[1].outcomes))]
     (line,) = alike_for_all(pool([seeds[0], *odd, *made[1:]]))
     assert "right by all: 0%" in line and "wrong by all: 40%" in line
 

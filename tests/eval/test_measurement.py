@@ -1,11 +1,12 @@
 """Outcomes: columns that behave as the sequence of values that they were made of."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from eval.measurement import COLUMNS, Outcome, Outcomes
+from eval.measurement import COLUMNS, Outcome, Outcomes, Ragged
 
 CHOICE = Outcome(
     id="q1", score=1.0, cluster="odd", answer="b", picked="b", margin=0.25, loglikelihoods=(-1.0, -0.75),
@@ -13,6 +14,9 @@ CHOICE = Outcome(
 )  # fmt: skip
 TEXT = Outcome(id="q2", score=0.5, answer="14", text="fifteen")
 THREE = Outcome(id="q3", score=0.0, answer="c", picked="a", margin=0.0, loglikelihoods=(-1.0, -1.0, -3.0))
+BARE: Any = {
+    each.name: each.default for each in fields(Outcome) if each.name not in ("id", "score", "answer")
+}  # fmt: skip
 
 
 def test_columns_give_back_the_values_they_were_made_of() -> None:
@@ -41,3 +45,19 @@ def test_columns_for_arithmetic() -> None:
 
 def test_every_field_has_its_column() -> None:
     assert list(COLUMNS) == [each.name for each in fields(Outcome)]
+
+
+def test_a_column_that_is_not_there_is_its_default() -> None:
+    made = Outcomes({name: Outcomes.of([CHOICE, THREE]).columns[name] for name in ("id", "score", "answer")})
+    assert list(made) == [replace(CHOICE, **BARE), replace(THREE, **BARE)]
+    assert (made.values("picked"), made.values("margin"), made.values("loglikelihoods")) == (
+        (None, None), [None, None], [(), ()]
+    )  # fmt: skip
+    assert made.clusters == (None, None) and made.loglikelihoods.padded(0.0).shape == (2, 0)
+
+
+def test_rows_of_unequal_length_as_a_matrix() -> None:
+    column = Outcomes.of([CHOICE, TEXT, THREE]).loglikelihoods
+    assert column.sizes.tolist() == [2, 0, 3]
+    assert column.padded(0.5).tolist() == [[-1.0, -0.75, 0.5], [0.5, 0.5, 0.5], [-1.0, -1.0, -3.0]]
+    assert Ragged.of([]).padded(0.0).shape == (0, 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from eval.measurement import Outcome
+from eval.measurement import Outcome, Outcomes
 from eval.stats.metrics import calibration, side_by_side, side_by_side_of
 
 
@@ -112,10 +112,13 @@ def test_of_outcomes() -> None:
         id="a", score=1.0, answer="x", picked="x", cluster="c", loglikelihoods=(-2.0, -1.0), answer_index=1
     )
     outcomes = [outcome, replace(outcome, id="b", answer_index=0, cluster=None)]
-    assert side_by_side_of(outcomes) == side_by_side([(-2.0, -1.0)] * 2, [1, 0], ["c", None])
-    assert side_by_side_of([outcome, replace(outcome, answer_index=None)]) is None
-    assert side_by_side_of([outcome, replace(outcome, loglikelihoods=())]) is None
-    assert side_by_side_of([]) is None
+    assert side_by_side_of(Outcomes.of(outcomes)) == side_by_side([(-2.0, -1.0)] * 2, [1, 0], ["c", None])
+    for lacking in ([outcome, replace(outcome, answer_index=None)], [outcome, replace(outcome, loglikelihoods=())], []):
+        assert side_by_side_of(Outcomes.of(lacking)) is None
+    # Files written before the right option's place was kept lack the column.
+    columns = Outcomes.of(outcomes).columns
+    older = {name: column for name, column in columns.items() if name != "answer_index"}
+    assert side_by_side_of(Outcomes(older)) is None
 
 
 @pytest.mark.parametrize(

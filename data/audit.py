@@ -17,7 +17,7 @@ from data.splits import SPLITS, Split
 from data.task import Task
 
 # Raised when the findings on equal rows change, so that stored ones are not taken for new ones.
-AUDIT_VERSION = 1
+AUDIT_VERSION = 2
 # Serious is what chance gives to one clean task in a thousand (a study makes dozens of these tests) and what is worth
 # five points of accuracy.
 SIGNIFICANCE, LEAST_GAIN = 0.001, 0.05
@@ -58,7 +58,7 @@ def audit(task: Task) -> tuple[Finding, ...]:
     else:
         found += _of_options(rows["train"], test, chance=task.chance(test))
     if any(len(task.rows[split]) > MOST_ROWS for split in SPLITS):
-        cut = f" Read were the {MOST_ROWS:,} rows of each split with the lowest id hashes."
+        cut = f" At most {MOST_ROWS:,} rows of each split were read."
         found = [replace(finding, sentence=finding.sentence + cut) for finding in found]
     return tuple(sorted(found, key=lambda finding: not finding.serious))
 
@@ -76,9 +76,9 @@ def _overlap(pairs: Sequence[NearDuplicate], *, of: int) -> Finding:
     return Finding(
         kind="near_duplicates",
         serious=first.split == "test" and len(pairs) >= max(LEAST_ROWS, LEAST_SHARE * of),
-        sentence=f"{_rows(len(pairs))} of {of:,} in {first.split}, {_percent(len(pairs) / of)}, nearly repeat one of "
-        f"{first.other_split}: {first.row.id!r} and {first.other.id!r} share "
-        f"{_percent(first.similarity)} of their word pairs, {_cut(first.row.question, 80)!r}.",
+        sentence=f"{len(pairs):,} of {of:,} {first.split} rows ({_percent(len(pairs) / of)}) nearly "
+        f"{'repeats' if len(pairs) == 1 else 'repeat'} a {first.other_split} row; the closest share "
+        f"{_percent(first.similarity)} of their word pairs: {_cut(first.row.question, 60)!r}.",
         numbers={
             "split": first.split,
             "other_split": first.other_split,
@@ -107,7 +107,7 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
         return found  # labels: what can be told of them without the question is which one is the most common
     if train:
         place = _most_common([row.answer_index for row in train])
-        always = f"Always picking option {place + 1}, where most right answers of train stand,"
+        always = f"Always picking option {place + 1} (most common in train)"
         found.append(_baseline("majority_position", always, [row.answer_index == place for row in test], test, chance))
     found.append(_positions(test, chance=chance))
     for kind, pick in (("longest_option", max), ("shortest_option", min)):
@@ -117,14 +117,14 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
         learned = train[:MOST_LEARNED]
         picked = picks_from_options(learned, test)
         right = [pick == row.answer_index for pick, row in zip(picked, test, strict=True)]
-        what = f"A classifier that sees the options and not the question, trained on {len(learned):,} rows,"
+        what = f"A classifier of options without the question ({len(learned):,} rows of train)"
         found.append(_baseline("options_alone", what, right, test, chance))
     return found
 
 
 def _majority_answer(train: Sequence[Example], test: Sequence[Example], *, chance: float | None) -> Finding:
     majority = _most_common([row.answer for row in train])
-    always = f"Always answering {_cut(majority, 40)!r}, the most common answer of train,"
+    always = f"Always answering {_cut(majority, 40)!r} (most common in train)"
     return _baseline("majority_answer", always, [row.answer == majority for row in test], test, chance)
 
 
@@ -136,7 +136,7 @@ def _baseline(kind: str, what: str, right: Sequence[bool], test: Sequence[Exampl
         serious, by_chance = low > LEAST_MAJORITY, ""
     else:
         serious = p < SIGNIFICANCE and score >= chance + LEAST_GAIN
-        by_chance = f"; guessing is right on {_percent(chance)} (p = {p:.2g})"
+        by_chance = f", guessing on {_percent(chance)} ({_p(p)})"
     return Finding(
         kind=kind,
         serious=serious,
@@ -161,8 +161,7 @@ def _positions(test: Sequence[Example], *, chance: float | None) -> Finding:
         kind="positions",
         serious=p < SIGNIFICANCE and excess >= LEAST_GAIN,
         sentence=f"Option {place + 1} is right in {_percent(seen[place] / len(test))} {_brackets(low, high)} of "
-        f"{len(test):,} test rows; evenly spread it would be in {_percent(expected[place] / len(test))} "
-        f"(chi-square p = {p:.2g}).",
+        f"{len(test):,} test rows, by an even spread in {_percent(expected[place] / len(test))} (chi-square {_p(p)}).",
         numbers={"shares": [count / len(test) for count in seen], "p": p, "chance": chance, "n": len(test)},
     )
 
@@ -207,8 +206,8 @@ def _most_common(values: Sequence[Any]) -> Any:
     return min(counts, key=lambda value: (-counts[value], value))
 
 
-def _rows(number: int) -> str:
-    return "1 row" if number == 1 else f"{number:,} rows"
+def _p(value: float) -> str:
+    return f"p < {SIGNIFICANCE}" if value < SIGNIFICANCE else f"p = {value:.2g}"
 
 
 def _cut(text: str, width: int) -> str:

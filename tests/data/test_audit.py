@@ -68,7 +68,7 @@ def test_planted_near_duplicates_are_found() -> None:
     assert found.serious and found.numbers["found"] == 6 and len(found.numbers["pairs"]) == 5
     shown = found.numbers["pairs"][0]
     assert shown["other_id"] == f"leak-{shown['id']}" and shown["text"] in shown["other_text"]
-    assert f"6 rows of {len(test)} in test, {100 * 6 / len(test):.0f}%, nearly repeat one of train" in found.sentence
+    assert f"6 of {len(test)} test rows ({100 * 6 / len(test):.0f}%) nearly repeat a train row" in found.sentence
     # One pair alone is an accident, and what stands between train and dev does not flatter a test.
     one = task(rows(), load=lambda: {"train": [*train, leaked[0]], "dev": made.rows["dev"], "test": test})
     assert [finding.serious for finding in audit(one) if finding.kind == "near_duplicates"] == [False]
@@ -80,7 +80,8 @@ def test_planted_near_duplicates_are_found() -> None:
 def test_a_biased_place_is_found() -> None:
     assert serious(task(changed_answers(lambda row: row.choices[3]))) >= {"positions", "majority_position"}
     found = by_kind(task(changed_answers(lambda row: row.choices[3])))
-    assert "option 4" in found["majority_position"].sentence
+    assert "option 4 (most common in train)" in found["majority_position"].sentence
+    assert found["majority_position"].sentence.endswith("guessing on 25% (p < 0.001).")
     assert found["positions"].numbers["shares"][3] == found["majority_position"].numbers["score"] > 0.45
 
 
@@ -96,7 +97,7 @@ def test_words_that_tell_are_found_without_the_question() -> None:
     found = by_kind(task(made))
     assert found["options_alone"].serious and found["options_alone"].numbers["score"] == 1.0
     assert not found["longest_option"].serious
-    assert "sees the options and not the question" in found["options_alone"].sentence
+    assert "A classifier of options without the question" in found["options_alone"].sentence
 
 
 def test_labels_are_judged_by_their_majority_alone() -> None:
@@ -170,11 +171,11 @@ def test_two_thousand_rows_take_two_seconds_and_more_are_sampled() -> None:
     begun = time.process_time()
     found = audit(made)
     assert time.process_time() - begun < 2
-    assert not any("lowest id hashes" in finding.sentence for finding in found)
+    assert not any("of each split were read" in finding.sentence for finding in found)
 
 
 def test_large_tasks_are_sampled_and_say_so() -> None:
     many = [Example(id=str(i), question=f"{i}?", choices=("a", "b"), answer="ab"[i % 2]) for i in range(MOST_ROWS + 50)]
     found = by_kind(task(many, load=lambda: {"train": many[:30], "dev": [], "test": many[30:]}))
     assert found["majority_answer"].numbers["n"] == MOST_ROWS
-    assert "Read were the 10,000 rows of each split" in found["majority_answer"].sentence
+    assert "At most 10,000 rows of each split were read" in found["majority_answer"].sentence

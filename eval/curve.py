@@ -10,10 +10,11 @@ import numpy as np
 
 from data.errors import UserError
 from eval.measurement import Measurement, Outcomes
+from eval.stats.components import SeedSpread, seed_spread
 from eval.stats.intervals import Interval, pooled_interval
 from eval.stats.paired import Difference, Share, gap_recovered, paired_difference
 from eval.stats.ratios import Ratio, score_ratio
-from eval.stats.resample import Array
+from eval.stats.resample import Array, Clusters
 
 Axis = Literal["examples", "flops", "parameters", "bits"]
 AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
@@ -33,7 +34,7 @@ class Way:
     """One way of eliciting at one budget on one subject and task, pooled over its seeds.
 
     With one seed the score and the interval are the measurement's own; with several they are the mean over seeds and
-    items and its two-way bootstrap interval.
+    items and its two-factor interval.
     """
 
     subject: str
@@ -49,6 +50,7 @@ class Way:
     high: float
     interval: str
     n: int
+    spread: SeedSpread | None = None  # over seeds, from all budgets of the method on this subject and task
 
     @property
     def num_seeds(self) -> int:
@@ -133,6 +135,9 @@ class Curve:
 def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
     """Measurements that differ only in seed, pooled; in the order of first appearance.
 
+    How much seeds matter is taken to be alike, as a share of p (1 - p), at all budgets of a method on one subject and
+    task: a few seeds at each then tell it better than those of one budget alone.
+
     UserError where a cell was measured twice, ValueError where seeds share no test items.
     """
     groups: dict[tuple[str, ...], dict[int, Measurement]] = {}
@@ -144,7 +149,18 @@ def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
                 "measured twice; report on one of the two studies at a time"
             )
         seeds[each.seed] = each
-    return tuple(_pooled([seeds[seed] for seed in sorted(seeds)]) for seeds in groups.values())
+    ways = [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
+    scored = [item_scores(seeds) if len(seeds) > 1 else None for seeds in ways]
+    alike: dict[tuple[str, str, str], list[tuple[Array, Clusters]]] = {}
+    for (first, *_), several in zip(ways, scored, strict=True):
+        if several is not None:
+            (matrix,), clusters = several
+            alike.setdefault((first.subject, first.task, first.method), []).append((matrix, clusters))
+    spreads = {key: seed_spread(measured) for key, measured in alike.items()}
+    return tuple(
+        _pooled(seeds, several, spreads.get((seeds[0].subject, seeds[0].task, seeds[0].method)))
+        for seeds, several in zip(ways, scored, strict=True)
+    )
 
 
 def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | None]]:
@@ -176,7 +192,7 @@ def _scores_of(outcomes: Outcomes, ids: tuple[str, ...]) -> Array:
 def compare(way: Way, other: Way) -> Difference:
     """How much higher `way` scores than `other` on the same items, paired by item."""
     (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
-    return paired_difference(ours, theirs, clusters)
+    return paired_difference(ours, theirs, clusters, spreads=(way.spread, other.spread))
 
 
 def multiple(way: Way, other: Way) -> Ratio | None:
@@ -298,13 +314,16 @@ def _curve(ways: Sequence[Way], axis: Axis) -> Curve:
     )
 
 
-def _pooled(seeds: Sequence[Measurement]) -> Way:
+def _pooled(
+    seeds: Sequence[Measurement], scored: tuple[list[Array], list[str | None]] | None, spread: SeedSpread | None
+) -> Way:
     first = seeds[0]
-    if len(seeds) == 1:
+    if scored is None:
         score, n, interval = first.score, first.n, Interval(low=first.low, high=first.high, kind=first.interval)
     else:
-        (matrix,), clusters = item_scores(seeds)
-        score, n, interval = float(matrix.mean()), matrix.shape[1], pooled_interval(matrix, clusters)
+        (matrix,), clusters = scored
+        score, n = float(matrix.mean()), matrix.shape[1]
+        interval = pooled_interval(matrix, clusters, spread=spread)
     return Way(
         subject=first.subject,
         task=first.task,
@@ -319,6 +338,7 @@ def _pooled(seeds: Sequence[Measurement]) -> Way:
         high=interval.high,
         interval=interval.kind,
         n=n,
+        spread=spread,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.stats.components import components
+from eval.stats.components import components, seed_spread
 from eval.stats.resample import SEED, Array, Clusters, codes_of, resampled_means
 
 # A few items answered alike at all budgets are no proof that their differences are known exactly.
@@ -57,10 +57,11 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     covariance = _items_covariance(items, codes, num_clusters) + np.diag(np.full(len(items), 0.25 / num_items**2))
     few = num_clusters / max(1, num_clusters - 1)
     draws = scores + few**0.5 * (resampled_means(items, codes, rng, num_resamples) - scores)
-    variance, freedom = _seeds_variance(matrices, clusters)
-    if variance.any():
+    spread = seed_spread((matrix, clusters) for matrix in matrices)
+    if spread is not None and spread.relative > 0:
+        variance = np.array([components(matrix, clusters, spread).seeds for matrix in matrices])
         normal = rng.standard_normal(draws.shape) * variance**0.5
-        draws = draws + normal * (freedom / rng.chisquare(freedom, size=(len(draws), 1))) ** 0.5
+        draws = draws + normal * (spread.freedom / rng.chisquare(spread.freedom, size=(len(draws), 1))) ** 0.5
         covariance = covariance + np.diag(variance)
     seen = np.diag(covariance)
     apart = ~np.eye(len(seen), dtype=bool)
@@ -72,7 +73,7 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
         relative_variance=float(seen.sum() / (shares * (1 - shares)).sum()),
         correlation=min(_MOST_ALIKE, max(0.0, float(together[apart].mean()))) if apart.any() else 0.0,
         n=num_items,
-        seeds=freedom > 0,
+        seeds=spread is not None,
     )
 
 
@@ -80,17 +81,3 @@ def _items_covariance(items: Array, codes: np.ndarray, num_clusters: int) -> Arr
     residuals = items - items.mean(axis=1, keepdims=True)
     sums = np.stack([np.bincount(codes, weights=row) for row in residuals])
     return np.asarray(sums @ sums.T / items.shape[1] ** 2 * num_clusters / max(1, num_clusters - 1))
-
-
-def _seeds_variance(matrices: Sequence[Array], clusters: Clusters | None) -> tuple[Array, int]:
-    """What seeds add to the variance of each point's score, and the degrees of freedom it is known by."""
-    parts = [components(matrix, clusters) for matrix in matrices]
-    # Laplace's rule: a score of 0 or 1 is no proof that seeds do nothing.
-    shares = np.array([(each.mean * each.num_items + 1) / (each.num_items + 2) for each in parts])
-    binary = shares * (1 - shares)
-    degrees = np.array([each.num_seeds - 1 for each in parts])
-    if not degrees.any():
-        return np.zeros(len(parts)), 0
-    of_one = np.array([each.seeds * each.num_seeds for each in parts])
-    pooled = float(degrees @ of_one) / float(degrees @ binary)
-    return pooled * binary / (degrees + 1), int(degrees.sum())

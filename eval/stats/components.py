@@ -1,5 +1,6 @@
 """Where a mean's uncertainty comes from: which items were asked, and which seeds were run."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,14 @@ from eval.stats.resample import Array, Clusters, codes_of, normal_quantile
 # What items alone add to the spread of three seeds' means is known only roughly. Taking all of it out leaves intervals
 # that cover too little where seeds matter, taking none out wide ones where they do not: `tests.benchmarks.coverage`.
 _NOISE_TAKEN_OUT = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedSpread:
+    """How much one run's score p varies with its seed, as a share of p (1 - p), and by how many degrees of freedom."""
+
+    relative: float
+    freedom: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +36,15 @@ class Components:
     num_items: int
     num_clusters: int
     num_seeds: int
+    seeds_freedom: int
     kish: float
 
     def squared_half_width(self, level: float) -> float:
         """Half the width of the mean's interval, squared: each part by its own t quantile, added.
 
-        Degrees of freedom: one less than there are clusters, where items come in clusters; one less than there are
-        seeds. Each factor alone is then right whichever of them dominates (Graybill & Wang 1980 for sums of variances).
+        Degrees of freedom: one less than there are clusters, where items come in clusters; those by which the spread
+        over seeds is known. Each factor alone is then right, whichever dominates (Graybill & Wang 1980 for sums of
+        variances).
         """
         return self.items_quantile(level) ** 2 * self.items + self.seeds_quantile(level) ** 2 * self.seeds
 
@@ -45,30 +56,27 @@ class Components:
 
     def seeds_quantile(self, level: float) -> float:
         """Standard errors on each side of the mean for what seeds do; 0 for one seed, which says nothing of others."""
-        return float(special.stdtrit(self.num_seeds - 1, 0.5 + level / 2)) if self.num_seeds > 1 else 0.0
+        return float(special.stdtrit(self.seeds_freedom, 0.5 + level / 2)) if self.num_seeds > 1 else 0.0
 
 
-def components(matrix: Array, clusters: Clusters | None = None) -> Components:
+def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpread | None = None) -> Components:
     """Variance components of the mean of `matrix` (seeds, items), whose columns may come in clusters.
 
-    Items: the clustered variance of the items' means over seeds (Miller 2024), times C / (C - 1) for C clusters. Seeds:
-    the variance of the seeds' means less most of what items alone add to it, over the number of seeds. A single cluster
-    says nothing of others: infinite.
+    Items: the clustered variance of the items' means over seeds (Miller 2024), times C / (C - 1) for C clusters. A
+    single cluster says nothing of others: infinite. Seeds: `spread`, which other budgets may have helped to know, at
+    this mean and over the number of seeds; without it, what this matrix alone says.
     """
     num_seeds, num_items = matrix.shape
     codes = codes_of(clusters, num_items)
     num_clusters = int(codes.max()) + 1
-    mean = float(matrix.mean())
-    per_item = matrix.mean(axis=0) - mean
     sizes = np.bincount(codes)
-    seeds = 0.0
-    if num_clusters == 1:
-        items = float("inf")
-    else:
-        small = num_clusters / (num_clusters - 1) / num_items**2
-        items = small * float(np.sum(np.bincount(codes, weights=per_item) ** 2))
-        if num_seeds > 1:
-            seeds = _seeds_variance(matrix, per_item, codes, small)
+    mean = float(matrix.mean())
+    items, seeds, freedom = float("inf"), 0.0, 0
+    if num_clusters > 1:
+        items = _small(codes) * float(np.sum(np.bincount(codes, weights=matrix.mean(axis=0) - mean) ** 2))
+        spread = (spread or seed_spread([(matrix, clusters)])) if num_seeds > 1 else None
+        if spread is not None:
+            seeds, freedom = spread.relative * _binary(mean, num_items) / num_seeds, spread.freedom
     return Components(
         mean=mean,
         items=items,
@@ -76,13 +84,45 @@ def components(matrix: Array, clusters: Clusters | None = None) -> Components:
         num_items=num_items,
         num_clusters=num_clusters,
         num_seeds=num_seeds,
+        seeds_freedom=freedom,
         kish=float(np.sum(sizes**2)) / num_items,
     )
 
 
-def _seeds_variance(matrix: Array, per_item: Array, codes: NDArray[np.int64], small: float) -> float:
-    num_seeds = len(matrix)
+def seed_spread(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedSpread | None:
+    """What runs at several budgets say together of the spread over seeds: matrices (seeds, items) and their clusters.
+
+    Each budget's variance of the seeds' means, less most of what items alone add to it, weighs by its degrees of
+    freedom: two seeds at one budget say next to nothing, two at each of four a good deal. None without two seeds
+    anywhere, and where all items are of one cluster.
+    """
+    seen = wanted = 0.0
+    freedom = 0
+    for matrix, clusters in measured:
+        codes = codes_of(clusters, matrix.shape[1])
+        if len(matrix) > 1 and int(codes.max()) > 0:
+            seen += (len(matrix) - 1) * _of_one_seed(matrix, codes)
+            wanted += (len(matrix) - 1) * _binary(float(matrix.mean()), matrix.shape[1])
+            freedom += len(matrix) - 1
+    return SeedSpread(relative=seen / wanted, freedom=freedom) if freedom else None
+
+
+def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> float:
+    """The variance of one seed's mean that seeds alone make."""
     per_seed = matrix.mean(axis=1)
-    rest = matrix - per_seed[:, None] - per_item
-    noise = small * sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest) / (num_seeds - 1)
-    return max(0.0, float(per_seed.var(ddof=1)) - _NOISE_TAKEN_OUT * noise) / num_seeds
+    rest = matrix - per_seed[:, None] - (matrix.mean(axis=0) - matrix.mean())
+    squares = sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest)
+    noise = _small(codes) * squares / (len(matrix) - 1)
+    return max(0.0, float(per_seed.var(ddof=1)) - _NOISE_TAKEN_OUT * noise)
+
+
+def _small(codes: NDArray[np.int64]) -> float:
+    """What makes a sum of squared cluster sums the variance of a mean."""
+    num_clusters = int(codes.max()) + 1
+    return num_clusters / (num_clusters - 1) / len(codes) ** 2
+
+
+def _binary(mean: float, num_items: int) -> float:
+    """p (1 - p) by Laplace's rule: a score of 0 or 1 is no proof that seeds do nothing."""
+    share = (mean * num_items + 1) / (num_items + 2)
+    return share * (1 - share)

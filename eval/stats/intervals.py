@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from eval.stats.components import components
+from eval.stats.components import SeedSpread, components
 from eval.stats.resample import (
     SEED,
     Clusters,
@@ -79,7 +79,13 @@ def standard_error(scores: ArrayLike, clusters: Clusters | None = None) -> float
     return float(np.sqrt(max(0.0, squares / (n - 1) / n + products / n**2)))
 
 
-def effective_n(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> float:
+def effective_n(
+    scores: ArrayLike,
+    clusters: Clusters | None = None,
+    *,
+    spread: SeedSpread | None = None,
+    level: float = 0.95,
+) -> float:
     """How many independent items these are worth, for a Wilson interval at `level`: scores, or a matrix (seeds, items).
 
     mean (1 - mean) over the variance of the mean (see `components`), times (z / t)^2, because a variance from few
@@ -88,7 +94,7 @@ def effective_n(scores: ArrayLike, clusters: Clusters | None = None, *, level: f
     1965). One cluster says nothing about others: 0.
     """
     matrix = checked(np.atleast_2d(np.asarray(scores, dtype=float)), dimensions=2)
-    parts = components(matrix, clusters)
+    parts = components(matrix, clusters, spread)
     if parts.num_clusters == 1 < parts.num_items:
         return 0.0
     z, n = normal_quantile(level), float(parts.num_items)
@@ -136,14 +142,21 @@ def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, l
     return Interval(low=max(0.0, low), high=min(1.0, high), kind=kind)
 
 
-def pooled_interval(matrix: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
+def pooled_interval(
+    matrix: ArrayLike,
+    clusters: Clusters | None = None,
+    *,
+    spread: SeedSpread | None = None,
+    level: float = 0.95,
+) -> Interval:
     """Interval of the mean over seeds and items of a matrix of shape (seeds, items) with scores in [0, 1].
 
     Items (clusters of them) and seeds are two random factors, each with its own t quantile (`components`); Wilson at
-    the number of independent items that the two are worth together. One seed: `score_interval`. ValueError as there.
+    the number of independent items that the two are worth together. `spread` is what is known of the spread over seeds
+    beyond this matrix. One seed: `score_interval`. ValueError as there.
     """
     scores = checked(matrix, dimensions=2)
     if len(scores) == 1:
         return score_interval(scores[0], clusters, level=level)
-    low, high = wilson(float(scores.mean()), effective_n(scores, clusters, level=level), level=level)
+    low, high = wilson(float(scores.mean()), effective_n(scores, clusters, spread=spread, level=level), level=level)
     return Interval(low=low, high=high, kind=kind_of("two-factor Wilson", level))

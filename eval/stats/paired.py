@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eval.stats.components import Components, components
+from eval.stats.components import Components, SeedSpread, components
 from eval.stats.resample import (
     SEED,
     Array,
@@ -18,6 +18,8 @@ from eval.stats.resample import (
     resampled_means,
     seed_resampled,
 )
+
+Spreads = tuple[SeedSpread | None, SeedSpread | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +45,25 @@ class Share:
 
 
 def paired_difference(
-    a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Clusters | None = None,
+    *,
+    spreads: Spreads = (None, None),
+    level: float = 0.95,
 ) -> Difference:
     """Mean of `a` minus mean of `b` on the same items, with an interval and a p value that pair them item by item.
 
     Each side is one score per item or a matrix (seeds, items), the columns in the same order. The items' differences
     and either side's seeds are random factors with their own t quantiles (`components`). Agresti & Min (2005): half an
     item is added to each of the four outcomes of a pair, so that no disagreement at all is not taken for certainty.
-    `p` is the smallest 1 - level whose interval leaves out 0. ValueError for unequal numbers of items, a NaN or a score
+    `p` is the smallest 1 - level whose interval leaves out 0. `spreads` is what is known of either side's spread over
+    seeds beyond these matrices. ValueError for unequal numbers of items, a NaN or a score
     outside [0, 1].
     """
     first, second = _sides(a, b)
     items = first.mean(axis=0) - second.mean(axis=0)
-    parts = components(items[None, :], clusters), components(first, clusters), components(second, clusters)
+    parts = _parts(items, (first, second), clusters, spreads)
     low, high = _agresti_min(items, parts, level)
     return Difference(
         difference=float(items.mean()),
@@ -68,7 +76,12 @@ def paired_difference(
 
 
 def bootstrap_difference(
-    a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Clusters | None = None,
+    *,
+    spreads: Spreads = (None, None),
+    level: float = 0.95,
 ) -> Difference:
     """The same by percentile bootstrap of the items' differences, for who would rather not assume a shape.
 
@@ -80,7 +93,7 @@ def bootstrap_difference(
     first, second = _sides(a, b)
     items = first.mean(axis=0) - second.mean(axis=0)
     codes = codes_of(clusters, len(items))
-    parts = components(items[None, :], clusters), components(first, clusters), components(second, clusters)
+    parts = _parts(items, (first, second), clusters, spreads)
     mean = float(items.mean())
     means = resampled_means(items[None, :], codes, np.random.default_rng(SEED))[:, 0]
     width, seen = _squared_half_width(parts, level), float(means.var())
@@ -127,6 +140,11 @@ def gap_recovered(
 
 
 _Parts = tuple[Components, Components, Components]  # the items' differences, and each side for its seeds
+
+
+def _parts(items: Array, sides: tuple[Array, Array], clusters: Clusters | None, spreads: Spreads) -> _Parts:
+    first, second = (components(side, clusters, spread) for side, spread in zip(sides, spreads, strict=True))
+    return components(items[None, :], clusters), first, second
 
 
 def _sides(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:

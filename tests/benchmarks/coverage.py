@@ -1,9 +1,10 @@
 """How often intervals hold the truth and tests are wrong, in simulated studies: 5,000 a row.
 
-`scores`: 95% intervals of one score. `paired`: how often a true null is rejected at 5%. `holm`: how often any of ten
-true nulls is. `budgets`: 95% intervals of the budget that reaches a score, on curves of every form.
+`scores`: 95% intervals of one score; `exactly`: the same without the luck of simulation; `curve`: of four scores, whose
+seeds are judged together. `paired`: how often a true null is rejected at 5%; `holm`: how often any of ten true nulls is.
+`budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
 
-python -m tests.benchmarks.coverage [scores] [paired] [holm] [budgets]
+python -m tests.benchmarks.coverage [scores] [exactly] [curve] [paired] [holm] [budgets]
 """
 
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from eval.stats.components import seed_spread
 from eval.stats.intervals import bootstrap_interval, exact, pooled_interval
 from eval.stats.mcnemar import mcnemar
 from eval.stats.multiple import holm
@@ -65,6 +67,24 @@ def scores() -> None:
                     f" {_percent(resampled) if seeds == 1 else '–'} |",
                     flush=True,
                 )
+
+
+def curve() -> None:
+    """A row for each design: a curve of four budgets whose seeds are judged together, covered at each budget."""
+    shares = (0.5, 0.7, 0.9, 0.95)
+    print(f"| seeds | variance of seeds | n | {' | '.join(f'covered at {share}' for share in shares)} |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for seeds in (2, 3):
+        for variance in (0.0, worlds.SEED, 0.05):
+            for n in (100, 300, 1_000):
+                rng = np.random.default_rng(n)
+                covered = np.zeros(len(shares), dtype=int)
+                for _ in range(STUDIES):
+                    ways = worlds.right(rng, shares, num_items=n, num_seeds=seeds, seed_variance=variance)
+                    spread = seed_spread([(way, None) for way in ways])
+                    intervals = [pooled_interval(way, spread=spread) for way in ways]
+                    covered += [each.low <= share <= each.high for each, share in zip(intervals, shares, strict=True)]
+                print(f"| {seeds} | {variance} | {n} | {' | '.join(map(_percent, covered))} |", flush=True)
 
 
 def paired() -> None:
@@ -132,7 +152,14 @@ def _percent(count: int) -> str:
     return f"{100 * count / STUDIES:.1f}%"
 
 
-SECTIONS = {"scores": scores, "exactly": wilson_exactly, "paired": paired, "holm": family, "budgets": budgets}
+SECTIONS = {
+    "scores": scores,
+    "exactly": wilson_exactly,
+    "curve": curve,
+    "paired": paired,
+    "holm": family,
+    "budgets": budgets,
+}
 
 
 def main(names: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ def standard_error_of(items: int | float, noise: Noise) -> float:
 
 
 def least_seen(items: float, spread: float, *, level: float = 0.95) -> float:
-    """The smallest mean difference whose interval by Agresti & Min (2005) leaves out 0, as `paired_difference` draws it.
+    """The smallest mean difference whose interval by Agresti & Min (2005) leaves out 0: `paired_difference`'s.
 
     `items` is how many independent ones there are, `spread` the variance of their differences. Infinite where so few
     leave 0 out at no difference.

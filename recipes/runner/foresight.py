@@ -77,9 +77,9 @@ def _assumed(comparisons: int) -> str:
     together = "; together: Holm, at its first and strictest step" if comparisons > 1 else ""
     return (
         f"assumed: items right or wrong, one run and plain prompting disagree on {share:.0%} of them (Miller 2024: "
-        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; seeds differ by luck at items alone, "
-        "which the interval cannot tell from luck of whole seeds: few seeds can see less than one, which says nothing "
-        "of others"
+        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; seeds differ by luck at items only, "
+        "which the interval cannot tell from luck of whole seeds: few seeds can see less than one, and one says "
+        "nothing of others"
     )
 
 

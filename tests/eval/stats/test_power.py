@@ -204,11 +204,11 @@ def test_seeds_for_the_interval_are_the_fewest_that_do() -> None:
 
 @pytest.mark.parametrize("n", [12, 40, 300])
 def test_the_least_difference_that_is_seen_is_where_the_interval_ends_at_0(n: int) -> None:
-    """Right on 30% more items at first; the difference of the nearest whole number of items on either side."""
+    """Right on half of the items more at first, and on one less every time until nothing is seen."""
     ends = []
-    for lost in range(n // 4):
-        ours = np.array([1.0] * (n // 4) + [0.0] * (n - n // 4))
-        theirs = np.array([0.0] * (n // 4) + [1.0] * lost + [0.0] * (n - n // 4 - lost))
+    for lost in range(n // 2):
+        ours = np.array([1.0] * (n // 2) + [0.0] * (n - n // 2))
+        theirs = np.array([0.0] * (n // 2) + [1.0] * lost + [0.0] * (n - n // 2 - lost))
         gap = paired_difference(ours, theirs)
         ends.append((gap.low > 0, gap.difference > least_seen(float(n), float(np.var(ours - theirs)))))
     assert all(seen == said for seen, said in ends) and len({seen for seen, _ in ends}) == 2

@@ -356,6 +356,8 @@ def _assumed(tested: Sequence[Point]) -> tuple[str, ...]:
 
 def _down(probability: float) -> str:
     """A probability rounded down, so that none becomes 1."""
+    if probability < 0.01:
+        return "less than 0.01"
     return "more than 0.99" if probability > 0.99 else f"{math.floor(100 * probability) / 100:.2f}"
 
 

@@ -27,7 +27,8 @@ from eval.curve import Curve, Point, Way, item_scores
 from eval.stats.components import components
 from eval.stats.intervals import pooled_interval
 from eval.stats.paired import Difference, paired_difference
-from eval.stats.power import corrected, power_at
+from eval.stats.power import corrected, least_seen, power_at
+from eval.stats.resample import normal_quantile
 
 MEASURED = "only the budgets that were measured are spoken of, not those between or above them"
 SETTINGS = "other settings of the method may elicit more: what is said is said of these"
@@ -52,7 +53,7 @@ def robust(
     where the method does harm, for then it says nothing of the subject. UserError for a margin that is no share.
     """
     check_share("margin", margin)
-    about = f"robust to {_up_to(curve.points, curve, flops)} (a gain below {points(margin)} over plain prompting)"
+    about = f"robust (less than {points(margin)} gained) to {_up_to(curve.points, curve, flops)}"
     tested = _within(curve, flops)
     reason = _unsound(curve, tested, plain, flops) or _no_room(plain, margin)
     if reason or plain is None:
@@ -64,7 +65,7 @@ def robust(
     gained = _difference(best.way, plain, one_sided)
     numbers: dict[str, int | float] = {"margin": margin, "n": gained.n, "budgets": len(tested)}
     if gained.high >= margin:
-        reason = _not_excluded(best.way, gained)
+        reason = _not_excluded(best.way, gained, margin)
         return _refused("robust", curve, about, reason, **numbers, upper=gained.high)
     gains = [gained if point is best else _difference(point.way, plain, one_sided) for point in tested]
     largest = max(gains, key=lambda gain: gain.high)
@@ -72,7 +73,7 @@ def robust(
     if gains[-1].high < 0:
         return _refused("robust", curve, about, HARM, **numbers)
     if largest.high >= margin:
-        reason = _not_excluded(tested[gains.index(largest)].way, largest)
+        reason = _not_excluded(tested[gains.index(largest)].way, largest, margin)
         return _refused("robust", curve, about, reason, **numbers)
     seen = _weakest(tested, plain, margin, power=power, level=corrected(level, comparisons))
     if seen.power < power:
@@ -166,7 +167,7 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
     prompting. UserError for a distance that is no share.
     """
     check_share("within", within)
-    about = f"{curve.label} elicits to within {points(within)} of its ceiling by one of its budgets"
+    about = f"{curve.label} within {points(within)} of its ceiling before its largest budget"
     reason = _unsound(curve, curve.points, plain, None)
     if reason or plain is None:
         return _refused("ceiling", curve, about, reason or "")
@@ -251,13 +252,16 @@ def _finds(way: Way, plain: Way, gain: float, level: float) -> tuple[int, Callab
     across = components(differences[None, :], clusters)
     n, spread = across.num_items, float(differences.var())
     alone = n / across.kish if spread == 0 else n if across.items == 0 else min(n, spread / across.items)
-    items, z = max(spread, gain * (1 - gain)) / alone, across.items_quantile(level)
+    variance, z = max(spread, gain * (1 - gain)), across.items_quantile(level)
+    items = variance / alone
     sides = [components(side, clusters) for side in (ours, theirs)]
     seeds = sum(side.seeds for side in sides)
     added = sum(side.seeds_quantile(level) ** 2 * side.seeds for side in sides)
 
     def found(times: float) -> float:
-        return power_at(gain, math.sqrt(items / times + seeds), math.sqrt(z**2 * items / times + added))
+        squared = z**2 * items / times + added
+        worth = min(times * n, variance * normal_quantile(level) ** 2 / squared)
+        return power_at(gain, math.sqrt(items / times + seeds), least_seen(worth, variance, level=level))
 
     return n, found
 
@@ -340,8 +344,9 @@ def _asked(tested: Sequence[Point]) -> str:
     return sample.asked
 
 
-def _not_excluded(way: Way, gain: Difference) -> str:
-    return f"{way_words(way)} gains {100 * gain.difference:+.1f} points, and {100 * gain.high:+.1f} are not excluded"
+def _not_excluded(way: Way, gain: Difference, margin: float) -> str:
+    more = f", and {100 * gain.high:+.1f} are not excluded" if gain.difference < margin else ""
+    return f"{way_words(way)} gains {100 * gain.difference:+.1f} points{more}"
 
 
 def _assumed(tested: Sequence[Point]) -> tuple[str, ...]:
@@ -351,6 +356,8 @@ def _assumed(tested: Sequence[Point]) -> tuple[str, ...]:
 
 def _down(probability: float) -> str:
     """A probability rounded down, so that none becomes 1."""
+    if probability < 0.01:
+        return "less than 0.01"
     return "more than 0.99" if probability > 0.99 else f"{math.floor(100 * probability) / 100:.2f}"
 
 

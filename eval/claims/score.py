@@ -134,7 +134,11 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
             assumptions=assumptions,
         )
     cost, least, most = (base + each / share for share in (way.score, high, low))
-    ends = f"{flop(least)} to {flop(most)}" if flop(least) != flop(most) else "the same to three digits"
+    ends = (
+        f"{flop(least).removesuffix(' FLOP')} to {flop(most)}"
+        if flop(least) != flop(most)
+        else "the same to three digits"
+    )
     return Claim(
         kind="first success",
         subject=way.subject,

@@ -90,6 +90,17 @@ def standard_error_of(items: int | float, noise: Noise) -> float:
     return math.sqrt(noise.per_item / items)
 
 
+def least_seen(items: float, spread: float, *, level: float = 0.95) -> float:
+    """The smallest mean difference whose interval by Agresti & Min (2005) leaves out 0: `paired_difference`'s.
+
+    `items` is how many independent ones there are, `spread` the variance of their differences. Infinite where so few
+    leave 0 out at no difference.
+    """
+    z2 = _two_sided(level) ** 2
+    room = items * (items + 2) - 2 * z2
+    return math.sqrt(z2 * (items * spread + 1) * (items + 2) / (items * room)) if room > 0 else math.inf
+
+
 def interval_power(effect: float, items: int | float, noise: Noise, *, level: float = 0.95) -> float:
     """How probably the interval of `paired_difference` leaves out 0 where seeds differ by luck at each item only.
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from data.errors import UserError
 from eval.stats.power import (
@@ -12,16 +13,12 @@ from eval.stats.power import (
     half_width,
     items_needed,
     none_seen_bound,
-    resamples_needed,
-    seeds_needed,
-    smallest_effect,
+    seeds_for_interval,
+    smallest_seen,
 )
 from recipes.runner.cell import Cell
 
 LEVEL, POWER = 0.95, 0.8
-# The two-way bootstrap takes luck at one item for luck of the whole seed and counts it three times; see
-# tests/benchmarks/power.py. One seed has no such term.
-COUNTED = 3
 
 
 def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
@@ -46,21 +43,22 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
     # Before anything is measured, items of a cluster may all be right or wrong together.
     clusters = Counter(item.cluster or item.id for item in cells[0].items)
     alike = sum(size**2 for size in clusters.values()) / items
-    one, several = (Noise(first=counted * WITHIN_ITEM, design_effect=alike) for counted in (1, COUNTED))
     level = corrected(LEVEL, comparisons)
     seeds = len({cell.seed for cell in cells})
+    one = Noise(first=WITHIN_ITEM, design_effect=alike)
+    planned = replace(one, first_seeds=seeds)
     asked = f"{items:,} items" + (f" in {len(clusters):,} clusters" if len(clusters) < items else "")
-    seen = _points(smallest_effect(items, one, level=LEVEL, power=POWER))
-    together = _points(smallest_effect(items, one, level=level, power=POWER))
+    seen = _points(smallest_seen(items, planned, level=LEVEL, power=POWER))
+    together = _points(smallest_seen(items, planned, level=level, power=POWER))
     corrected_seen = f", {together} if all {comparisons} comparisons are to hold together" if comparisons > 1 else ""
     needed = items_needed(effect, one, level=LEVEL, power=POWER)
     needed_all = items_needed(effect, one, level=level, power=POWER)
     corrected_needed = f" ({needed_all:,} for all comparisons together)" if comparisons > 1 else ""
-    more = 1 if needed <= items else seeds_needed(effect, items, several, level=LEVEL, power=POWER)
+    more = seeds_for_interval(effect, items, one, level=LEVEL, power=POWER)
     enough = f"{_many(more, 'seed')} with {items:,} items" if more else f"no number of seeds with {items:,} items"
     return [
         f"{task}: {asked}, {_many(seeds, 'seed')}",
-        f"  smallest difference from plain prompting: {seen}{corrected_seen}",
+        f"  smallest difference from plain prompting with {_many(seeds, 'seed')}: {seen}{corrected_seen}",
         f"  a score near 50%: known to +-{100 * half_width(items / alike, level=LEVEL):.1f} points",
         f"  to see {100 * effect:g} points: {_many(needed, 'item')} with 1 seed{corrected_needed}; {enough}",
         f"  an outcome that no item shows: rarer than {100 * none_seen_bound(len(clusters), level=LEVEL):.2g}%",
@@ -75,12 +73,13 @@ def _comparisons(cells: Sequence[Cell]) -> int:
 
 
 def _assumed(comparisons: int) -> str:
-    share, resamples = BETWEEN_ITEMS + WITHIN_ITEM, resamples_needed(1 - LEVEL, 0.005)
+    share = BETWEEN_ITEMS + WITHIN_ITEM
     together = "; together: Holm, at its first and strictest step" if comparisons > 1 else ""
     return (
         f"assumed: items right or wrong, one run and plain prompting disagree on {share:.0%} of them (Miller 2024: "
-        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; {resamples:,} "
-        f"bootstrap resamples know the {1 - LEVEL:.0%} outside an interval to half a point, and no fewer are drawn"
+        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; seeds differ by luck at items only, "
+        "which the interval cannot tell from luck of whole seeds: few seeds can see less than one, and one says "
+        "nothing of others"
     )
 
 

@@ -1,13 +1,13 @@
 """What `educe plan` says a study could see."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data.errors import UserError
-from eval.stats.power import Noise, corrected, items_needed, none_seen_bound, resamples_needed, smallest_effect
-from eval.stats.resample import NUM_RESAMPLES
+from eval.stats.power import Noise, corrected, items_needed, none_seen_bound, seeds_for_interval, smallest_seen
 from recipes.runner.foresight import power_lines
 from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
 
@@ -23,14 +23,22 @@ def test_every_number_is_that_of_the_formula(tmp_path: Path) -> None:
     _, task, smallest, _, needed, none, assumed = said(tmp_path, test_items=100, seeds=[0, 1])
     assert task == "parity: 100 items, 2 seeds"
     level = corrected(0.95, 3)  # few_shot, and iid_sft at two sizes
-    alone, together = (100 * smallest_effect(100, ONE_RUN, level=each) for each in (0.95, level))
-    assert f"{alone:.1f} points, {together:.1f} points if all 3 comparisons" in smallest
+    alone = 100 * smallest_seen(100, replace(ONE_RUN, first_seeds=2))
+    assert f"with 2 seeds: {alone:.1f} points, none at all if all 3 comparisons" in smallest
     assert f"{items_needed(0.05, ONE_RUN):,} items with 1 seed" in needed
     assert f"({items_needed(0.05, ONE_RUN, level=level):,} for all" in needed
     assert needed.endswith("no number of seeds with 100 items")
     assert f"rarer than {100 * none_seen_bound(100):.2g}%" in none
-    assert "disagree on 28% of them" in assumed and "1,900 bootstrap resamples" in assumed
-    assert resamples_needed(0.05, 0.005) <= NUM_RESAMPLES
+    assert "disagree on 28% of them" in assumed and "few seeds can see less than one" in assumed
+
+
+def test_the_smallest_difference_uses_the_seeds(tmp_path: Path) -> None:
+    write_rows(tmp_path / "parity.jsonl", parity_rows(500))
+    for seeds in (1, 5):
+        noise = replace(ONE_RUN, first_seeds=seeds)
+        alone, together = (100 * smallest_seen(100, noise, level=each) for each in (0.95, corrected(0.95, 3)))
+        line = said(tmp_path, test_items=100, seeds=list(range(seeds)))[2]
+        assert f"{alone:.1f} points, {together:.1f} points if all 3 comparisons" in line
 
 
 def test_the_score_is_known_to_wilsons_half_width(tmp_path: Path) -> None:
@@ -42,7 +50,8 @@ def test_what_one_seed_sees_needs_no_more(tmp_path: Path) -> None:
     write_rows(tmp_path / "parity.jsonl", parity_rows(500))
     assert said(tmp_path, effect=0.2, test_items=100)[4].endswith("; 1 seed with 100 items")
     # The smallest difference that 100 items can ever see is 9.3 points; close above it, many seeds reach it.
-    assert said(tmp_path, effect=0.1, test_items=100)[4].endswith("; 31 seeds with 100 items")
+    assert said(tmp_path, effect=0.1, test_items=100)[4].endswith("; 13 seeds with 100 items")
+    assert seeds_for_interval(0.1, 100, ONE_RUN) == 13
     assert said(tmp_path, effect=0.09, test_items=100)[4].endswith("; no number of seeds with 100 items")
 
 
@@ -57,7 +66,7 @@ def test_clusters_are_taken_to_move_as_one(tmp_path: Path) -> None:
 
 
 def test_a_difference_that_is_more_than_all_is_not_promised(tmp_path: Path) -> None:
-    assert "plain prompting: none at all" in said(tmp_path, test_items=2)[2]
+    assert "plain prompting with 1 seed: none at all" in said(tmp_path, test_items=2)[2]
 
 
 def test_one_comparison_needs_no_correction(tmp_path: Path) -> None:

@@ -1,29 +1,39 @@
 """Power against published examples, statsmodels, scipy and simulation."""
 
 import math
+import operator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats import power as theirs
 
+from eval.stats import components
 from eval.stats.intervals import wilson
+from eval.stats.paired import paired_difference
 from eval.stats.power import (
+    NOISE_TAKEN_OUT,
     Noise,
     corrected,
     end_error,
     exact_mcnemar_power,
     half_width,
+    interval_power,
     items_needed,
     items_to_exclude,
+    least_seen,
     mcnemar_items,
     mcnemar_power,
     none_seen_bound,
     power_of,
     resamples_needed,
+    seeds_for_interval,
     seeds_needed,
     smallest_effect,
+    smallest_seen,
     standard_error_of,
+    t_quantile,
     with_seeds,
 )
 from tests.benchmarks.power import rejected
@@ -154,6 +164,59 @@ def test_paired_differences_reject_as_often_as_computed(items: int, effect: floa
     assert found == pytest.approx(computed, abs=0.09)
 
 
-def test_with_several_seeds_the_interval_sees_less_than_the_formula_and_no_less_than_stated() -> None:
-    found, computed, stated = rejected(items=150, effect=0.12, seeds=3, cluster=1, studies=150)
-    assert stated - 0.09 < found < computed + 0.09 and stated < computed - 0.1
+@pytest.mark.parametrize(("seeds", "effect"), [(2, 0.15), (3, 0.12), (10, 0.08)])
+def test_with_several_seeds_the_interval_sees_what_is_computed_for_it(seeds: int, effect: float) -> None:
+    found, miller, computed = rejected(items=150, effect=effect, seeds=seeds, cluster=1, studies=150)
+    assert found == pytest.approx(computed, abs=0.1) and computed < miller
+
+
+def test_few_seeds_see_less_than_the_formula_and_many_as_much() -> None:
+    noise = [Noise(first=1 / 6, first_seeds=seeds) for seeds in (1, 2, 3, 5, 100)]
+    seen, formula = ([effect(300, each) for each in noise] for effect in (smallest_seen, smallest_effect))
+    assert seen[0] == formula[0] and seen[-1] == pytest.approx(formula[-1], rel=0.01)
+    assert seen[1] > seen[0] > seen[2] > seen[3] > seen[4] and all(map(operator.gt, seen[1:], formula[1:]))
+    for effect, each in zip(seen, noise, strict=True):
+        assert interval_power(effect, 300, each) == pytest.approx(0.8, abs=1e-4)
+    assert smallest_seen(5, noise[1]) == math.inf
+
+
+def test_power_with_seeds_is_an_average_over_a_chi_square() -> None:
+    """Drawn: the seeds' variance, what the interval takes of it, and the difference that is seen."""
+    rng, items, seeds, effect = np.random.default_rng(5), 200, 4, 0.1
+    noise = Noise(first=1 / 6, second=1 / 6, first_seeds=seeds)
+    error, luck = standard_error_of(items, noise), 1 / 6 / items
+    variance = luck * rng.chisquare(seeds - 1, 400_000) / (seeds - 1)
+    taken = np.maximum(0, variance - 0.8 * luck) / seeds
+    half = np.sqrt((stats.norm.ppf(0.975) * error) ** 2 + stats.t.ppf(0.975, seeds - 1) ** 2 * taken)
+    want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
+    assert interval_power(effect, items, noise) == pytest.approx(want, abs=0.004)
+    assert NOISE_TAKEN_OUT == components._NOISE_TAKEN_OUT
+
+
+def test_seeds_for_the_interval_are_the_fewest_that_do() -> None:
+    noise = Noise(first=1 / 6)
+    for effect in (0.095, 0.1, 0.11, 0.2):
+        seeds = seeds_for_interval(effect, 100, noise)
+        assert seeds is not None and interval_power(effect, 100, replace(noise, first_seeds=seeds)) >= 0.8 - 1e-9
+        assert seeds == 1 or interval_power(effect, 100, replace(noise, first_seeds=seeds - 1)) < 0.8
+    assert seeds_for_interval(0.2, 100, noise) == 1 and seeds_for_interval(0.09, 100, noise) is None
+
+
+@pytest.mark.parametrize("n", [12, 40, 300])
+def test_the_least_difference_that_is_seen_is_where_the_interval_ends_at_0(n: int) -> None:
+    """Right on half of the items more at first, and on one less every time until nothing is seen."""
+    ends = []
+    for lost in range(n // 2):
+        ours = np.array([1.0] * (n // 2) + [0.0] * (n - n // 2))
+        theirs = np.array([0.0] * (n // 2) + [1.0] * lost + [0.0] * (n - n // 2 - lost))
+        gap = paired_difference(ours, theirs)
+        ends.append((gap.low > 0, gap.difference > least_seen(float(n), float(np.var(ours - theirs)))))
+    assert all(seen == said for seen, said in ends) and len({seen for seen, _ in ends}) == 2
+    assert least_seen(1.0, 0.25) == math.inf
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 30, 199, 200, 201, 5000])
+def test_students_quantile(degrees: int) -> None:
+    for level in (0.5, 0.95, 0.9999):
+        want = stats.t.ppf(0.5 + level / 2, degrees)
+        assert t_quantile(level, degrees) == pytest.approx(want, rel=1e-9 if degrees <= 200 else 1e-5)

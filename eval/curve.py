@@ -135,8 +135,8 @@ class Curve:
 def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
     """Measurements that differ only in seed, pooled; in the order of first appearance.
 
-    How much seeds matter is taken to be alike, as a share of p (1 - p), at all budgets of a method on one subject and
-    task: a few seeds at each then tell it better than those of one budget alone.
+    How much seeds matter is taken to be alike at all budgets of a method on one subject and task (`seed_spread`): a few
+    seeds at each then tell it better than those of one budget alone.
 
     UserError where a cell was measured twice, ValueError where seeds share no test items.
     """

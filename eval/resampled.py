@@ -44,8 +44,7 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     """Points of one curve, each a matrix (seeds, items) of the same items, resampled over items and seeds.
 
     Items (clusters of them): bootstrap, deviations stretched for few clusters (Hesterberg 2015). Seeds: normal, their
-    variance at each budget taken to be one number times p (1 - p), which pools what few seeds say over all budgets;
-    Student's t in the draws for its degrees of freedom.
+    spread judged over all budgets together (`seed_spread`), with Student's t in the draws for its degrees of freedom.
     """
     rng = np.random.default_rng(SEED)
     num_items = matrices[0].shape[1]
@@ -58,7 +57,7 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     few = num_clusters / max(1, num_clusters - 1)
     draws = scores + few**0.5 * (resampled_means(items, codes, rng, num_resamples) - scores)
     spread = seed_spread((matrix, clusters) for matrix in matrices)
-    if spread is not None and spread.relative > 0:
+    if spread is not None and spread.ability > 0:
         variance = np.array([components(matrix, clusters, spread).seeds for matrix in matrices])
         normal = rng.standard_normal(draws.shape) * variance**0.5
         draws = draws + normal * (spread.freedom / rng.chisquare(spread.freedom, size=(len(draws), 1))) ** 0.5

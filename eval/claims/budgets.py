@@ -254,14 +254,14 @@ def _finds(way: Way, plain: Way, gain: float, level: float) -> tuple[int, Callab
     alone = n / across.kish if spread == 0 else n if across.items == 0 else min(n, spread / across.items)
     variance, z = max(spread, gain * (1 - gain)), across.items_quantile(level)
     items = variance / alone
-    sides = [components(side, clusters) for side in (ours, theirs)]
+    sides = [components(side, clusters, each.spread) for side, each in ((ours, way), (theirs, plain))]
     seeds = sum(side.seeds for side in sides)
     added = sum(side.seeds_quantile(level) ** 2 * side.seeds for side in sides)
 
     def found(times: float) -> float:
-        squared = z**2 * items / times + added
-        worth = min(times * n, variance * normal_quantile(level) ** 2 / squared)
-        return power_at(gain, math.sqrt(items / times + seeds), least_seen(worth, variance, level=level))
+        worth = min(times * n, times * alone * (normal_quantile(level) / z) ** 2)
+        least = math.hypot(least_seen(worth, variance, level=level), math.sqrt(added))
+        return power_at(gain, math.sqrt(items / times + seeds), least)
 
     return n, found
 
@@ -282,12 +282,12 @@ def _least_missing(way: Way, target: float | Way, level: float) -> float:
     if isinstance(target, Way):
         return _difference(target, way, level).low
     (scores,), clusters = item_scores(way.measurements)
-    return target - pooled_interval(scores, clusters, level=level).high
+    return target - pooled_interval(scores, clusters, spread=way.spread, level=level).high
 
 
 def _difference(way: Way, other: Way, level: float) -> Difference:
     (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
-    return paired_difference(ours, theirs, clusters, level=level)
+    return paired_difference(ours, theirs, clusters, spreads=(way.spread, other.spread), level=level)
 
 
 def _within(curve: Curve, flops: float | None) -> list[Point]:

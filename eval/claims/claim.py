@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data.errors import UserError
 from eval.curve import Way, item_scores
+from eval.stats.components import SeedSpread
 from eval.stats.resample import Array, codes_of
 
 SEEDS = "the seeds stand for other seeds"
@@ -60,6 +61,7 @@ class Sample:
 
     scores: Array
     clusters: tuple[str | None, ...]
+    spread: SeedSpread | None = None
 
     @property
     def items(self) -> Array:
@@ -89,7 +91,7 @@ def sample_of(way: Way) -> Sample | str:
     if any(each.provenance.get("measured_on") == "dev" for each in way.measurements):
         return "it was scored on dev rows, on which settings are chosen"
     (scores,), clusters = item_scores(way.measurements)
-    sample = Sample(scores=scores, clusters=tuple(clusters))
+    sample = Sample(scores=scores, clusters=tuple(clusters), spread=way.spread)
     if not np.isfinite(scores).all():
         return "a score is missing (NaN)"
     if scores.shape[1] < 2:

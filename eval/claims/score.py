@@ -120,7 +120,7 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
     guesses = (f"guesses count as successes: {percent(way.chance)} of them are right",) if way.chance else ()
     assumptions = (ITEMS, _seeds(sample), "each question asked is as likely right as any other", *guesses)
     if way.score == 0:
-        units = effective_n(sample.scores, sample.clusters, level=level)
+        units = effective_n(sample.scores, sample.clusters, spread=sample.spread, level=level)
         least = base + each / -float(np.expm1(np.log1p(-level) / units))
         return Claim(
             kind="first success",
@@ -155,17 +155,17 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
 def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
     """One-sided p that the score is no higher than the threshold, and the test's name."""
     items, (seeds, n) = sample.items, sample.scores.shape
-    units = effective_n(sample.scores, sample.clusters)
+    units = effective_n(sample.scores, sample.clusters, spread=sample.spread)
     right = float(items.mean()) * units
     exact = float(special.betainc(right, units - right + 1, threshold)) if right > 0 else 1.0
     if seeds == 1 and sample.num_clusters == n and np.isin(items, (0, 1)).all():
         return exact, "exact binomial test"
-    parts = components(sample.scores, sample.clusters)
+    parts = components(sample.scores, sample.clusters, sample.spread)
     variance = parts.items + parts.seeds
     if variance == 0:
         return max(exact, LEAST_P), f"binomial test at {units:.0f} effective items"
     # Satterthwaite (1946): degrees of freedom of a sum of variances.
-    squares = parts.items**2 / (parts.num_clusters - 1) + (parts.seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    squares = parts.items**2 / (parts.num_clusters - 1) + (parts.seeds**2 / parts.seeds_freedom if seeds > 1 else 0.0)
     t = float(special.stdtr(variance**2 / squares, (threshold - parts.mean) / np.sqrt(variance)))
     over = "clusters" if seeds == 1 else "items and seeds" if sample.num_clusters == n else "clusters and seeds"
     return max(exact, t, LEAST_P), f"t and binomial tests over {over}"
@@ -173,12 +173,12 @@ def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
 
 def share_interval(sample: Sample, level: float) -> tuple[float, float]:
     """Two-sided interval of a share: exact at the effective number of items, and no narrower than over seeds."""
-    units = effective_n(sample.scores, sample.clusters, level=level)
+    units = effective_n(sample.scores, sample.clusters, spread=sample.spread, level=level)
     right = float(sample.items.mean()) * units
     tail = (1 - level) / 2
     low = float(special.betaincinv(right, units - right + 1, tail)) if right > 0 else 0.0
     high = float(special.betaincinv(right + 1, units - right, 1 - tail)) if right < units else 1.0
-    pooled = pooled_interval(sample.scores, sample.clusters, level=level)
+    pooled = pooled_interval(sample.scores, sample.clusters, spread=sample.spread, level=level)
     return min(low, pooled.low), max(high, pooled.high)
 
 

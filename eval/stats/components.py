@@ -16,9 +16,13 @@ _NOISE_TAKEN_OUT = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class SeedSpread:
-    """How much one run's score p varies with its seed, as a share of p (1 - p), and by how many degrees of freedom."""
+    """How much a run's ability varies with its seed, and by how many degrees of freedom that is known.
 
-    relative: float
+    `ability` is a variance on the normal scale under an answer: it moves scores in the middle more than those near 0
+    and 1, as seeds do.
+    """
+
+    ability: float
     freedom: int
 
 
@@ -76,7 +80,7 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
         items = _small(codes) * float(np.sum(np.bincount(codes, weights=matrix.mean(axis=0) - mean) ** 2))
         spread = (spread or seed_spread([(matrix, clusters)])) if num_seeds > 1 else None
         if spread is not None:
-            seeds, freedom = spread.relative * _binary(mean, num_items) / num_seeds, spread.freedom
+            seeds, freedom = spread.ability * _moved(mean, num_items) / num_seeds, spread.freedom
     return Components(
         mean=mean,
         items=items,
@@ -102,9 +106,9 @@ def seed_spread(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedSpread
         codes = codes_of(clusters, matrix.shape[1])
         if len(matrix) > 1 and int(codes.max()) > 0:
             seen += (len(matrix) - 1) * _of_one_seed(matrix, codes)
-            wanted += (len(matrix) - 1) * _binary(float(matrix.mean()), matrix.shape[1])
+            wanted += (len(matrix) - 1) * _moved(float(matrix.mean()), matrix.shape[1])
             freedom += len(matrix) - 1
-    return SeedSpread(relative=seen / wanted, freedom=freedom) if freedom else None
+    return SeedSpread(ability=seen / wanted, freedom=freedom) if freedom else None
 
 
 def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> float:
@@ -122,7 +126,10 @@ def _small(codes: NDArray[np.int64]) -> float:
     return num_clusters / (num_clusters - 1) / len(codes) ** 2
 
 
-def _binary(mean: float, num_items: int) -> float:
-    """p (1 - p) by Laplace's rule: a score of 0 or 1 is no proof that seeds do nothing."""
-    share = (mean * num_items + 1) / (num_items + 2)
-    return share * (1 - share)
+def _moved(mean: float, num_items: int) -> float:
+    """The squared change of a score with ability: the normal density at the score's quantile (the delta method).
+
+    The score by Laplace's rule: 0 or 1 is no proof that seeds do nothing.
+    """
+    quantile = special.ndtri((mean * num_items + 1) / (num_items + 2))
+    return float(np.exp(-(quantile**2)) / (2 * np.pi))

@@ -96,7 +96,8 @@ def bootstrap_difference(
     parts = _parts(items, (first, second), clusters, spreads)
     mean = float(items.mean())
     means = resampled_means(items[None, :], codes, np.random.default_rng(SEED))[:, 0]
-    width, seen = _squared_half_width(parts, level), float(means.var())
+    width = parts[0].squared_half_width(level) + _of_seeds(parts, level)
+    seen = float(means.var())
     stretch = (width / seen) ** 0.5 / normal_quantile(level) if seen > 0 else 1.0
     low, high = percentiles(mean + stretch * (means - mean), level)
     beyond = np.count_nonzero(np.sign(mean) * (mean + stretch * (means - mean)) <= 0)
@@ -154,33 +155,34 @@ def _sides(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     return first, second
 
 
-def _squared_half_width(parts: _Parts, level: float) -> float:
-    items, *sides = parts
-    return items.squared_half_width(level) + sum(side.seeds_quantile(level) ** 2 * side.seeds for side in sides)
+def _of_seeds(parts: _Parts, level: float) -> float:
+    """What either side's seeds add to the squared half width."""
+    return sum(side.seeds_quantile(level) ** 2 * side.seeds for side in parts[1:])
 
 
 def _agresti_min(differences: Array, parts: _Parts, level: float) -> tuple[float, float]:
-    """Agresti & Min's adjusted Wald interval, written for differences in [-1, 1] and an effective number of items."""
-    n = _worth(float(differences.var()), parts, level)
+    """Agresti & Min's adjusted Wald interval, written for differences in [-1, 1] and an effective number of items, and
+    widened by what seeds do.
+    """
+    n = _worth(float(differences.var()), parts[0], level)
     total, squares = n * float(differences.mean()), n * float(np.mean(differences**2))
     center = total / (n + 2)
-    half = normal_quantile(level) * (((squares + 1) / (n + 2) - center**2) / (n + 2)) ** 0.5
+    of_items = normal_quantile(level) ** 2 * ((squares + 1) / (n + 2) - center**2) / (n + 2)
+    half = (of_items + _of_seeds(parts, level)) ** 0.5
     return float(center - half), float(center + half)
 
 
-def _worth(spread: float, parts: _Parts, level: float) -> float:
-    """How many independent items with differences of this variance leave the mean as uncertain as it is."""
-    items, *sides = parts
-    seeds = sum(side.seeds for side in sides)
-    if items.num_clusters == items.num_items and seeds == 0:
+def _worth(spread: float, items: Components, level: float) -> float:
+    """How many independent items with differences of this variance leave the mean as uncertain as these items do."""
+    if items.num_clusters == items.num_items:
         return float(items.num_items)
     if items.num_clusters == 1:
         return 0.0
-    z = normal_quantile(level)
-    if spread == 0 and seeds == 0:
-        return items.num_items / items.kish * (z / items.items_quantile(level)) ** 2
-    squared = _squared_half_width(parts, level)
-    return min(items.num_items, spread * z**2 / squared) if squared > 0 else items.num_items / items.kish
+    t = items.items_quantile(level)
+    of_one = spread if spread > 0 else 1.0
+    # Where no variance is seen every cluster is taken to move as one (Kish 1965).
+    of_mean = items.items if spread > 0 and items.items > 0 else of_one * items.kish / items.num_items
+    return min(float(items.num_items), of_one / of_mean * (normal_quantile(level) / t) ** 2)
 
 
 def _p_value(differences: Array, parts: _Parts) -> float:
@@ -191,8 +193,10 @@ def _p_value(differences: Array, parts: _Parts) -> float:
     def leaves_out_zero(log_p: float) -> bool:
         # `_agresti_min` asked for its sign alone: the center squared is above the half width squared.
         level = 1 - float(np.exp(log_p))
-        n = _worth(spread, parts, level)
-        return n**2 * square * (n + 2) > normal_quantile(level) ** 2 * ((n * squares + 1) * (n + 2) - n**2 * square)
+        n = _worth(spread, parts[0], level)
+        center = n**2 * square / (n + 2) ** 2
+        of_items = normal_quantile(level) ** 2 * ((n * squares + 1) / (n + 2) - center) / (n + 2)
+        return center > of_items + _of_seeds(parts, level)
 
     lowest, highest = float(np.log(1e-15)), 0.0
     if mean == 0 or not leaves_out_zero(float(np.log(1 - 1e-12))):

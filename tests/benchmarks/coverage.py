@@ -1,7 +1,7 @@
 """How often intervals hold the truth and tests are wrong, in simulated studies: 5,000 a row.
 
 `scores`: 95% intervals of one score; `exactly`: the same without the luck of simulation; `curve`: of four scores, whose
-seeds are judged together. `paired`: how often a true null is rejected at 5%; `holm`: how often any of ten true nulls is.
+seeds are judged together. `paired`: how often a true null is rejected at 5%; `holm`: how often any of ten is.
 `budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
 
 python -m tests.benchmarks.coverage [scores] [exactly] [curve] [paired] [holm] [budgets]
@@ -91,7 +91,7 @@ def paired() -> None:
     """A row for each design: how often each test rejects two ways that are equally good."""
     print("| items | seeds | variance of seeds | share | n | pairs that disagree | paired | mid-p | bootstrap |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for size, seeds, variance in DESIGNS:
+    for size, seeds, variance in (*DESIGNS[:4], DESIGNS[6]):
         for share in SHARES:
             for n in SIZES:
                 rng = np.random.default_rng(n)

@@ -26,7 +26,7 @@ from eval.claims.claim import (
 from eval.curve import Curve, Point, Way, item_scores
 from eval.stats.components import components
 from eval.stats.intervals import pooled_interval
-from eval.stats.paired import Difference, paired_difference
+from eval.stats.paired import Difference, of_seeds, paired_difference
 from eval.stats.power import corrected, least_seen, power_at
 from eval.stats.resample import normal_quantile
 
@@ -256,7 +256,7 @@ def _finds(way: Way, plain: Way, gain: float, level: float) -> tuple[int, Callab
     items = variance / alone
     sides = [components(side, clusters, each.spread) for side, each in ((ours, way), (theirs, plain))]
     seeds = sum(side.seeds for side in sides)
-    added = sum(side.seeds_quantile(level) ** 2 * side.seeds for side in sides)
+    added = of_seeds(sides, level)
 
     def found(times: float) -> float:
         worth = min(times * n, times * alone * (normal_quantile(level) / z) ** 2)

@@ -1,9 +1,11 @@
 """Two sides that answered the same items, compared item by item."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from eval.stats.components import Components, SeedSpread, components
 from eval.stats.resample import (
@@ -55,7 +57,7 @@ def paired_difference(
     """Mean of `a` minus mean of `b` on the same items, with an interval and a p value that pair them item by item.
 
     Each side is one score per item or a matrix (seeds, items), the columns in the same order. The items' differences
-    and either side's seeds are random factors with their own t quantiles (`components`). Agresti & Min (2005): half an
+    and both sides' seeds are random factors with their own t quantiles (`components`, `of_seeds`). Agresti & Min (2005): half an
     item is added to each of the four outcomes of a pair, so that no disagreement at all is not taken for certainty.
     `p` is the smallest 1 - level whose interval leaves out 0. `spreads` is what is known of either side's spread over
     seeds beyond these matrices. ValueError for unequal numbers of items, a NaN or a score
@@ -96,7 +98,7 @@ def bootstrap_difference(
     parts = _parts(items, (first, second), clusters, spreads)
     mean = float(items.mean())
     means = resampled_means(items[None, :], codes, np.random.default_rng(SEED))[:, 0]
-    width = parts[0].squared_half_width(level) + _of_seeds(parts, level)
+    width = parts[0].squared_half_width(level) + of_seeds(parts[1:], level)
     seen = float(means.var())
     stretch = (width / seen) ** 0.5 / normal_quantile(level) if seen > 0 else 1.0
     low, high = percentiles(mean + stretch * (means - mean), level)
@@ -155,9 +157,18 @@ def _sides(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     return first, second
 
 
-def _of_seeds(parts: _Parts, level: float) -> float:
-    """What either side's seeds add to the squared half width."""
-    return sum(side.seeds_quantile(level) ** 2 * side.seeds for side in parts[1:])
+def of_seeds(sides: Sequence[Components], level: float) -> float:
+    """What the seeds of two compared sides add to the squared half width of their difference.
+
+    The sides' variances are added, with the degrees of freedom that Satterthwaite (1946) gives the sum: two spreads,
+    each known from few seeds, are known better together.
+    """
+    known = [side for side in sides if side.seeds > 0]
+    variance = sum(side.seeds for side in known)
+    if not known:
+        return 0.0
+    freedom = variance**2 / sum(side.seeds**2 / side.seeds_freedom for side in known)
+    return float(special.stdtrit(freedom, 0.5 + level / 2)) ** 2 * variance
 
 
 def _agresti_min(differences: Array, parts: _Parts, level: float) -> tuple[float, float]:
@@ -168,7 +179,7 @@ def _agresti_min(differences: Array, parts: _Parts, level: float) -> tuple[float
     total, squares = n * float(differences.mean()), n * float(np.mean(differences**2))
     center = total / (n + 2)
     of_items = normal_quantile(level) ** 2 * ((squares + 1) / (n + 2) - center**2) / (n + 2)
-    half = (of_items + _of_seeds(parts, level)) ** 0.5
+    half = (of_items + of_seeds(parts[1:], level)) ** 0.5
     return float(center - half), float(center + half)
 
 
@@ -196,7 +207,7 @@ def _p_value(differences: Array, parts: _Parts) -> float:
         n = _worth(spread, parts[0], level)
         center = n**2 * square / (n + 2) ** 2
         of_items = normal_quantile(level) ** 2 * ((n * squares + 1) / (n + 2) - center) / (n + 2)
-        return center > of_items + _of_seeds(parts, level)
+        return center > of_items + of_seeds(parts[1:], level)
 
     lowest, highest = float(np.log(1e-15)), 0.0
     if mean == 0 or not leaves_out_zero(float(np.log(1 - 1e-12))):

@@ -219,10 +219,12 @@ def test_a_small_study_lacks_the_power_and_says_how_large_it_would_have_to_be() 
 
 def test_seeds_that_disagree_are_not_mended_by_items() -> None:
     curve, plain = study(500, seeds=3, jitter=150)
-    # 35, 50 and 65%: a standard error of 8.7 points whatever the items, and two tails take 4.3 of them.
-    assert "+49.3 are not excluded" in refused(robust(curve, plain, margin=0.35))
-    assert "probability 0.49 only, and 0.9 takes more seeds, not items" in refused(robust(curve, plain, margin=0.4999))
-    claimed(robust(curve, plain, margin=0.4999, power=0.4))
+    # 35, 50 and 65%: a standard error of 8.7 points whatever the items, and one tail takes 2.9 of them (t, 2 degrees).
+    upper = 2.92 * 0.15 / 3**0.5
+    assert f"+{100 * upper:.1f} are not excluded" in refused(robust(curve, plain, margin=0.25))
+    made = robust(curve, plain, margin=0.35)
+    assert "0.9 takes more seeds, not items" in refused(made)
+    assert made.numbers["upper"] == pytest.approx(upper, abs=0.003)
 
 
 def test_not_elicited_to_a_threshold() -> None:

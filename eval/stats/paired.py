@@ -1,5 +1,6 @@
 """Two sides that answered the same items, compared item by item."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,14 +57,15 @@ def paired_difference(
     first, second = _sides(a, b)
     items = first.mean(axis=0) - second.mean(axis=0)
     parts = components(items[None, :], clusters), components(first, clusters), components(second, clusters)
-    low, high = _agresti_min(items, parts, level)
+    seen = _Moments.of(items)
+    low, high = _agresti_min(seen, parts, level)
     return Difference(
         difference=float(items.mean()),
         low=max(-1.0, low),
         high=min(1.0, high),
         kind=kind_of("paired", level),
         n=len(items),
-        p=_p_value(items, parts),
+        p=_p_value(seen, parts),
     )
 
 
@@ -139,10 +141,23 @@ def _squared_half_width(parts: _Parts, level: float) -> float:
     return items.squared_half_width(level) + sum(side.seeds_quantile(level) ** 2 * side.seeds for side in sides)
 
 
-def _agresti_min(differences: Array, parts: _Parts, level: float) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Moments:
+    """What the interval takes from the items' differences."""
+
+    mean: float
+    squares: float
+    variance: float
+
+    @classmethod
+    def of(cls, differences: Array) -> "_Moments":
+        return cls(float(differences.mean()), float(np.mean(differences**2)), float(differences.var()))
+
+
+def _agresti_min(seen: _Moments, parts: _Parts, level: float) -> tuple[float, float]:
     """Agresti & Min's adjusted Wald interval, written for differences in [-1, 1] and an effective number of items."""
-    n = _worth(float(differences.var()), parts, level)
-    total, squares = n * float(differences.mean()), n * float(np.mean(differences**2))
+    n = _worth(seen.variance, parts, level)
+    total, squares = n * seen.mean, n * seen.squares
     center = total / (n + 2)
     half = normal_quantile(level) * (((squares + 1) / (n + 2) - center**2) / (n + 2)) ** 0.5
     return float(center - half), float(center + half)
@@ -160,20 +175,20 @@ def _worth(spread: float, parts: _Parts, level: float) -> float:
     if spread == 0 and seeds == 0:
         return items.num_items / items.kish * (z / items.items_quantile(level)) ** 2
     squared = _squared_half_width(parts, level)
-    return min(items.num_items, spread * z**2 / squared) if squared > 0 else items.num_items / items.kish
+    return min(float(items.num_items), spread * z**2 / squared) if squared > 0 else items.num_items / items.kish
 
 
-def _p_value(differences: Array, parts: _Parts) -> float:
+def _p_value(seen: _Moments, parts: _Parts) -> float:
     """Bisection in the logarithm of p; what lies below 1e-15 is that."""
-    lowest, highest = np.log(1e-15), 0.0
+    lowest, highest = math.log(1e-15), 0.0
 
     def leaves_out_zero(log_p: float) -> bool:
-        low, high = _agresti_min(differences, parts, 1 - np.exp(log_p))
+        low, high = _agresti_min(seen, parts, 1 - math.exp(log_p))
         return low > 0 or high < 0
 
-    if differences.mean() == 0 or not leaves_out_zero(np.log(1 - 1e-12)):
+    if seen.mean == 0 or not leaves_out_zero(math.log(1 - 1e-12)):
         return 1.0
     for _ in range(40):
         middle = (lowest + highest) / 2
         lowest, highest = (lowest, middle) if leaves_out_zero(middle) else (middle, highest)
-    return float(np.exp(highest))
+    return math.exp(highest)

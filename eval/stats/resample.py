@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ Clusters = Sequence[str | None]
 NUM_RESAMPLES = 2_000
 SEED = 20_240_607  # fixed: a report of the same results must be the same file
 _COST_OF_A_GROUP = 6  # drawing how often a group comes costs as much as drawing so many clusters
+_FEW_ROWS = 2
 _MOST_DRAWS_AT_ONCE = 60_000  # what is drawn at once stays in the processor's cache
 
 
@@ -30,13 +32,20 @@ def checked(scores: ArrayLike, *, dimensions: int = 1) -> Array:
 
 
 def codes_of(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
-    """Every item's cluster as 0, 1, 2 ...; an item without a cluster gets one of its own."""
+    """Every item's cluster as 0, 1, 2 ...; an item without a cluster gets one of its own. Not to be written to."""
     if clusters is None:
         return np.arange(n)
     if len(clusters) != n:
         raise ValueError(f"{len(clusters)} clusters were given for {n} items")
+    return _codes_of(tuple(clusters))
+
+
+@lru_cache(maxsize=32)  # a report asks for those of the same few tasks thousands of times
+def _codes_of(clusters: tuple[str | None, ...]) -> NDArray[np.int64]:
     known: dict[Any, int] = {}
-    return np.array([known.setdefault((i,) if name is None else name, len(known)) for i, name in enumerate(clusters)])
+    codes = np.array([known.setdefault((i,) if name is None else name, len(known)) for i, name in enumerate(clusters)])
+    codes.flags.writeable = False
+    return codes
 
 
 def resampled_means(
@@ -77,17 +86,17 @@ def _drawn_one_by_one(columns: Array, rng: np.random.Generator, num_resamples: i
     chunk = max(1, _MOST_DRAWS_AT_ONCE // (num_clusters * num_rows))
     sizes = [min(chunk, num_resamples - start) for start in range(0, num_resamples, chunk)]
     kind = np.uint16 if num_clusters <= 2**16 else np.int64  # fewer random bits are drawn faster
-    values = columns.astype(np.float32)
-    alike = [bool(np.ptp(row) == 0) for row in columns]  # such as sizes where items stand alone
+    values = columns.astype(np.float32).astype(np.float64)
 
     def one(job: tuple[np.random.Generator, int]) -> Array:
         own, size = job
         drawn = own.integers(num_clusters, size=(size, num_clusters), dtype=kind)
-        sums = [
-            np.full(size, float(row[0]) * num_clusters) if same else np.take(row, drawn).sum(axis=1, dtype=np.float64)
-            for row, same in zip(values, alike, strict=True)
-        ]
-        return np.stack(sums, axis=1)
+        if num_rows <= _FEW_ROWS:
+            return np.stack([np.take(row, drawn).sum(axis=1) for row in values], axis=1)
+        # How often each column was drawn serves all rows at once.
+        places = drawn + np.arange(0, size * num_clusters, num_clusters)[:, None]
+        times = np.bincount(places.ravel(), minlength=size * num_clusters).reshape(size, num_clusters)
+        return np.asarray(times.astype(np.float64) @ values.T)
 
     with ThreadPoolExecutor() as threads:
         return np.concatenate(list(threads.map(one, zip(rng.spawn(len(sizes)), sizes, strict=True))))

@@ -156,6 +156,7 @@ def _outcome(item: Example, loglikelihoods: np.ndarray) -> Outcome:
         margin=float(best - runner_up),
         loglikelihoods=tuple(loglikelihoods.tolist()),
         option_tokens=(1, 2, 1, 2),
+        answer_index=item.answer_index,
     )
 
 

@@ -1,4 +1,4 @@
-"""The Pareto frontier: ways that no other way beats on score and cost at once, and how sure that is. Pure arithmetic."""
+"""The Pareto frontier: ways that no other beats on score and cost at once, and how sure that is. Pure arithmetic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

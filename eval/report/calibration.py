@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from eval.curve import Way, plain_prompting
-from eval.measurement import Outcome
+from eval.measurement import Outcomes, Ragged
 from eval.report.comparisons import Gains
 from eval.report.frame import GAP, TOP, bottom_inches, letters, wrapped_notes, write_notes, write_title
 from eval.report.style import RC, numbered_style, printable
@@ -34,20 +34,14 @@ class Measured:
     scores: SideBySide
 
 
-@dataclass(frozen=True, kw_only=True)
-class Apart:
-    """Two ways of which accuracy and log-likelihood say opposite things."""
-
-    sentence: str
-
-
 def measured(pairs: Sequence[Sequence[Way]]) -> tuple[list[list[Measured]], int]:
     """The chosen ways of every subject and task, one group each, and how many were left out to keep the report fast.
 
     Chosen by budget, never by score: plain prompting, the longest prompt, the most trained. Ways whose answers have no
     likelihood of the right option are not there.
     """
-    groups, left_out, seen = [], 0, 0
+    groups: list[list[Measured]] = []
+    left_out, seen = 0, 0
     for ways in pairs:
         found = []
         for name, way in _chosen(ways):
@@ -82,9 +76,9 @@ def moved_apart(pairs: Sequence[Sequence[Way]], gains: Gains) -> list[str]:
             if gain.difference * mean < 0 and any(sure):
                 said.append(
                     f"{way.subject} on {way.task}, {way.name}: accuracy moves by {signed1(gain.difference)} "
-                    f"[{signed1(gain.low)}, {signed1(gain.high)}] points from plain prompting, the log-likelihood of the "
-                    f"right option by {_nats(mean)} [{_nats(low)}, {_nats(high)}] nats an item ({gain.n:,} items, paired, "
-                    "95%, not corrected): a jump in one of the two alone may be one of the measure and not of ability."
+                    f"[{signed1(gain.low)}, {signed1(gain.high)}] points from plain prompting, the log-likelihood of "
+                    f"the right option by {_nats(mean)} [{_nats(low)}, {_nats(high)}] nats an item ({gain.n:,} items, "
+                    "paired, 95%, not corrected): a jump in one of the two may be one of the measure, not of ability."
                 )
     return said
 
@@ -101,9 +95,9 @@ def calibration_figure(groups: Sequence[Sequence[Measured]], *, task: str) -> "m
     width = max(6.5, _LEFT + columns * (_PANEL + _BETWEEN))
     kind = mine[0][0].scores.accuracy.kind.replace("clustered ", "")
     notes = wrapped_notes(
-        f"Dots: share of answers that were right among those given with about the same confidence (at most 10 bins with "
-        f"equally many answers, at least 10). Bars: {kind} for each bin alone, clustered where several seeds answered or "
-        "items belong together. Diagonal: perfect calibration; below it the subject is surer than it is right. "
+        f"Dots: share of answers that were right among those given with about the same confidence (at most 10 bins "
+        f"with equally many answers, at least 10). Bars: {kind} for each bin alone, clustered where several seeds "
+        "answered or items belong together. Diagonal: perfect calibration; below it the subject is too sure. "
         "ECE: expected calibration error, and what perfect calibration would have shown by chance.",
         width=width,
     )
@@ -120,8 +114,9 @@ def calibration_figure(groups: Sequence[Sequence[Measured]], *, task: str) -> "m
                 left = (_LEFT + k * (_PANEL + _BETWEEN)) / width
                 axes = figure.add_axes((left, y / height, _PANEL / width, _PANEL / height))
                 _draw(axes, each, k)
-                title = printable(f"{each.way.subject}: {each.name}", width=letters(_PANEL + _BETWEEN, 9.5))
-                axes.set_title(title, loc="left", fontweight="bold", fontsize=9)
+                fitting = letters(_PANEL + _BETWEEN, 8.5)
+                title = "\n".join(printable(text, width=fitting) for text in (each.way.subject, each.name))
+                axes.set_title(title, loc="left", fontweight="bold", fontsize=8.5)
                 axes.set_xlabel("confidence in the option picked (%)")
                 if k == 0:
                     axes.set_ylabel("answers that were right (%)")
@@ -165,27 +160,36 @@ def _chosen(ways: Sequence[Way]) -> list[tuple[str, Way]]:
 def _known(way: Way) -> bool:
     """Whether every answer of every seed has its options' likelihoods and the place of the right one."""
     for each in way.measurements:
-        answers = each.outcomes.columns.get("answer_index", ())
-        options = each.outcomes.columns.get("loglikelihoods")
-        if options is None or not len(each.outcomes) or len(answers) != len(each.outcomes) or None in answers:
+        options, answers = _options(each.outcomes), each.outcomes.columns.get("answer_index")
+        if answers is None or len(options.starts) < 2 or np.diff(options.starts).min() == 0:
             return False
-        if min(len(row) for row in each.outcomes.values("loglikelihoods")) == 0:
+        if None in each.outcomes.values("answer_index"):
             return False
     return True
 
 
+def _options(outcomes: Outcomes) -> Ragged:
+    """Every option's log-likelihood; none for items where they were not kept."""
+    column = outcomes.columns.get("loglikelihoods")
+    return column if isinstance(column, Ragged) else Ragged(values=np.zeros(0), starts=np.zeros(1, dtype=np.int64))
+
+
 def _side_by_side(way: Way) -> SideBySide:
-    outcomes: list[Outcome] = [outcome for each in way.measurements for outcome in each.outcomes]
-    one_seed = way.num_seeds == 1
+    seeds = [each.outcomes for each in way.measurements]
+    names = [
+        cluster if way.num_seeds == 1 else cluster or f"item {name}"
+        for each in seeds
+        for name, cluster in zip(each.ids, each.clusters, strict=True)
+    ]
     return side_by_side(
-        [outcome.loglikelihoods for outcome in outcomes],
-        [outcome.answer_index for outcome in outcomes if outcome.answer_index is not None],
-        [outcome.cluster if one_seed else outcome.cluster or f"item {outcome.id}" for outcome in outcomes],
+        [row for each in seeds for row in each.values("loglikelihoods")],
+        [answer for each in seeds for answer in each.values("answer_index")],
+        names,
     )
 
 
 def _likelihood_gain(way: Way, plain: Way) -> tuple[float, float, float] | None:
-    """Mean difference in the right option's log-likelihood among the options, with its 95% interval; None without one."""
+    """Mean difference in the log-likelihood of the right option among all, with its 95% interval, None without one."""
     ours, theirs = _likelihoods(way), _likelihoods(plain)
     shared = [name for name in theirs if name in ours]
     clusters = dict(zip(plain.measurements[0].outcomes.ids, plain.measurements[0].outcomes.clusters, strict=True))
@@ -200,12 +204,14 @@ def _likelihood_gain(way: Way, plain: Way) -> tuple[float, float, float] | None:
 
 
 def _likelihoods(way: Way) -> dict[str, float]:
-    """Every item's log-likelihood of the right option among the options, mean over seeds."""
+    """Every item's log-likelihood of the right option among the options, mean over seeds; items of all seeds only."""
     sums: dict[str, list[float]] = {}
     for each in way.measurements:
-        rows, answers = each.outcomes.values("loglikelihoods"), each.outcomes.values("answer_index")
-        for name, row, answer in zip(each.outcomes.ids, rows, answers, strict=True):
-            sums.setdefault(name, []).append(row[answer] - float(np.logaddexp.reduce(row)))
+        options, answers = _options(each.outcomes), np.asarray(each.outcomes.values("answer_index"), dtype=np.int64)
+        starts = options.starts[:-1]
+        of_right = options.values[starts + answers] - np.logaddexp.reduceat(options.values, starts)
+        for name, value in zip(each.outcomes.ids, of_right.tolist(), strict=True):
+            sums.setdefault(name, []).append(value)
     return {name: math.fsum(values) / len(values) for name, values in sums.items() if len(values) == way.num_seeds}
 
 

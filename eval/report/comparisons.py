@@ -1,21 +1,21 @@
-"""Comparisons: every way against plain prompting and the longest few-shot prompt, with marks that allow for their number."""
+"""Every way against plain prompting and the longest few-shot prompt, with marks that allow for their number."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 
 from eval.curve import Way, compare, item_scores, plain_prompting
 from eval.report.words import prompted_most
-from eval.stats.components import components
+from eval.stats.components import Components, components
 from eval.stats.equivalence import equivalence
 from eval.stats.mcnemar import McNemar, mcnemar
 from eval.stats.multiple import holm
 from eval.stats.paired import Difference
-from eval.stats.power import Noise, corrected, smallest_effect
-from eval.stats.resample import Array, Clusters
+from eval.stats.power import corrected
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
@@ -49,8 +49,8 @@ class Comparison:
 
     `p_holm` allows for all comparisons of the study, the interval of `gain` for none. `equivalent` is whether the 90%
     interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each; `clustered` says that
-    its interval, which takes items to be independent, does not hold. `smallest_effect` is the difference (a share) that
-    would have been found with 80% power at 5%, this comparison alone; `unit_effect` the same in standard errors of 1.
+    its interval, which takes items to be independent, does not hold. `noise` is what items and either side's seeds add
+    to the variance of the difference.
     """
 
     way: Way
@@ -62,8 +62,7 @@ class Comparison:
     cohens_h: float
     odds: McNemar | None
     clustered: bool
-    standard_error: float
-    units: float
+    noise: tuple[Components, Components, Components]
 
     @property
     def significant(self) -> bool:
@@ -79,10 +78,15 @@ class Comparison:
     def smallest_effect(self, *, comparisons: int = 1) -> float:
         """The difference that would have been found with 80% power at 5%, corrected for so many comparisons.
 
-        Never below what moves as few items as it takes: a difference d has a variance of d (1 - d) an item at least.
+        Half the width of its interval at that level, plus the quantile of the power times its standard error. Never
+        below what so few items take: a difference d has a variance of d (1 - d) an item at least.
         """
-        factor = smallest_effect(1, Noise(between=1.0), level=corrected(0.95, comparisons), power=POWER)
-        return min(1.0, max(factor * self.standard_error, factor**2 / (self.units + factor**2)))
+        level, (items, *sides) = corrected(0.95, comparisons), self.noise
+        squared = items.squared_half_width(level) + sum(side.seeds_quantile(level) ** 2 * side.seeds for side in sides)
+        error = (items.items + sum(side.seeds for side in sides)) ** 0.5
+        of_power = NormalDist().inv_cdf(POWER)
+        factor, units = items.items_quantile(level) + of_power, items.num_items / items.kish
+        return float(min(1.0, max(squared**0.5 + of_power * error, factor**2 / (units + factor**2))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,20 +147,22 @@ def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
             tasks.setdefault(each.way.task, []).append(each)
     said = []
     for task, mine in tasks.items():
-        alone = sorted(each.smallest_effect() for each in mine)
-        strict = sorted(each.smallest_effect(comparisons=len(comparisons)) for each in mine)
         seeds = sorted({each.way.num_seeds for each in mine})
-        range_ = f" (from {_points(alone[0])} to {_points(alone[-1])} over {len(mine)} comparisons)" if alone[1:] else ""
+        asked = f"{task}: with {_ranged([each.gain.n for each in mine], 'item')} and {_ranged(seeds, 'seed')}"
+        alone = sorted(each.smallest_effect() for each in mine)
         middle = len(mine) // 2
-        beyond = (
-            f", and {_points(strict[middle])} after the strictest correction for all {len(comparisons)} comparisons"
-            if len(comparisons) > 1
-            else ""
-        )
+        if alone[middle] >= 1:
+            said.append(f"{asked} no difference from plain prompting, however large, would have been found reliably.")
+            continue
+        strict = sorted(each.smallest_effect(comparisons=len(comparisons)) for each in mine)[middle]
+        ends = f"{_points(alone[0])} to {_points(alone[-1])}"
+        spread = f" (from {ends} over {len(mine)} comparisons)" if len(mine) > 1 else ""
+        beyond = "none at all" if strict >= 1 else _points(strict)
+        corrected_too = f"; after the strictest correction for all {len(comparisons)} comparisons, {beyond}"
         said.append(
-            f"{task}: with {_ranged([each.gain.n for each in mine], 'item')} and {_ranged(seeds, 'seed')} a true "
-            f"difference of {_points(alone[middle])} points from plain prompting{range_} would have been found with 80% "
-            f"power at the 5% level, each comparison alone{beyond}. Smaller differences may be there unseen."
+            f"{asked} a true difference of {_points(alone[middle])} points from plain prompting{spread} would have been "
+            "found with 80% power at the 5% level, each comparison alone"
+            f"{corrected_too if len(comparisons) > 1 else ''}. Smaller differences may be there unseen."
         )
     return said
 
@@ -206,7 +212,6 @@ def _comparison(way: Way, other: Way, against: Against, gains: Gains) -> Compari
     standing = [name for name in clusters if name is not None]
     clustered = len(set(standing)) < len(standing)
     binary = len(ours) == len(theirs) == 1 and all(np.isin(side, (0, 1)).all() for side in (ours, theirs))
-    error, units = _noise(ours, theirs, clusters)
     return Comparison(
         way=way,
         other=other,
@@ -217,16 +222,12 @@ def _comparison(way: Way, other: Way, against: Against, gains: Gains) -> Compari
         cohens_h=2 * (math.asin(float(ours.mean()) ** 0.5) - math.asin(float(theirs.mean()) ** 0.5)),
         odds=mcnemar(ours[0], theirs[0]) if binary else None,
         clustered=clustered,
-        standard_error=error,
-        units=units,
+        noise=(
+            components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], clusters),
+            components(ours, clusters),
+            components(theirs, clusters),
+        ),
     )
-
-
-def _noise(ours: Array, theirs: Array, clusters: Clusters) -> tuple[float, float]:
-    """Standard error of the difference, items and seeds together, and how many independent items there are."""
-    items = components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], clusters)
-    seeds = sum(components(side, clusters).seeds for side in (ours, theirs))
-    return (items.items + seeds) ** 0.5, items.num_items / items.kish
 
 
 def _place(way: Way) -> tuple[bool, str, str, int]:

@@ -73,9 +73,7 @@ def fitted(ways: Sequence[Way]) -> tuple[list[Fitted], int]:
     by_examples = [curve for curve in join(kept, "examples") if _long(curve)]
     taken = {(curve.subject, curve.task, curve.label) for curve in by_examples}
     rest = [
-        curve
-        for curve in join(kept, "flops")
-        if _long(curve) and (curve.subject, curve.task, curve.label) not in taken
+        curve for curve in join(kept, "flops") if _long(curve) and (curve.subject, curve.task, curve.label) not in taken
     ]
     for curve in sorted([*by_examples, *rest], key=lambda each: (each.task, each.subject, each.method, each.label)):
         if len(found) == _MOST_FITS:

@@ -2,12 +2,23 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eval.curve import Way
 from eval.report.comparisons import MARGIN, Comparison
-from eval.report.frame import GAP, TOP, bottom_inches, letters, metric_of, ordered, wrapped_notes, write_notes, write_title
-from eval.report.panels import Rows, rows_of
+from eval.report.frame import (
+    GAP,
+    TOP,
+    bottom_inches,
+    letters,
+    metric_of,
+    ordered,
+    wrapped_notes,
+    write_notes,
+    write_title,
+)
+from eval.report.panels import Rows, level_bars, rows_of, say_row_not_measured
 from eval.report.style import RC, Style, printable, recipe_styles
 from eval.report.words import signed1
 
@@ -77,21 +88,23 @@ def _draw(
             name, (x, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points", ha=side,
             va="bottom", fontsize=8, color="#333333",
         )  # fmt: skip
+    axes.hlines(range(len(rows)), *axes.get_xlim(), color="#dddddd", linewidth=0.6, zorder=0)
+    alike: dict[tuple[str, bool], list[tuple[int, Comparison]]] = {}
     for y, (key, (label, _)) in enumerate(rows.items()):
-        axes.axhline(y, color="#dddddd", linewidth=0.6, zorder=0)
         each = found.get(key)
         if each is None:
-            axes.text(1.02, y, "not measured", transform=axes.get_yaxis_transform(), va="center", color="#666666",
-                      fontsize=8, style="italic")  # fmt: skip
+            say_row_not_measured(axes, y)
             continue
-        gain, style = each.gain, styles[label]
-        bars = [[100 * max(0.0, gain.difference - gain.low)], [100 * max(0.0, gain.high - gain.difference)]]
-        axes.errorbar(
-            100 * gain.difference, y, xerr=bars, color=style.color, marker=style.marker, markersize=5.5,
-            markerfacecolor=style.color if each.significant else "white", capsize=2.5, linewidth=1.4,
-        )  # fmt: skip
+        alike.setdefault((label, each.significant), []).append((y, each))
+        gain = each.gain
         text = f"{signed1(gain.difference)}  [{signed1(gain.low)}, {signed1(gain.high)}] {each.mark}"
         axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+    for (label, significant), members in alike.items():
+        gains = [each.gain for _, each in members]
+        level_bars(
+            axes, [y for y, _ in members], [(gain.difference, gain.low, gain.high) for gain in gains],
+            replace(styles[label], filled=significant),
+        )  # fmt: skip
     axes.set_yticks(range(len(rows)), [name if named else "" for _, name in rows.values()])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -101,15 +114,15 @@ def _sizes(comparisons: Sequence[Comparison]) -> str:
     sizes = sorted({each.gain.n for each in comparisons})
     seeds = sorted({each.way.num_seeds for each in comparisons})
     n = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
-    runs = f"{seeds[0]} {'seed' if seeds[0] == 1 else 'seeds'}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    runs = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'' if seeds[0] == 1 else 's'}"
     return f"n = {n} items that both ways answered, {runs} per way"
 
 
 def _notes(comparisons: Sequence[Comparison], total: int, *, width: float) -> list[str]:
     kinds = ", ".join(sorted({each.gain.kind for each in comparisons}))
     marker = (
-        f"Filled marks and stars: differs from plain prompting after Holm's correction for all {total:,} comparisons of "
-        "the study (* p < 0.05, ** p < 0.01, *** p < 0.001). Grey band: differences within "
+        f"Filled marks and stars: differs from plain prompting after Holm's correction for all {total:,} comparisons "
+        "of the study (* p < 0.05, ** p < 0.01, *** p < 0.001). Grey band: differences within "
         f"{100 * MARGIN:.0f} points; = stands where the paired 90% interval lies inside it."
     )
     points = f"Points: mean difference over seeds and items. Bars: {kinds}, each comparison alone."

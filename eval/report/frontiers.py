@@ -1,4 +1,4 @@
-"""Which ways are worth their cost: the Pareto frontier in score against FLOPs and against labels, as figure and table."""
+"""Which ways are worth their cost: the Pareto frontier in score against FLOPs and against labels, figure and table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from eval.curve import Way, join, plain_prompting
 from eval.frontier import QUESTIONS, Cost, Place, break_even, frontier
 from eval.report.frame import (
-    DOTTED_NOTE,
     GAP,
     LABELS,
     LEFT,
@@ -93,8 +92,8 @@ def frontier_figure(ways: Sequence[Way], found: Frontiers, *, task: str) -> "mat
     row = max(2.7, labels_height(most))
     width = LEFT + 2 * (PANEL + LABELS) + RIGHT
     says = (
-        f"{PLAIN_NOTE}. Numbered: the frontier, ways that no other way beats on score and cost at once; pale: all others. "
-        f"The step is the best score within a cost. {DOTTED_NOTE}"
+        f"{PLAIN_NOTE}. Numbered: the frontier, ways that no other beats on score and cost at once; pale: all others. "
+        "The step is the best score within a cost."
     )
     notes = notes_of(mine, says, width=width)
     bottom = bottom_inches(notes)
@@ -138,16 +137,20 @@ def _draw(
     axes.set_xlabel(_NAMES[kind])
     labels = [label for label in reference_lines(axes, ways) if label.style is not PLAIN]
     styled = _styles_of(ways, styles)
+    beaten: dict[Style, list[Place]] = {}
     for place in places:
         if not place.on:
-            _dot(axes, place, styled[id(place.way)], alpha=0.3)
+            beaten.setdefault(styled[id(place.way)], []).append(place)
+    for style, alike in beaten.items():
+        _dots(axes, alike, style, alpha=0.3)
     on = [place for place in places if place.on]
     right = axes.get_xlim()[1]
-    axes.step([*(place.cost for place in on), right], [*(100 * place.way.score for place in on), 100 * on[-1].way.score],
-              where="post", color="#333333", linewidth=1, zorder=1.5)  # fmt: skip
+    heights = [100 * place.way.score for place in on]
+    axes.step([*(place.cost for place in on), right], [*heights, heights[-1]], where="post", color="#333333",
+              linewidth=1, zorder=1.5)  # fmt: skip
     for number, (place, name) in enumerate(zip(on, _names(places), strict=True), start=1):
         style = styled[id(place.way)]
-        _dot(axes, place, style, alpha=1.0)
+        _dots(axes, [place], style, alpha=1.0)
         axes.annotate(
             str(number), (place.cost, 100 * place.way.score), (-5, 5), textcoords="offset points", ha="right",
             va="bottom", fontsize=8, fontweight="bold", color=style.ink,
@@ -157,12 +160,17 @@ def _draw(
     label_right_edge(axes, labels, height_inches=height_inches)
 
 
-def _dot(axes: "matplotlib.axes.Axes", place: Place, style: Style, *, alpha: float) -> None:
-    way = place.way
-    bars = [[100 * max(0.0, way.score - way.low)], [100 * max(0.0, way.high - way.score)]]
+def _dots(axes: "matplotlib.axes.Axes", places: Sequence[Place], style: Style, *, alpha: float) -> None:
+    ways = [place.way for place in places]
     axes.errorbar(
-        place.cost, 100 * way.score, yerr=bars, color=style.color, marker=style.marker, markersize=5.5,
-        markerfacecolor=style.face, capsize=2, linewidth=1.1, alpha=alpha,
+        [place.cost for place in places],
+        [100 * way.score for way in ways],
+        yerr=[
+            [100 * max(0.0, way.score - way.low) for way in ways],
+            [100 * max(0.0, way.high - way.score) for way in ways],
+        ],
+        color=style.color, marker=style.marker, markersize=5.5, markerfacecolor=style.face, capsize=2, linewidth=0,
+        elinewidth=1.1, alpha=alpha,
     )  # fmt: skip
 
 

@@ -181,11 +181,13 @@ def _by_pair(ways: Sequence[Way]) -> list[list[Way]]:
 def _figures(ways: Sequence[Way], folder: Path, more: Mapping[str, Callable[[str], Any]]) -> list[dict[str, str]]:
     """Draw and save every figure; those of a task come back as SVG to put into the page.
 
-    `more` draws those that need what was worked out for the whole study, by kind, from a task's name.
+    `more` draws those that need what was worked out for the whole study, by kind, from a task's name; of a large study
+    they are saved as SVG alone, because drawing the same in pixels takes twice as long.
     """
     tasks, subjects = sorted({way.task for way in ways}), {way.subject for way in ways}
     budgets = without_sweeps(ways)
-    if budgets and len(tasks) * len(subjects) <= _MOST_HERO_PANELS:
+    small = len(tasks) * len(subjects) <= _MOST_HERO_PANELS
+    if budgets and small:
         save(hero_figure(budgets), folder / "overview")
     drawn = []
     for i, task in enumerate(tasks, start=1):
@@ -201,7 +203,8 @@ def _figures(ways: Sequence[Way], folder: Path, more: Mapping[str, Callable[[str
         }
         inlined = {"task": task}
         for kind, figure in shown.items():
-            path = save(figure, folder / f"{name}-{kind}")[0] if figure else None
+            pixels = small or kind not in more
+            path = save(figure, folder / f"{name}-{kind}", pixels=pixels)[0] if figure else None
             inlined[kind] = _inline_svg(path, prefix=f"{kind}{i}-", label=f"{task}: {kind}") if path else ""
         drawn.append(inlined)
     return drawn

@@ -77,10 +77,10 @@ def _verdict(found: Transitivity, names: Sequence[str]) -> str:
     p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.2g}"
     if found.p < 1 - LEVEL:
         return (
-            f"One ranking does not tell all of it ({p}): some pairs come out other than their ranks say, though no three "
-            "ways beat each other in a circle. Read the paired comparisons."
+            f"One ranking does not tell all of it ({p}): some pairs come out other than their ranks say, though no "
+            "three beat each other in a circle. Read the paired comparisons."
         )
-    return f"One ranking tells what the pairs show: nothing speaks against it ({p}; no three ways beat each other in a circle)."
+    return f"One ranking tells what the pairs show, as far as can be seen ({p}; no three beat each other in a circle)."
 
 
 def _largest(ways: Sequence[Way]) -> list[Way]:

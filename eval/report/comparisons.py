@@ -160,8 +160,8 @@ def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
         beyond = "none at all" if strict >= 1 else _points(strict)
         corrected_too = f"; after the strictest correction for all {len(comparisons)} comparisons, {beyond}"
         said.append(
-            f"{asked} a true difference of {_points(alone[middle])} points from plain prompting{spread} would have been "
-            "found with 80% power at the 5% level, each comparison alone"
+            f"{asked} a true difference of {_points(alone[middle])} points from plain prompting{spread} would have "
+            "been found with 80% power at the 5% level, each comparison alone"
             f"{corrected_too if len(comparisons) > 1 else ''}. Smaller differences may be there unseen."
         )
     return said

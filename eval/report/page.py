@@ -125,7 +125,7 @@ def write_report(
     drawn = {
         "forest": lambda task: forest_figure(ways, comparisons, task=task),
         "frontier": lambda task: frontier_figure(ways, costly, task=task),
-        "fits": lambda task: fits_figure(ways, fits, task=task),
+        "fits": lambda task: fits_figure(ways, fits, task=task) if len(pairs) <= _MOST_HERO_PANELS else None,
         "calibration": lambda task: calibration_figure(calibrated, task=task),
     }
     page = _template().render(

@@ -67,8 +67,13 @@ def notes_of(ways: Sequence[Way], more: str, *, width: float) -> list[str]:
     kinds = [f"{', '.join(one)} (one seed)"] if one else []
     kinds += [f"{', '.join(several)} (over seeds and items)"] if several else []
     said = f"Points: mean over seeds and items. Bars and bands: {'; '.join(kinds)}."
+    return wrapped_notes(said, more, width=width)
+
+
+def wrapped_notes(*texts: str, width: float) -> list[str]:
+    """Notes broken into lines that a figure of this width holds."""
     fitting = letters(width, 7.4)  # regular type is narrower than the bold that `letters` counts
-    return [line for text in (said, more) for line in textwrap.wrap(printable(text, width=400), fitting)]
+    return [line for text in texts for line in textwrap.wrap(printable(text, width=900), fitting)]
 
 
 def letters(inches: float, points: float) -> int:

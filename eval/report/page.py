@@ -3,7 +3,7 @@
 import csv
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,13 +12,30 @@ from typing import Any
 from eval.anomalies import Audits
 from eval.curve import AXES, Way, join, pool, without_sweeps
 from eval.measurement import Measurement
+from eval.report.calibration import MOST_WAYS, calibration_figure, measured, moved_apart
 from eval.report.checks import Failure, checks, first_prompts, provenance
+from eval.report.claimed import claimed
+from eval.report.comparisons import (
+    COMPARISON_COLUMNS,
+    Gains,
+    compared,
+    comparison_rows,
+    odds_words,
+    p_value,
+    power_statements,
+    table,
+    without,
+)
 from eval.report.figure import hero_figure, save, scaling_figure, ways_figure
+from eval.report.fits import fits_figure, fitted
+from eval.report.forest import forest_figure
 from eval.report.formats import formats_figure, spread_figure
+from eval.report.frontiers import frontier_figure, frontiers, name_of, steps
 from eval.report.parameters import parameters_figure
 from eval.report.prompts import best_prompts, chosen_on_dev, extremes, formats_seen, orders_seen, pooled_ratios
+from eval.report.ranks import rankings
 from eval.report.rewards import rewards_figure
-from eval.report.words import costs, count, flops, lengths, percent1, points1, score1, sentence, times
+from eval.report.words import costs, count, flops, lengths, percent1, points1, score1, sentence, signed1, times
 
 __all__ = ["RESULT_COLUMNS", "Failure", "results_rows", "write_report"]
 
@@ -96,7 +113,7 @@ def write_report(
     study_text: str,
     audits: Audits = MappingProxyType({}),
 ) -> Path:
-    """Write report.html, figures/, results.csv and curves.csv into the folder and return the path of the page.
+    """Write report.html, figures/, results.csv, curves.csv and comparisons.csv and return the path of the page.
 
     The page needs no network and no script, and the same input gives the same bytes. UserError where a cell was
     measured twice; OSError where the folder cannot be written.
@@ -106,8 +123,19 @@ def write_report(
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
     _write_csv(folder / "curves.csv", _CURVE_COLUMNS, _curve_rows(ways))
-    pairs = _by_pair(ways)
-    found, best = checks(measurements, ways, failures, audits), best_prompts(pairs)
+    pairs, gains = _by_pair(ways), Gains()
+    comparisons = compared(pairs, gains)
+    _write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, comparison_rows(comparisons))
+    found, best = checks(measurements, ways, failures, audits), best_prompts(pairs, gains)
+    costly, (fits, unfitted) = frontiers(pairs), fitted(ways)
+    calibrated, uncalibrated = measured(pairs)
+    ranked, unranked = rankings(ways)
+    drawn = {
+        "forest": lambda task: forest_figure(ways, comparisons, task=task),
+        "frontier": lambda task: frontier_figure(ways, costly, task=task),
+        "fits": lambda task: fits_figure(ways, fits, task=task) if len(pairs) <= _MOST_HERO_PANELS else None,
+        "calibration": lambda task: calibration_figure(calibrated, task=task),
+    }
     page = _template().render(
         study=study,
         study_text=study_text,
@@ -115,9 +143,23 @@ def write_report(
         failures=failures,
         subjects=sorted({way.subject for way in ways}),
         tasks=sorted({way.task for way in ways}),
-        sentences=[sentence(group) for group in pairs],
-        figures=_figures(ways, folder / "figures"),
-        costs=[costs(group) for group in pairs],
+        sentences=[sentence(group, gains) for group in pairs],
+        figures=_figures(ways, folder / "figures", drawn),
+        comparisons=comparisons,
+        compared=table(comparisons),
+        uncompared=without(pairs),
+        powers=power_statements(comparisons),
+        frontiers=[(key, steps(kinds["flops"]), kinds["labels"]) for key, kinds in sorted(costly.items())],
+        fits=fits,
+        unfitted=unfitted,
+        calibrated=calibrated,
+        uncalibrated=uncalibrated,
+        most_calibrated=MOST_WAYS,
+        moved_apart=moved_apart(pairs, gains),
+        rankings=ranked,
+        unranked=unranked,
+        claimed=claimed(pairs),
+        costs=[costs(group, gains) for group in pairs],
         lengths=lengths(ways),
         formats=formats_seen(ways),
         spread=_study_figure(spread_figure(ways), folder / "figures" / "spread", label="spread over formats"),
@@ -144,11 +186,16 @@ def _by_pair(ways: Sequence[Way]) -> list[list[Way]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def _figures(ways: Sequence[Way], folder: Path) -> list[dict[str, str]]:
-    """Draw and save every figure; those of a task come back as SVG to put into the page."""
+def _figures(ways: Sequence[Way], folder: Path, more: Mapping[str, Callable[[str], Any]]) -> list[dict[str, str]]:
+    """Draw and save every figure; those of a task come back as SVG to put into the page.
+
+    `more` draws those that need what was worked out for the whole study, by kind, from a task's name; of a large study
+    they are saved as SVG alone, because drawing the same in pixels takes twice as long.
+    """
     tasks, subjects = sorted({way.task for way in ways}), {way.subject for way in ways}
     budgets = without_sweeps(ways)
-    if budgets and len(tasks) * len(subjects) <= _MOST_HERO_PANELS:
+    small = len(tasks) * len(subjects) <= _MOST_HERO_PANELS
+    if budgets and small:
         save(hero_figure(budgets), folder / "overview")
     drawn = []
     for i, task in enumerate(tasks, start=1):
@@ -160,11 +207,13 @@ def _figures(ways: Sequence[Way], folder: Path) -> list[dict[str, str]]:
             "rewards": rewards_figure(ways, task=task),
             "formats": formats_figure(ways, task=task),
             "ways": ways_figure(ways, task=task),
+            **{kind: draw(task) for kind, draw in more.items()},
         }
         inlined = {"task": task}
         for kind, figure in shown.items():
-            path = save(figure, folder / f"{name}-{kind}")[0] if figure else None
-            inlined[kind] = _inline_svg(path, prefix=f"{kind[0]}{i}-", label=f"{task}: {kind}") if path else ""
+            pixels = small or kind not in more
+            path = save(figure, folder / f"{name}-{kind}", pixels=pixels)[0] if figure else None
+            inlined[kind] = _inline_svg(path, prefix=f"{kind}{i}-", label=f"{task}: {kind}") if path else ""
         drawn.append(inlined)
     return drawn
 
@@ -235,5 +284,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {each.__name__: each for each in (flops, count, percent1, points1, score1, times)}
+    environment.filters |= {each.__name__: each for each in (
+        flops, count, name_of, odds_words, p_value, percent1, points1, score1, signed1, times,
+    )}  # fmt: skip
     return environment.get_template("page.html.j2")

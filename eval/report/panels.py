@@ -173,24 +173,49 @@ def dots(
         axes.axvspan(100 * plain.low, 100 * plain.high, color=PLAIN.color, alpha=0.08, linewidth=0)
         axes.axvline(100 * plain.score, color=PLAIN.color, linestyle=PLAIN.line, linewidth=1)
         _name_line(axes, 100 * plain.score, "plain prompting", PLAIN.color, lean[0] if near else "center")
+    axes.hlines(range(len(rows)), *axes.get_xlim(), color="#dddddd", linewidth=0.6, zorder=0)
+    alike: dict[str | None, list[tuple[int, Way]]] = {}
     for y, (key, (label, _)) in enumerate(rows.items()):
-        axes.axhline(y, color="#dddddd", linewidth=0.6, zorder=0)
         way = found.get(key)
         if way is None:
-            axes.text(1.02, y, "not measured", transform=axes.get_yaxis_transform(), va="center", color="#666666",
-                      fontsize=8, style="italic")  # fmt: skip
+            say_row_not_measured(axes, y)
             continue
-        style = PLAIN if way is plain else styles[label]
-        axes.errorbar(
-            100 * way.score, y, xerr=[[100 * max(0.0, way.score - way.low)], [100 * max(0.0, way.high - way.score)]],
-            color=style.color, marker=style.marker, markersize=5.5, markerfacecolor=style.face, capsize=2.5,
-            linewidth=1.4,
-        )  # fmt: skip
+        alike.setdefault(None if way is plain else label, []).append((y, way))
         axes.text(1.02, y, f"{100 * way.score:.1f}  [{100 * way.low:.1f}, {100 * way.high:.1f}]",
                   transform=axes.get_yaxis_transform(), va="center", fontsize=8)  # fmt: skip
+    for of, members in alike.items():
+        scores = [(way.score, way.low, way.high) for _, way in members]
+        level_bars(axes, [y for y, _ in members], scores, PLAIN if of is None else styles[of])
     axes.set_yticks(range(len(rows)), [name if named else "" for _, name in rows.values()])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def level_bars(
+    axes: "matplotlib.axes.Axes", rows: Sequence[int], shares: Sequence[tuple[float, float, float]], style: Style
+) -> None:
+    """Dots with level intervals in rows of one style: (value, low, high) of each, as shares."""
+    axes.errorbar(
+        [100 * value for value, _, _ in shares],
+        rows,
+        xerr=[
+            [100 * max(0.0, value - low) for value, low, _ in shares],
+            [100 * max(0.0, high - value) for value, _, high in shares],
+        ],
+        color=style.color,
+        marker=style.marker,
+        markersize=5.5,
+        markerfacecolor=style.face,
+        capsize=2.5,
+        linewidth=0,
+        elinewidth=1.4,
+    )
+
+
+def say_row_not_measured(axes: "matplotlib.axes.Axes", row: int) -> None:
+    """Words where a dot would stand."""
+    axes.text(1.02, row, "not measured", transform=axes.get_yaxis_transform(), va="center", color="#666666",
+              fontsize=8, style="italic")  # fmt: skip
 
 
 def _has(curve: Curve, budget: int) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.curve import Way, compare, multiple, plain_prompting
+from eval.report.words import Compare
 from eval.stats.independent import Scored, independent_difference
 from eval.stats.intervals import wilson
 from eval.stats.paired import Difference
@@ -189,13 +190,13 @@ def chosen_on_dev(ways: Sequence[Way]) -> list[Chosen]:
     return found
 
 
-def best_prompts(pairs: Sequence[Sequence[Way]]) -> list[Best]:
+def best_prompts(pairs: Sequence[Sequence[Way]], gains: Compare = compare) -> list[Best]:
     """The searched prompt against plain prompting wherever both were measured; `pairs` are ways by task and subject."""
     found = []
     for ways in pairs:
         plain = plain_prompting(ways)
         found += [
-            Best(way=way, plain=plain, gain=compare(way, plain), ratio=multiple(way, plain))
+            Best(way=way, plain=plain, gain=gains(way, plain), ratio=multiple(way, plain))
             for way in ways
             if way.method == "prompt_search" and plain is not None
         ]

@@ -204,13 +204,17 @@ def labels_height(names: Iterable[str]) -> float:
     return LINE_INCHES * sum(count + 0.25 for count in [*lines, 1, 2])
 
 
-def save(figure: "matplotlib.figure.Figure", stem: Path) -> tuple[Path, Path]:
-    """Write a figure as stem.svg and stem.png, byte for byte the same for the same figure; the folder must exist."""
+def save(figure: "matplotlib.figure.Figure", stem: Path, *, pixels: bool = True) -> tuple[Path, Path]:
+    """Write a figure as stem.svg and, where `pixels` are asked for, stem.png; the folder must exist.
+
+    Byte for byte the same for the same figure.
+    """
     import matplotlib
 
     svg, png = stem.with_name(stem.name + ".svg"), stem.with_name(stem.name + ".png")
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context(RC):
         figure.savefig(svg, format="svg", metadata=nothing)
-        figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
+        if pixels:
+            figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
     return svg, png

@@ -1,6 +1,6 @@
 """How the report says things: numbers as words, one sentence per subject and task, and what each way cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eval.cost import questions_to_break_even
@@ -9,6 +9,8 @@ from eval.measurement import Measurement
 from eval.report.style import brackets, percent, power_of_ten
 from eval.stats.paired import Difference
 from eval.stats.ratios import Ratio
+
+Compare = Callable[[Way, Way], Difference]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,12 @@ def score1(scored: Way | Measurement) -> str:
 
 def points1(gain: Difference) -> str:
     """A paired difference in points with its interval, for tables."""
-    return f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]".replace("-", "−")
+    return f"{signed1(gain.difference)} [{signed1(gain.low)}, {signed1(gain.high)}]"
+
+
+def signed1(share: float) -> str:
+    """A difference in points with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def times(ratio: Ratio) -> str:
@@ -91,7 +98,7 @@ def searched(ways: Sequence[Way]) -> Way | None:
     return max(found, key=lambda way: way.labelled_examples, default=None)
 
 
-def sentence(ways: Sequence[Way]) -> str:
+def sentence(ways: Sequence[Way], gains: Compare = compare) -> str:
     """What one subject shows on one task, in one or two plain sentences; `ways` are those of that pair."""
     plain, prompted, trained = plain_prompting(ways), prompted_most(ways), trained_most(ways)
     best = searched(ways)
@@ -114,7 +121,7 @@ def sentence(ways: Sequence[Way]) -> str:
     said = f"{first.subject} on {first.task} shows {_listed(parts)}"
     best_known = trained or best or prompted
     if plain is not None and best_known is not None:
-        said += f"; {_gain(compare(best_known, plain))}"
+        said += f"; {_gain(gains(best_known, plain))}"
     elif plain is None:
         said += "; plain prompting was not measured"
     chance = next((way.chance for way in ways if way.chance is not None), None)
@@ -133,7 +140,7 @@ def _learned_from(way: Way) -> str:
     return f"{examples} and choosing on {count(dev)}" if dev else examples
 
 
-def costs(ways: Sequence[Way]) -> list[Cost]:
+def costs(ways: Sequence[Way], gains: Compare = compare) -> list[Cost]:
     """One row per way of one subject and task, each set against plain prompting and the longest prompt of that pair."""
     plain, prompted = plain_prompting(ways), prompted_most(ways)
     ordered = sorted(
@@ -142,7 +149,7 @@ def costs(ways: Sequence[Way]) -> list[Cost]:
     return [
         Cost(
             way=way,
-            gain=None if plain is None or way is plain else compare(way, plain),
+            gain=None if plain is None or way is plain else gains(way, plain),
             break_even=_break_even(way, prompted),
         )
         for way in ordered

@@ -57,11 +57,11 @@ def paired_difference(
     """Mean of `a` minus mean of `b` on the same items, with an interval and a p value that pair them item by item.
 
     Each side is one score per item or a matrix (seeds, items), the columns in the same order. The items' differences
-    and both sides' seeds are random factors with their own t quantiles (`components`, `of_seeds`). Agresti & Min (2005): half an
-    item is added to each of the four outcomes of a pair, so that no disagreement at all is not taken for certainty.
-    `p` is the smallest 1 - level whose interval leaves out 0. `spreads` is what is known of either side's spread over
-    seeds beyond these matrices. ValueError for unequal numbers of items, a NaN or a score
-    outside [0, 1].
+    and both sides' seeds are random factors with their own t quantiles (`components`, `of_seeds`). Agresti & Min
+    (2005): half an item is added to each of the four outcomes of a pair, so that no disagreement at all is not taken
+    for certainty. `p` is the smallest 1 - level whose interval leaves out 0. `spreads` is what is known of either
+    side's spread over seeds beyond these matrices. ValueError for unequal numbers of items, a NaN or a score outside
+    [0, 1].
     """
     first, second = _sides(a, b)
     items = first.mean(axis=0) - second.mean(axis=0)

@@ -34,7 +34,7 @@ def test_figures_are_understood_alone(svgs: dict[str, str]) -> None:
             "plain prompting",
             "n = 40 test items, 1 to 2 seeds",
             "Wilson 95% (one seed)",
-            "two-way bootstrap 95%",
+            "two-factor Wilson 95%",
             "accuracy (%)",
             "capitals",
             "big",

@@ -43,16 +43,14 @@ def test_page_is_complete_and_needs_nothing_else(tmp_path: Path) -> None:
         "no score: loss is not finite",
     ):
         assert needed in page, needed
-    assert page.count("<svg ") == page.count("</svg>") == 4
+    assert page.count("<svg ") == page.count("</svg>") == 8
     assert not re.search(r"https?://|src=|<script|<link|@import|url\((?!#)", page)
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     for used in re.findall(r'(?:href="#|url\(#)([^")]+)', page):
         assert used in ids
-    stems = {
-        "overview",
-        *(f"0{i}-{task}-{kind}" for i, task in ((1, "capitals"), (2, "sentiment")) for kind in ("curves", "ways")),
-    }
+    kinds = ("curves", "forest", "frontier", "ways")
+    stems = {"overview", *(f"0{i}-{task}-{kind}" for i, task in ((1, "capitals"), (2, "sentiment")) for kind in kinds)}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{s}.{e}" for s in stems for e in ("svg", "png")
     }
@@ -62,7 +60,7 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         written(tmp_path / name, small_study(), [FAILED])
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
-    assert len(files) == 13
+    assert len(files) == 22
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
 

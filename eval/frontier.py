@@ -1,0 +1,88 @@
+"""The Pareto frontier: ways that no other beats on score and cost at once, and how sure that is. Pure arithmetic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.cost import questions_to_break_even
+from eval.curve import Way, item_scores
+from eval.stats.resample import SEED, Array, codes_of
+
+QUESTIONS = 1_000
+NUM_RESAMPLES = 1_000
+Cost = Literal["flops", "labels"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A way with its cost, whether it is on the frontier, and in what share of resamples of the items it is."""
+
+    way: Way
+    cost: float
+    on: bool
+    sure: float
+
+
+def frontier(ways: Sequence[Way], cost: Cost, *, questions: int = QUESTIONS) -> list[Place]:
+    """Every way of one subject and task by rising cost: total FLOPs for so many questions answered, or labels read.
+
+    A way is on the frontier unless another has at least its score at no more than its cost, and is better in one of
+    the two. Scores are means over the items that all ways answered; items (clusters of them) are resampled for all ways
+    at once, seeds and costs stay as they are. ValueError where the ways share no item.
+    """
+    matrices, clusters = item_scores(*(way.measurements for way in ways))
+    items = np.stack([matrix.mean(axis=0) for matrix in matrices])
+    costs = np.array([cost_of(way, cost, questions=questions) for way in ways])
+    drawn = _resampled(items, codes_of(clusters, items.shape[1]))
+    sure = undominated(drawn, costs).mean(axis=0)
+    on = undominated(items.mean(axis=1)[None, :], costs)[0]
+    places = [
+        Place(way=way, cost=float(each), on=bool(here), sure=float(share))
+        for way, each, here, share in zip(ways, costs, on, sure, strict=True)
+    ]
+    return sorted(places, key=lambda place: (place.cost, -place.way.score, place.way.name, place.way.settings))
+
+
+def cost_of(way: Way, cost: Cost, *, questions: int = QUESTIONS) -> float:
+    """FLOPs to elicit and to answer so many questions, or labelled examples read."""
+    if cost == "labels":
+        return float(way.labelled_examples)
+    return way.elicitation_flops + questions * way.flops_per_answer
+
+
+def undominated(scores: Array, costs: Array) -> NDArray[np.bool_]:
+    """Which ways are on the frontier in each row of `scores` (rows, ways); what is equal in both stands together."""
+    order = np.lexsort((np.zeros(len(costs)), costs))
+    found = np.empty(scores.shape, dtype=bool)
+    best_before = np.full(len(scores), -np.inf)
+    start = 0
+    while start < len(order):
+        same = order[start : start + int(np.sum(costs[order[start:]] == costs[order[start]]))]
+        best = scores[:, same].max(axis=1)
+        found[:, same] = (scores[:, same] >= best[:, None]) & (best > best_before)[:, None]
+        best_before = np.maximum(best_before, best)
+        start += len(same)
+    return found
+
+
+def break_even(cheaper: Way, dearer: Way) -> float | None:
+    """After how many questions the one of two ways that costs more to elicit has paid that back; None where never."""
+    first, second = sorted((cheaper, dearer), key=lambda way: way.elicitation_flops)
+    return questions_to_break_even(
+        second.elicitation_flops - first.elicitation_flops,
+        prompt_flops=first.flops_per_answer,
+        tuned_flops=second.flops_per_answer,
+    )
+
+
+def _resampled(items: Array, codes: NDArray[np.int64]) -> Array:
+    """Means of every row of `items` (ways, items) under resampled clusters: (resamples, ways)."""
+    count = int(codes.max()) + 1
+    rng = np.random.default_rng(SEED)
+    sums = np.stack([np.bincount(codes, weights=row, minlength=count) for row in items])
+    times = rng.multinomial(count, np.full(count, 1 / count), size=NUM_RESAMPLES).astype(float)
+    # Rounded, so that ways with equal answers are equal in every resample, whatever the order of a sum.
+    return np.asarray(np.round((times @ sums.T) / (times @ np.bincount(codes))[:, None], 12))

@@ -1,0 +1,89 @@
+"""The claims section: what the measurements carry as sentences, and what they do not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eval.claims.claim import Claim, Kind, Refused
+from eval.claims.study import claims_of
+from eval.curve import Way, plain_prompting
+from eval.report.words import prompted_most, trained_most
+
+# What a reader asks first stands first.
+KINDS: dict[Kind, str] = {
+    "ceiling": "How soon a method gives what it can",
+    "robust": "What a method does not change",
+    "inability": "What was not elicited",
+    "threshold": "Above chance",
+    "rare event": "Rare answers",
+    "first success": "What the first right answer costs",
+}
+MOST_OF_A_KIND = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """Claims of one kind for one subject and task, cut to what can be read; `more` is how many were left out."""
+
+    title: str
+    sentences: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    more: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """Everything claimed and refused for one subject and task."""
+
+    subject: str
+    task: str
+    made: tuple[Said, ...]
+    refused: tuple[Said, ...]
+    num_made: int
+    num_refused: int
+
+
+def claimed(pairs: Sequence[Sequence[Way]]) -> list[Claimed]:
+    """Claims by task and subject; of each kind those about plain prompting and the largest budgets come first."""
+    ways = [way for pair in pairs for way in _first_things_first(pair)]
+    groups: dict[tuple[str, str], list[Claim | Refused]] = {}
+    for each in claims_of(ways):
+        groups.setdefault((each.task, each.subject), []).append(each)
+    return [_claimed(*key, groups[key]) for key in sorted(groups)]
+
+
+def _claimed(task: str, subject: str, found: Sequence[Claim | Refused]) -> Claimed:
+    made = [each for each in found if isinstance(each, Claim)]
+    refused = [each for each in found if isinstance(each, Refused)]
+    return Claimed(
+        subject=subject,
+        task=task,
+        made=_said(made),
+        refused=_said(refused),
+        num_made=len(made),
+        num_refused=len(refused),
+    )
+
+
+def _said(found: Sequence[Claim | Refused]) -> tuple[Said, ...]:
+    kinds = {kind: [each for each in found if each.kind == kind] for kind in KINDS}
+    return tuple(
+        Said(
+            title=KINDS[kind],
+            sentences=tuple(each.sentence for each in mine[:MOST_OF_A_KIND]),
+            assumptions=tuple(
+                dict.fromkeys(
+                    text for each in mine[:MOST_OF_A_KIND] if isinstance(each, Claim) for text in each.assumptions
+                )
+            ),
+            more=max(0, len(mine) - MOST_OF_A_KIND),
+        )
+        for kind, mine in kinds.items()
+        if mine
+    )
+
+
+def _first_things_first(ways: Sequence[Way]) -> list[Way]:
+    """Plain prompting, the longest prompt, the most trained, then all others: which are shown must not be the best."""
+    first = [way for way in (plain_prompting(ways), prompted_most(ways), trained_most(ways)) if way is not None]
+    rest = [way for way in ways if all(way is not each for each in first)]
+    return [*first, *sorted(rest, key=lambda way: (way.method, way.settings, way.examples))]

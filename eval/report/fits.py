@@ -1,0 +1,174 @@
+"""Fitted scaling curves: which form the points support, what is read off it, and the bands in a figure."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eval.curve import Curve, Way, join, without_sweeps
+from eval.fit import Fit, Reached, fit, positive
+from eval.report.frame import GAP, TOP, bottom_inches, letters, metric_of, wrapped_notes, write_notes, write_title
+from eval.report.style import RC, numbered_style, percent, power_of_ten, printable, recipe_styles
+from eval.report.words import count, flops
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+NEAR = 0.02  # of the ceiling
+_LEAST_BUDGETS = 3
+_MOST_FITS = 120  # a third of a second each
+_PANEL, _BETWEEN, _LEFT, _COLUMNS = 2.35, 0.45, 0.62, 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A curve with its fit and the budget that comes near its ceiling."""
+
+    curve: Curve
+    fit: Fit
+    near: Reached
+
+    @property
+    def runners_up(self) -> str:
+        """The other forms, and how much worse their AIC is."""
+        others = [f"{name} +{aic:.1f}" for name, aic in self.fit.runners_up.items() if name != self.fit.form]
+        return ", ".join(others) or "none: too few budgets"
+
+    @property
+    def near_words(self) -> str:
+        """The budget to within 2 points of the ceiling with its interval, in the axis's unit."""
+        words = count if self.curve.axis == "examples" else flops
+        if self.near.budget is None:
+            return "not reached"
+        return f"{words(self.near.budget)} {_range(self.near, self.fit, words)}"
+
+    @property
+    def flops_words(self) -> str:
+        """The same in FLOPs, interpolated in logarithms between the budgets measured."""
+        if self.curve.axis == "flops":
+            return self.near_words
+        ways = [point.way for point in positive(self.curve.points) if point.way.elicitation_flops > 0]
+        if self.near.budget is None or len(ways) < 2:
+            return "–" if self.near.budget is not None else "not reached"
+        spent = np.log([way.elicitation_flops for way in ways])
+        read = np.log([point.budget for point in positive(self.curve.points) if point.way.elicitation_flops > 0])
+
+        def priced(budget: int | float) -> str:
+            return flops(math.exp(float(np.interp(math.log(budget), read, spent))))
+
+        return f"{priced(self.near.budget)} {_range(self.near, self.fit, priced)}"
+
+
+def fitted(ways: Sequence[Way]) -> tuple[list[Fitted], int]:
+    """A fit of every recipe's curve with at least three budgets, and how many curves were left out of a large study.
+
+    Along labelled examples; along FLOPs where the examples do not vary.
+    """
+    found: list[Fitted] = []
+    left_out = 0
+    kept = without_sweeps(ways)
+    by_examples = [curve for curve in join(kept, "examples") if _long(curve)]
+    taken = {(curve.subject, curve.task, curve.label) for curve in by_examples}
+    rest = [
+        curve for curve in join(kept, "flops") if _long(curve) and (curve.subject, curve.task, curve.label) not in taken
+    ]
+    for curve in sorted([*by_examples, *rest], key=lambda each: (each.task, each.subject, each.method, each.label)):
+        if len(found) == _MOST_FITS:
+            left_out += 1
+            continue
+        made = fit(curve)
+        assert made is not None, "a curve with three budgets has a fit"
+        found.append(Fitted(curve=curve, fit=made, near=made.budget_to_reach(made.ceiling.value - NEAR)))
+    return found, left_out
+
+
+def fits_figure(ways: Sequence[Way], fits: Sequence[Fitted], *, task: str) -> "matplotlib.figure.Figure | None":
+    """Every fitted curve of a task in a panel of its own: points, fit, pointwise and simultaneous band."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    mine = [each for each in fits if each.curve.task == task]
+    if not mine:
+        return None
+    styles = recipe_styles(ways)
+    columns = min(_COLUMNS, len(mine))
+    deep = math.ceil(len(mine) / columns)
+    width = max(6.5, _LEFT + columns * (_PANEL + _BETWEEN))
+    points = sorted({point.interval for each in mine for point in each.curve.points})
+    notes = wrapped_notes(
+        f"Dots: mean over seeds and items; bars: {', '.join(points)}. Line: the form that AIC chooses. Dark band: "
+        f"{mine[0].fit.kind} at each budget alone (pointwise); light band: for the whole curve at once (simultaneous). "
+        "Between the smallest and the largest budget measured; nothing is said beyond.",
+        width=width,
+    )
+    bottom = bottom_inches(notes)
+    height = TOP + deep * (_PANEL * 0.85) + (deep - 1) * GAP + bottom + 0.15
+    sizes = sorted({each.fit.n for each in mine})
+    n = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        write_title(figure, task, ": fitted scaling curves", f"n = {n} test items at every budget")
+        for i, each in enumerate(mine):
+            k, line = i % columns, i // columns
+            y = bottom + (deep - 1 - line) * (_PANEL * 0.85 + GAP)
+            left = (_LEFT + k * (_PANEL + _BETWEEN)) / width
+            axes = figure.add_axes((left, y / height, _PANEL / width, _PANEL * 0.85 / height))
+            _draw(axes, each, styles.get(each.curve.label, numbered_style(0)).color)
+            name = printable(each.curve.label, width=letters(_PANEL + _BETWEEN, 8.5))
+            subject = printable(each.curve.subject, width=letters(_PANEL + _BETWEEN, 8.5))
+            axes.set_title(f"{subject}\n{name}", loc="left", fontsize=8.5, fontweight="bold")
+            if k == 0:
+                axes.set_ylabel(f"{metric_of([point.way for point in each.curve.points])} (%)")
+        write_notes(figure, notes)
+    return figure
+
+
+def _draw(axes: "matplotlib.axes.Axes", each: Fitted, color: str) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    made, points = each.fit, positive(each.curve.points)
+    axes.set_xscale("log")
+    axes.set_ylim(-2, 102)
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+    every = slice(None, None, 4)
+    axes.fill_between(made.budgets[every], 100 * made.band_low[every], 100 * made.band_high[every], color=color,
+                      alpha=0.13, linewidth=0)  # fmt: skip
+    axes.fill_between(made.budgets[every], 100 * made.low[every], 100 * made.high[every], color=color, alpha=0.25,
+                      linewidth=0)  # fmt: skip
+    axes.plot(made.budgets[every], 100 * made.scores[every], color=color, linewidth=1.6)
+    axes.errorbar(
+        [point.budget for point in points], [100 * point.score for point in points],
+        yerr=[
+            [100 * max(0.0, point.score - point.low) for point in points],
+            [100 * max(0.0, point.high - point.score) for point in points],
+        ],
+        color="#222222", marker="o", markersize=3.5, capsize=2, linewidth=0, elinewidth=1,
+    )  # fmt: skip
+    chance = next((point.way.chance for point in points if point.way.chance is not None), None)
+    if chance is not None:
+        axes.axhline(100 * chance, color="#666666", linestyle=(0, (1, 2)), linewidth=1.3)
+        axes.text(0.99, 100 * chance - 2, f"chance {percent(chance)}", transform=axes.get_yaxis_transform(), ha="right",
+                  va="top", fontsize=7.5, color="#666666")  # fmt: skip
+    axes.text(0.02, 0.97, made.form, transform=axes.transAxes, va="top", fontsize=8, color="#333333")
+    budgets = sorted({point.budget for point in points})
+    shown = budgets if len(budgets) <= 4 else [budgets[0], budgets[len(budgets) // 2], budgets[-1]]
+    axes.xaxis.set_major_locator(FixedLocator(shown))
+    words = count if each.curve.axis == "examples" else power_of_ten
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("labelled examples (log)" if each.curve.axis == "examples" else "FLOPs to elicit (log)")
+
+
+def _long(curve: Curve) -> bool:
+    return len({point.budget for point in positive(curve.points)}) >= _LEAST_BUDGETS
+
+
+def _range(near: Reached, made: Fit, words: Callable[[float], str]) -> str:
+    """The interval; where it starts at the smallest budget, that or less, and where it has no end, not reached."""
+    low = "not reached" if near.low is None else words(near.low)
+    if near.low is not None and near.low <= float(made.budgets[0]) * (1 + 1e-9):
+        low = f"≤ {low}"
+    return f"[{low}, {'not reached' if near.high is None else words(near.high)}]"

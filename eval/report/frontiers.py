@@ -1,0 +1,206 @@
+"""Which ways are worth their cost: the Pareto frontier in score against FLOPs and against labels, figure and table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from eval.curve import Way, join, plain_prompting
+from eval.frontier import QUESTIONS, Cost, Place, break_even, frontier
+from eval.report.frame import (
+    GAP,
+    LABELS,
+    LEFT,
+    PANEL,
+    PLAIN_NOTE,
+    RIGHT,
+    TOP,
+    bottom_inches,
+    letters,
+    metric_of,
+    notes_of,
+    ordered,
+    sample_sizes,
+    write_notes,
+    write_title,
+)
+from eval.report.panels import prepare, reference_lines
+from eval.report.style import (
+    PLAIN,
+    RC,
+    Label,
+    Style,
+    brackets,
+    label_right_edge,
+    labels_height,
+    percent,
+    power_of_ten,
+    printable,
+    recipe_styles,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+Frontiers = Mapping[tuple[str, str], Mapping[Cost, Sequence[Place]]]
+_NAMES: dict[Cost, str] = {
+    "flops": f"FLOPs to elicit and to answer {QUESTIONS:,} questions (log scale)",
+    "labels": "labelled examples read (log scale above 1)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One way on a frontier in FLOPs, and how it compares in cost with the one before it."""
+
+    place: Place
+    against_before: str
+
+
+def frontiers(pairs: Sequence[Sequence[Way]]) -> Frontiers:
+    """The frontiers of every task and subject with at least two ways."""
+    return {
+        (ways[0].task, ways[0].subject): {"flops": frontier(ways, "flops"), "labels": frontier(ways, "labels")}
+        for ways in pairs
+        if len(ways) > 1
+    }
+
+
+def steps(places: Sequence[Place]) -> list[Step]:
+    """The frontier by rising cost, with the number of questions at which neighbours cost the same."""
+    on = [place for place in places if place.on]
+    return [
+        Step(place=place, against_before="–" if before is None else _against(before.way, place.way))
+        for before, place in pairwise([None, *on])
+        if place is not None
+    ]
+
+
+def frontier_figure(ways: Sequence[Way], found: Frontiers, *, task: str) -> "matplotlib.figure.Figure | None":
+    """Score against FLOPs for a number of answers (left) and against labels (right), a row of panels per subject."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    styles = recipe_styles(ways)
+    shown = {subject: each for (of, subject), each in sorted(found.items()) if of == task}
+    if not shown:
+        return None
+    mine = [place.way for each in shown.values() for place in each["flops"]]
+    most = max((_names(places) for each in shown.values() for places in each.values()), key=labels_height)
+    row = max(2.7, labels_height(most))
+    width = LEFT + 2 * (PANEL + LABELS) + RIGHT
+    says = (
+        f"{PLAIN_NOTE}. Numbered: the frontier, ways that no other beats on score and cost at once; pale: all others. "
+        "The step is the best score within a cost."
+    )
+    notes = notes_of(mine, says, width=width)
+    bottom = bottom_inches(notes)
+    height = TOP + len(shown) * row + (len(shown) - 1) * GAP + bottom
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        write_title(figure, task, ": what a score costs", sample_sizes(mine))
+        for i, (subject, kinds) in enumerate(shown.items()):
+            y = bottom + (len(shown) - 1 - i) * (row + GAP)
+            for k, (kind, places) in enumerate(kinds.items()):
+                left = (LEFT + k * (PANEL + LABELS)) / width
+                axes = figure.add_axes((left, y / height, PANEL / width, row / height))
+                _draw(axes, kind, places, styles, height_inches=row)
+                if k == 0:
+                    axes.set_title(printable(subject, width=letters(width - LEFT, 9.5)), loc="left", fontweight="bold")
+                    axes.set_ylabel(f"{metric_of([place.way for place in places])} (%)")
+        write_notes(figure, notes)
+    return figure
+
+
+def _draw(
+    axes: "matplotlib.axes.Axes", kind: Cost, places: Sequence[Place], styles: dict[str, Style], *, height_inches: float
+) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
+
+    ways = ordered([place.way for place in places])
+    costs = [place.cost for place in places]
+    if kind == "labels":
+        axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+        prepare(axes, (-0.35, max(2.0, max(costs)) * 1.7))
+        axes.xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    else:
+        low, high = max(min(costs), 1.0), max(*costs, 10.0)
+        axes.set_xscale("log")
+        prepare(axes, (low / 1.8, high * 1.8))
+        wide = high / low >= 30
+        axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(_NAMES[kind])
+    labels = [label for label in reference_lines(axes, ways) if label.style is not PLAIN]
+    styled = _styles_of(ways, styles)
+    beaten: dict[Style, list[Place]] = {}
+    for place in places:
+        if not place.on:
+            beaten.setdefault(styled[id(place.way)], []).append(place)
+    for style, alike in beaten.items():
+        _dots(axes, alike, style, alpha=0.3)
+    on = [place for place in places if place.on]
+    right = axes.get_xlim()[1]
+    heights = [100 * place.way.score for place in on]
+    axes.step([*(place.cost for place in on), right], [*heights, heights[-1]], where="post", color="#333333",
+              linewidth=1, zorder=1.5)  # fmt: skip
+    for number, (place, name) in enumerate(zip(on, _names(places), strict=True), start=1):
+        style = styled[id(place.way)]
+        _dots(axes, [place], style, alpha=1.0)
+        axes.annotate(
+            str(number), (place.cost, 100 * place.way.score), (-5, 5), textcoords="offset points", ha="right",
+            va="bottom", fontsize=8, fontweight="bold", color=style.ink,
+        )  # fmt: skip
+        score = f"{percent(place.way.score)} {brackets(place.way.low, place.way.high)}"
+        labels.append(Label(y=100 * place.way.score, text=f"{wrapped(name)}\n{score}", style=style))
+    label_right_edge(axes, labels, height_inches=height_inches)
+
+
+def _dots(axes: "matplotlib.axes.Axes", places: Sequence[Place], style: Style, *, alpha: float) -> None:
+    ways = [place.way for place in places]
+    axes.errorbar(
+        [place.cost for place in places],
+        [100 * way.score for way in ways],
+        yerr=[
+            [100 * max(0.0, way.score - way.low) for way in ways],
+            [100 * max(0.0, way.high - way.score) for way in ways],
+        ],
+        color=style.color, marker=style.marker, markersize=5.5, markerfacecolor=style.face, capsize=2, linewidth=0,
+        elinewidth=1.1, alpha=alpha,
+    )  # fmt: skip
+
+
+def _names(places: Sequence[Place]) -> list[str]:
+    """The ways on a frontier as the figure names them."""
+    return [f"{number} {name_of(place.way)}" for number, place in enumerate((each for each in places if each.on), 1)]
+
+
+def name_of(way: Way) -> str:
+    """A way with its budget, short."""
+    if not way.examples or way.budget_in_settings:
+        return way.name
+    return f"{way.name}, {way.examples:,} {'example' if way.examples == 1 else 'examples'}"
+
+
+def _styles_of(ways: Sequence[Way], styles: dict[str, Style]) -> dict[int, Style]:
+    plain = plain_prompting(ways)
+    return {
+        id(point.way): PLAIN if point.way is plain else styles[curve.label]
+        for curve in join(ways, "examples")
+        for point in curve.points
+    }
+
+
+def _against(before: Way, way: Way) -> str:
+    """From how many questions on which of two neighbours is the cheaper one, in words."""
+    questions = break_even(before, way)
+    later = sorted((before, way), key=lambda each: each.elicitation_flops)[1]
+    if questions is None:
+        return "costs more for any number" if later is way else "costs less for any number"
+    if later is way:
+        return f"costs less beyond {questions:,.0f} questions"
+    return f"costs less up to {questions:,.0f} questions"

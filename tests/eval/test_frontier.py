@@ -1,0 +1,53 @@
+"""The frontier: who is not beaten on score and cost at once, and how sure that is."""
+
+import numpy as np
+import pytest
+
+from eval.curve import pool
+from eval.frontier import break_even, cost_of, frontier, undominated
+from eval.spend import Spend
+from tests.eval.synthetic import measurement
+
+
+def test_undominated_by_hand() -> None:
+    costs = np.array([3.0, 1.0, 2.0, 2.0, 3.0])
+    scores = np.array([[0.9, 0.5, 0.7, 0.6, 0.9], [0.5, 0.5, 0.4, 0.6, 0.7]])
+    # Second row: 0.5 at cost 3 is beaten, 0.4 too; equal score at equal cost (first row) stands together.
+    assert undominated(scores, costs).tolist() == [
+        [True, True, True, False, True],
+        [False, True, False, True, True],
+    ]
+    # No more score for more cost is no place on the frontier.
+    assert undominated(np.array([[0.5, 0.5]]), np.array([1.0, 2.0])).tolist() == [[True, False]]
+
+
+def test_costs_and_sureness() -> None:
+    made = [
+        measurement(method="zero_shot", examples=0, right=20, of=100, spend=Spend(flops_per_answer=1e9)),
+        measurement(right=80, of=100, spend=Spend(labelled_examples=4, train_flops=5e12, flops_per_answer=1e9)),
+        measurement(
+            method="few_shot",
+            examples=8,
+            right=81,
+            of=100,
+            spend=Spend(labelled_examples=8, flops_per_answer=9e9),
+        ),
+    ]
+    ways = pool(made)
+    assert [cost_of(way, "flops") for way in ways] == [1e12, 6e12, 9e12]
+    assert [cost_of(way, "flops", questions=10) for way in ways] == [1e10, 5.01e12, 9e10]
+    places = frontier(ways, "flops")
+    assert [place.way.method for place in places] == ["zero_shot", "iid_sft", "few_shot"]
+    assert [place.on for place in places] == [True, True, True]
+    assert places[1].sure == 1.0
+    # One item more of a hundred, which 37% of resamples do not draw.
+    assert places[2].sure == pytest.approx(1 - 0.99**100, abs=0.05)
+    assert [place.cost for place in frontier(ways, "labels")] == [0, 4, 8]
+    assert frontier(ways, "flops", questions=10)[1].way.method == "few_shot"
+    assert break_even(ways[1], ways[2]) == pytest.approx(5e12 / 8e9)
+    assert break_even(ways[0], ways[1]) is None
+
+
+def test_one_item_and_all_alike() -> None:
+    ways = pool([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(right=1, of=1)])
+    assert [(place.on, place.sure) for place in frontier(ways, "labels")] == [(True, 1.0), (False, 0.0)]

@@ -1,0 +1,88 @@
+"""Calibration in the report: all seeds' answers, and measures that move apart."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eval.curve import pool
+from eval.measurement import Measurement, Outcome, Outcomes
+from eval.report import calibration
+from eval.report.calibration import calibration_figure, measured, moved_apart
+from eval.report.comparisons import Gains
+from eval.report.figure import save
+from eval.report.page import write_report
+from eval.spend import Spend
+from tests.eval.synthetic import measurement
+
+
+def answered(base: Measurement, confidence: float) -> Measurement:
+    """The same scores, every answer given with this confidence in the option picked, of two."""
+    rows = [
+        Outcome(
+            id=each.id,
+            score=each.score,
+            answer="a",
+            loglikelihoods=(math.log(confidence), math.log(1 - confidence)),
+            option_tokens=(1, 1),
+            answer_index=0 if each.score else 1,
+        )
+        for each in base.outcomes
+    ]
+    return replace(base, outcomes=Outcomes.of(rows))
+
+
+PLAIN = answered(measurement(method="zero_shot", examples=0, right=60, of=100), 0.6)
+TRAINED = [
+    answered(measurement(right=75, of=100, seed=seed, spend=Spend(train_flops=1.0, labelled_examples=4)), 0.99)
+    for seed in (0, 1)
+]
+
+
+def test_measures_of_all_seeds_by_hand() -> None:
+    (group,), left_out = measured([list(pool([PLAIN, *TRAINED]))])
+    assert left_out == 0
+    plain, trained = (each.scores for each in group)
+    assert plain.accuracy.value == pytest.approx(0.6)
+    assert plain.log_likelihood.value == pytest.approx(0.6 * math.log(0.6) + 0.4 * math.log(0.4))
+    assert plain.calibration_error.value == pytest.approx(0.0)
+    assert trained.calibration_error.value == pytest.approx(0.24)
+    assert trained.accuracy.n == 200
+    # Two seeds that answer alike are worth the items and no more.
+    assert trained.accuracy.low < 0.75 - 0.07
+
+
+def test_a_jump_in_one_measure_alone_is_said() -> None:
+    ways = list(pool([PLAIN, *TRAINED]))
+    (said,) = moved_apart([ways], Gains())
+    assert said.startswith("small on capitals, iid_sft: accuracy moves by +15.0 [")
+    assert "by −0.49 [" in said  # 0.75 ln 0.99 + 0.25 ln 0.01 against 0.6 ln 0.6 + 0.4 ln 0.4
+    sure = [answered(replace(each, outcomes=each.outcomes), 0.75) for each in TRAINED]
+    assert moved_apart([list(pool([PLAIN, *sure]))], Gains()) == []
+
+
+def test_answers_without_likelihoods_are_left_out(tmp_path: Path) -> None:
+    bare = measurement(method="zero_shot", examples=0)
+    assert measured([list(pool([bare]))]) == ([], 0)
+    page = write_report([bare], [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "calibration is not known" in page
+
+
+def test_a_large_study_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "MOST_WAYS", 1)
+    groups, left_out = measured([list(pool([PLAIN, *TRAINED]))])
+    assert ([len(group) for group in groups], left_out) == ([1], 1)
+
+
+def test_figure_and_table(tmp_path: Path) -> None:
+    groups, _ = measured([list(pool([PLAIN, *TRAINED]))])
+    figure = calibration_figure(groups, task="capitals")
+    assert figure is not None
+    text = save(figure, tmp_path / "figure")[0].read_text("utf-8")
+    for needed in ("n = 100 test items", "Wilson 95%", "ECE 24.0 [", "iid_sft, 4 examples", "Diagonal"):
+        assert needed in text, needed
+    assert calibration_figure(groups, task="other") is None
+    page = write_report([PLAIN, *TRAINED], [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "Measures disagree:" in page
+    assert "<td>24.0 [" in page

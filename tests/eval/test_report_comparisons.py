@@ -1,0 +1,162 @@
+"""Comparisons in the report: marks that allow for the number of comparisons, effect sizes, the forest plot, power."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval.curve import Way, compare, pool
+from eval.measurement import Measurement, Outcomes
+from eval.report.comparisons import (
+    Comparison,
+    Gains,
+    compared,
+    comparison_rows,
+    odds_words,
+    p_value,
+    power_statements,
+    table,
+    without,
+)
+from eval.report.figure import save
+from eval.report.forest import forest_figure
+from eval.report.page import write_report
+from eval.stats.multiple import holm
+from tests.eval.synthetic import measurement, small_study
+
+
+def pairs_of(measurements: Sequence[Measurement]) -> list[list[Way]]:
+    groups: dict[tuple[str, str], list[Way]] = {}
+    for way in pool(measurements):
+        groups.setdefault((way.task, way.subject), []).append(way)
+    return [groups[key] for key in sorted(groups)]
+
+
+def made(**changed: Any) -> tuple[Comparison, ...]:
+    plain = measurement(method="zero_shot", examples=0, right=[1.0] * 200 + [0.0] * 200)
+    return compared(pairs_of([plain, measurement(**changed)]), Gains())
+
+
+def test_every_way_is_compared_once_and_adjusted_over_all_of_the_study() -> None:
+    found = compared(pairs_of(small_study()), Gains())
+    # Of each of four pairs: few-shot and two sizes against plain prompting, two sizes against few-shot.
+    assert len(found) == 4 * 5
+    adjusted = holm([each.gain.p for each in found if each.gain.p is not None])
+    assert [each.p_holm for each in found] == pytest.approx(list(adjusted))
+    first = found[0]
+    assert first.gain == compare(first.way, first.other)
+    assert any(each.gain.p is not None and each.p_holm > each.gain.p for each in found)
+
+
+def test_a_difference_is_worked_out_once() -> None:
+    (ways,) = pairs_of([measurement(method="zero_shot", examples=0), measurement()])
+    gains = Gains()
+    assert gains(ways[1], ways[0]) is gains(ways[1], ways[0])
+    assert gains(ways[0], ways[1]).difference == -gains(ways[1], ways[0]).difference
+
+
+@pytest.mark.parametrize(
+    ("right", "mark"),
+    [
+        ([1.0] * 200 + [0.0] * 200, "="),  # the same answers: equivalent, and not different
+        ([1.0] * 260 + [0.0] * 140, "***"),
+        ([1.0] * 212 + [0.0] * 188, "*** ="),  # surely different, and by less than 5 points
+        ([0.0, 1.0] * 200, ""),  # half of the answers changed, in both directions: nothing is known
+    ],
+)
+def test_marks_say_different_and_equivalent_apart(right: list[float], mark: str) -> None:
+    (found,) = made(right=right)
+    assert found.mark == mark
+
+
+def test_effect_sizes_by_hand() -> None:
+    (found,) = made(right=[0.0] * 20 + [1.0] * 240 + [0.0] * 140)
+    assert found.odds is not None
+    assert (found.odds.only_a, found.odds.only_b, found.odds.odds_ratio) == (60, 20, 3.0)
+    assert found.cohens_h == pytest.approx(0.2013579)  # 2 asin(sqrt 0.6) - 2 asin(sqrt 0.5)
+    assert odds_words(found).startswith("60:20 = 3.0 [1.")
+    (graded,) = made(right=[0.5] * 400)
+    assert graded.odds is None
+    assert odds_words(graded) == "–"
+
+
+def test_an_odds_interval_is_not_given_for_clusters() -> None:
+    def clustered(each: Measurement) -> Measurement:
+        grouped = (replace(one, cluster=f"c{i // 4}") for i, one in enumerate(each.outcomes))
+        return replace(each, outcomes=Outcomes.of(grouped))
+
+    both = [measurement(method="zero_shot", examples=0, of=40), measurement(of=40, right=20)]
+    (found,) = compared(pairs_of([clustered(each) for each in both]), Gains())
+    assert odds_words(found) == "14:0 = ∞"
+    (row,) = comparison_rows([found])
+    assert row["odds_low"] is None
+
+
+def test_what_the_study_could_have_seen() -> None:
+    (found,) = made(right=[0.0] * 20 + [1.0] * 240 + [0.0] * 140)
+    # 80 of 400 items changed: variance 0.2 - 0.1^2, (1.96 + 0.84) sqrt(0.19 / 400).
+    assert found.smallest_effect() == pytest.approx(2.8016 * (0.19 / 399) ** 0.5, rel=1e-3)
+    assert found.smallest_effect(comparisons=10) > 1.2 * found.smallest_effect()
+    (said,) = power_statements([found])
+    assert said.startswith("capitals: with 400 items and 1 seed a true difference of 6.1 points")
+    (same,) = made(right=[1.0] * 200 + [0.0] * 200)
+    assert same.smallest_effect() == pytest.approx(2.8016**2 / (400 + 2.8016**2), rel=1e-3)
+    one = compared(pairs_of([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(of=1)]), Gains())
+    assert "no difference from plain prompting, however large" in power_statements(one)[0]
+
+
+def test_seeds_that_vary_are_counted_as_the_test_counts_them() -> None:
+    plain = measurement(method="zero_shot", examples=0, right=200, of=400)
+    seeds = [measurement(seed=seed, right=right, of=400) for seed, right in enumerate((180, 240, 300))]
+    several = compared(pairs_of([plain, *seeds]), Gains())[0]
+    alone = compared(pairs_of([plain, seeds[1]]), Gains())[0]
+    assert several.smallest_effect() > 3 * alone.smallest_effect()
+
+
+def test_missing_plain_prompting_is_said(tmp_path: Path) -> None:
+    few = measurement(method="few_shot", settings={"shots": 8}, examples=8)
+    pairs = pairs_of([few, measurement()])
+    assert without(pairs) == ["small on capitals: plain prompting was not measured, so nothing is compared with it."]
+    (row,) = table(compared(pairs, Gains()))[0]
+    assert row.plain is None and row.prompted is not None
+    page = write_report([few, measurement()], [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "plain prompting was not measured, so nothing is compared with it" in page
+    assert forest_figure(pool([few, measurement()]), compared(pairs, Gains()), task="capitals") is None
+
+
+def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
+    page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    with (tmp_path / "comparisons.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20
+    (row,) = [row for row in rows if (row["subject"], row["task"], row["examples"], row["against"]) ==
+              ("big", "capitals", "64", "plain prompting")]  # fmt: skip
+    assert float(row["difference"]) == pytest.approx(0.9375 - 0.6)
+    assert float(row["p_holm"]) > float(row["p"]) and row["num_comparisons"] == "20"
+    assert f"+33.8 [{100 * float(row['low']):+.1f}, {100 * float(row['high']):+.1f}] {row['mark']}" in page
+    assert "20 comparisons in this study" in page
+
+
+def test_forest_plot_says_all_that_it_takes_to_read_it(tmp_path: Path) -> None:
+    ways = pool(small_study())
+    found = compared(pairs_of(small_study()), Gains())
+    figure = forest_figure(ways, found, task="capitals")
+    assert figure is not None
+    svg = save(figure, tmp_path / "forest")[0].read_text("utf-8")
+    text = " | ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    for needed in ("paired 95%", "n = 40 items", "all 20 comparisons", "difference in accuracy (points)", "big",
+                   "small", "iid_sft rank=8, 64 examples", "+33.8", "better"):  # fmt: skip
+        assert needed in text, needed
+    assert text.count("not measured") == 0
+    fewer = [each for each in found if (each.way.subject, each.way.examples) != ("big", 64)]
+    figure = forest_figure(ways, fewer, task="capitals")
+    assert figure is not None
+    assert save(figure, tmp_path / "fewer")[0].read_text("utf-8").count(">not measured<") == 1
+
+
+def test_p_values_in_words() -> None:
+    assert [p_value(p) for p in (1e-15, 0.0011, 0.0499, 0.0996, 1.0)] == ["<0.001", "0.001", "0.050", "0.10", "1.00"]

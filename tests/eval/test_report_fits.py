@@ -1,0 +1,72 @@
+"""Fitted curves in the report: which are fitted, what is read off, and what is not reached."""
+
+from pathlib import Path
+
+import pytest
+
+from eval.curve import pool
+from eval.measurement import Measurement
+from eval.report import fits
+from eval.report.figure import save
+from eval.report.fits import fits_figure, fitted
+from eval.report.page import write_report
+from eval.spend import Spend
+from tests.eval.synthetic import measurement, small_study
+
+SIZES = (4, 16, 64, 256, 1024)
+
+
+def saturating() -> list[Measurement]:
+    """Scores that reach 80% and stay there."""
+    return [
+        measurement(
+            examples=size,
+            right=right,
+            of=400,
+            spend=Spend(labelled_examples=size, train_flops=1e10 * size),
+        )
+        for size, right in zip(SIZES, (120, 210, 300, 320, 320), strict=True)
+    ]
+
+
+def test_a_curve_is_read_off() -> None:
+    (found,), left_out = fitted(pool(saturating()))
+    assert left_out == 0
+    assert found.fit.form in ("power law", "logistic")
+    assert "flat +" in found.runners_up
+    assert found.fit.ceiling.value == pytest.approx(0.8, abs=0.03)
+    assert found.near.budget is not None and 40 < found.near.budget < 1024
+    budget = float(found.near_words.split(" ")[0].replace(",", ""))
+    assert budget == pytest.approx(found.near.budget, abs=0.5)
+    # 1e10 FLOPs an example.
+    digits, power = found.flops_words.split(" ")[0].split("×10")
+    assert power == "¹²" and float(digits) == pytest.approx(budget / 100, abs=0.06)
+
+
+def test_a_ceiling_beyond_the_budgets_is_not_reached() -> None:
+    rising = [
+        measurement(examples=size, right=right, of=400, spend=Spend(labelled_examples=size))
+        for size, right in zip(SIZES, (40, 100, 160, 220, 280), strict=True)
+    ]
+    (found,), _ = fitted(pool(rising))
+    assert found.near_words == "not reached"
+
+
+def test_two_budgets_are_no_curve_and_a_large_study_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fitted(pool(small_study())) == ([], 0)
+    page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "No recipe was measured at three budgets or more" in page
+    monkeypatch.setattr(fits, "_MOST_FITS", 0)
+    assert fitted(pool(saturating())) == ([], 1)
+
+
+def test_figure_and_table(tmp_path: Path) -> None:
+    ways = pool(saturating())
+    found, _ = fitted(ways)
+    figure = fits_figure(ways, found, task="capitals")
+    assert figure is not None
+    text = save(figure, tmp_path / "fits")[0].read_text("utf-8")
+    for needed in ("n = 400 test items", "bootstrap of items 95%", "simultaneous", found[0].fit.form, "chance 25%"):
+        assert needed in text, needed
+    page = write_report(saturating(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert f"<td>{found[0].near_words}</td>" in page

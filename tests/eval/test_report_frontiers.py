@@ -1,0 +1,56 @@
+"""The frontier in the report: its steps, when neighbours cost the same, and its figure."""
+
+import re
+from pathlib import Path
+
+from eval.curve import Way, pool
+from eval.report.figure import save
+from eval.report.frontiers import frontier_figure, frontiers, steps
+from eval.report.page import write_report
+from eval.spend import Spend
+from tests.eval.synthetic import measurement, small_study
+
+
+def pairs() -> list[list[Way]]:
+    groups: dict[tuple[str, str], list[Way]] = {}
+    for way in pool(small_study()):
+        groups.setdefault((way.task, way.subject), []).append(way)
+    return list(groups.values())
+
+
+def test_steps_and_break_even_by_hand() -> None:
+    found = steps(frontiers(pairs())["capitals", "big"]["flops"])
+    # 1e12 plain; 5e12 for both 8 shots (66%) and 4 examples (61%); 65e12 for 64 examples.
+    assert [(step.place.way.method, step.place.cost) for step in found] == [
+        ("zero_shot", 1e12),
+        ("few_shot", 5e12),
+        ("iid_sft", 65e12),
+    ]
+    assert [step.against_before for step in found] == [
+        "–",
+        "costs more for any number",
+        "costs less beyond 16,000 questions",  # 64e12 / (5e9 - 1e9)
+    ]
+    first = measurement(method="zero_shot", examples=0, spend=Spend(train_flops=4e12, flops_per_answer=1e9))
+    dear = measurement(right=9, spend=Spend(flops_per_answer=9e9))
+    (_, last) = steps(frontiers([list(pool([first, dear]))])["capitals", "small"]["flops"])
+    assert last.against_before == "costs less up to 500 questions"
+
+
+def test_one_way_has_no_frontier(tmp_path: Path) -> None:
+    alone = measurement(method="zero_shot", examples=0)
+    assert frontiers([list(pool([alone]))]) == {}
+    page = write_report([alone], [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "so there is no frontier" in page
+
+
+def test_figure_and_table(tmp_path: Path) -> None:
+    figure = frontier_figure(pool(small_study()), frontiers(pairs()), task="capitals")
+    assert figure is not None
+    text = " | ".join(re.findall(r"<text[^>]*>([^<]*)</text>", save(figure, tmp_path / "f")[0].read_text("utf-8")))
+    for needed in ("n = 40 test items, 1 to 2 seeds", "two-factor Wilson 95%", "1,000 questions (log scale)",
+                   "labelled examples read (log scale above 1)", "3 iid_sft rank=8, 64", "chance 25%"):  # fmt: skip
+        assert needed in text, needed
+    page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "costs less beyond 16,000 questions" in page
+    assert "In labels read: zero_shot (0 labels, sure " in page

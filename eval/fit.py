@@ -66,15 +66,24 @@ class Fit:
     n: int
     kind: str  # how its intervals came about
     draws: Array = field(repr=False)  # fitted curves of the resampled points, each of the form that it chose itself
+    ceilings: Array = field(repr=False)  # of those curves
 
     def budget_to_reach(self, score: float) -> Reached:
         """The smallest budget at which the fitted curve has the score; percentiles over the resampled curves."""
-        found = np.sort(_first_at(self.draws, self.budgets, score))
+        return self._reached(score, _first_at(self.scores[None, :], self.budgets, score), score)
+
+    def budget_within(self, distance: float) -> Reached:
+        """The smallest budget at which the fitted curve is so near its ceiling; every resample near its own."""
+        score = self.ceiling.value - distance
+        first = _first_at(self.scores[None, :], self.budgets, score)
+        return self._reached(score, first, (self.ceilings - distance)[:, None])
+
+    def _reached(self, score: float, first: Array, of_draws: float | Array) -> Reached:
+        found = np.sort(_first_at(self.draws, self.budgets, of_draws))
         tail = 0.5 - self.level / 2
         low, high = found[int(tail * len(found))], found[math.ceil((1 - tail) * len(found)) - 1]
-        value = float(_first_at(self.scores[None, :], self.budgets, score)[0])
         return Reached(
-            score=score, budget=_or_none(value), low=_or_none(low), high=_or_none(high), kind=self.kind
+            score=score, budget=_or_none(first[0]), low=_or_none(low), high=_or_none(high), kind=self.kind
         )  # fmt: skip
 
     def at(self, budget: int | float) -> Estimate:
@@ -138,6 +147,7 @@ def fit_scores(
         kind=kind,
         n=sample.n,
         draws=draws,
+        ceilings=chosen.ceilings,
     )
 
 
@@ -230,7 +240,7 @@ def _simultaneous(scores: Array, draws: Array, low: Array, high: Array, level: f
     return np.clip(scores - wider * below, 0, 1), np.clip(scores + wider * above, 0, 1)
 
 
-def _first_at(curves: Array, budgets: Array, score: float) -> Array:
+def _first_at(curves: Array, budgets: Array, score: float | Array) -> Array:
     """The first of the budgets at which each curve has the score; infinite where none has."""
     reached = curves >= score
     return np.where(reached.any(axis=1), budgets[reached.argmax(axis=1)], np.inf)

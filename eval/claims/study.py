@@ -1,15 +1,19 @@
 """Every claim that a study's measurements carry, and every one that they do not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from data.errors import UserError
 from eval.claims.budgets import not_elicited, robust, within_ceiling
 from eval.claims.claim import Claim, Refused, check_share, one_in, sample_of
+from eval.claims.fitted import elicited_by
 from eval.claims.score import above_threshold, first_success, p_above, rarer_than
 from eval.curve import Curve, Way, join, plain_prompting, without_sweeps
+from eval.fit import Fit, fit
 from eval.measurement import Measurement
 from eval.stats.multiple import holm
 from eval.stats.power import corrected, items_to_exclude
+
+_RARELY_RIGHT = 0.5  # elsewhere the first right answer costs what eliciting does
 
 
 def claims_of(
@@ -22,6 +26,7 @@ def claims_of(
     flops: float | None = None,
     power: float = 0.9,
     level: float = 0.95,
+    fit_of: Callable[[Curve], Fit | None] = fit,
 ) -> list[Claim | Refused]:
     """Every kind of claim tried on every way and curve, subject by subject and task by task.
 
@@ -29,7 +34,8 @@ def claims_of(
     `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
     left out). Of each kind the largest budget comes first. p values are corrected by Holm (1979), bounds by Bonferroni,
     over all claims of one kind: what holds is found by looking at all of them. Ways scored as a mean over formats are
-    left out: they measure the wording, and nothing is elicited. UserError for a value that cannot be meant.
+    left out: they measure the wording, and nothing is elicited. `fit_of` gives a curve's fit, for who has it already.
+    What the first right answer costs is told where most answers are wrong. UserError for a value that cannot be meant.
     """
     _check(within=within, rarer=rarer, margin=margin, power=power, level=level, above=above)
     if flops is not None and not flops > 0:
@@ -46,11 +52,13 @@ def claims_of(
     for key, members in groups.items():
         plain, most = plain_prompting(members), _trained_most(members)
         made += [_threshold(way, above, level, ps) for way in members]
-        made += [first_success(way, level=level, comparisons=len(ways)) for way in members]
+        rare = [way for way in members if way.score < _RARELY_RIGHT]
+        made += [first_success(way, level=level, comparisons=len(ways)) for way in rare]
         made += _rare(members, rarer, level, 2 * len(ways))
         for curve in curves[key]:
             if len(curve.points) > 1:
                 made.append(within_ceiling(curve, plain, within=within, level=level))
+                made.append(elicited_by(curve, fit_of(curve), within=within))
             common = {"flops": flops, "power": power, "level": level, "comparisons": budgets}
             made.append(robust(curve, plain, margin=margin, **common))  # type: ignore[arg-type]
             if above is not None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from eval.claims.claim import Claim, Kind, Refused
 from eval.claims.study import claims_of
-from eval.curve import Way, plain_prompting
-from eval.report.words import prompted_most, trained_most
+from eval.curve import Way
+from eval.report.fits import Fitted
 
 # What a reader asks first stands first.
 KINDS: dict[Kind, str] = {
@@ -42,11 +42,13 @@ class Claimed:
     num_refused: int
 
 
-def claimed(pairs: Sequence[Sequence[Way]]) -> list[Claimed]:
-    """Claims by task and subject; of each kind those about plain prompting and the largest budgets come first."""
-    ways = [way for pair in pairs for way in _first_things_first(pair)]
+def claimed(pairs: Sequence[Sequence[Way]], fits: Sequence[Fitted]) -> list[Claimed]:
+    """Claims by task and subject; of each kind those about the largest budgets come first."""
+    ways = [way for pair in pairs for way in pair]
     groups: dict[tuple[str, str], list[Claim | Refused]] = {}
-    for each in claims_of(ways):
+    known = {(each.curve.subject, each.curve.task, each.curve.label): each.fit for each in fits}
+    made = claims_of(ways, fit_of=lambda curve: known.get((curve.subject, curve.task, curve.label)))
+    for each in made:
         groups.setdefault((each.task, each.subject), []).append(each)
     return [_claimed(*key, groups[key]) for key in sorted(groups)]
 
@@ -80,10 +82,3 @@ def _said(found: Sequence[Claim | Refused]) -> tuple[Said, ...]:
         for kind, mine in kinds.items()
         if mine
     )
-
-
-def _first_things_first(ways: Sequence[Way]) -> list[Way]:
-    """Plain prompting, the longest prompt, the most trained, then all others: which are shown must not be the best."""
-    first = [way for way in (plain_prompting(ways), prompted_most(ways), trained_most(ways)) if way is not None]
-    rest = [way for way in ways if all(way is not each for each in first)]
-    return [*first, *sorted(rest, key=lambda way: (way.method, way.settings, way.examples))]

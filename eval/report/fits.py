@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.curve import Curve, Way, join, without_sweeps
-from eval.fit import Fit, Reached, fit, positive
+from eval.fit import LEAST_BUDGETS, Fit, Reached, fit, num_apart, positive
 from eval.report.frame import GAP, TOP, bottom_inches, letters, metric_of, wrapped_notes, write_notes, write_title
 from eval.report.style import RC, numbered_style, percent, power_of_ten, printable, recipe_styles
 from eval.report.words import count, flops
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 NEAR = 0.02  # of the ceiling
-_LEAST_BUDGETS = 3
 _MOST_FITS = 120  # a third of a second each
 _PANEL, _BETWEEN, _LEFT, _COLUMNS = 2.35, 0.45, 0.62, 4
 
@@ -81,7 +80,7 @@ def fitted(ways: Sequence[Way]) -> tuple[list[Fitted], int]:
             continue
         made = fit(curve)
         assert made is not None, "a curve with three budgets has a fit"
-        found.append(Fitted(curve=curve, fit=made, near=made.budget_to_reach(made.ceiling.value - NEAR)))
+        found.append(Fitted(curve=curve, fit=made, near=made.budget_within(NEAR)))
     return found, left_out
 
 
@@ -163,7 +162,7 @@ def _draw(axes: "matplotlib.axes.Axes", each: Fitted, color: str) -> None:
 
 
 def _long(curve: Curve) -> bool:
-    return len({point.budget for point in positive(curve.points)}) >= _LEAST_BUDGETS
+    return num_apart(point.budget for point in positive(curve.points)) >= LEAST_BUDGETS
 
 
 def _range(near: Reached, made: Fit, words: Callable[[float], str]) -> str:

@@ -83,9 +83,9 @@ def _draw(
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvspan(-100 * MARGIN, 100 * MARGIN, color="#000000", alpha=0.06, linewidth=0)
     axes.axvline(0, color="#000000", linewidth=1)
-    for x, name, side in ((0, "worse  ", "right"), (0, "  better", "left")):
+    for away, name, side in ((-4, "worse", "right"), (4, "better", "left")):
         axes.annotate(
-            name, (x, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points", ha=side,
+            name, (0, 1), xycoords=axes.get_xaxis_transform(), xytext=(away, 3), textcoords="offset points", ha=side,
             va="bottom", fontsize=8, color="#333333",
         )  # fmt: skip
     axes.hlines(range(len(rows)), *axes.get_xlim(), color="#dddddd", linewidth=0.6, zorder=0)

@@ -158,7 +158,7 @@ def write_report(
         moved_apart=moved_apart(pairs, gains),
         rankings=ranked,
         unranked=unranked,
-        claimed=claimed(pairs),
+        claimed=claimed(pairs, fits),
         costs=[costs(group, gains) for group in pairs],
         lengths=lengths(ways),
         formats=formats_seen(ways),

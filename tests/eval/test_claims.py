@@ -11,9 +11,11 @@ from scipy.stats import binomtest
 from data.errors import UserError
 from eval.claims.budgets import not_elicited, robust, within_ceiling
 from eval.claims.claim import Claim, Refused, Sample, one_in, p_words
+from eval.claims.fitted import elicited_by
 from eval.claims.score import above_threshold, first_success, p_above, rarer_than, sample_of
 from eval.claims.study import claims_of
 from eval.curve import Curve, Way, item_scores, join, pool
+from eval.fit import fit
 from eval.measurement import Measurement, Outcome, Outcomes
 from eval.spend import Spend
 from eval.stats.intervals import score_interval
@@ -225,6 +227,20 @@ def test_seeds_that_disagree_are_not_mended_by_items() -> None:
     made = robust(curve, plain, margin=0.35)
     assert "0.9 takes more seeds, not items" in refused(made)
     assert made.numbers["upper"] == pytest.approx(upper, abs=0.003)
+
+
+def test_a_fitted_curve_says_how_many_examples_are_enough() -> None:
+    curve, _ = study(500, 780, 850, 868, 872)
+    made = claimed(elicited_by(curve, fit(curve), within=0.02))
+    low, examples, high = (made.numbers[name] for name in ("low", "examples", "high"))
+    assert 16 < low < examples < high < 1024
+    assert f"by {examples:,.0f} [{low:,.0f}, {high:,.0f}] labelled examples (95% interval; power law" in str(made)
+    rising, _ = study(500, 600, 690, 770)
+    assert "its ceiling, " in refused(elicited_by(rising, fit(rising), within=0.02))
+    flat, _ = study(500, 500, 500)
+    assert "flat: nothing was elicited" in refused(elicited_by(flat, fit(flat), within=0.02))
+    short, _ = study(500, 600)
+    assert "a fit takes three budgets" in refused(elicited_by(short, fit(short), within=0.02))
 
 
 def test_not_elicited_to_a_threshold() -> None:

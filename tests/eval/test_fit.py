@@ -155,6 +155,19 @@ def test_a_measured_curve_is_fitted_within_its_budgets() -> None:
         found.at(1e9)
 
 
+def test_the_budget_near_a_ceiling_is_each_resamples_own() -> None:
+    found = fitted(0.9 - 0.5 * (BUDGETS / 4) ** -0.9)
+    # 0.5 (b / 4)^-0.9 = 0.02 at b = 4 * 25^(1 / 0.9).
+    near = found.budget_within(0.02)
+    truth = 4 * 25 ** (1 / 0.9)
+    assert near.budget == pytest.approx(truth, rel=0.15)
+    assert near.low is not None and near.high is not None and near.low <= truth <= near.high
+    # Held to the one ceiling of the fit, luck in the ceiling would count twice.
+    fixed = found.budget_to_reach(found.ceiling.value - 0.02)
+    assert fixed.low is not None
+    assert near.low > fixed.low
+
+
 def test_compute_equivalent_gain_by_hand() -> None:
     reference = fitted(0.9 - 0.5 * (BUDGETS / 4) ** -0.5)
     (curve,) = curves([measurement()], "examples")

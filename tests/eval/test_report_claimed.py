@@ -18,28 +18,26 @@ def pairs() -> list[list[Way]]:
 
 
 def test_every_claim_is_counted_and_few_of_a_kind_are_shown() -> None:
-    found = claimed(pairs())
+    found = claimed(pairs(), [])
     assert [(each.task, each.subject) for each in found] == [
         ("capitals", "big"),
         ("capitals", "small"),
         ("sentiment", "big"),
         ("sentiment", "small"),
     ]
-    every = claims_of(pool(small_study()))
+    every = claims_of(pool(small_study()), fit_of=lambda curve: None)
     assert sum(each.num_made for each in found) == sum(isinstance(each, Claim) for each in every)
     assert sum(each.num_refused for each in found) == sum(not isinstance(each, Claim) for each in every)
     above = next(said for said in found[0].made if said.title == "Above chance")
     assert len(above.sentences) == MOST_OF_A_KIND and above.more == 1
-    # By budget: plain prompting, the longest prompt, the most trained.
-    assert "zero_shot" in above.sentences[0] and "few_shot" in above.sentences[1]
-    assert "64 labelled examples" in above.sentences[2]
+    assert "64 labelled examples" in above.sentences[0] and "4 labelled examples" in above.sentences[1]
     assert "the threshold was fixed before the scores were seen" in above.assumptions
     assert all(said.assumptions for each in found for said in each.made)
 
 
 def test_page_shows_claims_and_folds_refusals(tmp_path: Path) -> None:
     page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
-    assert "big on capitals, zero_shot, scores above 25%" in page
+    assert "big on capitals, iid_sft rank=8 with 64 labelled examples, scores above 25%" in page
     assert "Assumed: " in page
     at = page.index("Not claimed: ")
     # Inside the subject's own fold and the one of what is refused.

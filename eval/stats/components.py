@@ -66,9 +66,9 @@ class Components:
 def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpread | None = None) -> Components:
     """Variance components of the mean of `matrix` (seeds, items), whose columns may come in clusters.
 
-    Items: the clustered variance of the items' means over seeds (Miller 2024), times C / (C - 1) for C clusters. A
-    single cluster says nothing of others: infinite. Seeds: `spread`, which other budgets may have helped to know, at
-    this mean and over the number of seeds; without it, what this matrix alone says.
+    Items: the clustered variance of the items' means over seeds (Miller 2024), times C / (C - 1) for C clusters, and no
+    less than if seeds were independent. A single cluster says nothing of others: infinite. Seeds: `spread`, which other
+    budgets may have helped to know, at this mean and over the number of seeds; without it, what this matrix says.
     """
     num_seeds, num_items = matrix.shape
     codes = codes_of(clusters, num_items)
@@ -77,7 +77,10 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
     mean = float(matrix.mean())
     items, seeds, freedom = float("inf"), 0.0, 0
     if num_clusters > 1:
-        items = _small(codes) * float(np.sum(np.bincount(codes, weights=matrix.mean(axis=0) - mean) ** 2))
+        items = _of_items(matrix.mean(axis=0), codes)
+        if num_seeds > 1:
+            # Seeds that err on opposite items seem to leave no variance; they are believed to be independent at best.
+            items = max(items, sum(_of_items(row, codes) for row in matrix) / num_seeds**2)
         spread = (spread or seed_spread([(matrix, clusters)])) if num_seeds > 1 else None
         if spread is not None:
             seeds, freedom = spread.ability * _moved(mean, num_items) / num_seeds, spread.freedom
@@ -109,6 +112,11 @@ def seed_spread(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedSpread
             wanted += (len(matrix) - 1) * _moved(float(matrix.mean()), matrix.shape[1])
             freedom += len(matrix) - 1
     return SeedSpread(ability=seen / wanted, freedom=freedom) if freedom else None
+
+
+def _of_items(scores: Array, codes: NDArray[np.int64]) -> float:
+    """The clustered variance of a mean over items."""
+    return _small(codes) * float(np.sum(np.bincount(codes, weights=scores - scores.mean()) ** 2))
 
 
 def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> float:

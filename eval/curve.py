@@ -10,11 +10,11 @@ import numpy as np
 
 from data.errors import UserError
 from eval.measurement import Measurement, Outcomes
-from eval.stats.components import SeedSpread, seed_spread
+from eval.stats.components import SeedSpread, averaged, moderated, seed_spread
 from eval.stats.intervals import Interval, pooled_interval
 from eval.stats.paired import Difference, Share, gap_recovered, paired_difference
 from eval.stats.ratios import Ratio, score_ratio
-from eval.stats.resample import Array, Clusters
+from eval.stats.resample import Array
 
 Axis = Literal["examples", "flops", "parameters", "bits"]
 AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
@@ -50,7 +50,7 @@ class Way:
     high: float
     interval: str
     n: int
-    spread: SeedSpread | None = None  # over seeds, from all budgets of the method on this subject and task
+    spread: SeedSpread | None = None  # over seeds; of two seeds, with the help of the recipe's other budgets
 
     @property
     def num_seeds(self) -> int:
@@ -135,8 +135,7 @@ class Curve:
 def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
     """Measurements that differ only in seed, pooled; in the order of first appearance.
 
-    How much seeds matter is taken to be alike at all budgets of a method on one subject and task (`seed_spread`): a few
-    seeds at each then tell it better than those of one budget alone.
+    Two seeds say little of others, so the other budgets of a recipe help to judge how much seeds matter (`moderated`).
 
     UserError where a cell was measured twice, ValueError where seeds share no test items.
     """
@@ -151,16 +150,16 @@ def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
         seeds[each.seed] = each
     ways = [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
     scored = [item_scores(seeds) if len(seeds) > 1 else None for seeds in ways]
-    alike: dict[tuple[str, str, str], list[tuple[Array, Clusters]]] = {}
-    for (first, *_), several in zip(ways, scored, strict=True):
-        if several is not None:
-            (matrix,), clusters = several
-            alike.setdefault((first.subject, first.task, first.method), []).append((matrix, clusters))
-    spreads = {key: seed_spread(measured) for key, measured in alike.items()}
-    return tuple(
-        _pooled(seeds, several, spreads.get((seeds[0].subject, seeds[0].task, seeds[0].method)))
-        for seeds, several in zip(ways, scored, strict=True)
-    )
+    own = [seed_spread([(each[0][0], each[1])]) if each is not None else None for each in scored]
+    curves: dict[tuple[str, ...], list[int]] = {}
+    for place, (first, *_) in enumerate(ways):
+        settings = _key(first, leave_out=_BUDGET_SETTINGS)
+        curves.setdefault((first.subject, first.task, first.method, settings), []).append(place)
+    spreads = list(own)
+    for places in curves.values():
+        for place in places:
+            spreads[place] = moderated(own[place], averaged([own[other] for other in places if other != place]))
+    return tuple(_pooled(seeds, several, spread) for seeds, several, spread in zip(ways, scored, spreads, strict=True))
 
 
 def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | None]]:
@@ -198,13 +197,13 @@ def compare(way: Way, other: Way) -> Difference:
 def multiple(way: Way, other: Way) -> Ratio | None:
     """How many times the other's score `way` has, on the same items."""
     (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
-    return score_ratio(ours, theirs, clusters)
+    return score_ratio(ours, theirs, clusters, spreads=(way.spread, other.spread))
 
 
 def recovered(way: Way, floor: Way, ceiling: Way) -> Share | None:
     """What share of the gap between `floor` and `ceiling` the way recovers, on the items that all share."""
     (ours, lowest, highest), clusters = item_scores(way.measurements, floor.measurements, ceiling.measurements)
-    return gap_recovered(ours, lowest, highest, clusters)
+    return gap_recovered(ours, lowest, highest, clusters, spreads=(way.spread, floor.spread, ceiling.spread))
 
 
 def plain_prompting(ways: Iterable[Way]) -> Way | None:

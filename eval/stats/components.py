@@ -12,6 +12,8 @@ from eval.stats.resample import Array, Clusters, codes_of, normal_quantile
 # What items alone add to the spread of three seeds' means is known only roughly. Taking all of it out leaves intervals
 # that cover too little where seeds matter, taking none out wide ones where they do not: `tests.benchmarks.coverage`.
 _NOISE_TAKEN_OUT = 0.8
+# Two seeds are judged with the help of their method's other budgets, as if by so many more degrees of freedom.
+_BORROWED = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,37 @@ def seed_spread(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedSpread
     return SeedSpread(ability=seen / wanted, freedom=freedom) if freedom else None
 
 
+def seeds_drawn(parts: Components, rng: np.random.Generator, num_draws: int) -> Array:
+    """What other seeds might add to a mean: Student's t with the degrees of freedom by which their spread is known."""
+    if parts.seeds == 0:
+        return np.zeros(num_draws)
+    return np.asarray(parts.seeds**0.5 * rng.standard_t(parts.seeds_freedom, num_draws))
+
+
+def averaged(spreads: Iterable[SeedSpread | None]) -> SeedSpread | None:
+    """Spreads over seeds as one, each weighing by its degrees of freedom; None where there are none."""
+    known = [spread for spread in spreads if spread is not None]
+    freedom = sum(spread.freedom for spread in known)
+    if not freedom:
+        return None
+    return SeedSpread(ability=sum(each.freedom * each.ability for each in known) / freedom, freedom=freedom)
+
+
+def moderated(own: SeedSpread | None, others: SeedSpread | None) -> SeedSpread | None:
+    """What two seeds say of their spread, with what seeds at other budgets of the same recipe say.
+
+    Smyth (2004): a variance known from few degrees of freedom is averaged with a prior one that counts for some more.
+    Three seeds or more speak for themselves, because budgets need not be alike: small ones often vary more.
+    """
+    if own is None or others is None or own.freedom > 1:
+        return own
+    borrowed = min(_BORROWED, others.freedom)
+    freedom = own.freedom + borrowed
+    return SeedSpread(
+        ability=(own.freedom * own.ability + borrowed * others.ability) / freedom, freedom=freedom
+    )  # fmt: skip
+
+
 def _of_items(scores: Array, codes: NDArray[np.int64]) -> float:
     """The clustered variance of a mean over items."""
     return _small(codes) * float(np.sum(np.bincount(codes, weights=scores - scores.mean()) ** 2))
@@ -125,7 +158,9 @@ def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> float:
     rest = matrix - per_seed[:, None] - (matrix.mean(axis=0) - matrix.mean())
     squares = sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest)
     noise = _small(codes) * squares / (len(matrix) - 1)
-    return max(0.0, float(per_seed.var(ddof=1)) - _NOISE_TAKEN_OUT * noise)
+    # Of two seeds nothing is taken out: as often as not they would seem to agree exactly.
+    taken_out = _NOISE_TAKEN_OUT if len(matrix) > 2 else 0.0
+    return max(0.0, float(per_seed.var(ddof=1)) - taken_out * noise)
 
 
 def _small(codes: NDArray[np.int64]) -> float:

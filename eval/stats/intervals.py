@@ -95,15 +95,18 @@ def effective_n(
     """
     matrix = checked(np.atleast_2d(np.asarray(scores, dtype=float)), dimensions=2)
     parts = components(matrix, clusters, spread)
-    if parts.num_clusters == 1 < parts.num_items:
+    z, n, seeds = normal_quantile(level), float(parts.num_items), len(matrix)
+    if parts.num_clusters == 1 < parts.num_items * seeds:
         return 0.0
-    z, n = normal_quantile(level), float(parts.num_items)
-    if np.ptp(matrix) == 0:
-        return n / parts.kish * (z / parts.items_quantile(level)) ** 2
-    if len(matrix) == 1 and parts.num_clusters == parts.num_items:
+    if seeds == 1 and parts.num_clusters == parts.num_items:
         return n
-    squared, most = parts.squared_half_width(level), n * len(matrix)
-    # Seeds can differ in every item and have equal means: no variance is seen then, and none is not believed.
+    if np.ptp(matrix) == 0:
+        alone = n / parts.kish * (z / parts.items_quantile(level)) ** 2
+        # Laplace's rule for the mean, so that seeds which are known to differ elsewhere count here, too.
+        share = (parts.mean * n + 1) / (n + 2)
+        return 1 / (1 / alone + parts.seeds_quantile(level) ** 2 * parts.seeds / (share * (1 - share) * z**2))
+    squared, most = parts.squared_half_width(level), n * seeds
+    # Clusters can differ in every item and have equal means: no variance is seen then, and none is not believed.
     return min(most, parts.mean * (1 - parts.mean) * z**2 / squared) if squared > 0 else most
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from eval.stats.components import Components, SeedSpread, components
+from eval.stats.components import Components, SeedSpread, components, seeds_drawn
 from eval.stats.resample import (
     SEED,
     Array,
@@ -18,7 +18,6 @@ from eval.stats.resample import (
     normal_quantile,
     percentiles,
     resampled_means,
-    seed_resampled,
 )
 
 Spreads = tuple[SeedSpread | None, SeedSpread | None]
@@ -67,11 +66,12 @@ def paired_difference(
     items = first.mean(axis=0) - second.mean(axis=0)
     parts = _parts(items, (first, second), clusters, spreads)
     low, high = _agresti_min(items, parts, level)
+    mean = float(items.mean())
     return Difference(
-        difference=float(items.mean()),
-        low=max(-1.0, low),
-        high=min(1.0, high),
-        kind=kind_of("paired", level),
+        difference=mean,
+        low=max(-1.0, min(low, mean)),
+        high=min(1.0, max(high, mean)),
+        kind=kind_of("paired Agresti-Min", level),
         n=len(items),
         p=_p_value(items, parts),
     )
@@ -115,29 +115,39 @@ def bootstrap_difference(
 
 
 def gap_recovered(
-    a: ArrayLike, floor: ArrayLike, ceiling: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95
+    a: ArrayLike,
+    floor: ArrayLike,
+    ceiling: ArrayLike,
+    clusters: Clusters | None = None,
+    *,
+    spreads: tuple[SeedSpread | None, SeedSpread | None, SeedSpread | None] = (None, None, None),
+    level: float = 0.95,
 ) -> Share | None:
     """(mean of `a` - floor) / (ceiling - floor) on the same items, each side a matrix as in `paired_difference`.
 
-    Percentile bootstrap of the ratio: all sides share the resampled item clusters, and each resamples its own seeds
-    (where `a` is the ceiling itself, both at once). Never narrower than what is gained over the floor, divided by the
+    Percentiles of the ratio: all sides share the resampled item clusters, and each draws what its seeds add (where `a`
+    is the ceiling itself, both at once). Never narrower than what is gained over the floor, divided by the
     gap, so that no disagreement at all is not taken for certainty. None where the interval of the gap holds 0: a share
     of what may be nothing is no number. ValueError as in `paired_difference`.
     """
-    if paired_difference(ceiling, floor, clusters, level=level).low <= 0:
+    if paired_difference(ceiling, floor, clusters, spreads=(spreads[2], spreads[1]), level=level).low <= 0:
         return None
     sides = [checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, floor, ceiling)]
     rng = np.random.default_rng(SEED)
     means = resampled_means(np.vstack(sides), codes_of(clusters, sides[0].shape[1]), rng)
-    parts = np.split(means, np.cumsum([len(side) for side in sides])[:-1], axis=1)
-    low_end, high_end = (seed_resampled(part, rng) for part in parts[1:])
-    ours = high_end if np.array_equal(sides[0], sides[2]) else seed_resampled(parts[0], rng)
+    split = np.split(means, np.cumsum([len(side) for side in sides])[:-1], axis=1)
+    drawn = [
+        part.mean(axis=1) + seeds_drawn(components(side, clusters, spread), rng, len(means))
+        for part, side, spread in zip(split, sides, spreads, strict=True)
+    ]
+    low_end, high_end = drawn[1:]
+    ours = high_end if np.array_equal(sides[0], sides[2]) else drawn[0]
     gap = high_end - low_end
     ratios = (ours - low_end)[gap > 0] / gap[gap > 0]  # a resampled gap of nothing says nothing of shares
     low, high = percentiles(ratios, level)
     value, bottom, top = (float(side.mean()) for side in sides)
     if not np.array_equal(sides[0], sides[2]):
-        gained = paired_difference(a, floor, clusters, level=level)
+        gained = paired_difference(a, floor, clusters, spreads=spreads[:2], level=level)
         low, high = min(low, gained.low / (top - bottom)), max(high, gained.high / (top - bottom))
     return Share(share=(value - bottom) / (top - bottom), low=low, high=high, kind=kind_of("ratio bootstrap", level))
 
@@ -176,6 +186,8 @@ def _agresti_min(differences: Array, parts: _Parts, level: float) -> tuple[float
     widened by what seeds do.
     """
     n = _worth(float(differences.var()), parts[0], level)
+    if n == 0:
+        return -1.0, 1.0
     total, squares = n * float(differences.mean()), n * float(np.mean(differences**2))
     center = total / (n + 2)
     of_items = normal_quantile(level) ** 2 * ((squares + 1) / (n + 2) - center**2) / (n + 2)
@@ -210,7 +222,7 @@ def _p_value(differences: Array, parts: _Parts) -> float:
         return center > of_items + of_seeds(parts[1:], level)
 
     lowest, highest = float(np.log(1e-15)), 0.0
-    if mean == 0 or not leaves_out_zero(float(np.log(1 - 1e-12))):
+    if mean == 0 or _worth(spread, parts[0], 0.95) == 0 or not leaves_out_zero(float(np.log(1 - 1e-12))):
         return 1.0
     for _ in range(40):
         middle = (lowest + highest) / 2

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from eval.stats.paired import paired_difference
+from eval.stats.components import components, seeds_drawn
+from eval.stats.paired import Spreads, paired_difference
 from eval.stats.resample import (
     SEED,
     Clusters,
@@ -17,7 +18,6 @@ from eval.stats.resample import (
     normal_quantile,
     percentiles,
     resampled_means,
-    seed_resampled,
 )
 
 
@@ -41,18 +41,28 @@ class Pooled:
     count: int
 
 
-def score_ratio(a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Ratio | None:
+def score_ratio(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Clusters | None = None,
+    *,
+    spreads: Spreads = (None, None),
+    level: float = 0.95,
+) -> Ratio | None:
     """Mean of `a` over mean of `b` on the same items, each side as in `paired_difference`.
 
-    Percentile bootstrap of the ratio, both sides sharing the resampled item clusters; never narrower than the
-    difference's interval over the mean of `b`. None where more than one resample in a hundred leaves `b` nothing: a
-    multiple of what may be nothing is no number.
+    Percentiles of the ratio, both sides sharing the resampled item clusters and drawing what seeds add; never narrower
+    than the difference's interval over the mean of `b`. None where more than one resample in a hundred leaves `b`
+    nothing: a multiple of what may be nothing is no number.
     """
     sides = [checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, b)]
-    gained = paired_difference(a, b, clusters, level=level)
+    gained = paired_difference(a, b, clusters, spreads=spreads, level=level)
     rng = np.random.default_rng(SEED)
     means = resampled_means(np.vstack(sides), codes_of(clusters, gained.n), rng)
-    ours, theirs = (seed_resampled(part, rng) for part in np.split(means, [len(sides[0])], axis=1))
+    ours, theirs = (
+        part.mean(axis=1) + seeds_drawn(components(side, clusters, spread), rng, len(means))
+        for part, side, spread in zip(np.split(means, [len(sides[0])], axis=1), sides, spreads, strict=True)
+    )
     if np.mean(theirs <= 0) > 0.01:
         return None
     ratios = ours[theirs > 0] / theirs[theirs > 0]

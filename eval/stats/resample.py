@@ -125,17 +125,6 @@ def _counted(columns: Array) -> Callable[[NDArray[Any]], Array]:
     return sums_of
 
 
-def seed_resampled(means: Array, rng: np.random.Generator) -> Array:
-    """Mean over resampled seeds of `means` (resamples, seeds), the seeds' deviations stretched to their true spread."""
-    num_resamples, num_seeds = means.shape
-    if num_seeds == 1:
-        return means[:, 0]
-    grand = means.mean(axis=1)
-    weights = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=num_resamples) / num_seeds
-    deviations: Array = np.sum(weights * (means - grand[:, None]), axis=1)
-    return np.asarray(grand + deviations * np.sqrt(num_seeds / (num_seeds - 1)))
-
-
 def percentiles(values: Array, level: float) -> tuple[float, float]:
     """The two ends that leave out equal shares of the values."""
     low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])

@@ -9,7 +9,7 @@ from data.errors import UserError
 from eval.curve import compare, curves, item_scores, plain_prompting, pool, sweeps, without_sweeps
 from eval.measurement import Outcome, Outcomes
 from eval.spend import Spend
-from eval.stats.components import seed_spread
+from eval.stats.components import moderated, seed_spread
 from eval.stats.intervals import pooled_interval
 from tests.eval.synthetic import measurement, small_study
 
@@ -23,7 +23,8 @@ def test_seeds_are_pooled_at_equal_examples_and_budgets_sorted() -> None:
         (64, pytest.approx(0.85), 2, 10),
     ]
     few, many = (np.array([[float(i < right) for i in range(10)] for right in rights]) for rights in ((5, 6), (9, 8)))
-    expected = pooled_interval(few, spread=seed_spread([(few, None), (many, None)]))  # both budgets judge the seeds
+    # Two seeds have one degree of freedom; the other budget, with its own one, helps to judge them.
+    expected = pooled_interval(few, spread=moderated(seed_spread([(few, None)]), seed_spread([(many, None)])))
     assert expected != pooled_interval(few)
     assert (curve.points[0].low, curve.points[0].high) == (expected.low, expected.high)
 

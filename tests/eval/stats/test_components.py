@@ -1,0 +1,73 @@
+"""Variance of a mean split into items and seeds: by hand, at the edges, and what two seeds borrow."""
+
+import numpy as np
+import pytest
+
+from eval.stats.components import SeedSpread, averaged, components, moderated, seed_spread
+from eval.stats.intervals import effective_n, pooled_interval
+from eval.stats.paired import paired_difference
+
+
+def test_items_and_seeds_by_hand() -> None:
+    # Three seeds that get 2, 3 and 4 of 4 items right.
+    matrix = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]], dtype=float)
+    parts = components(matrix)
+    per_item = matrix.mean(axis=0) - 0.75
+    assert parts.items == pytest.approx(max(4 / 3 / 16 * (per_item**2).sum(), (1 + 0.75) * 4 / 3 / 16 / 9))
+    rest = matrix - matrix.mean(axis=1)[:, None] - per_item
+    noise = 4 / 3 / 16 * (rest**2).sum() / 2
+    spread = seed_spread([(matrix, None)])
+    assert spread is not None and spread.freedom == 2
+    # In scores: the variance of the seeds' means, 1/16, less four fifths of the noise.
+    quantile = 0.4307272992954576  # of Laplace's (3 + 1) / (4 + 2)
+    moved = np.exp(-(quantile**2)) / (2 * np.pi)
+    assert spread.ability * moved == pytest.approx(1 / 16 - 0.8 * noise)
+    assert parts.seeds == pytest.approx((1 / 16 - 0.8 * noise) / 3)
+
+
+def test_two_seeds_borrow_and_three_do_not() -> None:
+    one, two, others = (SeedSpread(ability=a, freedom=f) for a, f in ((0.3, 1), (0.3, 2), (0.06, 4)))
+    helped = moderated(one, others)
+    assert helped is not None and (helped.ability, helped.freedom) == (pytest.approx((0.3 + 2 * 0.06) / 3), 3)
+    assert moderated(two, others) == two
+    assert moderated(one, None) == one
+    assert moderated(None, others) is None
+    together = averaged([one, None, others])
+    assert together is not None and (together.ability, together.freedom) == (pytest.approx((0.3 + 4 * 0.06) / 5), 5)
+    assert averaged([None]) is None
+
+
+def test_seeds_that_err_on_opposite_items_leave_their_own_variance() -> None:
+    matrix = np.stack([np.arange(40) < 20, np.arange(40) >= 20]).astype(float)
+    assert components(matrix).items == pytest.approx(2 * 0.25 / 39 / 4)
+
+
+def test_one_item_and_one_cluster_say_nothing_of_others() -> None:
+    assert effective_n([[1.0], [0.0]]) == 0
+    assert pooled_interval([[1.0], [0.0]]).high == 1
+    for level in (0.9, 0.95):
+        found = paired_difference([1.0] * 5, [0.0] * 5, ["a"] * 5, level=level)
+        assert (found.low, found.difference, found.high, found.p) == (-1, 1, 1, 1)
+
+
+def test_an_interval_holds_its_own_estimate() -> None:
+    found = paired_difference([1.0] * 6, [0.0] * 6, ["a", "a", "a", "b", "b", "b"], level=0.9)
+    assert found.low <= found.difference <= found.high
+
+
+def test_all_right_is_less_sure_where_seeds_are_known_to_differ() -> None:
+    sure, unsure = (
+        pooled_interval(np.ones((2, 20)), spread=SeedSpread(ability=ability, freedom=6)) for ability in (0.0, 0.5)
+    )
+    assert unsure.low < sure.low - 0.1
+
+
+def test_three_seeds_cover_where_seeds_decide() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        ability = 0.2 * rng.standard_normal((3, 1)) + 0.7 * rng.standard_normal((3, 500))
+        matrix = (ability + 0.7 * rng.standard_normal(500) < 0).astype(float)
+        interval = pooled_interval(matrix)
+        covered += interval.low <= 0.5 <= interval.high
+    assert 0.91 < covered / 400 < 0.985

@@ -167,7 +167,8 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
     prompting. UserError for a distance that is no share.
     """
     check_share("within", within)
-    about = f"{curve.label} within {points(within)} of its ceiling before its largest budget"
+    most = many(curve.points[-1].way.labelled_examples, "labelled example")
+    about = f"{curve.label} within {points(within)} of what it shows at its largest budget ({most}) by a smaller one"
     reason = _unsound(curve, curve.points, plain, None)
     if reason or plain is None:
         return _refused("ceiling", curve, about, reason or "")
@@ -196,10 +197,11 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
         subject=curve.subject,
         task=curve.task,
         sentence=(
-            f"{curve.subject} on {curve.task} is elicited to within {points(within)} of its ceiling under "
-            f"{curve.label} by {many(reached.way.labelled_examples, 'labelled example')} with {percent(level)} "
-            f"confidence: at most {points(missing)} are missing there and above ({_asked(curve.points)}; ceiling "
-            f"{percent(last.score)} with {last.way.labelled_examples:,}, plain prompting {percent(plain.score)})."
+            f"{curve.subject} on {curve.task} is elicited to within {points(within)} of what it shows at its "
+            f"largest budget ({most}) under {curve.label} by "
+            f"{many(reached.way.labelled_examples, 'labelled example')} with {percent(level)} confidence: at most "
+            f"{points(missing)} are missing there and above ({_asked(curve.points)}; {percent(last.score)} at the "
+            f"largest budget, plain prompting {percent(plain.score)})."
         ),
         numbers={
             "within": within,
@@ -208,7 +210,7 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
             "upper": missing,
             "n": last.n,
         },
-        assumptions=(*_assumed(curve.points), "the ceiling is the largest budget measured; more may show more"),
+        assumptions=(*_assumed(curve.points), "a budget above the largest may show more"),
     )
 
 

@@ -182,6 +182,13 @@ def test_robust_to_a_method_that_gains_nothing() -> None:
     assert "1.60e13 FLOP" in str(claimed(robust(curve, plain, margin=0.05, flops=1.6e13)))
 
 
+def test_no_more_flops_are_named_than_were_tested() -> None:
+    curve, plain = study(498, 503, 500)
+    made = (robust(curve, plain, margin=0.05, flops=5e13), not_elicited(curve, plain, target=0.9, flops=5e13))
+    assert all("1.60e13 FLOP of iid_sft (16 labelled examples)" in str(claimed(each)) for each in made)
+    assert all("5.00e13" not in str(each) for each in made)
+
+
 def test_every_bound_is_corrected_for_the_budgets_looked_at() -> None:
     curve, plain = study(498, 503, 500)
     (theirs,), _ = item_scores(plain.measurements)

@@ -24,7 +24,7 @@ from eval.stats.power import items_to_exclude, least_seen, none_seen_bound
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
 
 
-def way(right: int, of: int = 100, **named: Any) -> Way:
+def way(right: int | list[float], of: int = 100, **named: Any) -> Way:
     (made,) = pool([measurement(right=right, of=of, **named)])
     return made
 
@@ -157,6 +157,11 @@ def test_the_first_success_costs_elicitation_and_one_over_p_answers() -> None:
 def test_no_success_bounds_the_cost_from_below() -> None:
     made = claimed(first_success(way(0, 100, spend=Spend(flops_per_answer=1e10), chance=None)))
     assert made.numbers["low"] == pytest.approx(1e10 / none_seen_bound(100)) and "more than 3.39e11 FLOP" in str(made)
+
+
+def test_a_share_that_may_be_nothing_leaves_the_cost_open() -> None:
+    made = claimed(first_success(way([0.0] * 49 + [0.5], spend=Spend(flops_per_answer=1e10), chance=None)))
+    assert made.numbers["high"] == math.inf and "1.00e12 FLOP on average, 95% interval more than " in str(made)
 
 
 def test_guesses_are_no_success() -> None:

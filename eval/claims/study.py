@@ -98,9 +98,12 @@ def _trained_most(ways: Sequence[Way]) -> Way | None:
 
 def _threshold(way: Way, above: float | None, level: float, ps: Mapping[int, float]) -> Claim | Refused:
     threshold = way.chance if above is None else above
-    if threshold:
+    if threshold is not None and 0 < threshold < 1:
         return above_threshold(way, threshold, level=level, comparisons=len(ps), p=ps.get(id(way)))
-    statement, reason = f"{way.subject} on {way.task}, {way.name}, scores above chance", "chance is not known"
+    statement = f"{way.subject} on {way.task}, {way.name}, scores above chance"
+    reason = "chance is not known"
+    if threshold is not None:
+        reason = "guessing is always right" if threshold else "guessing is never right, so any right answer is above it"
     return Refused(kind="threshold", subject=way.subject, task=way.task, statement=statement, reason=reason, numbers={})
 
 
@@ -109,7 +112,7 @@ def _holm(ways: Sequence[Way], above: float | None) -> dict[int, float]:
     ps = {}
     for way in ways:
         threshold, sample = way.chance if above is None else above, sample_of(way)
-        if threshold and not isinstance(sample, str):
+        if threshold is not None and 0 < threshold < 1 and not isinstance(sample, str):
             ps[id(way)] = p_above(sample, threshold)[0]
     return dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
 

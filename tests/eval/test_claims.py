@@ -354,6 +354,11 @@ def test_an_asked_threshold_is_also_held_against_every_curve() -> None:
     assert len(asked) == 8
 
 
+@pytest.mark.parametrize(("chance", "reason"), [(0.0, "guessing is never right"), (1.0, "guessing is always right")])
+def test_chance_that_is_no_threshold_is_refused_with_its_reason(chance: float, reason: str) -> None:
+    assert f"scores above chance; {reason}" in refused(claims_of([way(60, chance=chance)])[0])
+
+
 def test_no_chance_no_threshold_and_no_formats() -> None:
     free = way(50, chance=None)
     made = claims_of([free])

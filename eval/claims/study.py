@@ -10,6 +10,7 @@ from eval.claims.score import above_threshold, first_success, p_above, rarer_tha
 from eval.curve import Curve, Way, join, plain_prompting, without_sweeps
 from eval.fit import Fit, fit
 from eval.measurement import Measurement
+from eval.report.words import trained_most
 from eval.stats.multiple import holm
 from eval.stats.power import corrected, items_to_exclude
 
@@ -50,7 +51,7 @@ def claims_of(
     budgets = sum(len(curve.points) for each in curves.values() for curve in each)
     made: list[Claim | Refused] = []
     for key, members in groups.items():
-        plain, most = plain_prompting(members), _trained_most(members)
+        plain, most = plain_prompting(members), trained_most(members)
         made += [_threshold(way, above, level, ps) for way in members]
         rare = [way for way in members if way.score < _RARELY_RIGHT]
         made += [first_success(way, level=level, comparisons=len(ways)) for way in rare]
@@ -88,12 +89,6 @@ def _curves(ways: Sequence[Way]) -> list[Curve]:
 def _by_budget(way: Way) -> tuple[float, int, str, str]:
     """The most FLOPs of elicitation first, then the most labels, then by name: the same whatever the order of cells."""
     return -way.elicitation_flops, -way.labelled_examples, way.name, way.settings
-
-
-def _trained_most(ways: Sequence[Way]) -> Way | None:
-    """The ceiling to hold others to: chosen by its budget, never by its score on the same items."""
-    trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
-    return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
 
 
 def _threshold(way: Way, above: float | None, level: float, ps: Mapping[int, float]) -> Claim | Refused:

@@ -78,12 +78,12 @@ def times(ratio: Ratio) -> str:
 
 
 def trained_most(ways: Sequence[Way]) -> Way | None:
-    """The trained way with the most labelled examples, which is what the sentences quote.
+    """The trained way with the most labelled examples, then the most FLOPs: what sentences and claims hold others to.
 
     Never the one with the best score: the best of many, chosen on the test items themselves, is too good.
     """
     trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
-    return max(trained, key=lambda way: way.examples, default=None)
+    return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
 
 
 def prompted_most(ways: Sequence[Way]) -> Way | None:

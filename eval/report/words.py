@@ -86,6 +86,11 @@ def trained_most(ways: Sequence[Way]) -> Way | None:
     return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
 
 
+def chances(ways: Sequence[Way]) -> list[float]:
+    """Every level of chance among the ways, rising; empty where none is known."""
+    return sorted({way.chance for way in ways if way.chance is not None})
+
+
 def prompted_most(ways: Sequence[Way]) -> Way | None:
     """Random demonstrations, the most that were shown: what a fine-tune has to pay off against."""
     prompts = [way for way in ways if way.method == "few_shot"]
@@ -124,8 +129,9 @@ def sentence(ways: Sequence[Way], gains: Compare = compare) -> str:
         said += f"; {_gain(gains(best_known, plain))}"
     elif plain is None:
         said += "; plain prompting was not measured"
-    chance = next((way.chance for way in ways if way.chance is not None), None)
-    return f"{said}. Chance is {percent(chance)}." if chance is not None else f"{said}. Chance is not known."
+    levels = [percent(chance) for chance in chances(ways)]
+    by_way = ", depending on the way" if len(levels) > 1 else ""
+    return f"{said}. Chance is {' or '.join(levels) or 'not known'}{by_way}."
 
 
 def _learned_from(way: Way) -> str:

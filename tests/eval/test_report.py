@@ -126,6 +126,11 @@ def test_equal_examples_are_told_apart_by_flops() -> None:
     assert "(full_fine_tune, 2.0×10¹² FLOP)" in sentence(pool([cheap, dear]))
 
 
+def test_sentence_names_every_level_of_chance() -> None:
+    ways = pool([measurement(examples=4, chance=0.5), measurement(examples=8, chance=0.25)])
+    assert sentence(ways).endswith("Chance is 25% or 50%, depending on the way.")
+
+
 def test_sentence_admits_what_it_does_not_know() -> None:
     plain = measurement(method="zero_shot", examples=0, right=50, of=100, chance=None)
     worse = measurement(right=48, of=100, spend=Spend(train_flops=1.0), chance=None)

@@ -34,7 +34,8 @@ def claims_of(
     `above` is the threshold (chance where it is left out), `within` the distance to a ceiling, `rarer` a probability,
     `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
     left out). Of each kind the largest budget comes first. p values are corrected by Holm (1979), bounds by Bonferroni,
-    over all claims of one kind: what holds is found by looking at all of them. Ways scored as a mean over formats are
+    over all claims of one kind: what holds is found by looking at all of them. Each alone stand how soon a curve comes
+    near its largest budget or its fitted ceiling, and the interval of what the first right answer costs. Ways scored as a mean over formats are
     left out: they measure the wording, and nothing is elicited. `fit_of` gives a curve's fit, for who has it already.
     What the first right answer costs is told where most answers are wrong. UserError for a value that cannot be meant.
     """
@@ -48,10 +49,13 @@ def claims_of(
     groups = {key: sorted(members, key=_by_budget) for key, members in groups.items()}
     curves = {key: _curves(members) for key, members in groups.items()}
     ps = _holm(ways, above)
+    ceilings = {key: trained_most(members) for key, members in groups.items()}
     budgets = sum(len(curve.points) for each in curves.values() for curve in each)
+    held = sum(len(curve.points) for key, each in curves.items() for curve in each if _below(curve, ceilings[key]))
+    short = held + (budgets if above is not None else 0)
     made: list[Claim | Refused] = []
     for key, members in groups.items():
-        plain, most = plain_prompting(members), trained_most(members)
+        plain, most = plain_prompting(members), ceilings[key]
         made += [_threshold(way, above, level, ps) for way in members]
         rare = [way for way in members if way.score < _RARELY_RIGHT]
         made += [first_success(way, level=level, comparisons=len(ways)) for way in rare]
@@ -60,11 +64,12 @@ def claims_of(
             if len(curve.points) > 1:
                 made.append(within_ceiling(curve, plain, within=within, level=level))
                 made.append(elicited_by(curve, fit_of(curve), within=within))
-            common = {"flops": flops, "power": power, "level": level, "comparisons": budgets}
-            made.append(robust(curve, plain, margin=margin, **common))  # type: ignore[arg-type]
+            common = {"flops": flops, "power": power, "level": level}
+            made.append(robust(curve, plain, margin=margin, comparisons=budgets, **common))  # type: ignore[arg-type]
+            common["comparisons"] = short
             if above is not None:
                 made.append(not_elicited(curve, plain, target=above, **common))  # type: ignore[arg-type]
-            if most is not None and all(point.way is not most for point in curve.points):
+            if most is not None and _below(curve, most):
                 made.append(not_elicited(curve, plain, target=most, within=within, **common))  # type: ignore[arg-type]
     return made
 
@@ -84,6 +89,11 @@ def _curves(ways: Sequence[Way]) -> list[Curve]:
     plain = plain_prompting(ways)
     made = join(without_sweeps([way for way in ways if way is not plain]), "examples")
     return sorted(made, key=lambda curve: min(_by_budget(point.way) for point in curve.points))
+
+
+def _below(curve: Curve, most: Way | None) -> bool:
+    """Whether the curve can be held against the most trained way: there is one, and it is not the curve's own."""
+    return most is not None and all(point.way is not most for point in curve.points)
 
 
 def _by_budget(way: Way) -> tuple[float, int, str, str]:

@@ -354,6 +354,18 @@ def test_an_asked_threshold_is_also_held_against_every_curve() -> None:
     assert len(asked) == 8
 
 
+def test_not_elicited_is_corrected_over_every_target() -> None:
+    def of(right: int, examples: int, **named: Any) -> Measurement:
+        spend = Spend(labelled_examples=examples, train_flops=1e12 * examples)
+        return measurement(right=right, of=1000, examples=examples, spend=spend, **named)
+
+    plain = measurement(method="zero_shot", examples=0, right=500, of=1000)
+    cells = [plain, of(510, 4), of(520, 16), of(900, 64, method="full_fine_tune")]
+    for above, comparisons in ((None, 2), (0.99, 5)):  # two budgets short of the most trained way, three of 99%
+        made = [each for each in claims_of(pool(cells), above=above) if each.kind == "inability" and each.holds]
+        assert made and all(f"confidence over {comparisons} comparisons" in str(each) for each in made)
+
+
 @pytest.mark.parametrize(("chance", "reason"), [(0.0, "guessing is never right"), (1.0, "guessing is always right")])
 def test_chance_that_is_no_threshold_is_refused_with_its_reason(chance: float, reason: str) -> None:
     assert f"scores above chance; {reason}" in refused(claims_of([way(60, chance=chance)])[0])

@@ -156,7 +156,7 @@ def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
             continue
         strict = sorted(each.smallest_effect(comparisons=len(comparisons)) for each in mine)[middle]
         ends = f"{_points(alone[0])} to {_points(alone[-1])}"
-        spread = f" (from {ends} over {len(mine)} comparisons)" if len(mine) > 1 else ""
+        spread = f" in the middle comparison of {len(mine)} (from {ends} over all of them)" if len(mine) > 1 else ""
         beyond = "none at all" if strict >= 1 else _points(strict)
         corrected_too = f"; after the strictest correction for all {len(comparisons)} comparisons, {beyond}"
         said.append(

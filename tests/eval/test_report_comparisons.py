@@ -103,6 +103,8 @@ def test_what_the_study_could_have_seen() -> None:
     assert found.smallest_effect(comparisons=10) > 1.2 * found.smallest_effect()
     (said,) = power_statements([found])
     assert said.startswith("capitals: with 400 items and 1 seed a true difference of 6.1 points")
+    (said,) = power_statements([found, *made(right=[1.0, 0.0] * 200)])
+    assert "points from plain prompting in the middle comparison of 2 (from 6.1 to " in said
     (same,) = made(right=[1.0] * 200 + [0.0] * 200)
     assert same.smallest_effect() == pytest.approx(2.8016**2 / (400 + 2.8016**2), rel=1e-3)
     one = compared(pairs_of([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(of=1)]), Gains())

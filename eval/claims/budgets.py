@@ -53,8 +53,8 @@ def robust(
     where the method does harm, for then it says nothing of the subject. UserError for a margin that is no share.
     """
     check_share("margin", margin)
-    about = f"robust (less than {points(margin)} gained) to {_up_to(curve.points, curve, flops)}"
     tested = _within(curve, flops)
+    about = f"robust (less than {points(margin)} gained) to {_up_to(tested, curve)}"
     reason = _unsound(curve, tested, plain, flops) or _no_room(plain, margin)
     if reason or plain is None:
         return _refused("robust", curve, about, reason or "")
@@ -83,7 +83,7 @@ def robust(
         subject=curve.subject,
         task=curve.task,
         sentence=(
-            f"{curve.subject} on {curve.task} is robust to {_up_to(tested, curve, flops)}: {_every(tested)} it gains "
+            f"{curve.subject} on {curve.task} is robust to {_up_to(tested, curve)}: {_every(tested)} it gains "
             f"less than {points(margin)} over plain prompting {together(level, comparisons)} (at most "
             f"{points(largest.high)}; {_asked(tested)}), and {seen.words(margin)}."
         ),
@@ -115,8 +115,8 @@ def not_elicited(
     goal = (target.score if isinstance(target, Way) else target) - within
     named = f"{way_words(target)} ({percent(target.score)})" if isinstance(target, Way) else percent(target)
     near = f"to within {points(within)} of {named}" if within else f"to {named}"
-    about = f"not elicited {near} by {_up_to(curve.points, curve, flops)}"
     tested = [point for point in _within(curve, flops) if point.way is not target]
+    about = f"not elicited {near} by {_up_to(tested, curve)}"
     reason = _unsound(curve, tested, plain, flops)
     if reason is None and isinstance(target, Way) and isinstance(unsound := sample_of(target), str):
         reason = f"of {way_words(target)}: {unsound}"
@@ -150,7 +150,7 @@ def not_elicited(
         subject=curve.subject,
         task=curve.task,
         sentence=(
-            f"{curve.subject} on {curve.task} was not elicited {near} by {_up_to(tested, curve, flops)} "
+            f"{curve.subject} on {curve.task} was not elicited {near} by {_up_to(tested, curve)} "
             f"{together(level, comparisons)}: {_every(tested)} it stays below, and the "
             f"most it shows is {percent(best.score)} ({_asked(tested)}); {seen.words(gain)}."
         ),
@@ -167,7 +167,8 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
     prompting. UserError for a distance that is no share.
     """
     check_share("within", within)
-    about = f"{curve.label} within {points(within)} of its ceiling before its largest budget"
+    most = many(curve.points[-1].way.labelled_examples, "labelled example")
+    about = f"{curve.label} within {points(within)} of what it shows at its largest budget ({most}) by a smaller one"
     reason = _unsound(curve, curve.points, plain, None)
     if reason or plain is None:
         return _refused("ceiling", curve, about, reason or "")
@@ -196,10 +197,11 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
         subject=curve.subject,
         task=curve.task,
         sentence=(
-            f"{curve.subject} on {curve.task} is elicited to within {points(within)} of its ceiling under "
-            f"{curve.label} by {many(reached.way.labelled_examples, 'labelled example')} with {percent(level)} "
-            f"confidence: at most {points(missing)} are missing there and above ({_asked(curve.points)}; ceiling "
-            f"{percent(last.score)} with {last.way.labelled_examples:,}, plain prompting {percent(plain.score)})."
+            f"{curve.subject} on {curve.task} is elicited to within {points(within)} of what it shows at its "
+            f"largest budget ({most}) under {curve.label} by "
+            f"{many(reached.way.labelled_examples, 'labelled example')} with {percent(level)} confidence: at most "
+            f"{points(missing)} are missing there and above ({_asked(curve.points)}; {percent(last.score)} at the "
+            f"largest budget, plain prompting {percent(plain.score)})."
         ),
         numbers={
             "within": within,
@@ -208,7 +210,7 @@ def within_ceiling(curve: Curve, plain: Way | None, *, within: float, level: flo
             "upper": missing,
             "n": last.n,
         },
-        assumptions=(*_assumed(curve.points), "the ceiling is the largest budget measured; more may show more"),
+        assumptions=(*_assumed(curve.points), "a budget above the largest may show more"),
     )
 
 
@@ -323,13 +325,13 @@ def _no_room(plain: Way | None, margin: float) -> str | None:
     return None
 
 
-def _up_to(tested: Sequence[Point], curve: Curve, flops: float | None) -> str:
-    """How much of the method, as "4.9e12 FLOP of iid_sft (256 labelled examples)"."""
+def _up_to(tested: Sequence[Point], curve: Curve) -> str:
+    """How much of the method was tested, not asked for, as "4.9e12 FLOP of iid_sft (256 labelled examples)"."""
     ways = [point.way for point in tested] or [point.way for point in curve.points]
     most, labels = max(way.elicitation_flops for way in ways), max(way.labelled_examples for way in ways)
     read = many(labels, "labelled example")
-    if flops or most:
-        return f"{flop(flops or most)} of {curve.label}" + (f" ({read})" if labels else "")
+    if most:
+        return f"{flop(most)} of {curve.label}" + (f" ({read})" if labels else "")
     return f"{curve.label} with {read}" if labels else curve.label
 
 

@@ -1,5 +1,6 @@
 """Claims from one way's score: above a threshold, a rare outcome, and what the first success costs."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -103,7 +104,8 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
     """What the first right answer costs on average: elicitation FLOPs + FLOPs per answer / share of right answers.
 
     The interval is that of the share: exact (Clopper & Pearson 1934) at the effective number of items, and over seeds
-    too where there are several. Where nothing is right, only that it costs more than so much, one-sided. Refused where
+    too where there are several. Where nothing is right, only that it costs more than so much, one-sided; no upper end (inf) where the share may be 0.
+    Refused where
     right answers may be guesses, tested once for each of `comparisons` ways.
     """
     about = f"{way.subject} on {way.task}, {way_words(way)}: what the first right answer costs"
@@ -133,12 +135,11 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
             numbers={"low": least, "n": way.n},
             assumptions=assumptions,
         )
-    cost, least, most = (base + each / share for share in (way.score, high, low))
-    ends = (
-        f"{flop(least).removesuffix(' FLOP')} to {flop(most)}"
-        if flop(least) != flop(most)
-        else "the same to three digits"
-    )
+    cost, least = base + each / way.score, base + each / high
+    # An interval down to 0 leaves it open whether anything is ever right.
+    most = base + each / low if low > 0 else math.inf
+    ends = f"{flop(least).removesuffix(' FLOP')} to {flop(most)}" if low > 0 else f"more than {flop(least)}"
+    ends = ends if flop(least) != flop(most) else "the same to three digits"
     return Claim(
         kind="first success",
         subject=way.subject,

@@ -10,6 +10,7 @@ from eval.claims.score import above_threshold, first_success, p_above, rarer_tha
 from eval.curve import Curve, Way, join, plain_prompting, without_sweeps
 from eval.fit import Fit, fit
 from eval.measurement import Measurement
+from eval.report.words import trained_most
 from eval.stats.multiple import holm
 from eval.stats.power import corrected, items_to_exclude
 
@@ -33,7 +34,8 @@ def claims_of(
     `above` is the threshold (chance where it is left out), `within` the distance to a ceiling, `rarer` a probability,
     `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
     left out). Of each kind the largest budget comes first. p values are corrected by Holm (1979), bounds by Bonferroni,
-    over all claims of one kind: what holds is found by looking at all of them. Ways scored as a mean over formats are
+    over all claims of one kind: what holds is found by looking at all of them. Each alone stand how soon a curve comes
+    near its largest budget or its fitted ceiling, and the interval of what the first right answer costs. Ways scored as a mean over formats are
     left out: they measure the wording, and nothing is elicited. `fit_of` gives a curve's fit, for who has it already.
     What the first right answer costs is told where most answers are wrong. UserError for a value that cannot be meant.
     """
@@ -47,10 +49,13 @@ def claims_of(
     groups = {key: sorted(members, key=_by_budget) for key, members in groups.items()}
     curves = {key: _curves(members) for key, members in groups.items()}
     ps = _holm(ways, above)
+    ceilings = {key: trained_most(members) for key, members in groups.items()}
     budgets = sum(len(curve.points) for each in curves.values() for curve in each)
+    held = sum(len(curve.points) for key, each in curves.items() for curve in each if _below(curve, ceilings[key]))
+    short = held + (budgets if above is not None else 0)
     made: list[Claim | Refused] = []
     for key, members in groups.items():
-        plain, most = plain_prompting(members), _trained_most(members)
+        plain, most = plain_prompting(members), ceilings[key]
         made += [_threshold(way, above, level, ps) for way in members]
         rare = [way for way in members if way.score < _RARELY_RIGHT]
         made += [first_success(way, level=level, comparisons=len(ways)) for way in rare]
@@ -59,11 +64,12 @@ def claims_of(
             if len(curve.points) > 1:
                 made.append(within_ceiling(curve, plain, within=within, level=level))
                 made.append(elicited_by(curve, fit_of(curve), within=within))
-            common = {"flops": flops, "power": power, "level": level, "comparisons": budgets}
-            made.append(robust(curve, plain, margin=margin, **common))  # type: ignore[arg-type]
+            common = {"flops": flops, "power": power, "level": level}
+            made.append(robust(curve, plain, margin=margin, comparisons=budgets, **common))  # type: ignore[arg-type]
+            common["comparisons"] = short
             if above is not None:
                 made.append(not_elicited(curve, plain, target=above, **common))  # type: ignore[arg-type]
-            if most is not None and all(point.way is not most for point in curve.points):
+            if most is not None and _below(curve, most):
                 made.append(not_elicited(curve, plain, target=most, within=within, **common))  # type: ignore[arg-type]
     return made
 
@@ -85,22 +91,24 @@ def _curves(ways: Sequence[Way]) -> list[Curve]:
     return sorted(made, key=lambda curve: min(_by_budget(point.way) for point in curve.points))
 
 
+def _below(curve: Curve, most: Way | None) -> bool:
+    """Whether the curve can be held against the most trained way: there is one, and it is not the curve's own."""
+    return most is not None and all(point.way is not most for point in curve.points)
+
+
 def _by_budget(way: Way) -> tuple[float, int, str, str]:
     """The most FLOPs of elicitation first, then the most labels, then by name: the same whatever the order of cells."""
     return -way.elicitation_flops, -way.labelled_examples, way.name, way.settings
 
 
-def _trained_most(ways: Sequence[Way]) -> Way | None:
-    """The ceiling to hold others to: chosen by its budget, never by its score on the same items."""
-    trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
-    return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
-
-
 def _threshold(way: Way, above: float | None, level: float, ps: Mapping[int, float]) -> Claim | Refused:
     threshold = way.chance if above is None else above
-    if threshold:
+    if threshold is not None and 0 < threshold < 1:
         return above_threshold(way, threshold, level=level, comparisons=len(ps), p=ps.get(id(way)))
-    statement, reason = f"{way.subject} on {way.task}, {way.name}, scores above chance", "chance is not known"
+    statement = f"{way.subject} on {way.task}, {way.name}, scores above chance"
+    reason = "chance is not known"
+    if threshold is not None:
+        reason = "guessing is always right" if threshold else "guessing is never right, so any right answer is above it"
     return Refused(kind="threshold", subject=way.subject, task=way.task, statement=statement, reason=reason, numbers={})
 
 
@@ -109,7 +117,7 @@ def _holm(ways: Sequence[Way], above: float | None) -> dict[int, float]:
     ps = {}
     for way in ways:
         threshold, sample = way.chance if above is None else above, sample_of(way)
-        if threshold and not isinstance(sample, str):
+        if threshold is not None and 0 < threshold < 1 and not isinstance(sample, str):
             ps[id(way)] = p_above(sample, threshold)[0]
     return dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
 

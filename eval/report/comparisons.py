@@ -13,7 +13,7 @@ from eval.report.words import prompted_most
 from eval.stats.components import Components, components
 from eval.stats.equivalence import equivalence
 from eval.stats.mcnemar import McNemar, mcnemar
-from eval.stats.multiple import holm
+from eval.stats.multiple import benjamini_hochberg, holm
 from eval.stats.paired import Difference, of_seeds
 from eval.stats.power import corrected
 
@@ -24,7 +24,7 @@ Against = Literal["plain prompting", "few-shot"]
 
 COMPARISON_COLUMNS = (
     "subject", "task", "recipe", "settings", "examples", "num_seeds", "against", "other", "other_examples",
-    "difference", "low", "high", "interval", "n", "p", "p_holm", "num_comparisons", "mark", "equivalent", "margin",
+    "difference", "low", "high", "interval", "n", "p", "p_holm", "p_bh", "num_comparisons", "mark", "equivalent", "margin",
     "cohens_h", "only_way_right", "only_other_right", "odds_ratio", "odds_low", "odds_high", "smallest_effect",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ class Gains:
 class Comparison:
     """One way set against another on the same items.
 
-    `p_holm` allows for all comparisons of the study, the interval of `gain` for none. `equivalent` is whether the 90%
+    `p_holm` and `p_bh` allow for all comparisons of the study, the interval of `gain` for none. `equivalent` is whether the 90%
     interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each; `clustered` says that
     its interval, which takes items to be independent, does not hold. `noise` is what items and either side's seeds add
     to the variance of the difference.
@@ -58,6 +58,7 @@ class Comparison:
     against: Against
     gain: Difference
     p_holm: float
+    p_bh: float
     equivalent: bool
     cohens_h: float
     odds: McNemar | None
@@ -109,7 +110,8 @@ def compared(pairs: Sequence[Sequence[Way]], gains: Gains) -> tuple[Comparison, 
             if prompted is not None and way is not prompted and way is not plain:
                 found.append(_comparison(way, prompted, "few-shot", gains))
     ps = [each.gain.p for each in found if each.gain.p is not None]
-    return tuple(replace(each, p_holm=float(p)) for each, p in zip(found, holm(ps), strict=True))
+    adjusted = zip(found, holm(ps), benjamini_hochberg(ps), strict=True)
+    return tuple(replace(each, p_holm=float(strict), p_bh=float(shared)) for each, strict, shared in adjusted)
 
 
 def table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
@@ -156,7 +158,7 @@ def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
             continue
         strict = sorted(each.smallest_effect(comparisons=len(comparisons)) for each in mine)[middle]
         ends = f"{_points(alone[0])} to {_points(alone[-1])}"
-        spread = f" (from {ends} over {len(mine)} comparisons)" if len(mine) > 1 else ""
+        spread = f" in the middle comparison of {len(mine)} (from {ends} over all of them)" if len(mine) > 1 else ""
         beyond = "none at all" if strict >= 1 else _points(strict)
         corrected_too = f"; after the strictest correction for all {len(comparisons)} comparisons, {beyond}"
         said.append(
@@ -176,7 +178,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[Mapping[str, Any]
                 (
                     each.way.subject, each.way.task, each.way.recipe, each.way.settings, each.way.examples,
                     each.way.num_seeds, each.against, each.other.recipe, each.other.examples, each.gain.difference,
-                    each.gain.low, each.gain.high, each.gain.kind, each.gain.n, each.gain.p, each.p_holm,
+                    each.gain.low, each.gain.high, each.gain.kind, each.gain.n, each.gain.p, each.p_holm, each.p_bh,
                     len(comparisons), each.mark, each.equivalent, MARGIN, each.cohens_h,
                     each.odds and each.odds.only_a, each.odds and each.odds.only_b,
                     each.odds and each.odds.odds_ratio,
@@ -218,6 +220,7 @@ def _comparison(way: Way, other: Way, against: Against, gains: Gains) -> Compari
         against=against,
         gain=gains(way, other),
         p_holm=1.0,
+        p_bh=1.0,
         equivalent=equivalence(ours, theirs, MARGIN, clusters, spreads=(way.spread, other.spread)).equivalent,
         cohens_h=2 * (math.asin(float(ours.mean()) ** 0.5) - math.asin(float(theirs.mean()) ** 0.5)),
         odds=mcnemar(ours[0], theirs[0]) if binary else None,

@@ -39,16 +39,16 @@ class Fitted:
     @property
     def near_words(self) -> str:
         """The budget to within 2 points of the ceiling with its interval, in the axis's unit."""
-        words = count if self.curve.axis == "examples" else flops
+        words, unit = (count, "labelled examples") if self.curve.axis == "examples" else (flops, "FLOP")
         if self.near.budget is None:
             return "not reached"
-        return f"{words(self.near.budget)} {_range(self.near, self.fit, words)}"
+        return f"{words(self.near.budget)} {_range(self.near, self.fit, words)} {unit}"
 
     @property
     def flops_words(self) -> str:
         """The same in FLOPs, interpolated in logarithms between the budgets measured."""
         if self.curve.axis == "flops":
-            return self.near_words
+            return self.near_words.removesuffix(" FLOP")
         ways = [point.way for point in positive(self.curve.points) if point.way.elicitation_flops > 0]
         if self.near.budget is None or len(ways) < 2:
             return "–" if self.near.budget is not None else "not reached"
@@ -96,10 +96,11 @@ def fits_figure(ways: Sequence[Way], fits: Sequence[Fitted], *, task: str) -> "m
     columns = min(_COLUMNS, len(mine))
     deep = math.ceil(len(mine) / columns)
     width = max(6.5, _LEFT + columns * (_PANEL + _BETWEEN))
+    kinds = sorted({each.fit.kind for each in mine})
     points = sorted({point.interval for each in mine for point in each.curve.points})
     notes = wrapped_notes(
         f"Dots: mean over seeds and items; bars: {', '.join(points)}. Line: the form that AIC chooses. Dark band: "
-        f"{mine[0].fit.kind} at each budget alone (pointwise); light band: for the whole curve at once (simultaneous). "
+        f"{' or '.join(kinds)} at each budget alone (pointwise); light band: for the whole curve at once (simultaneous). "
         "Between the smallest and the largest budget measured; nothing is said beyond.",
         width=width,
     )

@@ -20,6 +20,7 @@ from eval.report.style import (
     printable,
     wrapped,
 )
+from eval.report.words import chances
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -139,8 +140,7 @@ def _draw_strips(
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    chance = next((way.chance for way in ways if way.chance is not None), None)
-    if chance is not None:
+    for chance in chances(ways):
         axes.axvline(100 * chance, color="#666666", linestyle=(0, (1, 2)), linewidth=1)
     for way in ways:
         strip = _strip(way)

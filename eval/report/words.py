@@ -78,12 +78,17 @@ def times(ratio: Ratio) -> str:
 
 
 def trained_most(ways: Sequence[Way]) -> Way | None:
-    """The trained way with the most labelled examples, which is what the sentences quote.
+    """The trained way with the most labelled examples, then the most FLOPs: what sentences and claims hold others to.
 
     Never the one with the best score: the best of many, chosen on the test items themselves, is too good.
     """
     trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
-    return max(trained, key=lambda way: way.examples, default=None)
+    return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
+
+
+def chances(ways: Sequence[Way]) -> list[float]:
+    """Every level of chance among the ways, rising; empty where none is known."""
+    return sorted({way.chance for way in ways if way.chance is not None})
 
 
 def prompted_most(ways: Sequence[Way]) -> Way | None:
@@ -124,8 +129,9 @@ def sentence(ways: Sequence[Way], gains: Compare = compare) -> str:
         said += f"; {_gain(gains(best_known, plain))}"
     elif plain is None:
         said += "; plain prompting was not measured"
-    chance = next((way.chance for way in ways if way.chance is not None), None)
-    return f"{said}. Chance is {percent(chance)}." if chance is not None else f"{said}. Chance is not known."
+    levels = [percent(chance) for chance in chances(ways)]
+    by_way = ", depending on the way" if len(levels) > 1 else ""
+    return f"{said}. Chance is {' or '.join(levels) or 'not known'}{by_way}."
 
 
 def _learned_from(way: Way) -> str:

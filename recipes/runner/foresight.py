@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from data.errors import UserError
+from eval.fit import NUM_RESAMPLES as FIT_RESAMPLES
 from eval.stats.power import (
     BETWEEN_ITEMS,
     WITHIN_ITEM,
     Noise,
     corrected,
+    end_error,
     half_width,
     items_needed,
     none_seen_bound,
     seeds_for_interval,
     smallest_seen,
 )
+from eval.stats.resample import NUM_RESAMPLES
 from recipes.runner.cell import Cell
 
 LEVEL, POWER = 0.95, 0.8
@@ -35,7 +38,12 @@ def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
     lines = [f"what this study could see ({POWER:.0%} power, {LEVEL:.0%} intervals):"]
     for task, members in tasks.items():
         lines += _lines(task, members, effect=effect, comparisons=comparisons)
-    return [*lines, _assumed(comparisons)]
+    moved = [f"{end_error(LEVEL, count):.2f}" for count in (NUM_RESAMPLES, FIT_RESAMPLES)]
+    resampled = (
+        f"bootstrap intervals: {NUM_RESAMPLES:,} resamples, {FIT_RESAMPLES:,} for fitted curves; drawn anew, an end "
+        f"moves by {moved[0]} and {moved[1]} standard errors"
+    )
+    return [*lines, resampled, _assumed(comparisons)]
 
 
 def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int) -> list[str]:
@@ -66,10 +74,16 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
 
 
 def _comparisons(cells: Sequence[Cell]) -> int:
-    """How many ways of all subjects and tasks are held against plain prompting."""
-    ways = {(cell.source.name, cell.task.name, cell.recipe, cell.examples) for cell in cells}
-    plain = {(cell.source.name, cell.task.name) for cell in cells if cell.method_name == "zero_shot"}
-    return max(1, len(ways) - len(plain))
+    """How many the report will make: every way against plain prompting, and against the longest few-shot prompt."""
+    ways: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
+    for cell in cells:
+        ways.setdefault((cell.source.name, cell.task.name), {})[cell.recipe, cell.examples] = cell.method_name
+    made = 0
+    for methods in ways.values():
+        plain, prompted = ("zero_shot" in methods.values()), ("few_shot" in methods.values())
+        others = len(methods) - plain
+        made += others * plain + (others - 1) * prompted
+    return max(1, made)
 
 
 def _assumed(comparisons: int) -> str:

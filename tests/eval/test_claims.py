@@ -24,7 +24,7 @@ from eval.stats.power import items_to_exclude, least_seen, none_seen_bound
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
 
 
-def way(right: int, of: int = 100, **named: Any) -> Way:
+def way(right: int | list[float], of: int = 100, **named: Any) -> Way:
     (made,) = pool([measurement(right=right, of=of, **named)])
     return made
 
@@ -159,6 +159,11 @@ def test_no_success_bounds_the_cost_from_below() -> None:
     assert made.numbers["low"] == pytest.approx(1e10 / none_seen_bound(100)) and "more than 3.39e11 FLOP" in str(made)
 
 
+def test_a_share_that_may_be_nothing_leaves_the_cost_open() -> None:
+    made = claimed(first_success(way([0.0] * 49 + [0.5], spend=Spend(flops_per_answer=1e10), chance=None)))
+    assert made.numbers["high"] == math.inf and "1.00e12 FLOP on average, 95% interval more than " in str(made)
+
+
 def test_guesses_are_no_success() -> None:
     assert "28% may all be guesses" in refused(first_success(way(28, 100, chance=0.25)))
     assert any("guesses count" in one for one in claimed(first_success(way(50, 100, chance=0.25))).assumptions)
@@ -180,6 +185,13 @@ def test_robust_to_a_method_that_gains_nothing() -> None:
     assert made.numbers["power"] >= 0.9 and made.numbers["upper"] < 0.05
     assert "a gain of 5 points would have been found with probability more than 0.99" in str(made)
     assert "1.60e13 FLOP" in str(claimed(robust(curve, plain, margin=0.05, flops=1.6e13)))
+
+
+def test_no_more_flops_are_named_than_were_tested() -> None:
+    curve, plain = study(498, 503, 500)
+    made = (robust(curve, plain, margin=0.05, flops=5e13), not_elicited(curve, plain, target=0.9, flops=5e13))
+    assert all("1.60e13 FLOP of iid_sft (16 labelled examples)" in str(claimed(each)) for each in made)
+    assert all("5.00e13" not in str(each) for each in made)
 
 
 def test_every_bound_is_corrected_for_the_budgets_looked_at() -> None:
@@ -270,7 +282,9 @@ def test_not_elicited_to_within_a_ceiling() -> None:
 def test_elicited_to_within_its_ceiling_by_the_first_budget_that_stays_there() -> None:
     curve, plain = study(600, 880, 895, 900)
     made = claimed(within_ceiling(curve, plain, within=0.05))
-    assert made.numbers["examples"] == 16 and "of its ceiling under iid_sft by 16 labelled examples" in str(made)
+    assert made.numbers["examples"] == 16 and "ceiling" not in str(made)
+    shown = "of what it shows at its largest budget (256 labelled examples) under iid_sft by 16 labelled examples"
+    assert shown in str(made)
     # A budget that was near by luck counts for nothing where a larger one falls back.
     assert claimed(within_ceiling(study(895, 600, 895, 900)[0], plain, within=0.05)).numbers["examples"] == 64
     assert "may still miss" in refused(within_ceiling(study(600, 700, 900)[0], plain, within=0.05))
@@ -338,6 +352,23 @@ def test_an_asked_threshold_is_also_held_against_every_curve() -> None:
     made = claims_of(pool(small_study()), above=0.99)
     asked = [each for each in made if each.kind == "inability" and "to 99%" in str(each)]
     assert len(asked) == 8
+
+
+def test_not_elicited_is_corrected_over_every_target() -> None:
+    def of(right: int, examples: int, **named: Any) -> Measurement:
+        spend = Spend(labelled_examples=examples, train_flops=1e12 * examples)
+        return measurement(right=right, of=1000, examples=examples, spend=spend, **named)
+
+    plain = measurement(method="zero_shot", examples=0, right=500, of=1000)
+    cells = [plain, of(510, 4), of(520, 16), of(900, 64, method="full_fine_tune")]
+    for above, comparisons in ((None, 2), (0.99, 5)):  # two budgets short of the most trained way, three of 99%
+        made = [each for each in claims_of(pool(cells), above=above) if each.kind == "inability" and each.holds]
+        assert made and all(f"confidence over {comparisons} comparisons" in str(each) for each in made)
+
+
+@pytest.mark.parametrize(("chance", "reason"), [(0.0, "guessing is never right"), (1.0, "guessing is always right")])
+def test_chance_that_is_no_threshold_is_refused_with_its_reason(chance: float, reason: str) -> None:
+    assert f"scores above chance; {reason}" in refused(claims_of([way(60, chance=chance)])[0])
 
 
 def test_no_chance_no_threshold_and_no_formats() -> None:

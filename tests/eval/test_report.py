@@ -118,6 +118,19 @@ def test_sentence_quotes_the_largest_budget_and_not_the_best() -> None:
     assert said.endswith("points above plain prompting, paired on the same 100 items. Chance is 25%.")
 
 
+def test_equal_examples_are_told_apart_by_flops() -> None:
+    cheap, dear = (
+        measurement(method=method, right=80, of=100, spend=Spend(labelled_examples=4, train_flops=spent))
+        for method, spent in (("iid_sft", 1e12), ("full_fine_tune", 2e12))
+    )
+    assert "(full_fine_tune, 2.0×10¹² FLOP)" in sentence(pool([cheap, dear]))
+
+
+def test_sentence_names_every_level_of_chance() -> None:
+    ways = pool([measurement(examples=4, chance=0.5), measurement(examples=8, chance=0.25)])
+    assert sentence(ways).endswith("Chance is 25% or 50%, depending on the way.")
+
+
 def test_sentence_admits_what_it_does_not_know() -> None:
     plain = measurement(method="zero_shot", examples=0, right=50, of=100, chance=None)
     worse = measurement(right=48, of=100, spend=Spend(train_flops=1.0), chance=None)

@@ -52,6 +52,31 @@ def test_a_ceiling_beyond_the_budgets_is_not_reached() -> None:
     assert found.near_words == "not reached"
 
 
+def test_every_kind_of_interval_and_every_unit_is_named(tmp_path: Path) -> None:
+    seeds = [
+        measurement(subject="big", examples=each.examples, seed=seed, right=each.outcomes.scores.tolist(), spend=each.spend)
+        for each in saturating()
+        for seed in (0, 1)
+    ]
+    along = [
+        measurement(method="search", settings={"shots": k}, examples=8, right=100 + 20 * k, of=400,
+                    spend=Spend(labelled_examples=8, search_flops=1e10 * k))
+        for k in (1, 2, 4)
+    ]  # fmt: skip
+    made = [*saturating(), *seeds, *along]
+    found, _ = fitted(pool(made))
+    kinds = sorted({each.fit.kind for each in found})
+    assert len(kinds) == 2
+    page = write_report(made, [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert f"In brackets: {kinds[0]} or {kinds[1]}, by the seeds" in page
+    reached = [each for each in found if each.near.budget is not None]
+    assert reached[0].near_words.endswith("] labelled examples") and "labelled examples" not in reached[0].flops_words
+    figure = fits_figure(pool(made), found, task="capitals")
+    assert figure is not None
+    text = " ".join(save(figure, tmp_path / "fits")[0].read_text("utf-8").split())
+    assert all(kind in text for kind in kinds)
+
+
 def test_two_budgets_are_no_curve_and_a_large_study_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fitted(pool(small_study())) == ([], 0)
     page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")

@@ -107,8 +107,9 @@ def interval_power(effect: float, items: int | float, noise: Noise, *, level: fl
     """How probably the interval of `paired_difference` leaves out 0 where seeds differ by luck at each item only.
 
     The interval adds to z^2 times the variance over items t^2 times what it takes for luck of whole seeds: the variance
-    of the first way's K seeds, a chi square with K - 1 degrees of freedom (and those `borrowed`), less `NOISE_TAKEN_OUT`
-    of what luck at items alone leads to expect where K is above 2, over K. Power is averaged over that chi square. The second way has one run.
+    of the first way's K seeds, a chi square with K - 1 degrees of freedom (and those `borrowed`), over K. Where K is
+    above 2, `NOISE_TAKEN_OUT` of what luck at items alone leads to expect is taken out. Power is averaged over that chi
+    square. The second way has one run.
     """
     if noise.first_seeds == 1:
         return power_of(effect, standard_error_of(items, noise), level=level)

@@ -8,6 +8,7 @@ from data.errors import UserError
 from eval.fit import NUM_RESAMPLES as FIT_RESAMPLES
 from eval.stats.power import (
     BETWEEN_ITEMS,
+    BORROWED,
     WITHIN_ITEM,
     Noise,
     corrected,
@@ -54,7 +55,9 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
     level = corrected(LEVEL, comparisons)
     seeds = len({cell.seed for cell in cells})
     one = Noise(first=WITHIN_ITEM, design_effect=alike)
-    planned = replace(one, first_seeds=seeds)
+    # Two seeds are judged with the help of the recipe's other budgets.
+    budgets = max(Counter(recipe for recipe, _ in {(cell.recipe, cell.examples) for cell in cells}).values())
+    planned = replace(one, first_seeds=seeds, borrowed=min(BORROWED, budgets - 1) if seeds == 2 else 0)
     asked = f"{items:,} items" + (f" in {len(clusters):,} clusters" if len(clusters) < items else "")
     seen = _points(smallest_seen(items, planned, level=LEVEL, power=POWER))
     together = _points(smallest_seen(items, planned, level=level, power=POWER))

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import special
 
 from eval.curve import Curve, Point, item_scores
 from eval.forms import FORMS, fit_form
 from eval.resampled import Resampled, resampled
-from eval.stats.resample import Array, Clusters, kind_of, percentiles
+from eval.stats.resample import Array, Clusters, codes_of, kind_of, percentiles
 
 NUM_RESAMPLES = 500
 LEAST_BUDGETS = 3
 # Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
 APART = 1.25
+MISFIT = 0.01  # a form that leaves so unlikely a misfit does not describe the points
 _BUDGETS_DRAWN = 200
 
 
@@ -48,7 +50,8 @@ class Fit:
     """A curve's fitted form along its axis, at budgets between the smallest and the largest measured.
 
     `runners_up` is each form's AIC above that of the chosen one. `low` and `high` bound the curve at each budget alone
-    (pointwise), `band_low` and `band_high` at all of them at once (simultaneous).
+    (pointwise), `band_low` and `band_high` at all of them at once (simultaneous). `misfit` is the p value of what the
+    form leaves unexplained (below MISFIT it does not describe the points); None where nothing is left to judge by.
     """
 
     form: str
@@ -65,6 +68,7 @@ class Fit:
     level: float
     n: int
     kind: str  # how its intervals came about
+    misfit: float | None
     draws: Array = field(repr=False)  # fitted curves of the resampled points, each of the form that it chose itself
     ceilings: Array = field(repr=False)  # of those curves
 
@@ -115,10 +119,11 @@ def fit_scores(
     """The form that AIC chooses among FORMS for one matrix (seeds, items) per budget above 0, with its bands.
 
     Points are weighted by how they vary and vary together; every resample chooses its form anew, so that the doubt
-    about the form is in the bands. Forms with more numbers than points are not tried. With `monotone`, curves that fall
-    are fitted as flat. None for fewer than three budgets APART.
+    about the form is in the bands. Forms with more numbers than points are not tried. `monotone` is as
+    in `choose`. None for fewer than three budgets APART, and for items of one cluster,
+    which say nothing of others.
     """
-    if num_apart(budgets) < LEAST_BUDGETS:
+    if num_apart(budgets) < LEAST_BUDGETS or int(codes_of(clusters, matrices[0].shape[1]).max()) == 0:
         return None
     order = np.argsort(budgets, kind="stable")
     budgets, matrices = [budgets[i] for i in order], [matrices[i] for i in order]
@@ -146,6 +151,7 @@ def fit_scores(
         level=level,
         kind=kind,
         n=sample.n,
+        misfit=chosen.misfit,
         draws=draws,
         ceilings=chosen.ceilings,
     )
@@ -161,17 +167,25 @@ class Chosen:
     draws: Array
     ceiling: float
     ceilings: Array
+    misfit: float | None  # p of the chi-square that the chosen form leaves; None where it has a number for every point
 
 
 def choose(sample: Resampled, logs: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
     """Fit every form to the points and to each resample, and choose by AIC for each: budgets as logarithms.
 
-    Twice: how much each score is expected to vary follows from the curve that the first fit found.
+    Each twice: how much a score is expected to vary follows from the curve that the first fit found. `monotone` curves
+    do not fall, unless none that rises fits (`MISFIT`): training can harm, and a flat line would hide that.
     """
     data = np.vstack([sample.scores, sample.draws])
     even = sample.whitener(np.full(len(logs), float(sample.scores.mean())))
-    rough = _best(data[:1], logs, even, logs, monotone=monotone)
-    return _best(data, logs, sample.whitener(rough.scores), drawn_at, monotone=monotone)
+    found = None
+    for rising in (True, False) if monotone else (False,):
+        rough = _best(data[:1], logs, even, logs, monotone=rising)
+        found = _best(data, logs, sample.whitener(rough.scores), drawn_at, monotone=rising)
+        if found.misfit is None or found.misfit >= MISFIT:
+            break
+    assert found is not None
+    return found
 
 
 def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
@@ -186,8 +200,11 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
     picked, rows = aic.argmin(axis=0), np.arange(len(data))
     curves = np.stack([fitted.scores(form.shapes(drawn_at, first, last)) for form, fitted in tried])[picked, rows]
     ceilings = np.stack([fitted.ceiling for _, fitted in tried])[picked, rows]
+    form, fitted = tried[picked[0]]
+    freedom = len(logs) - form.num_parameters
     return Chosen(
-        form=tried[picked[0]][0].name,
+        misfit=float(special.chdtrc(freedom, fitted.deviance[0])) if freedom > 0 else None,
+        form=form.name,
         aic={form.name: float(value) for (form, _), value in zip(tried, aic[:, 0], strict=True)},
         scores=curves[0],
         draws=curves[1:],

@@ -56,6 +56,12 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     covariance = _items_covariance(items, codes, num_clusters) + np.diag(np.full(len(items), 0.25 / num_items**2))
     few = num_clusters / max(1, num_clusters - 1)
     draws = scores + few**0.5 * (resampled_means(items, codes, rng, num_resamples) - scores)
+    # Where nearly all answers are alike, resampling shows less than other items would: Laplace's rule says how much.
+    shares = (scores * num_items + 1) / (num_items + 2)
+    binary = shares * (1 - shares)
+    alike = scores * (1 - scores) < binary / 2
+    hidden = np.where(alike, np.maximum(0.0, binary / num_clusters - draws.var(axis=0)), 0.0)
+    draws = draws + rng.standard_normal(draws.shape) * hidden**0.5
     spread = seed_spread((matrix, clusters) for matrix in matrices)
     if spread is not None and spread.ability > 0:
         variance = np.array([components(matrix, clusters, spread).seeds for matrix in matrices])
@@ -65,11 +71,10 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     seen = np.diag(covariance)
     apart = ~np.eye(len(seen), dtype=bool)
     together = covariance / np.sqrt(np.outer(seen, seen))
-    shares = (scores * num_items + 1) / (num_items + 2)
     return Resampled(
         scores=scores,
         draws=draws,
-        relative_variance=float(seen.sum() / (shares * (1 - shares)).sum()),
+        relative_variance=float(seen.sum() / binary.sum()),
         correlation=min(_MOST_ALIKE, max(0.0, float(together[apart].mean()))) if apart.any() else 0.0,
         n=num_items,
         seeds=spread is not None,

@@ -2,7 +2,7 @@
 
 from eval.claims.claim import Claim, Refused, check_share, many, percent, points
 from eval.curve import Curve
-from eval.fit import Fit
+from eval.fit import MISFIT, Fit
 
 FORM = "the curve has the fitted form between the budgets measured"
 
@@ -23,6 +23,10 @@ def elicited_by(curve: Curve, fitted: Fit | None, *, within: float) -> Claim | R
 
     if fitted is None:
         return refused("a fit takes three budgets above 0")
+    if fitted.misfit is not None and fitted.misfit < MISFIT:
+        return refused(f"no form describes its points (misfit p = {fitted.misfit:.1g})")
+    if fitted.scores[-1] < fitted.scores[0]:
+        return refused("the fitted curve falls")
     if fitted.form == "flat":
         return refused("the fitted curve is flat: nothing was elicited along it")
     near, ceiling = fitted.budget_within(within), fitted.ceiling

@@ -8,6 +8,12 @@ if TYPE_CHECKING:  # the command line answers without scipy until this command r
     from eval.curve import Curve, Way
 
 BEYOND = (4, 16)  # times the largest budget measured
+# What a forecast rests on: nothing in the points shows it.
+GOES_ON = {
+    "flat": "flat so far; if it stays so, which no flat curve can tell",
+    "power law": "if it goes on as the power law so far",
+    "logistic": "if it goes on as the logistic curve so far",
+}
 UNITS = {"examples": "examples", "flops": "FLOP", "size": "FLOP an answer"}
 
 
@@ -62,14 +68,25 @@ def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
 
 def _of_curve(curve: "Curve", unit: str) -> list[str]:
     from eval.curve import item_scores
-    from eval.fit import positive
+    from eval.fit import MISFIT, fit_scores, positive
     from eval.forecast import LEVEL, forecast_scores
     from eval.report.style import brackets, percent
 
     points = positive(curve.points)
     matrices, clusters = item_scores(*(point.way.measurements for point in points))
     budgets = [point.budget for point in points]
-    lines = [f"  {curve.subject}, {curve.task}, {curve.label}: {percent(points[-1].score)} at {budgets[-1]:.3g} {unit}"]
+    found = fit_scores(budgets, matrices, clusters)
+    if found is None:
+        return []
+    seeds = sorted({len(matrix) for matrix in matrices})
+    asked = f"{matrices[0].shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"
+    lines = [
+        f"  {curve.subject}, {curve.task}, {curve.label}: {percent(points[-1].score)} at {budgets[-1]:.3g} {unit}"
+        f" ({asked})",
+        f"    {GOES_ON[found.form]}:",
+    ]
+    if found.misfit is not None and found.misfit < MISFIT:
+        lines.append(f"    no form describes these points (misfit p = {found.misfit:.1g}); do not rely on what follows")
     for factor in BEYOND:
         made = forecast_scores(budgets, matrices, clusters, at=factor * budgets[-1])["fitted curve"]
         lines.append(

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, special
 
 from eval.curve import curves
-from eval.fit import Estimate, Fit, compute_equivalent_gain, fit, fit_scores, num_apart
+from eval.fit import MISFIT, Estimate, Fit, compute_equivalent_gain, fit, fit_scores, num_apart
 from eval.forms import FORMS, fit_form
 from tests.benchmarks import worlds
 from tests.benchmarks.worlds import Array
@@ -59,13 +59,26 @@ def test_a_flat_curve_is_flat() -> None:
     assert found.budget_to_reach(0.2).high == BUDGETS[0]
 
 
-def test_a_falling_curve_is_flat_unless_it_may_fall() -> None:
-    shares = 0.5 + 0.4 * (BUDGETS / 4) ** -0.5
-    assert fitted(shares).form == "flat"
-    falling = fit_scores(list(BUDGETS), exactly(shares), monotone=False)
-    assert falling is not None
+def test_a_curve_that_surely_falls_is_not_called_flat() -> None:
+    falling = fitted(0.5 + 0.4 * (BUDGETS / 4) ** -0.5)
     assert falling.form == "power law"
     assert falling.scores[0] > falling.scores[-1] + 0.3
+    rng = np.random.default_rng(4)
+    wobbly = fit_scores(list(BUDGETS), list(worlds.right(rng, [0.62, 0.6, 0.61, 0.6, 0.6], num_items=200, num_seeds=2)))
+    assert wobbly is not None and wobbly.form == "flat"
+
+
+def test_points_that_no_form_describes_say_so() -> None:
+    jagged = fitted(np.array([0.2, 0.8, 0.3, 0.9, 0.2]))
+    assert jagged.misfit is not None and jagged.misfit < MISFIT
+    smooth = fitted(0.9 - 0.5 * (BUDGETS / 4) ** -0.5)
+    assert smooth.misfit is not None and smooth.misfit > 0.5
+
+
+def test_one_cluster_and_one_item_are_no_curve() -> None:
+    matrices = exactly(np.array([0.2, 0.4, 0.8]), 40)
+    assert fit_scores([4, 16, 64], matrices, ["one"] * 40) is None
+    assert fit_scores([4, 16, 64], [matrix[:, :1] for matrix in matrices]) is None
 
 
 def test_the_grid_finds_what_an_optimizer_finds() -> None:
@@ -138,6 +151,7 @@ def test_all_wrong_and_all_right_are_flat_and_not_certain(share: float) -> None:
     found = fitted(np.full(5, share))
     assert found.form == "flat"
     assert found.scores == pytest.approx(np.full(len(found.scores), share))
+    assert found.ceiling.high - found.ceiling.low > 0.0005  # a thousand items are not all items
 
 
 def test_a_measured_curve_is_fitted_within_its_budgets() -> None:

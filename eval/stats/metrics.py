@@ -15,9 +15,9 @@ from eval.stats.resample import (
     Clusters,
     codes_of,
     kind_of,
-    normal_quantile,
     percentiles,
     resampled_means,
+    small_sample_stretch,
 )
 
 MOST_BINS = 10
@@ -191,8 +191,7 @@ def _means(
     kind = kind_of("bootstrap" if num_clusters == n else "cluster bootstrap", level)
     drawn = [(-np.inf, np.inf)] * len(values)
     if num_clusters > 1:
-        t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
-        stretch = t / normal_quantile(level) * np.sqrt(num_clusters / (num_clusters - 1))
+        stretch = small_sample_stretch(num_clusters, level)
         moved = grand + stretch * (resampled_means(values, codes, np.random.default_rng(SEED)) - grand)
         drawn = [percentiles(each, level) for each in moved.T]
     return [

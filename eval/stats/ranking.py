@@ -16,7 +16,7 @@ from scipy import special
 
 from eval.stats.mcnemar import sign_test
 from eval.stats.multiple import holm
-from eval.stats.resample import SEED, Array, Clusters, checked, codes_of, normal_quantile, resampled_means
+from eval.stats.resample import SEED, Array, Clusters, checked, codes_of, resampled_means, small_sample_stretch
 
 _EXTRA = 0.5  # wins each way between every pair
 _MOST_STEPS = 10_000
@@ -66,8 +66,7 @@ def rank_methods(scores: ArrayLike, clusters: Clusters | None = None, *, level: 
         low, high = np.full(count, -np.inf), np.full(count, np.inf)
         best, worst = np.ones(count, dtype=int), np.full(count, count)
     else:
-        t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
-        stretch = t / normal_quantile(level) * np.sqrt(num_clusters / (num_clusters - 1))
+        stretch = small_sample_stretch(num_clusters, level)
         drawn = fitted + stretch * (fit_strengths(_resampled(wins, codes), start=fitted, tolerance=1e-6) - fitted)
         ends = [0.5 - level / 2, 0.5 + level / 2]
         low, high = np.quantile(drawn, ends, axis=0)

@@ -19,7 +19,10 @@ from eval.stats.resample import (
     normal_quantile,
     percentiles,
     resampled_means,
+    small_sample_stretch,
 )
+
+_LEAST_VARIATION = 0.25  # squared: half of what separates one right item from one wrong
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +131,10 @@ def score_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level
 def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
     """Percentile bootstrap of the mean over items or clusters of them, for scores in [0, 1] of any kind.
 
-    Stretched about the mean for small samples by t / z * sqrt(C / (C - 1)) where C counts the clusters (Hesterberg
-    2015). One cluster says nothing of others: all of [0, 1]. ValueError as in `score_interval`.
+    Stretched about the mean for small samples (`small_sample_stretch`). Scores that hardly vary do not show how much
+    others would: where all together vary less than half an item does between wrong and right, never narrower than
+    Wilson at the number of items that equal scores are worth (`effective_n`). One cluster says nothing of others: all
+    of [0, 1]. ValueError as in `score_interval`.
     """
     values = checked(scores)
     codes = codes_of(clusters, len(values))
@@ -138,10 +143,12 @@ def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, l
     if num_clusters == 1:
         return Interval(low=0.0, high=1.0, kind=kind)
     mean = float(values.mean())
-    t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
-    stretch = t / normal_quantile(level) * np.sqrt(num_clusters / (num_clusters - 1))
     means = resampled_means(values[None, :], codes, np.random.default_rng(SEED))[:, 0]
-    low, high = percentiles(mean + stretch * (means - mean), level)
+    low, high = percentiles(mean + small_sample_stretch(num_clusters, level) * (means - mean), level)
+    worth = effective_n(np.full(len(values), mean), clusters, level=level)
+    if worth * float(values.var()) < _LEAST_VARIATION:
+        least_low, least_high = wilson(mean, worth, level=level)
+        low, high = min(low, least_low), max(high, least_high)
     return Interval(low=max(0.0, low), high=min(1.0, high), kind=kind)
 
 

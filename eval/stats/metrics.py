@@ -15,9 +15,9 @@ from eval.stats.resample import (
     Clusters,
     codes_of,
     kind_of,
-    normal_quantile,
     percentiles,
     resampled_means,
+    small_sample_stretch,
 )
 
 MOST_BINS = 10
@@ -120,26 +120,25 @@ def calibration(
     error is the mean over items of the bins' |confidence - accuracy| (Naeini, Cooper & Hauskrecht 2015), which chance
     alone pushes up. So the low end is the error less what resampling moves all gaps together, which by the triangle
     inequality is safe; the high end is the percentile bootstrap's less the mean rise that resampling adds. Bins stay
-    as they are in every resample. `error_if_calibrated` is the mean over draws in which each answer is right with its
-    own confidence, independently.
+    as they are in every resample, whose deviations are stretched for few clusters (`small_sample_stretch`); one cluster
+    says nothing of others: all of [0, 1]. `error_if_calibrated` is the mean over draws in which each answer is right
+    with its own confidence, independently.
     """
     place = _bins(confidence)
     members = place == np.arange(place.max() + 1)[:, None]
     codes, rng, n = codes_of(clusters, len(place)), np.random.default_rng(SEED), len(place)
+    num_clusters = int(codes.max()) + 1
     gaps = members * (right - confidence)
-    drawn = resampled_means(gaps, codes, rng)
-    errors, error = np.abs(drawn).sum(axis=1), float(np.abs(gaps.mean(axis=1)).sum())
-    moved = float(np.quantile(np.abs(drawn - gaps.mean(axis=1)).sum(axis=1), 0.5 + level / 2))
-    high = percentiles(errors, level)[1] - (float(errors.mean()) - error)
+    error, low, high = float(np.abs(gaps.mean(axis=1)).sum()), 0.0, 1.0
+    if num_clusters > 1:
+        moved = resampled_means(gaps, codes, rng) - gaps.mean(axis=1)
+        moved *= small_sample_stretch(num_clusters, level)
+        errors = np.abs(gaps.mean(axis=1) + moved).sum(axis=1)
+        low = max(0.0, error - float(np.quantile(np.abs(moved).sum(axis=1), 0.5 + level / 2)))
+        high = min(1.0, max(error, percentiles(errors, level)[1] - (float(errors.mean()) - error)))
     lucky = (rng.random((_NUM_DRAWS, n)) < confidence) - confidence
     expected = float(np.abs(lucky @ members.T / n).sum(axis=1).mean())
-    estimate = Estimate(
-        value=error,
-        low=max(0.0, error - moved),
-        high=min(1.0, max(high, error)),
-        kind=kind_of("bootstrap of bins", level),
-        n=n,
-    )
+    estimate = Estimate(value=error, low=low, high=high, kind=kind_of("bootstrap of bins", level), n=n)
     return estimate, expected, tuple(_bin(confidence, right, clusters, each, level) for each in members)
 
 
@@ -191,8 +190,7 @@ def _means(
     kind = kind_of("bootstrap" if num_clusters == n else "cluster bootstrap", level)
     drawn = [(-np.inf, np.inf)] * len(values)
     if num_clusters > 1:
-        t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
-        stretch = t / normal_quantile(level) * np.sqrt(num_clusters / (num_clusters - 1))
+        stretch = small_sample_stretch(num_clusters, level)
         moved = grand + stretch * (resampled_means(values, codes, np.random.default_rng(SEED)) - grand)
         drawn = [percentiles(each, level) for each in moved.T]
     return [

@@ -3,7 +3,8 @@
 Bradley & Terry (1952): method i beats method j with log-odds strength_i - strength_j. The higher score wins an item; a
 tie is half a win for both, which is common usage (Davidson 1970 would model ties instead), and an item on which all
 methods tie carries nothing. Every pair gets half a win each way on top: without it a method that never lost would have
-no finite strength.
+no finite strength. Nobody saw how that one made-up game of a pair would end, so resamples split it by a draw from
+Beta(1/2, 1/2), Jeffreys's prior: pairs that always end alike keep an interval.
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,10 @@ from scipy import special
 
 from eval.stats.mcnemar import sign_test
 from eval.stats.multiple import holm
-from eval.stats.resample import SEED, Array, Clusters, checked, codes_of, normal_quantile, resampled_means
+from eval.stats.resample import SEED, Array, Clusters, checked, codes_of, resampled_means, small_sample_stretch
 
 _EXTRA = 0.5  # wins each way between every pair
-_MOST_STEPS = 10_000
+_MOST_STEPS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,7 @@ def rank_methods(scores: ArrayLike, clusters: Clusters | None = None, *, level: 
         low, high = np.full(count, -np.inf), np.full(count, np.inf)
         best, worst = np.ones(count, dtype=int), np.full(count, count)
     else:
-        t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
-        stretch = t / normal_quantile(level) * np.sqrt(num_clusters / (num_clusters - 1))
+        stretch = small_sample_stretch(num_clusters, level)
         drawn = fitted + stretch * (fit_strengths(_resampled(wins, codes), start=fitted, tolerance=1e-6) - fitted)
         ends = [0.5 - level / 2, 0.5 + level / 2]
         low, high = np.quantile(drawn, ends, axis=0)
@@ -106,20 +106,26 @@ def transitivity(scores: ArrayLike, clusters: Clusters | None = None, *, level: 
 
 
 def fit_strengths(wins: Array, *, start: Array | None = None, tolerance: float = 1e-12) -> Array:
-    """Strengths (..., methods) that fit `wins` (..., methods, methods), row over column, by Hunter's MM steps (2004).
+    """Strengths (..., methods) that fit `wins` (..., methods, methods), row over column, by Newton's steps.
 
-    Half a win is added each way between every pair. Stops where no log-odds moves by more than `tolerance`.
+    Half a win is added each way between every pair. Stops where no log-odds moves by more than `tolerance`; none moves
+    by more than 1 at once.
     """
-    extra = _EXTRA * (1 - np.eye(wins.shape[-1]))
+    count = wins.shape[-1]
+    extra = _EXTRA * (1 - np.eye(count))
     won = (wins + extra).sum(axis=-1)
     met = wins + np.swapaxes(wins, -1, -2) + 2 * extra
-    strengths = np.broadcast_to(np.zeros(wins.shape[-1]) if start is None else start, won.shape)
+    strengths = np.broadcast_to(np.zeros(count) if start is None else start, won.shape)
     for _ in range(_MOST_STEPS):
-        odds = np.exp(strengths)
-        new = np.log(won / (met / (odds[..., :, None] + odds[..., None, :])).sum(axis=-1))
-        new -= new.mean(axis=-1, keepdims=True)
-        moved, strengths = float(np.abs(new - strengths).max()), new
-        if moved <= tolerance:
+        expected = _expected(strengths)
+        slope = won - (met * expected).sum(axis=-1)
+        weight = met * expected * (1 - expected)
+        # Strengths are known up to a constant; the added one keeps their sum at 0.
+        curvature = weight.sum(axis=-1)[..., None] * np.eye(count) - weight + 1 / count
+        step = np.linalg.solve(curvature, slope[..., None])[..., 0]
+        step /= np.maximum(1.0, np.abs(step).max(axis=-1, keepdims=True))
+        strengths = strengths + step - step.mean(axis=-1, keepdims=True)
+        if float(np.abs(step).max()) <= tolerance:
             break
     return np.asarray(strengths)
 
@@ -136,10 +142,16 @@ def _wins(scores: ArrayLike) -> Array:
 
 
 def _resampled(wins: Array, codes: NDArray[np.int64]) -> Array:
-    """Total wins under resampled clusters: (resamples, methods, methods)."""
+    """Total wins under resampled clusters: (resamples, methods, methods).
+
+    With what drawn splits of every pair's made-up game give beyond half a win each way.
+    """
     items, count, _ = wins.shape
-    means = resampled_means(wins.reshape(items, -1).T, codes, np.random.default_rng(SEED))
-    return means.reshape(-1, count, count) * items
+    rng = np.random.default_rng(SEED)
+    totals = resampled_means(wins.reshape(items, -1).T, codes, rng).reshape(-1, count, count) * items
+    # Not quite 0: a method that got nothing at all would have no strength.
+    split = np.triu(rng.beta(_EXTRA, _EXTRA, totals.shape).clip(1e-6, 1 - 1e-6) - _EXTRA, 1)
+    return np.asarray(totals + split - split.swapaxes(1, 2))
 
 
 def _ranks(strengths: Array) -> NDArray[np.int64]:

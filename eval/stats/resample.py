@@ -131,6 +131,15 @@ def percentiles(values: Array, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def small_sample_stretch(num_clusters: int, level: float) -> float:
+    """What resampled deviations are multiplied by, because few clusters vary too little: t / z * sqrt(C / (C - 1)).
+
+    Hesterberg (2015), "What Teachers Should Know About the Bootstrap". For two clusters or more.
+    """
+    t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
+    return t / normal_quantile(level) * (num_clusters / (num_clusters - 1)) ** 0.5
+
+
 def normal_quantile(level: float) -> float:
     """Half the width of a two-sided interval in standard errors. ValueError for a level that is none."""
     if not 0 < level < 1:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from eval.stats.intervals import effective_n, pooled_interval, score_interval, standard_error, wilson
+from eval.stats.intervals import (
+    bootstrap_interval,
+    effective_n,
+    pooled_interval,
+    score_interval,
+    standard_error,
+    wilson,
+)
 from eval.stats.paired import gap_recovered, paired_difference
 from eval.stats.ratios import Ratio, pool_ratios, score_ratio
 
@@ -67,6 +74,20 @@ def test_graded_scores_are_bootstrapped() -> None:
     assert score_interval([0.5] * 10).high - score_interval([0.5] * 10).low > 0.4
     assert score_interval(scores) == interval
     assert score_interval(scores[::-1]) == interval
+
+
+def test_scores_that_hardly_vary_are_no_more_certain_than_equal_ones() -> None:
+    low, high = wilson(1.0, 50)
+    assert (bootstrap_interval([1.0] * 50).low, bootstrap_interval([1.0] * 50).high) == (low, high)
+    nearly = score_interval([1.0] * 49 + [0.99])
+    assert (nearly.low, nearly.high) == pytest.approx((low, high), abs=0.002)
+    assert score_interval([0.0] * 49 + [0.01]).high == pytest.approx(wilson(0.0, 50)[1], abs=0.002)
+    # Four clusters are four items' worth however many items they have.
+    clusters = [str(i // 100) for i in range(400)]
+    clustered = score_interval([1.0] * 300 + [0.9] * 100, clusters)
+    assert clustered.low < 0.45 and clustered.low == wilson(0.975, effective_n([1.0] * 400, clusters))[0]
+    # Half an item's worth of variation is enough: nothing changes there.
+    assert score_interval([1.0] * 49 + [0.4]).low > 0.95
 
 
 @pytest.mark.parametrize("scores", [[], [1.0, math.nan], [0.5, 1.5], [-0.1], [math.inf]])

@@ -85,6 +85,15 @@ def test_clusters_widen_every_interval() -> None:
     assert side_by_side(*five, ["one"] * 400).log_likelihood.low == -math.inf
 
 
+def test_few_clusters_say_little_of_calibration_and_one_says_nothing() -> None:
+    loglikelihoods, answers = drawn(30)
+    for found in (side_by_side([[0.0, 1.0]], [1]), side_by_side(loglikelihoods, answers, ["one"] * 30)):
+        assert (found.calibration_error.low, found.calibration_error.high) == (0.0, 1.0)
+    # Three clusters of gaps -0.9, 0.1 and 0.1 in one bin: unstretched resamples end at 0.9, and t stretches by 2.7.
+    few, _, _ = calibration(np.full(3, 0.9), np.array([0.0, 1.0, 1.0]))
+    assert few.high == 1.0
+
+
 @pytest.mark.slow
 def test_the_calibration_error_s_interval_covers() -> None:
     """Of what the same bins would show in endless data; never so high that calibrated answers seem otherwise."""

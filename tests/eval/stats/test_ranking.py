@@ -120,6 +120,14 @@ def test_where_all_tie_there_is_no_order() -> None:
     assert transitivity(tied).p == 1.0 and transitivity(tied).cycles == ()
 
 
+def test_nothing_is_certain_where_no_resample_differs() -> None:
+    first, second = rank_methods([[1.0, 0.0]] * 2)
+    assert first.low < first.strength < first.high and second.low < second.strength < second.high
+    assert (first.best_rank, first.worst_rank) == (second.best_rank, second.worst_rank) == (1, 2)
+    for tied in rank_methods([[0.5, 0.5, 0.5]] * 10):
+        assert tied.low < 0 < tied.high and (tied.best_rank, tied.worst_rank) == (1, 3)
+
+
 @pytest.mark.parametrize("scores", [[[0.5]], [[math.nan, 0.5]], [[1.5, 0.5]], [0.5, 0.5]])
 def test_what_cannot_be_ranked_is_refused(scores: list[list[float]]) -> None:
     for call in (rank_methods, transitivity):

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -137,16 +138,13 @@ def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
 
     Two seeds say little of others, so the other budgets of a recipe help to judge how much seeds matter (`moderated`).
 
-    UserError where a cell was measured twice, ValueError where seeds share no test items.
+    UserError where a cell was measured twice or seeds share no test items.
     """
     groups: dict[tuple[str, ...], dict[int, Measurement]] = {}
     for each in measurements:
         seeds = groups.setdefault((each.subject, each.task, each.method, _key(each), str(each.examples)), {})
         if each.seed in seeds:
-            raise UserError(
-                f"{each.recipe} on {each.subject}, {each.task}, {each.examples} examples, seed {each.seed} was "
-                "measured twice; report on one of the two studies at a time"
-            )
+            raise UserError(f"{_cell_of(each)} was measured twice; report on one of the two studies at a time")
         seeds[each.seed] = each
     ways = [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
     scored = [item_scores(seeds) if len(seeds) > 1 else None for seeds in ways]
@@ -165,7 +163,7 @@ def pool(measurements: Iterable[Measurement]) -> tuple[Way, ...]:
 def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | None]]:
     """One matrix (seeds, items) per side, over the items that every measurement holds, and the items' clusters.
 
-    ValueError where no item is shared: nothing can be pooled or compared then.
+    UserError where no item is shared: nothing can be pooled or compared then.
     """
     first = sides[0][0]
     shared = first.outcomes.ids
@@ -174,10 +172,25 @@ def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | 
         known = set.intersection(*map(set, others))
         shared = tuple(name for name in shared if name in known)
     if not shared:
-        raise ValueError(f"{first.subject}, {first.task}: {first.recipe} shares no test item with what it is held to")
+        raise _nothing_shared([each for side in sides for each in side])
     matrices = [np.stack([_scores_of(each.outcomes, shared) for each in side]) for side in sides]
     clusters = dict(zip(first.outcomes.ids, first.outcomes.clusters, strict=True))
     return matrices, [clusters[name] for name in shared]
+
+
+def _cell_of(each: Measurement) -> str:
+    """Which cell was measured, for an error line."""
+    return f"{each.recipe} on {each.subject}, {each.task}, {each.examples} examples, seed {each.seed}"
+
+
+def _nothing_shared(measurements: Sequence[Measurement]) -> UserError:
+    """The error that names the first cell with which no item is left."""
+    ids = [set(each.outcomes.ids) for each in measurements]
+    left: list[set[str]] = list(accumulate(ids, set.intersection))
+    return UserError(
+        f"{_cell_of(measurements[left.index(set())])} shares no test item with what it is held to, "
+        f"{_cell_of(measurements[0])} among it; measure both on the same items"
+    )
 
 
 def _scores_of(outcomes: Outcomes, ids: tuple[str, ...]) -> Array:

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from eval.measurement import Outcome, Outcomes
 from recipes.catalog import METHODS
 from recipes.runner.launch import launch
+from recipes.runner.results import Results
+from recipes.runner.store import Store
 from tests.conftest import REPOSITORY
+from tests.eval.synthetic import measurement
 from tests.recipes.small import parity_rows, run_cli, study_file, write_rows
 
 GOOD = {"id": "q1", "question": "Is 1 odd?", "choices": ["yes", "no"], "answer": "yes"}
@@ -107,6 +111,26 @@ def test_an_overlap_of_train_and_test_is_shown_as_a_pair(capsys: pytest.CaptureF
     train = write_rows(tmp_path / "train.jsonl", [{**row, "id": f"t-{row['id']}"} for row in parity_rows(20, start=9)])
     line = the_line(capsys, "run", study_file(tmp_path, tasks=[{f"file:{test}": {"train": str(train)}}]))
     assert "id 't-q9' and test id 'q9', 'Is 9 odd?'" in line
+
+
+@pytest.mark.parametrize("far", [{"examples": 64}, {"seed": 1}])
+@pytest.mark.parametrize("command", ["report", "claims", "forecast"])
+def test_results_on_other_items_are_named(
+    command: str,
+    far: dict[str, int],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = Outcomes.of(Outcome(id=f"other-{n}", score=float(n < 6), answer="a") for n in range(10))
+    near = [measurement(method="zero_shot", examples=0), measurement(), measurement(examples=16)]
+    results = Results(folder=tmp_path, measurements=(*near, measurement(outcomes=others, **far)), failures=())
+    monkeypatch.setattr(Results, "read", lambda _: results)
+    monkeypatch.setattr(Store, "study_text", lambda _: "name: small")
+    line = the_line(capsys, command, tmp_path)
+    cell = {"examples": 4, "seed": 0} | far
+    assert "iid_sft on small, capitals, {examples} examples, seed {seed}".format(**cell) in line
+    assert "shares no test item with what it is held to" in line
 
 
 def test_validate_says_that_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """How often intervals hold the truth and tests are wrong, in simulated studies: 5,000 a row.
 
-`scores`: 95% intervals of one score; `exactly`: the same without the luck of simulation; `curve`: of four scores, whose
-seeds are judged together. `paired`: how often a true null is rejected at 5%; `holm`: how often any of ten is.
+`scores`: 95% intervals of one score; `exactly`: the same without the luck of simulation; `curve`: of four scores,
+whose seeds are judged together. `paired`: how often a true null is rejected at 5%; `holm`: how often any of ten is.
 `budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
 
 python -m tests.benchmarks.coverage [scores] [exactly] [curve] [paired] [holm] [budgets]
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from eval.stats.components import seed_spread
+from eval.stats.components import averaged, moderated, seed_spread
 from eval.stats.intervals import bootstrap_interval, exact, pooled_interval
 from eval.stats.mcnemar import mcnemar
 from eval.stats.multiple import holm
@@ -70,21 +70,31 @@ def scores() -> None:
 
 
 def curve() -> None:
-    """A row for each design: a curve of four budgets whose seeds are judged together, covered at each budget."""
+    """A row for each design: a curve of four budgets, covered at each; two seeds are judged with the others' help.
+
+    Seeds matter equally at all budgets, or less and less: the standard deviation of ability at the first and the last.
+    """
     shares = (0.5, 0.7, 0.9, 0.95)
-    print(f"| seeds | variance of seeds | n | {' | '.join(f'covered at {share}' for share in shares)} |")
+    print(f"| seeds | sd of seeds' ability | n | {' | '.join(f'covered at {share}' for share in shares)} |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for seeds in (2, 3):
-        for variance in (0.0, worlds.SEED, 0.05):
+        for first, last in ((0.0, 0.0), (0.1, 0.1), (0.22, 0.22), (0.2, 0.05), (0.4, 0.02)):
             for n in (100, 300, 1_000):
                 rng = np.random.default_rng(n)
                 covered = np.zeros(len(shares), dtype=int)
-                for _ in range(STUDIES):
-                    ways = worlds.right(rng, shares, num_items=n, num_seeds=seeds, seed_variance=variance)
-                    spread = seed_spread([(way, None) for way in ways])
-                    intervals = [pooled_interval(way, spread=spread) for way in ways]
-                    covered += [each.low <= share <= each.high for each, share in zip(intervals, shares, strict=True)]
-                print(f"| {seeds} | {variance} | {n} | {' | '.join(map(_percent, covered))} |", flush=True)
+                variances = np.linspace(first, last, len(shares)) ** 2
+                for _ in range(STUDIES // 2):
+                    ways = [
+                        worlds.right(rng, [share], num_items=n, num_seeds=seeds, seed_variance=float(variance))[0]
+                        for share, variance in zip(shares, variances, strict=True)
+                    ]
+                    own = [seed_spread([(way, None)]) for way in ways]
+                    for k, (way, share) in enumerate(zip(ways, shares, strict=True)):
+                        spread = moderated(own[k], averaged(own[:k] + own[k + 1 :]))
+                        interval = pooled_interval(way, spread=spread)
+                        covered[k] += interval.low <= share <= interval.high
+                said = f"{first}" if first == last else f"{first} to {last}"
+                print(f"| {seeds} | {said} | {n} | {' | '.join(map(_percent, 2 * covered))} |", flush=True)
 
 
 def paired() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from eval.report.style import RC, numbered_style, printable
 from eval.report.words import prompted_most, signed1, trained_most
 from eval.stats.components import components
 from eval.stats.metrics import SideBySide, side_by_side
+from eval.stats.paired import of_seeds
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -27,7 +28,10 @@ _PANEL, _BETWEEN, _LEFT = 2.5, 0.65, 0.62
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Four measures of one way's answers, those of all its seeds, an item being a cluster of its seeds' answers."""
+    """Four measures of one way's answers, those of all its seeds, an item being a cluster of its seeds' answers.
+
+    The intervals are of these runs: what other seeds would change is not in them.
+    """
 
     way: Way
     name: str
@@ -189,30 +193,35 @@ def _side_by_side(way: Way) -> SideBySide:
 
 
 def _likelihood_gain(way: Way, plain: Way) -> tuple[float, float, float] | None:
-    """Mean difference in the log-likelihood of the right option among all, with its 95% interval, None without one."""
-    ours, theirs = _likelihoods(way), _likelihoods(plain)
-    shared = [name for name in theirs if name in ours]
-    clusters = dict(zip(plain.measurements[0].outcomes.ids, plain.measurements[0].outcomes.clusters, strict=True))
-    moved = np.array([ours[name] - theirs[name] for name in shared])
+    """Mean difference in the log-likelihood of the right option among all, with its 95% interval, None without one.
+
+    Items and both sides' seeds are random factors as in `paired_difference`. The spread over seeds is that of their
+    means as it is seen: what items alone add to it is left in, so the interval is rather too wide.
+    """
+    sides = [[_likelihoods(each.outcomes) for each in side.measurements] for side in (way, plain)]
+    shared = sorted(set.intersection(*(set(seed) for side in sides for seed in side)))
     if len(shared) < 2:
         return None
-    parts = components(moved[None, :], [clusters[name] for name in shared])
+    ours, theirs = (np.array([[seed[name] for name in shared] for seed in side]) for side in sides)
+    clusters = dict(zip(plain.measurements[0].outcomes.ids, plain.measurements[0].outcomes.clusters, strict=True))
+    parts = components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], [clusters[name] for name in shared])
     if parts.num_clusters < 2:
         return None
-    half = float(special.stdtrit(parts.num_clusters - 1, 0.975)) * math.sqrt(parts.items)
+    of_items = float(special.stdtrit(parts.num_clusters - 1, 0.975)) ** 2 * parts.items
+    many = [side.mean(axis=1) for side in (ours, theirs) if len(side) > 1]
+    seeds = [
+        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_freedom=len(means) - 1) for means in many
+    ]
+    half = math.sqrt(of_items + of_seeds(seeds, 0.95))
     return parts.mean, parts.mean - half, parts.mean + half
 
 
-def _likelihoods(way: Way) -> dict[str, float]:
-    """Every item's log-likelihood of the right option among the options, mean over seeds; items of all seeds only."""
-    sums: dict[str, list[float]] = {}
-    for each in way.measurements:
-        options, answers = _options(each.outcomes), np.asarray(each.outcomes.values("answer_index"), dtype=np.int64)
-        starts = options.starts[:-1]
-        of_right = options.values[starts + answers] - np.logaddexp.reduceat(options.values, starts)
-        for name, value in zip(each.outcomes.ids, of_right.tolist(), strict=True):
-            sums.setdefault(name, []).append(value)
-    return {name: math.fsum(values) / len(values) for name, values in sums.items() if len(values) == way.num_seeds}
+def _likelihoods(outcomes: Outcomes) -> dict[str, float]:
+    """Every item's log-likelihood of the right option among the options."""
+    options, answers = _options(outcomes), np.asarray(outcomes.values("answer_index"), dtype=np.int64)
+    starts = options.starts[:-1]
+    of_right = options.values[starts + answers] - np.logaddexp.reduceat(options.values, starts)
+    return dict(zip(outcomes.ids, of_right.tolist(), strict=True))
 
 
 def _nats(value: float) -> str:

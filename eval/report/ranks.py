@@ -1,5 +1,6 @@
 """Ways of one subject ranked by who wins how many items, over all tasks, and whether one ranking tells it all."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import numpy as np
 from eval.curve import Way, item_scores
 from eval.report.frontiers import name_of
 from eval.stats.ranking import Strength, Transitivity, rank_methods, transitivity
+from eval.stats.resample import Array
 
 LEAST_WAYS = 3
 MOST_WAYS = 8
@@ -53,21 +55,27 @@ def rankings(ways: Sequence[Way]) -> tuple[list[Ranking], list[str]]:
 
 
 def _ranking(subject: str, tasks: Sequence[tuple[str, Sequence[Way]]]) -> Ranking:
-    columns, clusters = [], list[str | None]()
+    columns, clusters = list[list[Array]](), list[str | None]()
     for task, ways in tasks:
         matrices, theirs = item_scores(*(way.measurements for way in ways))
-        columns.append(np.stack([matrix.mean(axis=0) for matrix in matrices], axis=1))
+        columns.append(matrices)
         clusters += [None if name is None else f"{task}: {name}" for name in theirs]
-    scores, names = np.concatenate(columns), [name_of(way) for way in tasks[0][1]]
-    strengths = rank_methods(scores, clusters, level=LEVEL)
+    sides, names = [_joined(parts) for parts in zip(*columns, strict=True)], [name_of(way) for way in tasks[0][1]]
+    strengths = rank_methods(sides, clusters, level=LEVEL)
     rows = sorted((Ranked(name=name, strength=each) for name, each in zip(names, strengths, strict=True)), key=_rank)
     return Ranking(
         subject=subject,
         tasks=tuple(task for task, _ in tasks),
-        n=len(scores),
+        n=len(clusters),
         rows=tuple(rows),
-        verdict=_verdict(transitivity(scores, clusters, level=LEVEL), names),
+        verdict=_verdict(transitivity(sides, clusters, level=LEVEL), names),
     )
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    """One matrix (seeds, items) of a way's tasks; where they had unequal numbers of seeds, each is repeated alike."""
+    num_seeds = math.lcm(*(len(part) for part in parts))
+    return np.concatenate([np.tile(part, (num_seeds // len(part), 1)) for part in parts], axis=1)
 
 
 def _verdict(found: Transitivity, names: Sequence[str]) -> str:

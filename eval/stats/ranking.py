@@ -1,13 +1,14 @@
 """Methods ranked by how often each beats each on the same items, and whether one ranking can tell it all.
 
-Bradley & Terry (1952): method i beats method j with log-odds strength_i - strength_j. The higher score wins an item; a
-tie is half a win for both, which is common usage (Davidson 1970 would model ties instead), and an item on which all
-methods tie carries nothing. Every pair gets half a win each way on top: without it a method that never lost would have
-no finite strength. Nobody saw how that one made-up game of a pair would end, so resamples split it by a draw from
-Beta(1/2, 1/2), Jeffreys's prior: pairs that always end alike keep an interval.
+Bradley & Terry (1952): method i beats method j with log-odds strength_i - strength_j. The higher score wins an item. A
+method of several seeds wins the share of the pairs of seeds that it wins: comparing means over seeds instead would
+favour the method with fewer. A tie is half a win for both, which is common usage (Davidson 1970 would model ties
+instead), and an item on which all methods tie carries nothing. Every pair gets half a win each way on top: without it a
+method that never lost would have no finite strength. Nobody saw how that one made-up game of a pair would end, so
+resamples split it by a draw from Beta(1/2, 1/2), Jeffreys's prior: pairs that always end alike keep an interval.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -15,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from eval.stats.mcnemar import sign_test
 from eval.stats.multiple import holm
 from eval.stats.resample import SEED, Array, Clusters, checked, codes_of, resampled_means, small_sample_stretch
 
@@ -52,14 +52,17 @@ class Transitivity:
     cycles: tuple[tuple[int, int, int], ...]
 
 
-def rank_methods(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> tuple[Strength, ...]:
-    """Strengths of the methods in the columns of `scores` (items, methods), in that order; they sum to 0.
+def rank_methods(
+    sides: Sequence[ArrayLike], clusters: Clusters | None = None, *, level: float = 0.95
+) -> tuple[Strength, ...]:
+    """Strengths of the methods with these scores on the same items, in that order; they sum to 0.
 
-    Scores in [0, 1], means over seeds included. Percentile bootstrap over items or their clusters, stretched for few
-    clusters as in `score_interval`; one cluster says nothing. ValueError for fewer than two methods, a NaN or a score
-    outside [0, 1].
+    A method's scores are one per item or a matrix (seeds, items), in [0, 1]. Percentile bootstrap over items or their
+    clusters, stretched for few clusters (`small_sample_stretch`); one cluster says nothing. The seeds are taken as they
+    were run. ValueError for fewer than two methods, unequal numbers of items, a NaN or a score outside [0, 1].
     """
-    wins, codes = _wins(scores), codes_of(clusters, len(np.asarray(scores)))
+    wins = _wins(sides)
+    codes = codes_of(clusters, len(wins))
     fitted = fit_strengths(wins.sum(axis=0))
     count, num_clusters = len(fitted), int(codes.max()) + 1
     ranks = _ranks(fitted[None])[0]
@@ -85,15 +88,17 @@ def rank_methods(scores: ArrayLike, clusters: Clusters | None = None, *, level: 
     )
 
 
-def transitivity(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Transitivity:
+def transitivity(sides: Sequence[ArrayLike], clusters: Clusters | None = None, *, level: float = 0.95) -> Transitivity:
     """Goodness of fit of the ranking, and the cycles in it; input and errors as in `rank_methods`.
 
     The deviance is of all pairs' win shares against the fitted ones. All pairs share the items, so it follows no
     chi-square: `p` is its place among resamples over items or clusters that are moved so that the fit is the truth
-    (Efron & Tibshirani 1993, section 16.4). A pair differs significantly by the sign test over items, or over clusters
-    by who wins more of each, mid-p, at 1 - level after Holm's adjustment over all pairs.
+    (Efron & Tibshirani 1993, section 16.4). A pair differs significantly where the wins of one less those of
+    the other, summed over items, are large against their root sum of squares over items or clusters (McNemar's test of
+    1947 where both have one seed), at 1 - level after Holm's adjustment over all pairs.
     """
-    wins, codes = _wins(scores), codes_of(clusters, len(np.asarray(scores)))
+    wins = _wins(sides)
+    codes = codes_of(clusters, len(wins))
     total = wins.sum(axis=0)
     seen, fit = _shares(total), _expected(fit_strengths(total))
     trials = total[0, 1] + total[1, 0] + 2 * _EXTRA
@@ -130,15 +135,18 @@ def fit_strengths(wins: Array, *, start: Array | None = None, tolerance: float =
     return np.asarray(strengths)
 
 
-def _wins(scores: ArrayLike) -> Array:
-    """Every item's wins (items, methods, methods), row over column; nothing where all methods tie."""
-    values = checked(scores, dimensions=2)
-    if values.shape[1] < 2:
+def _wins(sides: Sequence[ArrayLike]) -> Array:
+    """Every item's wins (items, methods, methods), row over column; nothing where all seeds of all methods tie."""
+    matrices = [checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in sides]
+    if len(matrices) < 2:
         raise ValueError("a ranking needs at least two methods")
-    mine, theirs = values[:, :, None], values[:, None, :]
-    wins = (mine > theirs) + 0.5 * (mine == theirs)
-    wins *= 1 - np.eye(values.shape[1])
-    return np.asarray(wins * (np.ptp(values, axis=1) > 0)[:, None, None])
+    if len({matrix.shape[1] for matrix in matrices}) > 1:
+        raise ValueError(f"a ranking needs the same items: {[matrix.shape[1] for matrix in matrices]}")
+    wins = np.zeros((matrices[0].shape[1], len(matrices), len(matrices)))
+    for i, j in combinations(range(len(matrices)), 2):
+        wins[:, i, j] = 0.5 + 0.5 * np.sign(matrices[i][:, None] - matrices[j]).mean(axis=(0, 1))
+        wins[:, j, i] = 1 - wins[:, i, j]
+    return np.asarray(wins * (np.ptp(np.concatenate(matrices), axis=0) > 0)[:, None, None])
 
 
 def _resampled(wins: Array, codes: NDArray[np.int64]) -> Array:
@@ -175,11 +183,13 @@ def _beats(wins: Array, codes: NDArray[np.int64], alpha: float) -> NDArray[np.bo
     """Which method (row) significantly beats which (column)."""
     net = wins - wins.transpose(0, 2, 1)
     pairs = list(combinations(range(wins.shape[1]), 2))
-    signs = [np.sign(np.bincount(codes, weights=net[:, i, j])) for i, j in pairs]
-    adjusted = holm([sign_test(int((each > 0).sum()), int((each < 0).sum()))[1] for each in signs])
+    sums = [np.bincount(codes, weights=net[:, i, j]) for i, j in pairs]
+    # Half a win in all keeps pairs that never differ from a division by 0; theirs is z = 0.
+    z = [float(each.sum()) / max(0.5, float(each @ each) ** 0.5) for each in sums]
+    adjusted = holm([2 * float(special.ndtr(-abs(each))) for each in z])
     beats = np.zeros(wins.shape[1:], dtype=bool)
-    for (i, j), each, p in zip(pairs, signs, adjusted, strict=True):
-        beats[i, j], beats[j, i] = (p <= alpha and each.sum() > 0), (p <= alpha and each.sum() < 0)
+    for (i, j), each, p in zip(pairs, z, adjusted, strict=True):
+        beats[i, j], beats[j, i] = (p <= alpha and each > 0), (p <= alpha and each < 0)
     return beats
 
 

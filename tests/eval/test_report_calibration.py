@@ -62,6 +62,23 @@ def test_a_jump_in_one_measure_alone_is_said() -> None:
     assert moved_apart([list(pool([PLAIN, *sure]))], Gains()) == []
 
 
+def test_seeds_that_differ_widen_what_likelihood_moves_by() -> None:
+    def widths(confidences: tuple[float, float]) -> float:
+        seeds = [answered(each, sure) for each, sure in zip(TRAINED, confidences, strict=True)]
+        plain, trained = pool([PLAIN, *seeds])
+        found = calibration._likelihood_gain(*((trained, plain) if trained.num_seeds == 2 else (plain, trained)))
+        assert found is not None
+        return found[2] - found[1]
+
+    def mean(sure: float) -> float:
+        return 0.75 * math.log(sure) + 0.25 * math.log(1 - sure)
+
+    alike, apart = widths((0.9, 0.9)), widths((0.8, 0.96))
+    # Two seeds: one degree of freedom, t = 12.7; what seeds add is 12.7 times half the gap between their means.
+    assert apart > 2 * 12.7 * abs(mean(0.8) - mean(0.96)) / 2
+    assert alike < 0.6
+
+
 def test_answers_without_likelihoods_are_left_out(tmp_path: Path) -> None:
     bare = measurement(method="zero_shot", examples=0)
     assert measured([list(pool([bare]))]) == ([], 0)

@@ -54,7 +54,9 @@ def test_a_ceiling_beyond_the_budgets_is_not_reached() -> None:
 
 def test_every_kind_of_interval_and_every_unit_is_named(tmp_path: Path) -> None:
     seeds = [
-        measurement(subject="big", examples=each.examples, seed=seed, right=each.outcomes.scores.tolist(), spend=each.spend)
+        measurement(
+            subject="big", examples=each.examples, seed=seed, right=each.outcomes.scores.tolist(), spend=each.spend
+        )
         for each in saturating()
         for seed in (0, 1)
     ]

@@ -105,9 +105,7 @@ def first_success(way: Way, *, level: float = 0.95, comparisons: int = 1) -> Cla
 
     The interval is that of the share: exact (Clopper & Pearson 1934) at the effective number of items, and over seeds
     too where there are several. Where nothing is right, only that it costs more than so much, one-sided; no upper end
-    (inf) where the share may be 0.
-    Refused where
-    right answers may be guesses, tested once for each of `comparisons` ways.
+    (inf) where the share may be 0. Refused where right answers may be guesses, tested for each of `comparisons`.
     """
     about = f"{way.subject} on {way.task}, {way_words(way)}: what the first right answer costs"
     sample = sample_of(way)

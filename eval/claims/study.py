@@ -35,9 +35,9 @@ def claims_of(
     `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
     left out). Of each kind the largest budget comes first. p values are corrected by Holm (1979), bounds by Bonferroni,
     over all claims of one kind: what holds is found by looking at all of them. Each alone stand how soon a curve comes
-    near its largest budget or its fitted ceiling, and the interval of what the first right answer costs. Ways scored
-    as a mean over formats are
-    left out: they measure the wording, and nothing is elicited. `fit_of` gives a curve's fit, for who has it already.
+    near its largest budget or its fitted ceiling, and the interval of what the first right answer costs. Ways
+    scored as a mean over formats are left out: they measure the wording, and nothing is elicited. `fit_of` gives a
+    curve's fit, for who has it already.
     What the first right answer costs is told where most answers are wrong. UserError for a value that cannot be meant.
     """
     _check(within=within, rarer=rarer, margin=margin, power=power, level=level, above=above)

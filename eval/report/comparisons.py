@@ -25,8 +25,8 @@ Against = Literal["plain prompting", "few-shot"]
 COMPARISON_COLUMNS = (
     "subject", "task", "recipe", "settings", "examples", "num_seeds", "against", "other", "other_examples",
     "difference", "low", "high", "interval", "n", "p", "p_holm", "p_bh", "num_comparisons", "mark", "equivalent",
-    "margin",
-    "cohens_h", "only_way_right", "only_other_right", "odds_ratio", "odds_low", "odds_high", "smallest_effect",
+    "margin", "cohens_h", "only_way_right", "only_other_right", "odds_ratio", "odds_low", "odds_high",
+    "smallest_effect",
 )  # fmt: skip
 
 
@@ -48,10 +48,10 @@ class Gains:
 class Comparison:
     """One way set against another on the same items.
 
-    `p_holm` and `p_bh` allow for all comparisons of the study, the interval of `gain` for none. `equivalent` is whether
-    the 90% interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each; `clustered`
-    says that its interval, which takes items to be independent, does not hold. `noise` is what items and either side's
-    seeds add to the variance of the difference.
+    `p_holm` and `p_bh` allow for all comparisons of the study, the interval of `gain` for none. `equivalent` is
+    whether the 90% interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each;
+    `clustered` says that its interval, which takes items to be independent, does not hold. `noise` is what items and
+    either side's seeds add to the variance of the difference.
     """
 
     way: Way

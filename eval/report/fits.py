@@ -100,8 +100,8 @@ def fits_figure(ways: Sequence[Way], fits: Sequence[Fitted], *, task: str) -> "m
     points = sorted({point.interval for each in mine for point in each.curve.points})
     notes = wrapped_notes(
         f"Dots: mean over seeds and items; bars: {', '.join(points)}. Line: the form that AIC chooses. Dark band: "
-        f"{' or '.join(kinds)} at each budget alone (pointwise); light band: for whole curves at once (simultaneous). "
-        "Between the smallest and the largest budget measured; nothing is said beyond.",
+        f"{' or '.join(kinds)} at each budget alone (pointwise); light band: for the whole curve at once "
+        "(simultaneous). Between the smallest and the largest budget measured; nothing is said beyond.",
         width=width,
     )
     bottom = bottom_inches(notes)

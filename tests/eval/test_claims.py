@@ -301,7 +301,7 @@ def test_all_claims_of_a_study_by_subject_and_task() -> None:
     assert list(dict.fromkeys(groups)) == [(s, t) for s in ("big", "small") for t in ("capitals", "sentiment")]
     assert len(set(map(str, made))) == len(made)
     kinds = {each.kind for each in made}
-    assert kinds == {"threshold", "rare event", "first success", "ceiling", "inability", "robust"}
+    assert kinds == {"threshold", "rare event", "ceiling", "inability", "robust"}  # most answers are right
     assert claims_of(ways, within=0.2, margin=0.2) == made
     thresholds = [each for each in made if each.kind == "threshold"]
     assert len(thresholds) == len(ways)
@@ -338,7 +338,9 @@ def test_ways_that_share_no_item_are_not_compared() -> None:
     about = [
         each for each in claims_of(pool([plain, near, far, top])) if each.kind in ("robust", "ceiling", "inability")
     ]
-    assert len(about) == 4 and all("and zero_shot were asked no item in common" in refused(each) for each in about)
+    reasons = [refused(each) for each in about]
+    apart = [reason for reason in reasons if "and zero_shot were asked no item in common" in reason]
+    assert len(apart) == 4 and ["a fit takes three budgets" in each for each in reasons if each not in apart] == [True]
     (curve,), (floor, ceiling) = join(pool([near]), "examples"), pool([plain, top])
     reason = refused(not_elicited(curve, floor, target=ceiling, within=0.1))
     assert "4 labelled examples and full_fine_tune with 64 labelled examples were asked no item in common" in reason

@@ -123,7 +123,7 @@ def test_equal_examples_are_told_apart_by_flops() -> None:
         measurement(method=method, right=80, of=100, spend=Spend(labelled_examples=4, train_flops=spent))
         for method, spent in (("iid_sft", 1e12), ("full_fine_tune", 2e12))
     )
-    assert "(full_fine_tune, 2.0×10¹² FLOP)" in sentence(pool([cheap, dear]))
+    assert "(full_fine_tune, 2×10¹² FLOP)" in sentence(pool([cheap, dear]))
 
 
 def test_sentence_names_every_level_of_chance() -> None:

@@ -1,7 +1,7 @@
 """Measurement: one score with everything that a reader needs to trust it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from itertools import pairwise
 from typing import Any, overload
 
@@ -84,7 +84,7 @@ COLUMNS: dict[str, Callable[[Sequence[Any]], Column]] = {
     "text": tuple,
 }
 
-_DEFAULTS = {each.name: each.default for each in fields(Outcome)}
+_DEFAULTS = {each.name: each.default for each in fields(Outcome) if each.default is not MISSING}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +93,16 @@ class Outcomes(Sequence[Outcome]):
 
     A sequence of Outcome values, which are made as they are asked for; arithmetic over all items reads the columns.
     `columns` has them by the names of Outcome's fields; one that is not there is that field's default throughout.
-    Cells of one task may share columns, so they are never written to.
+    Cells of one task may share columns, so they are never written to. ValueError where a field without a default has
+    no column.
     """
 
     columns: Mapping[str, Column]
+
+    def __post_init__(self) -> None:
+        for name in COLUMNS:
+            if name not in self.columns and name not in _DEFAULTS:
+                raise ValueError(f"outcomes without a column {name!r}")
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> "Outcomes":

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from data.audit import AUDIT_VERSION, Finding, audit
-from data.errors import UserError
 from data.task import Task
+from recipes.runner.damage import refuse_damage
 
 FILE = "audit.json"
 
@@ -29,7 +29,9 @@ def updated(root: Path, tasks: Sequence[Task]) -> str | None:
 
 def read(root: Path) -> dict[str, list[Finding]]:
     """Findings by the name of the task; empty for a folder that was run before there were any."""
-    return {name: [Finding(**each) for each in entry["findings"]] for name, entry in _entries(root).items()}
+    entries = _entries(root)
+    with refuse_damage(root / FILE):
+        return {name: [Finding(**each) for each in entry["findings"]] for name, entry in entries.items()}
 
 
 def serious_lines(tasks: Sequence[Task]) -> list[str]:
@@ -45,8 +47,8 @@ def _entries(root: Path) -> dict[str, Any]:
     path = root / FILE
     if not path.is_file():
         return {}
-    try:
+    with refuse_damage(path):
         entries: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run the study again") from error
-    return entries
+        if not (isinstance(entries, dict) and all(isinstance(entry, dict) for entry in entries.values())):
+            raise ValueError("it holds no findings by task")
+        return entries

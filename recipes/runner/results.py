@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from data.audit import Finding
 from data.errors import UserError
 from eval.curve import Axis, Curve, curves
@@ -54,8 +52,7 @@ class Results:
     def report(self) -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""
         store = Store(self.folder)
-        text = store.study_text()
-        study = yaml.safe_load(text)["name"]
+        text, study = store.study_text(), store.study_name()
         with store.writing():
             return write_report(
                 self.measurements, self.failures, self.folder, study=study, study_text=text, audits=self.audits

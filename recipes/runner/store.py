@@ -34,6 +34,10 @@ from eval.report.page import Failure
 from eval.spend import Spend
 from recipes.runner import audits
 from recipes.runner.cell import Cell
+from recipes.runner.damage import refuse_damage
+
+# What is read of a cell's entry in cells.json.
+_LISTED = {"folder": str, "subject": str, "task": str, "recipe": str, "examples": int, "seed": int}
 
 
 class Unwritable(UserError):
@@ -133,17 +137,17 @@ class Store:
         """
         measurements, failures = [], []
         shared: dict[Any, Any] = {}
-        study = yaml.safe_load(self.study_text())["name"]
+        study = self.study_name()
         for entry in self._listing():
             folder = self._cells / entry["folder"]
             if (folder / "measurement.json").is_file():
-                try:
+                with refuse_damage(folder):
                     measurements.append(replace(_read_measurement(folder, shared), study=study))
-                except (ValueError, OSError) as error:
-                    raise UserError(f"{folder} is damaged ({error}); delete it and run the study again") from error
                 continue
-            noted = self._failure(entry["folder"])
-            reason = json.loads(noted.read_text("utf-8"))["reason"] if noted.is_file() else "not run yet"
+            noted, reason = self._failure(entry["folder"]), "not run yet"
+            if noted.is_file():
+                with refuse_damage(noted):
+                    reason = json.loads(noted.read_text("utf-8"))["reason"]
             wanted = {key: entry[key] for key in ("subject", "task", "recipe", "examples", "seed")}
             failures.append(Failure(**wanted, reason=reason, study=study))
         return measurements, failures
@@ -162,17 +166,32 @@ class Store:
     def study_text(self) -> str:
         """The study file as it was run."""
         self._listing()
-        return (self.root / "study.yaml").read_text("utf-8")
+        path = self.root / "study.yaml"
+        with refuse_damage(path):
+            return path.read_text("utf-8")
+
+    def study_name(self) -> str:
+        """The name of the study that was last run."""
+        text = self.study_text()
+        with refuse_damage(self.root / "study.yaml"):
+            study = yaml.safe_load(text)
+            if not (isinstance(study, dict) and isinstance(study.get("name"), str)):
+                raise ValueError("it names no study")
+            return study["name"]
 
     def _listing(self) -> list[dict[str, Any]]:
         path = self.root / "cells.json"
         if not path.is_file():
             raise UserError(f"{self.root} holds no run (no cells.json); give the folder that `educe run --out` wrote")
-        try:
+        with refuse_damage(path):
             listing: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); delete it and run the study again") from error
-        return listing
+            if not isinstance(listing, list):
+                raise ValueError("it lists no cells")
+            for entry in listing:
+                wrong = [name for name, kind in _LISTED.items() if not isinstance(entry[name], kind)]
+                if wrong:
+                    raise ValueError(f"{wrong[0]!r} is {entry[wrong[0]]!r}")
+            return listing
 
     @property
     def _cells(self) -> Path:

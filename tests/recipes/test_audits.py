@@ -46,6 +46,15 @@ def test_a_run_writes_the_audit_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         Store(out).audits()
 
 
+@pytest.mark.parametrize("content", ["[]", '{"parity": []}'])
+def test_a_run_names_a_damaged_audit(tmp_path: Path, content: str) -> None:
+    study, store = small_study(tmp_path), Store(tmp_path / "out")
+    with store.claim():
+        (store.root / "audit.json").write_text(content)
+        with pytest.raises(UserError, match=r"audit.json is damaged .*; delete it and run the study again"):
+            store.audit([study.cells()[0].task])
+
+
 def test_tasks_that_were_read_before_stay(tmp_path: Path) -> None:
     first = small_study(tmp_path).cells()[0].task
     second = replace(first, name="other")

@@ -112,6 +112,64 @@ def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(
     assert str(refused.value) == f"{folder} is damaged ({said}); delete it and run the study again"
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("cells.json", "null", "it lists no cells"),
+        ("cells.json", '[{"key": "a"}]', "no 'folder'"),
+        ("cells.json", "[3]", "'int' object is not subscriptable"),
+        ("cells.json", '[{"folder": 3}]', "no 'subject'"),
+        ("study.yaml", None, "No such file or directory"),
+        ("study.yaml", "", "it names no study"),
+        ("study.yaml", "subjects: []", "it names no study"),
+        ("study.yaml", "name: [", "while parsing a flow node"),
+        ("audit.json", "[]", "it holds no findings by task"),
+        ("audit.json", '{"parity": []}', "it holds no findings by task"),
+        ("audit.json", '{"parity": {"key": "a"}}', "no 'findings'"),
+        ("audit.json", '{"parity": {"findings": [{"sort": "a"}]}}', "unexpected keyword argument 'sort'"),
+        ("failures/{1}.json", "{}", "no 'reason'"),
+        ("cells/{0}/measurement.json", "[]", "'list' object is not a mapping"),
+        ("cells/{0}/measurement.json", "{}", "no 'spend'"),
+        ("cells/{0}/measurement.json", '{"spend": {}}', "'study'"),
+        ("cells/{0}/measurement.json", '{"spend": {"euros": 1}}', "unexpected keyword argument 'euros'"),
+        ("cells/{0}/training.json", "null", "'NoneType' object is not iterable"),
+    ],
+)
+def test_a_damaged_file_is_one_line(
+    store: Store,
+    cells: tuple[Cell, ...],
+    file: str,
+    content: str | None,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
+    store.fail(cells[1], "why")
+    path = store.root / file.format(cells[0].folder, cells[1].folder)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    named = path.parent if path.is_relative_to(store.root / "cells") else path  # a cell is whole or not at all
+    for command in ("report", "results", "claims", "forecast"):
+        assert run_cli(command, store.root) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"educe: {named} is damaged (") and said in line
+        assert line.endswith("); delete it and run the study again")
+
+
+@pytest.mark.parametrize("column", ["id", "score", "answer"])
+def test_outcomes_without_a_column_are_refused_by_name(store: Store, cells: tuple[Cell, ...], column: str) -> None:
+    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
+    folder = store.root / "cells" / cells[0].folder
+    table = pyarrow.parquet.read_table(folder / "outcomes.parquet").drop_columns([column])
+    pyarrow.parquet.write_table(table, folder / "outcomes.parquet")
+    with pytest.raises(UserError) as refused:
+        store.read()
+    said = f"{folder} is damaged (outcomes without a column {column!r}); delete it and run the study again"
+    assert str(refused.value) == said
+
+
 def test_cells_of_one_task_share_their_columns(store: Store, cells: tuple[Cell, ...]) -> None:
     for cell in cells[:2]:
         store.write(cell, measurement_of(cell), save_adapter=None)

@@ -10,9 +10,9 @@ from scipy import special
 from eval.curve import Curve, Point, item_scores
 from eval.forms import FORMS, fit_form
 from eval.resampled import Resampled, resampled
+from eval.stats.power import FIT_RESAMPLES
 from eval.stats.resample import Array, Clusters, codes_of, kind_of, percentiles
 
-NUM_RESAMPLES = 500
 LEAST_BUDGETS = 3
 # Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
 APART = 1.25
@@ -127,7 +127,7 @@ def fit_scores(
         return None
     order = np.argsort(budgets, kind="stable")
     budgets, matrices = [budgets[i] for i in order], [matrices[i] for i in order]
-    sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
+    sample = resampled(matrices, clusters, num_resamples=FIT_RESAMPLES)
     logs = np.log(budgets)
     drawn_at = np.linspace(logs.min(), logs.max(), _BUDGETS_DRAWN)
     chosen = choose(sample, logs, drawn_at, monotone=monotone)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from eval.stats.power import NUM_RESAMPLES
+
 Array = NDArray[np.float64]
 Clusters = Sequence[str | None]
 
-NUM_RESAMPLES = 2_000
 SEED = 20_240_607  # fixed: a report of the same results must be the same file
 _COST_OF_A_GROUP = 6  # drawing how often a group comes costs as much as drawing so many clusters
 _MOST_DRAWS_AT_ONCE = 60_000  # what is drawn at once stays in the processor's cache

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from data.errors import UserError
-from eval.fit import NUM_RESAMPLES as FIT_RESAMPLES
 from eval.stats.power import (
     BETWEEN_ITEMS,
     BORROWED,
+    FIT_RESAMPLES,
+    NUM_RESAMPLES,
     WITHIN_ITEM,
     Noise,
     corrected,
@@ -19,7 +20,6 @@ from eval.stats.power import (
     seeds_for_interval,
     smallest_seen,
 )
-from eval.stats.resample import NUM_RESAMPLES
 from recipes.runner.cell import Cell
 
 LEVEL, POWER = 0.95, 0.8

@@ -10,57 +10,15 @@ from scipy.stats import binomtest
 
 from data.errors import UserError
 from eval.claims.budgets import not_elicited, robust, within_ceiling
-from eval.claims.claim import Claim, Refused, Sample, one_in, p_words
-from eval.claims.fitted import elicited_by
+from eval.claims.claim import Sample, one_in, p_words
 from eval.claims.score import above_threshold, first_success, p_above, rarer_than, sample_of
 from eval.claims.study import claims_of
-from eval.curve import Curve, Way, item_scores, join, pool
-from eval.fit import fit
+from eval.curve import Way, join, pool
 from eval.measurement import Measurement, Outcome, Outcomes
 from eval.spend import Spend
-from eval.stats.intervals import score_interval
-from eval.stats.paired import paired_difference
-from eval.stats.power import items_to_exclude, least_seen, none_seen_bound
+from eval.stats.power import items_to_exclude, none_seen_bound
+from tests.eval.claiming import claimed, clustered, refused, study, way
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
-
-
-def way(right: int | list[float], of: int = 100, **named: Any) -> Way:
-    (made,) = pool([measurement(right=right, of=of, **named)])
-    return made
-
-
-def clustered(scores: list[float], size: int, **named: Any) -> Measurement:
-    outcomes = Outcomes.of(
-        Outcome(id=f"item-{place}", score=score, answer="a", cluster=f"c{place // size}")
-        for place, score in enumerate(scores)
-    )
-    return measurement(right=scores, outcomes=outcomes, **named)
-
-
-def study(*rights: int, of: int = 1000, plain: int = 500, seeds: int = 1, jitter: int = 0) -> tuple[Curve, Way]:
-    """Plain prompting and a curve with so many right at 4, 16, 64 ... examples."""
-    made = [measurement(method="zero_shot", examples=0, right=plain, of=of)]
-    for place, right in enumerate(rights):
-        examples = 4 ** (place + 1)
-        for seed in range(seeds):
-            spend = Spend(labelled_examples=examples, train_flops=1e12 * examples, flops_per_answer=1e9)
-            shifted = right + jitter * (seed - (seeds - 1) // 2)
-            made.append(measurement(right=shifted, of=of, examples=examples, seed=seed, spend=spend))
-    plainly, *tuned = pool(made)
-    (curve,) = join(tuned, "examples")
-    return curve, plainly
-
-
-def refused(made: Claim | Refused) -> str:
-    assert isinstance(made, Refused) and not made.holds
-    return str(made)
-
-
-def claimed(made: Claim | Refused) -> Claim:
-    assert isinstance(made, Claim) and made.holds, str(made)
-    assert str(made) == made.sentence and made.sentence.endswith(".") and made.assumptions
-    assert "cannot" not in made.sentence
-    return made
 
 
 def test_a_threshold_claim_is_the_exact_binomial_test() -> None:
@@ -176,122 +134,6 @@ def test_several_seeds_widen_what_the_first_success_costs() -> None:
     apart = pool([measurement(right=50 + 30 * k, of=100, seed=k, spend=spend, chance=None) for k in (-1, 0, 1)])[0]
     single, several = (claimed(first_success(each)).numbers for each in (way(50, spend=spend, chance=None), apart))
     assert several["high"] > 1.1 * single["high"] and several["low"] < single["low"]
-
-
-def test_robust_to_a_method_that_gains_nothing() -> None:
-    curve, plain = study(498, 503, 500)
-    made = claimed(robust(curve, plain, margin=0.05))
-    assert "robust to 6.40e13 FLOP of iid_sft (64 labelled examples): at each of 3 budgets" in str(made)
-    assert made.numbers["power"] >= 0.9 and made.numbers["upper"] < 0.05
-    assert "a gain of 5 points would have been found with probability more than 0.99" in str(made)
-    assert "1.60e13 FLOP" in str(claimed(robust(curve, plain, margin=0.05, flops=1.6e13)))
-
-
-def test_no_more_flops_are_named_than_were_tested() -> None:
-    curve, plain = study(498, 503, 500)
-    made = (robust(curve, plain, margin=0.05, flops=5e13), not_elicited(curve, plain, target=0.9, flops=5e13))
-    assert all("1.60e13 FLOP of iid_sft (16 labelled examples)" in str(claimed(each)) for each in made)
-    assert all("5.00e13" not in str(each) for each in made)
-
-
-def test_every_bound_is_corrected_for_the_budgets_looked_at() -> None:
-    curve, plain = study(498, 503, 500)
-    (theirs,), _ = item_scores(plain.measurements)
-    sides = [item_scores(point.way.measurements)[0][0] for point in curve.points]
-    for comparisons, level in ((None, 1 - 2 * 0.05 / 3), (12, 1 - 2 * 0.05 / 12)):
-        made = claimed(robust(curve, plain, margin=0.07, power=0.5, comparisons=comparisons))
-        highs = [paired_difference(side, theirs, level=level).high for side in sides]
-        assert made.numbers["upper"] == pytest.approx(max(highs))
-        short = claimed(not_elicited(curve, plain, target=0.9, comparisons=comparisons))
-        assert short.numbers["missing"] == pytest.approx(0.9 - score_interval(sides[1][0], level=level).high)
-
-
-def test_robustness_is_refused_where_the_data_do_not_carry_it() -> None:
-    curve, plain = study(500, 560)
-    assert "16 labelled examples gains +6.0" in refused(robust(curve, plain, margin=0.05))
-    claimed(robust(curve, plain, margin=0.05, flops=4e12))
-    assert "measured up to 1.60e13 FLOP" in refused(robust(curve, plain, margin=0.05, flops=1e15))
-    assert "no budget was measured there" in refused(robust(curve, plain, margin=0.05, flops=1.0))
-    assert "plain prompting was not measured" in refused(robust(curve, None, margin=0.05))
-    harmed, plain = study(500, 300)
-    assert "does harm" in refused(robust(harmed, plain, margin=0.05))
-    full, plain = study(970, 970, plain=970)
-    assert "no room" in refused(robust(full, plain, margin=0.05))
-
-
-def test_a_small_study_lacks_the_power_and_says_how_large_it_would_have_to_be() -> None:
-    curve, plain = study(20, of=40, plain=20)
-    made = robust(curve, plain, margin=0.2)
-    text = refused(made)
-    assert "would have been found with probability" in text and made.numbers["power"] < 0.9
-    # No item differs, so the variance is that of the gain itself: (1.96 + 1.28)^2 * 0.2 * 0.8 / 0.2^2 = 42.03 items,
-    # and what Agresti & Min's two pseudo-items cost: 46 can tell 12.3 points from 0, 1.28 standard errors below 20.
-    assert made.numbers["needed"] == 46 and "0.9 takes about 46 items" in text
-    assert 0.2 - least_seen(46.0, 0.16) > 1.28 * math.sqrt(0.16 / 46) > 0.2 - least_seen(45.0, 0.16)
-    claimed(robust(*study(23, of=46, plain=23), margin=0.2))
-
-
-def test_seeds_that_disagree_are_not_mended_by_items() -> None:
-    curve, plain = study(500, seeds=3, jitter=150)
-    # 35, 50 and 65%: a standard error of 8.7 points whatever the items, and one tail takes 2.9 of them (t, 2 degrees).
-    upper = 2.92 * 0.15 / 3**0.5
-    assert f"+{100 * upper:.1f} are not excluded" in refused(robust(curve, plain, margin=0.25))
-    made = robust(curve, plain, margin=0.35)
-    assert "0.9 takes more seeds, not items" in refused(made)
-    assert made.numbers["upper"] == pytest.approx(upper, abs=0.003)
-
-
-def test_a_fitted_curve_says_how_many_examples_are_enough() -> None:
-    curve, _ = study(500, 780, 850, 868, 872)
-    made = claimed(elicited_by(curve, fit(curve), within=0.02))
-    low, examples, high = (made.numbers[name] for name in ("low", "examples", "high"))
-    assert 16 < low < examples < high < 1024
-    assert f"by {examples:,.0f} [{low:,.0f}, {high:,.0f}] labelled examples (95% interval; power law" in str(made)
-    rising, _ = study(500, 600, 690, 770)
-    assert "its ceiling, " in refused(elicited_by(rising, fit(rising), within=0.02))
-    flat, _ = study(500, 500, 500)
-    assert "flat: nothing was elicited" in refused(elicited_by(flat, fit(flat), within=0.02))
-    short, _ = study(500, 600)
-    assert "a fit takes three budgets" in refused(elicited_by(short, fit(short), within=0.02))
-
-
-def test_not_elicited_to_a_threshold() -> None:
-    curve, plain = study(510, 520)
-    made = claimed(not_elicited(curve, plain, target=0.9))
-    assert "was not elicited to 90% by 1.60e13 FLOP of iid_sft (16 labelled examples) with 95% confidence" in str(made)
-    assert "the most it shows is 52%" in str(made) and "a gain of 40 points would have been found" in str(made)
-    assert "too near to tell" in refused(not_elicited(curve, plain, target=0.54))
-    assert "plain prompting shows 50% already" in refused(not_elicited(curve, plain, target=0.5))
-    assert "does harm" in refused(not_elicited(study(500, 300)[0], plain, target=0.9))
-    with pytest.raises(UserError, match=r"target = 1\.5 is no share"):
-        not_elicited(curve, plain, target=1.5)
-
-
-def test_not_elicited_to_within_a_ceiling() -> None:
-    curve, plain = study(510, 520)
-    best = way(900, 1000, method="full_fine_tune", examples=256)
-    made = claimed(not_elicited(curve, plain, target=best, within=0.05))
-    assert "to within 5 points of full_fine_tune with 256 labelled examples (90%)" in str(made)
-    assert made.numbers["goal"] == pytest.approx(0.85)
-    near = way(560, 1000, method="full_fine_tune", examples=256)
-    assert "too near to tell" in refused(not_elicited(curve, plain, target=near, within=0.05))
-    low = way(10, 1000, method="full_fine_tune", examples=256)
-    assert "shows 50% already" in refused(not_elicited(curve, plain, target=low, within=0.05))
-
-
-def test_elicited_to_within_its_ceiling_by_the_first_budget_that_stays_there() -> None:
-    curve, plain = study(600, 880, 895, 900)
-    made = claimed(within_ceiling(curve, plain, within=0.05))
-    assert made.numbers["examples"] == 16 and "ceiling" not in str(made)
-    shown = "of what it shows at its largest budget (256 labelled examples) under iid_sft by 16 labelled examples"
-    assert shown in str(made)
-    # A budget that was near by luck counts for nothing where a larger one falls back.
-    assert claimed(within_ceiling(study(895, 600, 895, 900)[0], plain, within=0.05)).numbers["examples"] == 64
-    assert "may still miss" in refused(within_ceiling(study(600, 700, 900)[0], plain, within=0.05))
-    assert "one budget" in refused(within_ceiling(study(900)[0], plain, within=0.05))
-    assert "+0.0 points over plain prompting, which may be no gain" in refused(
-        within_ceiling(study(500, 500)[0], plain, within=0.05)
-    )
 
 
 def test_all_claims_of_a_study_by_subject_and_task() -> None:
@@ -410,26 +252,6 @@ def test_a_false_threshold_claim_is_rare(seeds: int) -> None:
         sample = Sample(scores=np.array(runs), clusters=tuple(f"c{item // 2}" for item in range(120)))
         made += p_above(sample, 0.5)[0] <= 0.05
     assert made <= 25
-
-
-@pytest.mark.slow
-def test_a_false_claim_of_robustness_is_rare() -> None:
-    """200 studies in which one of two budgets gains the margin itself: robust in 5% of them at most."""
-    rng = np.random.default_rng(8)
-    made = 0
-    for _ in range(200):
-        chances = rng.uniform(0.2, 0.7, 400)
-        cells = [measurement(method="zero_shot", examples=0, right=_drawn(rng, chances))]
-        for examples, gain in ((4, 0.0), (16, 0.15)):
-            spend = Spend(labelled_examples=examples, train_flops=1e12 * examples)
-            cells.append(measurement(right=_drawn(rng, chances + gain), examples=examples, spend=spend))
-        plain, *tuned = pool(cells)
-        made += robust(join(tuned, "examples")[0], plain, margin=0.15, power=0.5).holds
-    assert made <= 16
-
-
-def _drawn(rng: np.random.Generator, chances: np.ndarray) -> list[float]:
-    return [float(one) for one in rng.random(len(chances)) < chances]
 
 
 def _sample(each: Way) -> Sample:

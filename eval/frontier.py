@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -81,8 +82,14 @@ def break_even(cheaper: Way, dearer: Way) -> float | None:
 def _resampled(items: Array, codes: NDArray[np.int64]) -> Array:
     """Means of every row of `items` (ways, items) under resampled clusters: (resamples, ways)."""
     count = int(codes.max()) + 1
-    rng = np.random.default_rng(SEED)
     sums = np.stack([np.bincount(codes, weights=row, minlength=count) for row in items])
-    times = rng.multinomial(count, np.full(count, 1 / count), size=NUM_RESAMPLES).astype(float)
+    times = _times_drawn(count)
     # Rounded, so that ways with equal answers are equal in every resample, whatever the order of a sum.
     return np.asarray(np.round((times @ sums.T) / (times @ np.bincount(codes))[:, None], 12))
+
+
+@lru_cache(maxsize=2)  # the same for both costs, and for every subject and task of this size
+def _times_drawn(count: int) -> Array:
+    """How often each of so many clusters is drawn: (resamples, clusters)."""
+    rng = np.random.default_rng(SEED)
+    return rng.multinomial(count, np.full(count, 1 / count), size=NUM_RESAMPLES).astype(float)

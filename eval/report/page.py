@@ -29,6 +29,7 @@ from eval.report.comparisons import (
 from eval.report.figure import hero_figure, save, scaling_figure, ways_figure
 from eval.report.fits import fits_figure, fitted
 from eval.report.forest import forest_figure
+from eval.report.forked import each_forked
 from eval.report.formats import formats_figure, spread_figure
 from eval.report.frontiers import frontier_figure, frontiers, name_of, steps
 from eval.report.parameters import parameters_figure
@@ -189,16 +190,17 @@ def _by_pair(ways: Sequence[Way]) -> list[list[Way]]:
 def _figures(ways: Sequence[Way], folder: Path, more: Mapping[str, Callable[[str], Any]]) -> list[dict[str, str]]:
     """Draw and save every figure; those of a task come back as SVG to put into the page.
 
-    `more` draws those that need what was worked out for the whole study, by kind, from a task's name; of a large study
-    they are saved as SVG alone, because drawing the same in pixels takes twice as long.
+    `more` draws those that need what was worked out for the whole study, by kind, from a task's name. Of a large study
+    all but the scaling curves are saved as SVG alone, because drawing the same in pixels takes as long again.
     """
     tasks, subjects = sorted({way.task for way in ways}), {way.subject for way in ways}
     budgets = without_sweeps(ways)
     small = len(tasks) * len(subjects) <= _MOST_HERO_PANELS
     if budgets and small:
         save(hero_figure(budgets), folder / "overview")
-    drawn = []
-    for i, task in enumerate(tasks, start=1):
+
+    def draw(numbered: tuple[int, str]) -> dict[str, str]:
+        i, task = numbered
         # The number keeps apart tasks whose names only differ in characters that no file name should have.
         name = f"{i:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', task).strip('-')[:60]}"
         shown = {
@@ -207,15 +209,16 @@ def _figures(ways: Sequence[Way], folder: Path, more: Mapping[str, Callable[[str
             "rewards": rewards_figure(ways, task=task),
             "formats": formats_figure(ways, task=task),
             "ways": ways_figure(ways, task=task),
-            **{kind: draw(task) for kind, draw in more.items()},
+            **{kind: drawn(task) for kind, drawn in more.items()},
         }
         inlined = {"task": task}
         for kind, figure in shown.items():
-            pixels = small or kind not in more
+            pixels = small or kind == "curves"
             path = save(figure, folder / f"{name}-{kind}", pixels=pixels)[0] if figure else None
             inlined[kind] = _inline_svg(path, prefix=f"{kind}{i}-", label=f"{task}: {kind}") if path else ""
-        drawn.append(inlined)
-    return drawn
+        return inlined
+
+    return each_forked(draw, list(enumerate(tasks, start=1)))
 
 
 def _study_figure(figure: Any, path: Path, *, label: str) -> str:

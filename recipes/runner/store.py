@@ -12,6 +12,7 @@ OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite
 """
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -299,10 +300,16 @@ def _column(values: Any, shared: dict[Any, Any]) -> Column:
     if pyarrow.types.is_list(values.type):
         flat, starts = (each.to_numpy(zero_copy_only=False) for each in (values.flatten(), values.offsets))
         return Ragged(values=_once(flat, shared), starts=_once(starts - starts[0], shared))
-    # Most texts (ids, answers, options) stand in many cells: each is kept once, and so is a whole column of them.
-    plain = values.to_pylist()
-    column = tuple(map(shared.setdefault, plain, plain))
-    return shared.setdefault(column, column)
+    # Most texts (ids, answers, options) stand in many cells: each is kept once, and so is a whole column of them, which
+    # is known by its bytes, because making Python's objects of a thousand items takes longer than reading them.
+    stored = hashlib.sha256(repr((str(values.type), values.offset, len(values))).encode())
+    for buffer in values.buffers():
+        stored.update(b"-" if buffer is None else b"+" + len(buffer).to_bytes(8) + memoryview(buffer))
+    if stored.digest() not in shared:
+        plain = values.to_pylist()
+        shared[stored.digest()] = tuple(map(shared.setdefault, plain, plain))
+    column: Column = shared[stored.digest()]
+    return column
 
 
 def _once(numbers: np.ndarray, shared: dict[Any, Any]) -> np.ndarray:

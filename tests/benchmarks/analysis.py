@@ -14,7 +14,6 @@ import csv
 import hashlib
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -31,19 +30,13 @@ from recipes.runner.environment import environment
 from recipes.runner.store import Store
 from recipes.runner.study import Study
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported, timed
+from tests.benchmarks.resident import peak_gb_of
 
 TASKS, ITEMS, IN_CLUSTER, OPTIONS, STEPS = 10, 1_000, 5, ("alpha", "beta", "gamma", "delta"), 32
 TRAINED = ("iid_sft", "minimal_lora", "prompt_tuning", "ia3", "full_fine_tune")
 SHOTS, SIZES, SEEDS = (2, 8, 32), (4, 8, 16, 32, 64, 128), (0, 1, 2)
 MOST_SECONDS, MOST_GB = 60.0, 2.0
 RESAMPLES = 10_000
-_REPORT = """
-import atexit
-from recipes.cli import main
-from tests.benchmarks.resident import peak_gb
-atexit.register(lambda: print(peak_gb()))
-main()
-"""
 
 
 def run() -> list[Pair]:
@@ -205,8 +198,7 @@ def _provenance(cell: Cell) -> dict[str, object]:
 
 def _report(folder: Path) -> float:
     """Write the report of a run directory as the command does, and give the peak of its memory in GB."""
-    command = [sys.executable, "-c", _REPORT, "report", str(folder)]
-    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
+    return peak_gb_of([sys.executable, "-c", "from recipes.cli import main; main()", "report", str(folder)])
 
 
 def _check(folder: Path, scores: dict[tuple[str, ...], float]) -> None:

@@ -210,7 +210,8 @@ def _likelihood_gain(way: Way, plain: Way) -> tuple[float, float, float] | None:
     of_items = float(special.stdtrit(parts.num_clusters - 1, 0.975)) ** 2 * parts.items
     many = [side.mean(axis=1) for side in (ours, theirs) if len(side) > 1]
     seeds = [
-        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_freedom=len(means) - 1) for means in many
+        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_freedom=len(means) - 1, luck=0.0)
+        for means in many
     ]
     half = math.sqrt(of_items + of_seeds(seeds, 0.95))
     return parts.mean, parts.mean - half, parts.mean + half

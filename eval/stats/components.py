@@ -9,9 +9,12 @@ from scipy import special
 
 from eval.stats.resample import Array, Clusters, codes_of, normal_quantile
 
-# What items alone add to the spread of three seeds' means is known only roughly. Taking all of it out leaves intervals
-# that cover too little where seeds matter, taking none out wide ones where they do not: `tests.benchmarks.coverage`.
-_NOISE_TAKEN_OUT = 0.8
+# What luck at single items adds to the spread of three seeds' means is known only roughly. Taking all of it out leaves
+# intervals of scores that cover too little where seeds matter, taking none out wide ones where they do not. The spread
+# of a difference over items holds that luck already, and what is left of that over seeds is cut off at 0, so too large
+# on average: a little more than all is taken out there. `tests.benchmarks.coverage` bears out both shares.
+_LUCK_TAKEN_OUT = 0.8
+_LUCK_TAKEN_OUT_OF_DIFFERENCES = 1.1
 # Two seeds are judged with the help of their method's other budgets, as if by so many more degrees of freedom.
 _BORROWED = 2
 
@@ -21,11 +24,13 @@ class SeedSpread:
     """How much a run's ability varies with its seed, and by how many degrees of freedom that is known.
 
     `ability` is a variance on the normal scale under an answer: it moves scores in the middle more than those near 0
-    and 1, as seeds do.
+    and 1, as seeds do. `luck` is what luck at single items added to the spread that was seen, most of which is not in
+    `ability` any more; of two seeds none is taken out.
     """
 
     ability: float
     freedom: int
+    luck: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +38,8 @@ class Components:
     """The variance of a mean over seeds and items, by the factor that it comes from.
 
     `items` is what other items (clusters of them) would have changed, the interaction with seeds included; `seeds` what
-    other seeds would have. `kish` is the mean size of an item's cluster: 1 where every item stands alone.
+    other seeds would have, and `luck` what luck at single items added to the spread over seeds that was seen. `kish` is
+    the mean size of an item's cluster: 1 where every item stands alone.
     """
 
     mean: float
@@ -44,6 +50,12 @@ class Components:
     num_seeds: int
     seeds_freedom: int
     kish: float
+    luck: float = 0.0
+
+    @property
+    def seeds_of_difference(self) -> float:
+        """What other seeds would have changed, where the mean is one side of a difference taken item by item."""
+        return max(0.0, self.seeds - (_LUCK_TAKEN_OUT_OF_DIFFERENCES - _LUCK_TAKEN_OUT) * self.luck)
 
     def squared_half_width(self, level: float) -> float:
         """Half the width of the mean's interval, squared: each part by its own t quantile, added.
@@ -77,7 +89,7 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
     num_clusters = int(codes.max()) + 1
     sizes = np.bincount(codes)
     mean = float(matrix.mean())
-    items, seeds, freedom = float("inf"), 0.0, 0
+    items, seeds, luck, freedom = float("inf"), 0.0, 0.0, 0
     if num_clusters > 1:
         items = _of_items(matrix.mean(axis=0), codes)
         if num_seeds > 1:
@@ -85,7 +97,8 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
             items = max(items, sum(_of_items(row, codes) for row in matrix) / num_seeds**2)
         spread = (spread or seed_spread([(matrix, clusters)])) if num_seeds > 1 else None
         if spread is not None:
-            seeds, freedom = spread.ability * _moved(mean, num_items) / num_seeds, spread.freedom
+            moved = _moved(mean, num_items) / num_seeds
+            seeds, luck, freedom = spread.ability * moved, spread.luck * moved, spread.freedom
     return Components(
         mean=mean,
         items=items,
@@ -95,6 +108,7 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
         num_seeds=num_seeds,
         seeds_freedom=freedom,
         kish=float(np.sum(sizes**2)) / num_items,
+        luck=luck,
     )
 
 
@@ -105,15 +119,17 @@ def seed_spread(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedSpread
     freedom: two seeds at one budget say next to nothing, two at each of four a good deal. None without two seeds
     anywhere, and where all items are of one cluster.
     """
-    seen = wanted = 0.0
+    beyond = by_luck = wanted = 0.0
     freedom = 0
     for matrix, clusters in measured:
         codes = codes_of(clusters, matrix.shape[1])
         if len(matrix) > 1 and int(codes.max()) > 0:
-            seen += (len(matrix) - 1) * _of_one_seed(matrix, codes)
+            of_one, luck = _of_one_seed(matrix, codes)
+            beyond += (len(matrix) - 1) * of_one
+            by_luck += (len(matrix) - 1) * luck
             wanted += (len(matrix) - 1) * _moved(float(matrix.mean()), matrix.shape[1])
             freedom += len(matrix) - 1
-    return SeedSpread(ability=seen / wanted, freedom=freedom) if freedom else None
+    return SeedSpread(ability=beyond / wanted, freedom=freedom, luck=by_luck / wanted) if freedom else None
 
 
 def seeds_drawn(parts: Components, rng: np.random.Generator, num_draws: int) -> Array:
@@ -127,9 +143,7 @@ def averaged(spreads: Iterable[SeedSpread | None]) -> SeedSpread | None:
     """Spreads over seeds as one, each weighing by its degrees of freedom; None where there are none."""
     known = [spread for spread in spreads if spread is not None]
     freedom = sum(spread.freedom for spread in known)
-    if not freedom:
-        return None
-    return SeedSpread(ability=sum(each.freedom * each.ability for each in known) / freedom, freedom=freedom)
+    return _weighed([(each, each.freedom) for each in known]) if freedom else None
 
 
 def moderated(own: SeedSpread | None, others: SeedSpread | None) -> SeedSpread | None:
@@ -140,11 +154,17 @@ def moderated(own: SeedSpread | None, others: SeedSpread | None) -> SeedSpread |
     """
     if own is None or others is None or own.freedom > 1:
         return own
-    borrowed = min(_BORROWED, others.freedom)
-    freedom = own.freedom + borrowed
-    return SeedSpread(
-        ability=(own.freedom * own.ability + borrowed * others.ability) / freedom, freedom=freedom
-    )  # fmt: skip
+    return _weighed([(own, own.freedom), (others, min(_BORROWED, others.freedom))])
+
+
+def _weighed(spreads: Iterable[tuple[SeedSpread, int]]) -> SeedSpread:
+    """The mean of spreads that each count for so many degrees of freedom."""
+    parts = list(spreads)
+    freedom = sum(count for _, count in parts)
+    ability, luck = (
+        sum(count * getattr(each, name) for each, count in parts) / freedom for name in ("ability", "luck")
+    )
+    return SeedSpread(ability=ability, freedom=freedom, luck=luck)
 
 
 def _of_items(scores: Array, codes: NDArray[np.int64]) -> float:
@@ -152,15 +172,16 @@ def _of_items(scores: Array, codes: NDArray[np.int64]) -> float:
     return _small(codes) * float(np.sum(np.bincount(codes, weights=scores - scores.mean()) ** 2))
 
 
-def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> float:
-    """The variance of one seed's mean that seeds alone make."""
+def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> tuple[float, float]:
+    """The variance of one seed's mean that seeds alone make, and what luck at items adds to it."""
     per_seed = matrix.mean(axis=1)
-    rest = matrix - per_seed[:, None] - (matrix.mean(axis=0) - matrix.mean())
-    squares = sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest)
-    noise = _small(codes) * squares / (len(matrix) - 1)
     # Of two seeds nothing is taken out: as often as not they would seem to agree exactly.
-    taken_out = _NOISE_TAKEN_OUT if len(matrix) > 2 else 0.0
-    return max(0.0, float(per_seed.var(ddof=1)) - taken_out * noise)
+    luck = 0.0
+    if len(matrix) > 2:
+        rest = matrix - per_seed[:, None] - (matrix.mean(axis=0) - matrix.mean())
+        squares = sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest)
+        luck = _small(codes) * squares / (len(matrix) - 1)
+    return max(0.0, float(per_seed.var(ddof=1)) - _LUCK_TAKEN_OUT * luck), luck
 
 
 def _small(codes: NDArray[np.int64]) -> float:

@@ -170,14 +170,16 @@ def _sides(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
 def of_seeds(sides: Sequence[Components], level: float) -> float:
     """What the seeds of two compared sides add to the squared half width of their difference.
 
-    The sides' variances are added, with the degrees of freedom that Satterthwaite (1946) gives the sum: two spreads,
-    each known from few seeds, are known better together.
+    The sides' variances are added: two spreads, each known from few seeds, are known better together. The degrees of
+    freedom of the sum are Welch's (1947), nearly unbiased where each side has two or more; with fewer, the smaller ones
+    of Satterthwaite (1946).
     """
-    known = [side for side in sides if side.seeds > 0]
-    variance = sum(side.seeds for side in known)
+    known = [(side.seeds_of_difference, side.seeds_freedom) for side in sides if side.seeds_of_difference > 0]
     if not known:
         return 0.0
-    freedom = variance**2 / sum(side.seeds**2 / side.seeds_freedom for side in known)
+    variance = sum(each for each, _ in known)
+    more = 2 if all(freedom > 1 for _, freedom in known) else 0
+    freedom = variance**2 / sum(each**2 / (freedom + more) for each, freedom in known) - more
     return float(special.stdtrit(freedom, 0.5 + level / 2)) ** 2 * variance
 
 

@@ -16,7 +16,7 @@ BETWEEN_ITEMS = 1 / 9
 WITHIN_ITEM = 1 / 6
 # How much of what luck at items leads to expect is taken out of the spread of three seeds or more, and how many degrees
 # of freedom two seeds borrow from other budgets; as in `components`, which loads scipy.
-NOISE_TAKEN_OUT = 0.8
+LUCK_TAKEN_OUT = 1.1
 # How often intervals are resampled, and fitted curves, each of which is fitted anew every time.
 NUM_RESAMPLES, FIT_RESAMPLES = 2_000, 500
 BORROWED = 2
@@ -110,13 +110,13 @@ def interval_power(effect: float, items: int | float, noise: Noise, *, level: fl
 
     The interval adds to z^2 times the variance over items t^2 times what it takes for luck of whole seeds: the variance
     of the first way's K seeds, a chi square with K - 1 degrees of freedom (and those `borrowed`), over K. Where K is
-    above 2, `NOISE_TAKEN_OUT` of what luck at items alone leads to expect is taken out. Power is averaged over that chi
+    above 2, `LUCK_TAKEN_OUT` of what luck at items alone leads to expect is taken out. Power is averaged over that chi
     square. The second way has one run.
     """
     if noise.first_seeds == 1:
         return power_of(effect, standard_error_of(items, noise), level=level)
     degrees, error = noise.first_seeds - 1 + noise.borrowed, standard_error_of(items, noise)
-    taken_out = NOISE_TAKEN_OUT if noise.first_seeds > 2 else 0.0
+    taken_out = LUCK_TAKEN_OUT if noise.first_seeds > 2 else 0.0
     z, t = _two_sided(level), t_quantile(level, degrees)
     luck = t**2 * noise.design_effect * noise.first / items / noise.first_seeds
     # The square root of the chi square has a smooth density, nowhere far from its middle.

@@ -1,11 +1,14 @@
 """Variance of a mean split into items and seeds: by hand, at the edges, and what two seeds borrow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from eval.stats.components import SeedSpread, averaged, components, moderated, seed_spread
 from eval.stats.intervals import effective_n, pooled_interval
-from eval.stats.paired import paired_difference
+from eval.stats.paired import of_seeds, paired_difference
 
 
 def test_items_and_seeds_by_hand() -> None:
@@ -23,6 +26,21 @@ def test_items_and_seeds_by_hand() -> None:
     moved = np.exp(-(quantile**2)) / (2 * np.pi)
     assert spread.ability * moved == pytest.approx(1 / 16 - 0.8 * noise)
     assert parts.seeds == pytest.approx((1 / 16 - 0.8 * noise) / 3)
+    assert parts.luck == pytest.approx(noise / 3)
+    # As one side of a difference: less a little more than all of the noise.
+    assert parts.seeds_of_difference == pytest.approx((1 / 16 - 1.1 * noise) / 3)
+
+
+def test_seeds_of_two_sides_are_known_better_together() -> None:
+    one = replace(components(np.array([[1, 0, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]], dtype=float)), luck=0.0)
+    sides = [replace(one, seeds=0.04, seeds_freedom=2), replace(one, seeds=0.01, seeds_freedom=3)]
+    welch = 0.05**2 / (0.04**2 / 4 + 0.01**2 / 5) - 2
+    assert of_seeds(sides, 0.95) == pytest.approx(stats.t.ppf(0.975, welch) ** 2 * 0.05)
+    assert of_seeds(sides[:1], 0.95) == pytest.approx(stats.t.ppf(0.975, 2) ** 2 * 0.04)
+    few = [replace(one, seeds=0.04, seeds_freedom=1), sides[1]]
+    satterthwaite = 0.05**2 / (0.04**2 / 1 + 0.01**2 / 3)
+    assert of_seeds(few, 0.95) == pytest.approx(stats.t.ppf(0.975, satterthwaite) ** 2 * 0.05)
+    assert of_seeds([replace(one, seeds=0.0)], 0.95) == 0.0
 
 
 def test_two_seeds_borrow_and_three_do_not() -> None:

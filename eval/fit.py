@@ -230,14 +230,22 @@ def positive(points: Sequence[Point]) -> list[Point]:
 def compute_equivalent_gain(reference: Fit, enhanced: Point) -> Estimate | None:
     """The budget at which the reference curve reaches the enhanced score, over the budget that the enhanced way used.
 
-    Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". The
-    interval is the reference's, at the enhanced score as measured; None where the reference does not surely reach it.
+    Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". Its low end is
+    the low end of the budget that reaches the low end of the enhanced score, its high end likewise: wider than either
+    alone asks, as the two share items and err together. Infinite where the reference may not reach it; an end at its
+    smallest budget means that or less. None where the fitted curve does not reach the score, and at no budget.
     """
-    reached = reference.budget_to_reach(enhanced.score)
-    if None in (reached.budget, reached.low, reached.high) or enhanced.budget <= 0:
+    reached = reference.budget_to_reach(enhanced.score).budget
+    if reached is None or enhanced.budget <= 0:
         return None
-    value, low, high = (each / enhanced.budget for each in (reached.budget, reached.low, reached.high) if each)
-    return Estimate(value=value, low=low, high=high, kind=reached.kind)
+    low = reference.budget_to_reach(enhanced.low).low
+    high = reference.budget_to_reach(enhanced.high).high
+    return Estimate(
+        value=reached / enhanced.budget,
+        low=min(reached, low or reached) / enhanced.budget,
+        high=math.inf if high is None else max(reached, high) / enhanced.budget,
+        kind=f"{reference.kind} of the curve at the ends of {enhanced.interval}",
+    )
 
 
 def _by_aic(entry: tuple[str, float]) -> float:

@@ -46,7 +46,8 @@ def claimed(pairs: Sequence[Sequence[Way]], fits: Sequence[Fitted]) -> list[Clai
     """Claims by task and subject; of each kind those about the largest budgets come first."""
     ways = [way for pair in pairs for way in pair]
     groups: dict[tuple[str, str], list[Claim | Refused]] = {}
-    known = {(each.curve.subject, each.curve.task, each.curve.label): each.fit for each in fits}
+    by_examples = [each for each in fits if each.curve.axis == "examples"]  # the axis that claims speak of
+    known = {(each.curve.subject, each.curve.task, each.curve.label): each.fit for each in by_examples}
     made = claims_of(ways, fit_of=lambda curve: known.get((curve.subject, curve.task, curve.label)))
     for each in made:
         groups.setdefault((each.task, each.subject), []).append(each)

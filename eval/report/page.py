@@ -26,6 +26,7 @@ from eval.report.comparisons import (
     table,
     without,
 )
+from eval.report.equivalents import equivalents
 from eval.report.figure import hero_figure, save, scaling_figure, ways_figure
 from eval.report.fits import fits_figure, fitted
 from eval.report.forest import forest_figure
@@ -153,6 +154,7 @@ def write_report(
         frontiers=[(key, steps(kinds["flops"]), kinds["labels"]) for key, kinds in sorted(costly.items())],
         fits=fits,
         unfitted=unfitted,
+        equal=equivalents(pairs),
         calibrated=calibrated,
         uncalibrated=uncalibrated,
         most_calibrated=MOST_WAYS,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eval.cost import questions_to_break_even
-from eval.curve import Way, compare, plain_prompting
+from eval.curve import Point, Way, compare, plain_prompting
 from eval.measurement import Measurement
 from eval.report.style import brackets, percent, power_of_ten
 from eval.stats.paired import Difference
@@ -57,7 +57,7 @@ def percent1(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def score1(scored: Way | Measurement) -> str:
+def score1(scored: Way | Point | Measurement) -> str:
     """A score and its interval in percent with one decimal, for tables."""
     return f"{percent1(scored.score)} [{percent1(scored.low)}, {percent1(scored.high)}]"
 

@@ -1,5 +1,8 @@
 """Fitted curves: the form that made them is found, and what is read off them is right."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize, special
@@ -186,8 +189,13 @@ def test_compute_equivalent_gain_by_hand() -> None:
     reference = fitted(0.9 - 0.5 * (BUDGETS / 4) ** -0.5)
     (curve,) = curves([measurement()], "examples")
     enhanced = curve.points[0]
-    point = type(enhanced)(**{**vars(enhanced), "score": 0.65, "budget": 4.0})
+    point = replace(enhanced, score=0.65, low=0.6, high=0.7, budget=4.0)
     gain = compute_equivalent_gain(reference, point)
     assert isinstance(gain, Estimate)
     assert gain.value == pytest.approx(4, rel=0.06)  # 16 examples do for the reference what 4 do here
-    assert compute_equivalent_gain(reference, type(enhanced)(**{**vars(point), "score": 0.95})) is None
+    ends = reference.budget_to_reach(0.6).low, reference.budget_to_reach(0.7).high
+    assert ends[0] is not None and ends[1] is not None
+    assert (gain.low, gain.high) == (ends[0] / 4, ends[1] / 4) and gain.low < gain.value < gain.high
+    unsure = compute_equivalent_gain(reference, replace(point, high=0.95))
+    assert unsure is not None and unsure.high == math.inf
+    assert compute_equivalent_gain(reference, replace(point, score=0.95, high=0.96)) is None

@@ -7,6 +7,7 @@ import pytest
 from eval.curve import pool
 from eval.measurement import Measurement
 from eval.report import fits
+from eval.report.equivalents import equivalents
 from eval.report.figure import save
 from eval.report.fits import fits_figure, fitted
 from eval.report.page import write_report
@@ -97,3 +98,21 @@ def test_figure_and_table(tmp_path: Path) -> None:
         assert needed in text, needed
     page = write_report(saturating(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert f"<td>{found[0].near_words}</td>" in page
+
+
+def test_other_training_in_the_compute_of_the_recipe_trained_most(tmp_path: Path) -> None:
+    """A recipe that gets 300 of 400 right for 1e12 FLOPs, where the reference takes 6.4e11, and one beyond it."""
+    cheap, best = (
+        measurement(method=method, settings={}, examples=64, right=right, of=400,
+                    spend=Spend(labelled_examples=64, train_flops=1e12))
+        for method, right in (("ia3", 300), ("norms_and_biases", 398))
+    )  # fmt: skip
+    made = [*saturating(), cheap, best]
+    found = {each.recipe: each for each in equivalents([pool(made)])}
+    assert set(found) == {"ia3", "norms_and_biases"}
+    assert found["ia3"].gain is not None and found["ia3"].gain.value == pytest.approx(0.64, rel=0.1)
+    assert found["ia3"].gain.low < found["ia3"].gain.value < found["ia3"].gain.high
+    assert found["norms_and_biases"].words == "not reached"
+    page = write_report(made, [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert f"<td>{found['ia3'].words}</td>" in page
+    assert equivalents([pool(saturating())]) == []

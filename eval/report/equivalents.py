@@ -1,0 +1,59 @@
+"""What other kinds of training are worth in the FLOPs of the recipe that was trained most."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eval.curve import Curve, Point, Way, join, without_sweeps
+from eval.fit import Estimate, Fit, compute_equivalent_gain, fit
+from eval.report.words import trained_most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivalent:
+    """A recipe at its largest budget, beside the FLOPs with which the reference recipe scores as much."""
+
+    reference: str
+    recipe: str
+    point: Point
+    gain: Estimate | None
+    smallest: float  # the gain that the reference's smallest budget would be: as much or less
+
+    @property
+    def words(self) -> str:
+        """The gain with its interval."""
+        if self.gain is None:
+            return "not reached"
+        ends = self._times(self.gain.low), "∞" if math.isinf(self.gain.high) else self._times(self.gain.high)
+        return f"{self._times(self.gain.value)} [{ends[0]}, {ends[1]}]"
+
+    def _times(self, value: float) -> str:
+        return f"{'≤ ' if value <= self.smallest * (1 + 1e-9) else ''}{value:.2g}×"
+
+
+def equivalents(pairs: Sequence[Sequence[Way]]) -> list[Equivalent]:
+    """Every trained recipe against the one trained most of its subject and task, if that has three budgets in FLOPs."""
+    return [each for ways in pairs for each in _of_one(ways)]
+
+
+def _of_one(ways: Sequence[Way]) -> list[Equivalent]:
+    most = trained_most(ways)
+    trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
+    curves = join(without_sweeps(trained), "flops")
+    own = next((curve for curve in curves if any(point.way is most for point in curve.points)), None)
+    others = [curve for curve in curves if curve is not own]
+    if own is None or not others:
+        return []
+    reference = fit(own)
+    return [_equivalent(own, reference, curve) for curve in others] if reference is not None else []
+
+
+def _equivalent(own: Curve, reference: Fit, other: Curve) -> Equivalent:
+    point = max(other.points, key=lambda each: each.budget)
+    return Equivalent(
+        reference=own.label,
+        recipe=other.label,
+        point=point,
+        gain=compute_equivalent_gain(reference, point),
+        smallest=float(reference.budgets[0]) / point.budget,
+    )

@@ -10,8 +10,8 @@ import numpy as np
 from eval.curve import Curve, Way, join, without_sweeps
 from eval.fit import LEAST_BUDGETS, Fit, Reached, fit, num_apart, positive
 from eval.report.frame import GAP, TOP, bottom_inches, letters, metric_of, wrapped_notes, write_notes, write_title
-from eval.report.style import RC, numbered_style, percent, power_of_ten, printable, recipe_styles
-from eval.report.words import count, flops
+from eval.report.style import CHANCE, RC, numbered_style, percent, power_of_ten, printable, recipe_styles
+from eval.report.words import chances, count, flops
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -147,11 +147,10 @@ def _draw(axes: "matplotlib.axes.Axes", each: Fitted, color: str) -> None:
         ],
         color="#222222", marker="o", markersize=3.5, capsize=2, linewidth=0, elinewidth=1,
     )  # fmt: skip
-    chance = next((point.way.chance for point in points if point.way.chance is not None), None)
-    if chance is not None:
-        axes.axhline(100 * chance, color="#666666", linestyle=(0, (1, 2)), linewidth=1.3)
+    for chance in chances([point.way for point in points]):
+        axes.axhline(100 * chance, color=CHANCE.color, linestyle=CHANCE.line, linewidth=1.3)
         axes.text(0.99, 100 * chance - 2, f"chance {percent(chance)}", transform=axes.get_yaxis_transform(), ha="right",
-                  va="top", fontsize=7.5, color="#666666")  # fmt: skip
+                  va="top", fontsize=7.5, color=CHANCE.ink)  # fmt: skip
     axes.text(0.02, 0.97, made.form, transform=axes.transAxes, va="top", fontsize=8, color="#333333")
     budgets = sorted({point.budget for point in points})
     shown = budgets if len(budgets) <= 4 else [budgets[0], budgets[len(budgets) // 2], budgets[-1]]

@@ -16,7 +16,7 @@ BETWEEN_ITEMS = 1 / 9
 WITHIN_ITEM = 1 / 6
 # How much of what luck at items leads to expect is taken out of the spread of three seeds or more, and how many degrees
 # of freedom two seeds borrow from other budgets; as in `components`, which loads scipy.
-LUCK_TAKEN_OUT = 1.1
+LUCK_TAKEN_OUT = 1.2
 # How often intervals are resampled, and fitted curves, each of which is fitted anew every time.
 NUM_RESAMPLES, FIT_RESAMPLES = 2_000, 500
 BORROWED = 2

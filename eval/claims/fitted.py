@@ -28,7 +28,7 @@ def elicited_by(curve: Curve, fitted: Fit | None, *, within: float) -> Claim | R
     if fitted.scores[-1] < fitted.scores[0]:
         return refused("the fitted curve falls")
     if fitted.form == "flat":
-        return refused("the fitted curve is flat: nothing was elicited along it")
+        return refused("the fitted curve is flat: no rise beyond its smallest budget is seen")
     near, ceiling = fitted.budget_within(within), fitted.ceiling
     largest = f"the largest budget, {many(round(fitted.budgets[-1]), 'labelled example')}"
     if near.budget is None or near.low is None or near.high is None:

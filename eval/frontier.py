@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eval.cost import questions_to_break_even
 from eval.curve import Way, item_scores
+from eval.stats.components import components, seeds_drawn
 from eval.stats.resample import SEED, Array, codes_of
 
 QUESTIONS = 1_000
@@ -32,12 +33,16 @@ def frontier(ways: Sequence[Way], cost: Cost, *, questions: int = QUESTIONS) -> 
 
     A way is on the frontier unless another has at least its score at no more than its cost, and is better in one of
     the two. Scores are means over the items that all ways answered; items (clusters of them) are resampled for all ways
-    at once, seeds and costs stay as they are. ValueError where the ways share no item.
+    at once, and every way draws what other seeds might add; costs stay as they are. ValueError where the ways share no
+    item.
     """
     matrices, clusters = item_scores(*(way.measurements for way in ways))
     items = np.stack([matrix.mean(axis=0) for matrix in matrices])
     costs = np.array([cost_of(way, cost, questions=questions) for way in ways])
     drawn = _resampled(items, codes_of(clusters, items.shape[1]))
+    rng = np.random.default_rng(SEED + 1)
+    for place, (matrix, way) in enumerate(zip(matrices, ways, strict=True)):
+        drawn[:, place] += seeds_drawn(components(matrix, clusters, way.spread), rng, len(drawn))
     sure = undominated(drawn, costs).mean(axis=0)
     on = undominated(items.mean(axis=1)[None, :], costs)[0]
     places = [

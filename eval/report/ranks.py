@@ -8,6 +8,7 @@ import numpy as np
 
 from eval.curve import Way, item_scores
 from eval.report.frontiers import name_of
+from eval.stats.components import Components, components
 from eval.stats.ranking import Strength, Transitivity, rank_methods, transitivity
 from eval.stats.resample import Array
 
@@ -55,13 +56,14 @@ def rankings(ways: Sequence[Way]) -> tuple[list[Ranking], list[str]]:
 
 
 def _ranking(subject: str, tasks: Sequence[tuple[str, Sequence[Way]]]) -> Ranking:
-    columns, clusters = list[list[Array]](), list[str | None]()
+    columns, seeds, clusters = list[list[Array]](), list[list[Components]](), list[str | None]()
     for task, ways in tasks:
         matrices, theirs = item_scores(*(way.measurements for way in ways))
         columns.append(matrices)
+        seeds.append([components(matrix, theirs, way.spread) for matrix, way in zip(matrices, ways, strict=True)])
         clusters += [None if name is None else f"{task}: {name}" for name in theirs]
     sides, names = [_joined(parts) for parts in zip(*columns, strict=True)], [name_of(way) for way in tasks[0][1]]
-    strengths = rank_methods(sides, clusters, level=LEVEL)
+    strengths = rank_methods(sides, clusters, seeds=list(zip(*seeds, strict=True)), level=LEVEL)
     rows = sorted((Ranked(name=name, strength=each) for name, each in zip(names, strengths, strict=True)), key=_rank)
     return Ranking(
         subject=subject,

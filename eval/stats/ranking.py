@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from eval.stats.components import Components, components, seeds_drawn
 from eval.stats.multiple import holm
 from eval.stats.resample import SEED, Array, Clusters, checked, codes_of, resampled_means, small_sample_stretch
 
@@ -53,13 +54,19 @@ class Transitivity:
 
 
 def rank_methods(
-    sides: Sequence[ArrayLike], clusters: Clusters | None = None, *, level: float = 0.95
+    sides: Sequence[ArrayLike],
+    clusters: Clusters | None = None,
+    *,
+    seeds: Sequence[Sequence[Components]] | None = None,
+    level: float = 0.95,
 ) -> tuple[Strength, ...]:
     """Strengths of the methods with these scores on the same items, in that order; they sum to 0.
 
     A method's scores are one per item or a matrix (seeds, items), in [0, 1]. Percentile bootstrap over items or their
-    clusters, stretched for few clusters (`small_sample_stretch`); one cluster says nothing. The seeds are taken as they
-    were run. ValueError for fewer than two methods, unequal numbers of items, a NaN or a score outside [0, 1].
+    clusters, stretched for few clusters (`small_sample_stretch`); one cluster says nothing. Each resample adds what
+    other seeds might have changed in the methods' scores: `seeds`, by parts of the items (tasks) that seeds change
+    apart; without it what the matrices say. ValueError for fewer than two methods, unequal numbers of items, a NaN or a
+    score outside [0, 1].
     """
     wins = _wins(sides)
     codes = codes_of(clusters, len(wins))
@@ -70,8 +77,12 @@ def rank_methods(
         low, high = np.full(count, -np.inf), np.full(count, np.inf)
         best, worst = np.ones(count, dtype=int), np.full(count, count)
     else:
+        if seeds is None:
+            matrices = (np.atleast_2d(np.asarray(side, dtype=float)) for side in sides)
+            seeds = [[components(matrix, clusters)] for matrix in matrices]
         stretch = small_sample_stretch(num_clusters, level)
-        drawn = fitted + stretch * (fit_strengths(_resampled(wins, codes), start=fitted, tolerance=1e-6) - fitted)
+        totals = _with_other_seeds(_resampled(wins, codes), seeds)
+        drawn = fitted + stretch * (fit_strengths(totals, start=fitted, tolerance=1e-6) - fitted)
         ends = [0.5 - level / 2, 0.5 + level / 2]
         low, high = np.quantile(drawn, ends, axis=0)
         best, worst = np.quantile(_ranks(drawn), ends, axis=0, method="inverted_cdf")
@@ -95,7 +106,7 @@ def transitivity(sides: Sequence[ArrayLike], clusters: Clusters | None = None, *
     chi-square: `p` is its place among resamples over items or clusters that are moved so that the fit is the truth
     (Efron & Tibshirani 1993, section 16.4). A pair differs significantly where the wins of one less those of
     the other, summed over items, are large against their root sum of squares over items or clusters (McNemar's test of
-    1947 where both have one seed), at 1 - level after Holm's adjustment over all pairs.
+    1947 where both have one seed), at 1 - level after Holm's adjustment over all pairs. The seeds are taken as run.
     """
     wins = _wins(sides)
     codes = codes_of(clusters, len(wins))
@@ -160,6 +171,21 @@ def _resampled(wins: Array, codes: NDArray[np.int64]) -> Array:
     # Not quite 0: a method that got nothing at all would have no strength.
     split = np.triu(rng.beta(_EXTRA, _EXTRA, totals.shape).clip(1e-6, 1 - 1e-6) - _EXTRA, 1)
     return np.asarray(totals + split - split.swapaxes(1, 2))
+
+
+def _with_other_seeds(totals: Array, seeds: Sequence[Sequence[Components]]) -> Array:
+    """Resampled total wins moved by what other seeds might add to the methods' scores.
+
+    A method that scores d more at each of n items wins n d / 2 more against every other: exactly so where answers are
+    right or wrong. Nobody wins more than there was to win.
+    """
+    rng = np.random.default_rng(SEED + 1)
+    won = np.stack(
+        [sum(part.num_items / 2 * seeds_drawn(part, rng, len(totals)) for part in parts) for parts in seeds], axis=1
+    )
+    games = totals + totals.swapaxes(1, 2)
+    moved = totals + won[:, :, None] - won[:, None, :]
+    return np.asarray(np.clip(moved, np.minimum(totals, 1e-6), np.maximum(totals, games - 1e-6)))
 
 
 def _ranks(strengths: Array) -> NDArray[np.int64]:

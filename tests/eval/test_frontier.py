@@ -51,3 +51,16 @@ def test_costs_and_sureness() -> None:
 def test_one_item_and_all_alike() -> None:
     ways = pool([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(right=1, of=1)])
     assert [(place.on, place.sure) for place in frontier(ways, "labels")] == [(True, 1.0), (False, 0.0)]
+
+
+def test_seeds_that_disagree_are_not_sure() -> None:
+    """Trained ways of the same mean gain of six items: one whose seeds agree, one whose seeds are 25 items apart."""
+
+    def made(rights: tuple[int, ...]) -> float:
+        cheap = measurement(method="zero_shot", examples=0, right=50, of=100, spend=Spend(flops_per_answer=1e9))
+        spend = Spend(labelled_examples=4, train_flops=5e12, flops_per_answer=1e9)
+        trained = [measurement(right=right, of=100, seed=seed, spend=spend) for seed, right in enumerate(rights)]
+        return frontier(pool([cheap, *trained]), "flops")[1].sure
+
+    assert made((56, 56, 56)) > 0.98
+    assert 0.6 < made((31, 56, 81)) < 0.8

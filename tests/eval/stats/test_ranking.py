@@ -9,6 +9,7 @@ from scipy.special import expit
 from statsmodels.api import GLM, families
 
 from eval.stats import ranking
+from eval.stats.components import components
 from eval.stats.ranking import Strength, Transitivity, fit_strengths
 
 
@@ -161,3 +162,30 @@ def test_what_cannot_be_ranked_is_refused(scores: list[list[float]]) -> None:
     for call in (rank_methods, transitivity):
         with pytest.raises(ValueError, match=r"two methods|scores must be|dimension"):
             call(scores)
+
+
+def test_seeds_that_disagree_leave_ranks_open() -> None:
+    items = np.arange(200)
+    single = (items < 100) * 1.0
+
+    def ranked(*rights: int) -> Strength:
+        """Right on so many of 200, seed by seed; all gain over the single run on average."""
+        return ranking.rank_methods([np.stack([(items < right) * 1.0 for right in rights]), single])[0]
+
+    sure, unsure = ranked(130, 130, 130), ranked(80, 130, 180)
+    assert (sure.rank, sure.worst_rank) == (1, 1) and sure.low > 0
+    assert (unsure.rank, unsure.worst_rank) == (1, 2) and unsure.low < 0
+
+
+def test_other_seeds_move_wins_by_half_of_what_they_move_scores() -> None:
+    rng = np.random.default_rng(2)
+    ability = 0.5 + 0.1 * rng.standard_normal((9, 1))
+    one, other = (rng.random((9, 400)) < ability) * 1.0, (rng.random((1, 400)) < 0.5) * 1.0
+    parts = [[components(each)] for each in (one, other)]
+    assert parts[0][0].seeds > 0
+    totals = np.broadcast_to(ranking._wins([one, other]).sum(axis=0), (20_000, 2, 2))
+    moved = ranking._with_other_seeds(totals, parts)
+    assert np.allclose(moved + moved.swapaxes(1, 2), totals + totals.swapaxes(1, 2))
+    # Student's t with 8 degrees of freedom has the variance 8 / 6.
+    expected = 400 / 2 * (parts[0][0].seeds * 8 / 6) ** 0.5
+    assert moved[:, 0, 1].std() == pytest.approx(expected, rel=0.05)

@@ -23,7 +23,7 @@ from eval.claims.claim import (
     way_words,
 )
 from eval.curve import Way
-from eval.stats.components import components
+from eval.stats.components import components, smallest_p
 from eval.stats.intervals import effective_n, pooled_interval
 from eval.stats.power import corrected, items_to_exclude
 
@@ -161,12 +161,11 @@ def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
     if seeds == 1 and sample.num_clusters == n and np.isin(items, (0, 1)).all():
         return exact, "exact binomial test"
     parts = components(sample.scores, sample.clusters, sample.spread)
-    variance = parts.items + parts.seeds
-    if variance == 0:
+    if parts.items + parts.seeds == 0:
         return max(exact, LEAST_P), f"binomial test at {units:.0f} effective items"
-    # Satterthwaite (1946): degrees of freedom of a sum of variances.
-    squares = parts.items**2 / (parts.num_clusters - 1) + (parts.seeds**2 / parts.seeds_freedom if seeds > 1 else 0.0)
-    t = float(special.stdtr(variance**2 / squares, (threshold - parts.mean) / np.sqrt(variance)))
+    beyond = (parts.mean - threshold) ** 2
+    two_sided = smallest_p(lambda level: beyond > parts.squared_half_width(level))
+    t = two_sided / 2 if parts.mean > threshold else 1 - two_sided / 2
     over = "clusters" if seeds == 1 else "items and seeds" if sample.num_clusters == n else "clusters and seeds"
     return max(exact, t, LEAST_P), f"t and binomial tests over {over}"
 

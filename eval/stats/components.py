@@ -1,6 +1,6 @@
 """Where a mean's uncertainty comes from: which items were asked, and which seeds were run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,11 @@ from eval.stats.resample import Array, Clusters, codes_of, normal_quantile
 # What luck at single items adds to the spread of three seeds' means is known only roughly. Taking all of it out leaves
 # intervals of scores that cover too little where seeds matter, taking none out wide ones where they do not. The spread
 # of a difference over items holds that luck already, and what is left of that over seeds is cut off at 0, so too large
-# on average: a fifth more than all is taken out there. `tests.benchmarks.coverage` bears out both shares.
+# on average: a fifth more than all is taken out there. `tests.benchmarks.coverage` bears out both shares at 95%.
 _LUCK_TAKEN_OUT = 0.8
 _LUCK_TAKEN_OUT_OF_DIFFERENCES = 1.2
+# Above 95% less is, by this power of 1 - level: that three seeds seem to agree is not as rare as small p values are.
+_LESS_TAKEN_OUT = 0.3
 # Two seeds are judged with the help of their method's other budgets, as if by so many more degrees of freedom.
 _BORROWED = 2
 
@@ -24,7 +26,7 @@ class SeedSpread:
     """How much a run's ability varies with its seed, and by how many degrees of freedom that is known.
 
     `ability` is a variance on the normal scale under an answer: it moves scores in the middle more than those near 0
-    and 1, as seeds do. `luck` is what luck at single items added to the spread that was seen, most of which is not in
+    and 1, as seeds do. `luck` is what luck at single items adds to the spread that is seen, most of which is not in
     `ability` any more; of two seeds none is taken out.
     """
 
@@ -38,8 +40,8 @@ class Components:
     """The variance of a mean over seeds and items, by the factor that it comes from.
 
     `items` is what other items (clusters of them) would have changed, the interaction with seeds included; `seeds` what
-    other seeds would have, and `luck` what luck at single items added to the spread over seeds that was seen. `kish` is
-    the mean size of an item's cluster: 1 where every item stands alone.
+    other seeds would have, for an interval at 95%, and `luck` what luck at single items adds to the spread over seeds.
+    `kish` is the mean size of an item's cluster: 1 where every item stands alone.
     """
 
     mean: float
@@ -52,10 +54,17 @@ class Components:
     kish: float
     luck: float = 0.0
 
-    @property
-    def seeds_of_difference(self) -> float:
-        """What other seeds would have changed, where the mean is one side of a difference taken item by item."""
-        return max(0.0, self.seeds - (_LUCK_TAKEN_OUT_OF_DIFFERENCES - _LUCK_TAKEN_OUT) * self.luck)
+    def seeds_at(self, level: float, *, of_difference: bool = False) -> float:
+        """What other seeds would have changed, for an interval at `level`: at 95% and below `seeds`.
+
+        Above it less of the luck at items is taken out, and two seeds are not believed to agree by more than that luck.
+        `of_difference`: where the mean is one side of a difference that is taken item by item.
+        """
+        share = less_taken_out(level)
+        if self.num_seeds == 2:
+            return max(self.seeds, (1 - share) * self.luck)
+        taken_out = _LUCK_TAKEN_OUT_OF_DIFFERENCES if of_difference else _LUCK_TAKEN_OUT
+        return max(0.0, self.seeds + (_LUCK_TAKEN_OUT - taken_out * share) * self.luck)
 
     def squared_half_width(self, level: float) -> float:
         """Half the width of the mean's interval, squared: each part by its own t quantile, added.
@@ -64,7 +73,7 @@ class Components:
         over seeds is known. Each factor alone is then right, whichever dominates (Graybill & Wang 1980 for sums of
         variances).
         """
-        return self.items_quantile(level) ** 2 * self.items + self.seeds_quantile(level) ** 2 * self.seeds
+        return self.items_quantile(level) ** 2 * self.items + self.seeds_quantile(level) ** 2 * self.seeds_at(level)
 
     def items_quantile(self, level: float) -> float:
         """Standard errors on each side of the mean for what items do."""
@@ -157,6 +166,25 @@ def moderated(own: SeedSpread | None, others: SeedSpread | None) -> SeedSpread |
     return _weighed([(own, own.freedom), (others, min(_BORROWED, others.freedom))])
 
 
+def less_taken_out(level: float) -> float:
+    """What share of the luck that is taken out at 95% is taken out at `level`."""
+    return min(1.0, (1 - level) / 0.05) ** _LESS_TAKEN_OUT
+
+
+def smallest_p(leaves_out: Callable[[float], bool]) -> float:
+    """The smallest 1 - level whose interval leaves a value out: `leaves_out` tells it of a level.
+
+    Bisection in the logarithm of p; what lies below 1e-15 is that. 1 where no interval does.
+    """
+    lowest, highest = float(np.log(1e-15)), 0.0
+    if not leaves_out(1e-12):
+        return 1.0
+    for _ in range(40):
+        middle = (lowest + highest) / 2
+        lowest, highest = (lowest, middle) if leaves_out(1 - float(np.exp(middle))) else (middle, highest)
+    return float(np.exp(highest))
+
+
 def _weighed(spreads: Iterable[tuple[SeedSpread, int]]) -> SeedSpread:
     """The mean of spreads that each count for so many degrees of freedom."""
     parts = list(spreads)
@@ -175,13 +203,12 @@ def _of_items(scores: Array, codes: NDArray[np.int64]) -> float:
 def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> tuple[float, float]:
     """The variance of one seed's mean that seeds alone make, and what luck at items adds to it."""
     per_seed = matrix.mean(axis=1)
+    rest = matrix - per_seed[:, None] - (matrix.mean(axis=0) - matrix.mean())
+    squares = sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest)
+    luck = _small(codes) * squares / (len(matrix) - 1)
     # Of two seeds nothing is taken out: as often as not they would seem to agree exactly.
-    luck = 0.0
-    if len(matrix) > 2:
-        rest = matrix - per_seed[:, None] - (matrix.mean(axis=0) - matrix.mean())
-        squares = sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest)
-        luck = _small(codes) * squares / (len(matrix) - 1)
-    return max(0.0, float(per_seed.var(ddof=1)) - _LUCK_TAKEN_OUT * luck), luck
+    taken_out = _LUCK_TAKEN_OUT if len(matrix) > 2 else 0.0
+    return max(0.0, float(per_seed.var(ddof=1)) - taken_out * luck), luck
 
 
 def _small(codes: NDArray[np.int64]) -> float:

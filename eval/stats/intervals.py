@@ -107,7 +107,7 @@ def effective_n(
         alone = n / parts.kish * (z / parts.items_quantile(level)) ** 2
         # Laplace's rule for the mean, so that seeds which are known to differ elsewhere count here, too.
         share = (parts.mean * n + 1) / (n + 2)
-        return 1 / (1 / alone + parts.seeds_quantile(level) ** 2 * parts.seeds / (share * (1 - share) * z**2))
+        return 1 / (1 / alone + parts.seeds_quantile(level) ** 2 * parts.seeds_at(level) / (share * (1 - share) * z**2))
     squared, most = parts.squared_half_width(level), n * seeds
     # Clusters can differ in every item and have equal means: no variance is seen then, and none is not believed.
     return min(most, parts.mean * (1 - parts.mean) * z**2 / squared) if squared > 0 else most

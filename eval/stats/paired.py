@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from eval.stats.components import Components, SeedSpread, components, seeds_drawn
+from eval.stats.components import Components, SeedSpread, components, seeds_drawn, smallest_p
 from eval.stats.resample import (
     SEED,
     Array,
@@ -174,7 +174,8 @@ def of_seeds(sides: Sequence[Components], level: float) -> float:
     freedom of the sum are Welch's (1947), nearly unbiased where each side has two or more; with fewer, the smaller ones
     of Satterthwaite (1946).
     """
-    known = [(side.seeds_of_difference, side.seeds_freedom) for side in sides if side.seeds_of_difference > 0]
+    parts = [(side.seeds_at(level, of_difference=True), side.seeds_freedom) for side in sides]
+    known = [(each, freedom) for each, freedom in parts if each > 0]
     if not known:
         return 0.0
     variance = sum(each for each, _ in known)
@@ -211,22 +212,15 @@ def _worth(spread: float, items: Components, level: float) -> float:
 
 
 def _p_value(differences: Array, parts: _Parts) -> float:
-    """Bisection in the logarithm of p; what lies below 1e-15 is that."""
+    """`smallest_p` of no difference."""
     mean, spread = float(differences.mean()), float(differences.var())
     square, squares = mean**2, float(np.mean(differences**2))
 
-    def leaves_out_zero(log_p: float) -> bool:
+    def leaves_out_zero(level: float) -> bool:
         # `_agresti_min` asked for its sign alone: the center squared is above the half width squared.
-        level = 1 - float(np.exp(log_p))
         n = _worth(spread, parts[0], level)
         center = n**2 * square / (n + 2) ** 2
         of_items = normal_quantile(level) ** 2 * ((n * squares + 1) / (n + 2) - center) / (n + 2)
         return center > of_items + of_seeds(parts[1:], level)
 
-    lowest, highest = float(np.log(1e-15)), 0.0
-    if mean == 0 or _worth(spread, parts[0], 0.95) == 0 or not leaves_out_zero(float(np.log(1 - 1e-12))):
-        return 1.0
-    for _ in range(40):
-        middle = (lowest + highest) / 2
-        lowest, highest = (lowest, middle) if leaves_out_zero(middle) else (middle, highest)
-    return float(np.exp(highest))
+    return 1.0 if mean == 0 or _worth(spread, parts[0], 0.95) == 0 else smallest_p(leaves_out_zero)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 # Miller (2024) works his examples with these: the variance of items' mean differences, and of one answer at an item.
 BETWEEN_ITEMS = 1 / 9
 WITHIN_ITEM = 1 / 6
-# How much of what luck at items leads to expect is taken out of the spread of three seeds or more, and how many degrees
-# of freedom two seeds borrow from other budgets; as in `components`, which loads scipy.
-LUCK_TAKEN_OUT = 1.2
+# How much of what luck at items leads to expect is taken out of the spread of three seeds or more (of a score's spread,
+# of a difference's), how that falls above 95%, and how many degrees of freedom two seeds borrow from other budgets; as
+# in `components`, which loads scipy.
+LUCK_TAKEN_OUT, LUCK_TAKEN_OUT_OF_DIFFERENCES, LESS_TAKEN_OUT = 0.8, 1.2, 0.3
 # How often intervals are resampled, and fitted curves, each of which is fitted anew every time.
 NUM_RESAMPLES, FIT_RESAMPLES = 2_000, 500
 BORROWED = 2
@@ -109,14 +110,13 @@ def interval_power(effect: float, items: int | float, noise: Noise, *, level: fl
     """How probably the interval of `paired_difference` leaves out 0 where seeds differ by luck at each item only.
 
     The interval adds to z^2 times the variance over items t^2 times what it takes for luck of whole seeds: the variance
-    of the first way's K seeds, a chi square with K - 1 degrees of freedom (and those `borrowed`), over K. Where K is
-    above 2, `LUCK_TAKEN_OUT` of what luck at items alone leads to expect is taken out. Power is averaged over that chi
-    square. The second way has one run.
+    of the first way's K seeds, a chi square with K - 1 degrees of freedom (and those `borrowed`), over K, less what
+    `Components.seeds_at` takes out. Power is averaged over that chi square. The second way has one run.
     """
     if noise.first_seeds == 1:
         return power_of(effect, standard_error_of(items, noise), level=level)
     degrees, error = noise.first_seeds - 1 + noise.borrowed, standard_error_of(items, noise)
-    taken_out = LUCK_TAKEN_OUT if noise.first_seeds > 2 else 0.0
+    share = min(1.0, (1 - level) / 0.05) ** LESS_TAKEN_OUT
     z, t = _two_sided(level), t_quantile(level, degrees)
     luck = t**2 * noise.design_effect * noise.first / items / noise.first_seeds
     # The square root of the chi square has a smooth density, nowhere far from its middle.
@@ -125,7 +125,12 @@ def interval_power(effect: float, items: int | float, noise: Noise, *, level: fl
     roots = (edges[1:] + edges[:-1]) / 2
     logs = (degrees - 1) * np.log(roots) - roots**2 / 2
     weights = np.exp(logs - logs.max())
-    halves = np.sqrt((z * error) ** 2 + luck * np.maximum(0.0, roots**2 / degrees - taken_out))
+    seen = roots**2 / degrees
+    if noise.first_seeds > 2:
+        left = np.maximum(seen, LUCK_TAKEN_OUT) - LUCK_TAKEN_OUT_OF_DIFFERENCES * share
+    else:
+        left = np.maximum(seen, 1 - share)
+    halves = np.sqrt((z * error) ** 2 + luck * np.maximum(0.0, left))
     powers = [power_at(effect, error, float(half)) for half in halves]
     return float(np.average(powers, weights=weights))
 

@@ -1,10 +1,11 @@
 """How often intervals hold the truth and tests are wrong, in simulated studies: 5,000 a row.
 
 `scores`: 95% intervals of one score; `exactly`: the same without the luck of simulation; `curve`: of four scores,
-whose seeds are judged together. `paired`: how often a true null is rejected at 5%; `holm`: how often any of ten is.
+whose seeds are judged together. `paired`: how often a true null is rejected at 5%; `tails`: how often far below 5%;
+`holm`: how often any of ten is.
 `budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
 
-python -m tests.benchmarks.coverage [scores] [exactly] [curve] [paired] [holm] [budgets]
+python -m tests.benchmarks.coverage [scores] [exactly] [curve] [paired] [tails] [holm] [budgets]
 """
 
 import sys
@@ -126,6 +127,34 @@ def paired() -> None:
                 )
 
 
+def tails() -> None:
+    """A row for each design: how often p of a true null is below levels that corrections for many comparisons ask for.
+
+    The first way has several seeds; the second as many, or one run on which seeds have no influence.
+    """
+    levels = np.array([0.05, 0.01, 0.001, 0.0001])
+    print(f"| items | seeds | variance of seeds | n | {' | '.join(f'p < {level:g}' for level in levels)} |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for seeds, others in ((3, 1), (3, 3), (5, 1), (2, 1)):
+        for size, n in ((1, 100), (1, 300), (CLUSTER, 300)):
+            for variance in (worlds.SEED, 0.05):
+                rng = np.random.default_rng(n)
+                clusters = worlds.clusters_of(n, size)
+                below = np.zeros(len(levels))
+                for _ in range(4 * STUDIES):
+                    a, b = worlds.right(
+                        rng,
+                        [0.5, 0.5],
+                        num_items=n,
+                        cluster_size=size,
+                        num_seeds=seeds,
+                        seed_variance=(variance, variance if others > 1 else 0.0),
+                    )
+                    below += (paired_difference(a, b[:others], clusters).p or 0.0) < levels
+                found = " | ".join(f"{100 * share:.3g}%" for share in below / (4 * STUDIES))
+                print(f"| {_items(size)} | {seeds} against {others} | {variance} | {n} | {found} |", flush=True)
+
+
 def family() -> None:
     """A row for each size of test and share: how often Holm rejects any of ten true nulls against one plain prompt."""
     print("| n | share | seeds | rejected any, unadjusted | rejected any, Holm |")
@@ -167,6 +196,7 @@ SECTIONS = {
     "exactly": wilson_exactly,
     "curve": curve,
     "paired": paired,
+    "tails": tails,
     "holm": family,
     "budgets": budgets,
 }

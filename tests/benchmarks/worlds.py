@@ -29,15 +29,16 @@ def right(
     num_items: int,
     cluster_size: int = 1,
     num_seeds: int = 1,
-    seed_variance: float = SEED,
+    seed_variance: float | Sequence[float] = SEED,
 ) -> Array:
     """Scores 0 and 1 of shape (ways, seeds, items): ways share the items, and differ in the share that is right.
 
-    One seed has no effect of its own: what an interval from one seed is about is that seed.
+    One seed has no effect of its own: what an interval from one seed is about is that seed. Seeds can matter
+    more to one way than to another.
     """
     cluster = CLUSTER if cluster_size > 1 else 0.0
-    seed = seed_variance if num_seeds > 1 else 0.0
     ways = len(shares)
+    seed = np.broadcast_to(seed_variance if num_seeds > 1 else 0.0, ways)[:, None, None]
     items = ITEM**0.5 * rng.standard_normal(num_items)
     if cluster:
         items = items + cluster**0.5 * rng.standard_normal(num_items)[np.arange(num_items) // cluster_size]

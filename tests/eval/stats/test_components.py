@@ -28,7 +28,11 @@ def test_items_and_seeds_by_hand() -> None:
     assert parts.seeds == pytest.approx((1 / 16 - 0.8 * noise) / 3)
     assert parts.luck == pytest.approx(noise / 3)
     # As one side of a difference: less a fifth more than all of the noise.
-    assert parts.seeds_of_difference == pytest.approx((1 / 16 - 1.2 * noise) / 3)
+    assert parts.seeds_at(0.95, of_difference=True) == pytest.approx((1 / 16 - 1.2 * noise) / 3)
+    # Above 95% less and less is taken out.
+    assert parts.seeds_at(0.9) == parts.seeds_at(0.95) == parts.seeds
+    assert parts.seeds_at(0.9984) == pytest.approx((1 / 16 - 0.8 * (0.0016 / 0.05) ** 0.3 * noise) / 3)
+    assert parts.seeds_at(1 - 1e-15, of_difference=True) == pytest.approx(1 / 16 / 3, rel=1e-3)
 
 
 def test_seeds_of_two_sides_are_known_better_together() -> None:

@@ -13,7 +13,9 @@ from eval.stats import components
 from eval.stats.intervals import wilson
 from eval.stats.paired import paired_difference
 from eval.stats.power import (
+    LESS_TAKEN_OUT,
     LUCK_TAKEN_OUT,
+    LUCK_TAKEN_OUT_OF_DIFFERENCES,
     Noise,
     corrected,
     end_error,
@@ -186,11 +188,19 @@ def test_power_with_seeds_is_an_average_over_a_chi_square() -> None:
     noise = Noise(first=1 / 6, second=1 / 6, first_seeds=seeds)
     error, luck = standard_error_of(items, noise), 1 / 6 / items
     variance = luck * rng.chisquare(seeds - 1, 400_000) / (seeds - 1)
-    taken = np.maximum(0, variance - LUCK_TAKEN_OUT * luck) / seeds
+    taken = np.maximum(0, variance - LUCK_TAKEN_OUT_OF_DIFFERENCES * luck) / seeds
     half = np.sqrt((stats.norm.ppf(0.975) * error) ** 2 + stats.t.ppf(0.975, seeds - 1) ** 2 * taken)
     want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
     assert interval_power(effect, items, noise) == pytest.approx(want, abs=0.004)
-    assert LUCK_TAKEN_OUT == components._LUCK_TAKEN_OUT_OF_DIFFERENCES
+    # At 99% less is taken out, and nothing that was cut off before.
+    share = 0.2**LESS_TAKEN_OUT
+    taken = np.maximum(0, np.maximum(0, variance - 0.8 * luck) + (0.8 - 1.2 * share) * luck) / seeds
+    half = np.sqrt((stats.norm.ppf(0.995) * error) ** 2 + stats.t.ppf(0.995, seeds - 1) ** 2 * taken)
+    want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
+    assert interval_power(effect, items, noise, level=0.99) == pytest.approx(want, abs=0.004)
+    ours = (LUCK_TAKEN_OUT, LUCK_TAKEN_OUT_OF_DIFFERENCES, LESS_TAKEN_OUT)
+    theirs = (components._LUCK_TAKEN_OUT, components._LUCK_TAKEN_OUT_OF_DIFFERENCES, components._LESS_TAKEN_OUT)
+    assert ours == theirs
 
 
 def test_seeds_for_the_interval_are_the_fewest_that_do() -> None:

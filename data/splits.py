@@ -50,7 +50,9 @@ def split_rows(loaded: Mapping[str, Sequence[Example]], *, task: str) -> Mapping
     _refuse_shared_ids(loaded, task=task)
     if not splits["test"]:
         held = sum(map(len, loaded.values()))
-        raise UserError(f"task {task!r} has no test rows: {held} rows are too few to split; give it more rows")
+        clusters = {_key(row) for rows in loaded.values() for row in rows}
+        together = f" in {len(clusters)} clusters, which are not torn apart," if held > len(clusters) else ""
+        raise UserError(f"task {task!r} has no test rows: {held} rows{together} are too few to split; give it more")
     return splits
 
 

@@ -73,7 +73,12 @@ class Fit:
     ceilings: Array = field(repr=False)  # of those curves
 
     def budget_to_reach(self, score: float) -> Reached:
-        """The smallest budget at which the fitted curve has the score; percentiles over the resampled curves."""
+        """The smallest budget at which the fitted curve has the score; percentiles over the resampled curves.
+
+        ValueError for a score outside [0, 1].
+        """
+        if not 0 <= score <= 1:
+            raise ValueError(f"score = {score:g} cannot be reached; give a share between 0 and 1")
         return self._reached(score, _first_at(self.scores[None, :], self.budgets, score), score)
 
     def budget_within(self, distance: float) -> Reached:
@@ -120,13 +125,12 @@ def fit_scores(
 
     Points are weighted by how they vary and vary together; every resample chooses its form anew, so that the doubt
     about the form is in the bands. Forms with more numbers than points are not tried. `monotone` is as
-    in `choose`. None for fewer than three budgets APART, and for items of one cluster,
-    which say nothing of others.
+    in `choose`. None for fewer than three budgets APART, and for items of one cluster, which say nothing of others.
+    ValueError for a budget not above 0 and for unequal numbers of budgets, matrices and items.
     """
+    budgets, matrices = by_budget(budgets, matrices)
     if num_apart(budgets) < LEAST_BUDGETS or int(codes_of(clusters, matrices[0].shape[1]).max()) == 0:
         return None
-    order = np.argsort(budgets, kind="stable")
-    budgets, matrices = [budgets[i] for i in order], [matrices[i] for i in order]
     sample = resampled(matrices, clusters, num_resamples=FIT_RESAMPLES)
     logs = np.log(budgets)
     drawn_at = np.linspace(logs.min(), logs.max(), _BUDGETS_DRAWN)
@@ -211,6 +215,20 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
         ceiling=float(ceilings[0]),
         ceilings=ceilings[1:],
     )
+
+
+def by_budget(budgets: Sequence[int | float], matrices: Sequence[Array]) -> tuple[list[int | float], list[Array]]:
+    """Budgets in rising order, and their matrices; ValueError where they do not fit together."""
+    sizes = sorted({matrix.shape[1] for matrix in matrices})
+    if len(budgets) != len(matrices) or len(sizes) > 1:
+        raise ValueError(
+            f"{len(budgets)} budgets have {len(matrices)} matrices with {sizes} items; give one each, alike"
+        )
+    for budget in budgets:
+        if not (budget > 0 and math.isfinite(budget)):
+            raise ValueError(f"budget {budget:g} has no place on a logarithmic axis; give budgets above 0")
+    order = sorted(range(len(budgets)), key=lambda place: budgets[place])
+    return [budgets[place] for place in order], [matrices[place] for place in order]
 
 
 def num_apart(budgets: Iterable[int | float]) -> int:

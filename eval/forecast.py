@@ -1,14 +1,14 @@
 """Forecasts: fit the small budgets, predict the larger ones, and say how well that went beside naive predictions."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eval.curve import Curve, Point, Way, item_scores, point_of
-from eval.fit import APART, LEAST_BUDGETS, choose, num_apart, positive
+from eval.fit import APART, LEAST_BUDGETS, by_budget, choose, num_apart, positive
 from eval.resampled import Resampled, resampled
-from eval.stats.resample import SEED, Array, Clusters, percentiles
+from eval.stats.resample import SEED, Array, Clusters, codes_of, percentiles
 
 LEVEL = 0.9
 NUM_RESAMPLES = 1_000
@@ -93,11 +93,16 @@ def forecast_scores(
     """Every method's forecast of the score at a larger budget, from one matrix (seeds, items) per budget above 0.
 
     Forecast is the score that the same items and as many seeds will give: what chance does to a point is in it, less
-    what the points before share with it. ValueError for fewer than three budgets, or
-    none larger: `num_apart`.
+    what the points before share with it. ValueError for fewer than three budgets or none larger (`num_apart`), a budget
+    not above 0, unequal numbers, items of one cluster and a level that is no share.
     """
+    budgets, matrices = by_budget(budgets, matrices)
+    if not 0 < level < 1:
+        raise ValueError(f"level = {level:g} is no share; give one between 0 and 1, as 0.9 for 90%")
     if num_apart(budgets) < LEAST_BUDGETS or at < APART * max(budgets):
         raise ValueError(f"a forecast goes from {LEAST_BUDGETS} budgets to a larger one, not from {budgets} to {at}")
+    if int(codes_of(clusters, matrices[0].shape[1]).max()) == 0:
+        raise ValueError("all items are of one cluster, which says nothing of others")
     sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
     logs, place = np.log(budgets), float(np.log(at))
     return {
@@ -151,19 +156,22 @@ def across_subjects(ways: Iterable[Way]) -> list[Curve]:
 
 def trials(curves: Iterable[Curve]) -> list[Trial]:
     """Every measured budget that three smaller ones can be used to predict, curve by curve."""
-    made = []
+    made: list[Trial] = []
     for curve in curves:
         points = positive(curve.points)
         for point in points:
             before = [each for each in points if each.budget * APART <= point.budget]
             if num_apart(each.budget for each in before) >= LEAST_BUDGETS:
-                made.append(_trial(curve, before, point))
+                made += _trial(curve, before, point)
     return made
 
 
-def _trial(curve: Curve, before: Sequence[Point], point: Point) -> Trial:
+def _trial(curve: Curve, before: Sequence[Point], point: Point) -> Iterator[Trial]:
+    """One, or none where all items are of one cluster."""
     matrices, clusters = item_scores(*(each.way.measurements for each in [*before, point]))
-    return Trial(
+    if int(codes_of(clusters, matrices[0].shape[1]).max()) == 0:
+        return
+    yield Trial(
         curve=f"{curve.subject}, {curve.task}, {curve.label}",
         fitted_to=len(before),
         budget=point.budget,

@@ -54,7 +54,9 @@ def robust(
     """
     check_share("margin", margin)
     tested = _within(curve, flops)
-    about = f"robust (less than {points(margin)} gained) to {_up_to(tested, curve)}"
+    unmeasured = flops is not None and flops > max(point.way.elicitation_flops for point in curve.points)
+    reach = f"{flop(flops)} of {curve.label}" if flops is not None and unmeasured else _up_to(tested, curve)
+    about = f"robust (less than {points(margin)} gained) to {reach}"
     reason = _unsound(curve, tested, plain, flops) or _no_room(plain, margin)
     if reason or plain is None:
         return _refused("robust", curve, about, reason or "")
@@ -302,7 +304,7 @@ def _unsound(curve: Curve, tested: Sequence[Point], plain: Way | None, flops: fl
         return "plain prompting was not measured"
     most = max(point.way.elicitation_flops for point in curve.points)
     if flops is not None and most < flops:
-        return f"it was measured up to {flop(most)}"
+        return f"it was measured up to {flop(most)}" if most else "no FLOPs are spent on eliciting it"
     if not tested:
         return "no budget was measured there"
     wrong = [sample for way in (*(point.way for point in tested), plain) if isinstance(sample := sample_of(way), str)]

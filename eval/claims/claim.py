@@ -140,8 +140,11 @@ def p_words(p: float) -> str:
 
 
 def one_in(probability: float) -> str:
-    """A probability as odds, rounded towards more frequent."""
-    return f"1 in {math.floor(1 / probability * (1 + 1e-12)):,}"
+    """A probability as odds, rounded towards more frequent; in percent where the odds would not be whole or be long."""
+    odds = 1 / probability
+    if odds > 1e15:
+        return f"1 in {odds:.3g}"
+    return f"1 in {math.floor(odds * (1 + 1e-12)):,}" if odds >= 10 else percent(probability)
 
 
 def together(level: float, comparisons: int) -> str:

@@ -79,8 +79,8 @@ def fitted(ways: Sequence[Way]) -> tuple[list[Fitted], int]:
             left_out += 1
             continue
         made = fit(curve)
-        assert made is not None, "a curve with three budgets has a fit"
-        found.append(Fitted(curve=curve, fit=made, near=made.budget_within(NEAR)))
+        if made is not None:  # None where all items are of one cluster
+            found.append(Fitted(curve=curve, fit=made, near=made.budget_within(NEAR)))
     return found, left_out
 
 

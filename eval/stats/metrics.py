@@ -122,7 +122,7 @@ def calibration(
     inequality is safe; the high end is the percentile bootstrap's less the mean rise that resampling adds. Bins stay
     as they are in every resample, whose deviations are stretched for few clusters (`small_sample_stretch`); one cluster
     says nothing of others: all of [0, 1]. `error_if_calibrated` is the mean over draws in which each answer is right
-    with its own confidence, independently.
+    with its own confidence, times what clusters do to the standard deviation of the bins.
     """
     place = _bins(confidence)
     members = place == np.arange(place.max() + 1)[:, None]
@@ -131,13 +131,17 @@ def calibration(
     gaps = members * (right - confidence)
     error, low, high = float(np.abs(gaps.mean(axis=1)).sum()), 0.0, 1.0
     if num_clusters > 1:
-        moved = resampled_means(gaps, codes, rng) - gaps.mean(axis=1)
-        moved *= small_sample_stretch(num_clusters, level)
+        together = resampled_means(gaps, codes, rng) - gaps.mean(axis=1)
+        moved = together * small_sample_stretch(num_clusters, level)
         errors = np.abs(gaps.mean(axis=1) + moved).sum(axis=1)
         low = max(0.0, error - float(np.quantile(np.abs(moved).sum(axis=1), 0.5 + level / 2)))
         high = min(1.0, max(error, percentiles(errors, level)[1] - (float(errors.mean()) - error)))
     lucky = (rng.random((_NUM_DRAWS, n)) < confidence) - confidence
     expected = float(np.abs(lucky @ members.T / n).sum(axis=1).mean())
+    if num_clusters > 1:
+        # Answers of one cluster (the same item under other seeds) err together: chance moves bins by so much more.
+        alone = float(np.sum((gaps - gaps.mean(axis=1)[:, None]) ** 2)) / n**2
+        expected *= max(1.0, float(together.var(axis=0).sum()) / alone) ** 0.5 if alone > 0 else 1.0
     estimate = Estimate(value=error, low=low, high=high, kind=kind_of("bootstrap of bins", level), n=n)
     return estimate, expected, tuple(_bin(confidence, right, clusters, each, level) for each in members)
 

@@ -33,8 +33,9 @@ def _claims(options: argparse.Namespace) -> int:
     from eval.curve import pool
     from recipes.runner.results import Results
 
-    ways = pool(Results.read(options.folder).measurements)
-    print(claims_text(claims_of(ways, **{name: getattr(options, name) for name in ASKED})))
+    results = Results.read(options.folder)
+    print(claims_text(claims_of(pool(results.measurements), **{name: getattr(options, name) for name in ASKED})))
+    results.tell_missing()
     return 0
 
 

@@ -1,6 +1,7 @@
 """What every command shares: a user's mistake is one line on standard error and exit code 2."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ def one_line_errors() -> Iterator[None]:
     except UserError as error:
         print(f"educe: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        # Who reads the output has closed it, as `head` does; Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         print("educe: interrupted; finished cells are kept, run again to go on", file=sys.stderr)
         sys.exit(130)

@@ -28,7 +28,9 @@ def _forecast(options: argparse.Namespace) -> int:
     from eval.curve import pool
     from recipes.runner.results import Results
 
-    print(forecast_text(pool(Results.read(options.folder).measurements)))
+    results = Results.read(options.folder)
+    print(forecast_text(pool(results.measurements)))
+    results.tell_missing()
     return 0
 
 
@@ -52,6 +54,11 @@ def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
     if not long:
         return []
     lines = ["", f"by {UNITS[axis]}"]
+    # Several sizes at one cost are one budget: what is left of the curve is too short to go on from.
+    budgets = {id(curve): [each.budget for each in positive(curve.points)] for curve in long}
+    piled = [curve for curve in long if num_apart(budgets[id(curve)]) < len(budgets[id(curve)])]
+    long = [curve for curve in long if curve not in piled]
+    lines += [f"  {_named(curve)}: not forecast, several of its points cost the same" for curve in piled]
     made = trials(long)
     for record in records(made):
         lines.append(
@@ -59,7 +66,7 @@ def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
             f" {100 * record.mean_error:.1f} points, CRPS {100 * record.crps:.1f} points,"
             f" {100 * record.covered:.0f}% within the {100 * LEVEL:.0f}% interval"
         )
-    if not made:
+    if long and not made:
         lines.append("  no curve has four budgets, so none could be held out: these forecasts are untested")
     for curve in long:
         lines += _of_curve(curve, UNITS[axis])
@@ -77,20 +84,28 @@ def _of_curve(curve: "Curve", unit: str) -> list[str]:
     budgets = [point.budget for point in points]
     found = fit_scores(budgets, matrices, clusters)
     if found is None:
-        return []
+        return [f"  {_named(curve)}: not forecast, all items are of one cluster, which says nothing of others"]
     seeds = sorted({len(matrix) for matrix in matrices})
     asked = f"{matrices[0].shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"
     lines = [
-        f"  {curve.subject}, {curve.task}, {curve.label}: {percent(points[-1].score)} at {budgets[-1]:.3g} {unit}"
-        f" ({asked})",
-        f"    {GOES_ON[found.form]}:",
+        f"  {_named(curve)}: {percent(points[-1].score)} {brackets(points[-1].low, points[-1].high)} at"
+        f" {_amount(budgets[-1], unit)} ({asked})",
+        f"    on the same items, {GOES_ON[found.form]}:",
     ]
     if found.misfit is not None and found.misfit < MISFIT:
         lines.append(f"    no form describes these points (misfit p = {found.misfit:.1g}); do not rely on what follows")
     for factor in BEYOND:
         made = forecast_scores(budgets, matrices, clusters, at=factor * budgets[-1])["fitted curve"]
         lines.append(
-            f"    {percent(made.score)} {brackets(made.low, made.high)} at {made.budget:.3g} {unit},"
+            f"    {percent(made.score)} {brackets(made.low, made.high)} at {_amount(made.budget, unit)},"
             f" {factor} times as far as was measured ({100 * LEVEL:.0f}% interval)"
         )
     return lines
+
+
+def _named(curve: "Curve") -> str:
+    return f"{curve.subject}, {curve.task}, {curve.label}"
+
+
+def _amount(budget: float, unit: str) -> str:
+    return f"{budget:,.0f} {unit}" if unit == "examples" else f"{budget:.3g} {unit}"

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from data.audit import Finding
 from data.errors import UserError
-from eval.curve import Axis, Curve, curves
+from eval.curve import AXES, Axis, Curve, curves
 from eval.measurement import Measurement
 from eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
 from recipes.runner.store import Store
@@ -33,6 +34,12 @@ class Results:
         return cls(
             folder=Path(folder), measurements=tuple(measurements), failures=tuple(failures), audits=store.audits()
         )
+
+    def tell_missing(self) -> None:
+        """One line on standard error where cells have no score: what is said of the others is said without them."""
+        if self.failures:
+            cells = len(self.failures) + len(self.measurements)
+            print(f"educe: {len(self.failures)} of {cells} cells have no score and are left out", file=sys.stderr)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per measurement, then one per failure, with the columns that the command line promises."""
@@ -60,6 +67,8 @@ class Results:
 
     def curve(self, *, subject: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:
         """The curve of one recipe (by its bare name or its name with settings). UserError where there is none."""
+        if axis not in AXES:
+            raise UserError(f"no axis {axis!r}; there are {', '.join(AXES)}")
         found = [
             curve
             for curve in curves(self.measurements, axis)

@@ -18,6 +18,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -270,6 +271,13 @@ def _check_score(measurement: Measurement) -> None:
         raise ValueError(
             f"item {outcomes.ids[wrong[0]]!r} has the score {outcomes.scores[wrong[0]]}, not one in [0, 1]"
         )
+    if len(set(outcomes.ids)) < len(outcomes):
+        raise ValueError(f"it has item {Counter(outcomes.ids).most_common(1)[0][0]!r} more than once")
+    if measurement.chance is not None and not 0 <= measurement.chance <= 1:
+        raise ValueError(f"its chance is {measurement.chance}, not a share")
+    for name, spent in asdict(replace(measurement.spend, bits=None)).items():
+        if spent is not None and not 0 <= spent < math.inf:
+            raise ValueError(f"its {name} is {spent}, which is no amount")
     if len(outcomes) != measurement.n:
         raise ValueError(f"it has outcomes of {len(outcomes):,} items and a score of {measurement.n:,}")
     # Summed in another order, the mean differs by rounding.

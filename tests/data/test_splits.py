@@ -1,6 +1,7 @@
 """Splits: disjoint, stable, nested, with errors that show both rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -121,6 +122,9 @@ def test_a_task_without_test_rows_is_refused() -> None:
     in_train = next(row for row in items(range(50)) if split_of(row) == "train")
     with pytest.raises(UserError, match="task 't' has no test rows: 1 rows are too few to split"):
         split_rows({"all": [in_train]}, task="t")
+    alike = [replace(row, cluster=in_train.id) for row in items(range(50))]
+    with pytest.raises(UserError, match="50 rows in 1 clusters, which are not torn apart, are too few to split"):
+        split_rows({"all": alike}, task="t")
 
 
 def test_drop_repeats_also_serves_rows_that_are_split_by_hash() -> None:

@@ -1,6 +1,7 @@
 """Made-up measurements for the tests of statistics, curves, figures and the report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eval.measurement import Measurement, Outcome, Outcomes
@@ -60,6 +61,11 @@ def measurement(
         "provenance": provenance,
     }
     return Measurement(**fields | changed)
+
+
+def in_one_cluster(measured: Measurement) -> Measurement:
+    """The same with all items of one cluster, which says nothing of others."""
+    return replace(measured, outcomes=Outcomes.of(replace(each, cluster="all") for each in measured.outcomes))
 
 
 def small_study() -> list[Measurement]:

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from eval.curve import pool
 from eval.forecast import Forecast, forecast_scores, records, trials
+from eval.spend import Spend
 from recipes.runner.forecasts import forecast_text
 from tests.benchmarks import worlds
 from tests.benchmarks.forecasts import simulate
+from tests.eval.synthetic import in_one_cluster, measurement
 
 BUDGETS = [4.0, 16.0, 64.0, 256.0]
 
@@ -50,6 +53,40 @@ def test_a_forecast_takes_three_budgets_and_a_larger_one() -> None:
     for budgets, at in (([4.0, 16.0, 17.0], 64.0), ([4.0, 16.0, 64.0], 64.0)):
         with pytest.raises(ValueError, match="from 3 budgets to a larger one"):
             forecast_scores(budgets, ways, at=at)
+
+
+def test_budgets_in_any_order_give_the_same_and_what_does_not_fit_is_refused() -> None:
+    ways = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
+    made, mixed = (
+        forecast_scores([budgets[place] for place in order], [ways[place] for place in order], at=256)
+        for budgets, order in (([4, 16, 64], (0, 1, 2)), ([4, 16, 64], (2, 0, 1)))
+    )
+    assert {name: each.score for name, each in made.items()} == {name: each.score for name, each in mixed.items()}
+    for budgets, level, says in (
+        ([0, 4, 16], 0.9, "budget 0 has no place on a logarithmic axis"),
+        ([4, 16, 64], 90.0, "level = 90 is no share"),
+        ([4, 16], 0.9, "2 budgets have 3 matrices"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            forecast_scores(budgets, ways, at=256, level=level)
+    with pytest.raises(ValueError, match="one cluster"):
+        forecast_scores([4, 16, 64], ways, ["a"] * 50, at=256)
+
+
+def test_points_that_cost_the_same_are_not_gone_on_from() -> None:
+    made = [
+        measurement(examples=size, right=right, of=60, spend=Spend(labelled_examples=size, train_flops=flops))
+        for size, right, flops in ((4, 30, 1e9), (16, 40, 4e9), (64, 50, 16e9), (256, 51, 16.1e9))
+    ]
+    said = forecast_text(pool(made))
+    assert "by examples" in said and "60 items" in said
+    assert said.endswith("iid_sft: not forecast, several of its points cost the same")
+
+
+def test_one_cluster_is_not_forecast() -> None:
+    apart = [measurement(examples=size, right=right, of=60) for size, right in ((4, 30), (16, 40), (64, 50), (256, 51))]
+    said = forecast_text(pool([in_one_cluster(each) for each in apart]))
+    assert "not forecast, all items are of one cluster" in said and "%" not in said
 
 
 def test_no_curve_no_trial() -> None:

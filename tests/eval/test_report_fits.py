@@ -12,7 +12,7 @@ from eval.report.figure import save
 from eval.report.fits import fits_figure, fitted
 from eval.report.page import write_report
 from eval.spend import Spend
-from tests.eval.synthetic import measurement, small_study
+from tests.eval.synthetic import in_one_cluster, measurement, small_study
 
 SIZES = (4, 16, 64, 256, 1024)
 
@@ -83,9 +83,16 @@ def test_every_kind_of_interval_and_every_unit_is_named(tmp_path: Path) -> None:
 def test_two_budgets_are_no_curve_and_a_large_study_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fitted(pool(small_study())) == ([], 0)
     page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
-    assert "No recipe was measured at three budgets or more" in page
+    assert "No curve is fitted: that takes three budgets" in page
     monkeypatch.setattr(fits, "_MOST_FITS", 0)
     assert fitted(pool(saturating())) == ([], 1)
+
+
+def test_items_of_one_cluster_have_a_report_and_no_fit(tmp_path: Path) -> None:
+    made = [in_one_cluster(each) for each in saturating()]
+    assert fitted(pool(made)) == ([], 0)
+    page = write_report(made, [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    assert "items that are not all of one cluster" in page
 
 
 def test_figure_and_table(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from eval.claims.study import claims_of
 from eval.curve import pool
 from eval.measurement import Measurement
+from eval.report.page import Failure
 from recipes.runner.claims import ASKED, claims_text
 from recipes.runner.results import Results
 from tests.eval.synthetic import measurement, small_study
@@ -46,6 +47,20 @@ def test_claims_come_first_then_what_they_assume_then_what_is_not_claimed(
     lines = assumed.splitlines()
     assert "- where one seed was run, nothing is said of other seeds" in lines
     assert len(set(lines)) == len(lines) and all(line.startswith("- ") for line in lines)
+
+
+def test_cells_without_a_score_are_told(
+    study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = Failure(study="s", subject="big", task="capitals", recipe="few_shot", examples=8, seed=1, reason="killed")
+
+    def read(folder: str) -> Results:
+        return Results(folder=Path(folder), measurements=made(), failures=(lost,))
+
+    monkeypatch.setattr("recipes.runner.results.Results.read", read)
+    for command in ("claims", "forecast"):
+        assert run_cli(command, study) == 0
+        assert capsys.readouterr().err == f"educe: 1 of {len(made()) + 1} cells have no score and are left out\n"
 
 
 def test_every_option_reaches_its_claim(study: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,6 +95,10 @@ def test_a_result_reads_back_equal(store: Store, cells: tuple[Cell, ...]) -> Non
         ("summary", {"score": math.nan}, "its outcomes have the mean 0.5 and its score is nan"),
         ("summary", {"n": 3}, "it has outcomes of 2 items and a score of 3"),
         ("summary", {"high": math.nan}, "its interval is [0.1, nan]"),
+        ("summary", {"chance": 1.5}, "its chance is 1.5, not a share"),
+        ("summary", {"spend": Spend(train_flops=-1.0)}, "its train_flops is -1.0, which is no amount"),
+        ("summary", {"spend": Spend(seconds=math.inf)}, "its seconds is inf, which is no amount"),
+        ("outcomes", {"id": TEXT.id}, f"it has item {TEXT.id!r} more than once"),
     ],
 )
 def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(

@@ -32,8 +32,8 @@ def test_the_text_of_a_study_reads_back_as_the_same_study(tmp_path: Path) -> Non
 
 def test_the_shipped_study_is_in_order() -> None:
     study = Study.read(Path(__file__).parents[2] / "recipes" / "studies" / "quickstart.yaml")
-    # Two subjects and two tasks, each with plain prompting, two draws of shots, and four sizes with two seeds.
-    assert len(study.cells()) == 4 * (1 + 2 + 8)
+    # Two subjects and two tasks, each with plain prompting, three draws of shots, and four sizes with three seeds.
+    assert len(study.cells()) == 4 * (1 + 3 + 12)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,19 @@ def test_what_chance_alone_shows_is_what_calibrated_answers_show() -> None:
     assert np.mean([error.value for error, _, _ in found]) == pytest.approx(found[0][1], rel=0.12)
 
 
+def test_seeds_that_answer_alike_are_no_more_answers() -> None:
+    rng = np.random.default_rng(7)
+    confidence = rng.uniform(0.3, 1, 60)
+    right = (rng.random(60) < confidence).astype(float)
+    names = [str(item) for item in range(60)]
+    alone = calibration(confidence, right, names)[1]
+    threefold = calibration(np.tile(confidence, 3), np.tile(right, 3), names * 3)[1]
+    independent = calibration(np.tile(confidence, 3), np.tile(right, 3))[1]
+    assert independent < 0.75 * alone  # more bins, of three times as many answers
+    # More bins than those of 60 answers show more of chance, and no fewer answers than 60 are behind them.
+    assert threefold == pytest.approx(independent * 3**0.5, rel=0.05) and threefold > 0.9 * alone
+
+
 def test_of_outcomes() -> None:
     outcome = Outcome(
         id="a", score=1.0, answer="x", picked="x", cluster="c", loglikelihoods=(-2.0, -1.0), answer_index=1

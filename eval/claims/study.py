@@ -99,7 +99,8 @@ def _below(curve: Curve, most: Way | None) -> bool:
 
 def _by_budget(way: Way) -> tuple[float, int, str, str]:
     """The most FLOPs of elicitation first, then the most labels, then by name: the same whatever the order of cells."""
-    return -way.elicitation_flops, -way.labelled_examples, way.name, way.settings
+    # To two digits: lengths of questions make equal training cost a little more or less.
+    return -float(f"{way.elicitation_flops:.1e}"), -way.labelled_examples, way.name, way.settings
 
 
 def _threshold(way: Way, above: float | None, level: float, ps: Mapping[int, float]) -> Claim | Refused:

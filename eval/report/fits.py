@@ -42,7 +42,8 @@ class Fitted:
         words, unit = (count, "labelled examples") if self.curve.axis == "examples" else (flops, "FLOP")
         if self.near.budget is None:
             return "not reached"
-        return f"{words(self.near.budget)} {_range(self.near, self.fit, words)} {unit}"
+        at_most = "≤ " if self.near.budget <= float(self.fit.budgets[0]) * (1 + 1e-9) else ""
+        return f"{at_most}{words(self.near.budget)} {_range(self.near, self.fit, words)} {unit}"
 
     @property
     def flops_words(self) -> str:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 Frontiers = Mapping[tuple[str, str], Mapping[Cost, Sequence[Place]]]
+_HIGHEST_NUMBERED = 0.95  # above this score a number stands below its point, not in the title
 _NAMES: dict[Cost, str] = {
     "flops": f"FLOPs to elicit and to answer {QUESTIONS:,} questions (log scale)",
     "labels": "labelled examples read (log scale above 1)",
@@ -151,9 +152,10 @@ def _draw(
     for number, (place, name) in enumerate(zip(on, _names(places), strict=True), start=1):
         style = styled[id(place.way)]
         _dots(axes, [place], style, alpha=1.0)
+        below = place.way.score > _HIGHEST_NUMBERED
         axes.annotate(
-            str(number), (place.cost, 100 * place.way.score), (-5, 5), textcoords="offset points", ha="right",
-            va="bottom", fontsize=8, fontweight="bold", color=style.ink,
+            str(number), (place.cost, 100 * place.way.score), (-5, -5 if below else 5), textcoords="offset points",
+            ha="right", va="top" if below else "bottom", fontsize=8, fontweight="bold", color=style.ink,
         )  # fmt: skip
         score = f"{percent(place.way.score)} {brackets(place.way.low, place.way.high)}"
         labels.append(Label(y=100 * place.way.score, text=f"{wrapped(name)}\n{score}", style=style))

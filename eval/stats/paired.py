@@ -172,16 +172,26 @@ def of_seeds(sides: Sequence[Components], level: float) -> float:
 
     The sides' variances are added: two spreads, each known from few seeds, are known better together. The degrees of
     freedom of the sum are Welch's (1947), nearly unbiased where each side has two or more; with fewer, the smaller ones
-    of Satterthwaite (1946).
+    of Satterthwaite (1946). They are those at 95%, so that an interval never narrows as its level rises; where nothing
+    is known of seeds there, those of the spreads as they were seen.
     """
+    variance = sum(side.seeds_at(level, of_difference=True) for side in sides)
+    if variance == 0:
+        return 0.0
+    freedom = _freedom(sides, 0.95) or _freedom(sides, 1.0)
+    return float(special.stdtrit(freedom, 0.5 + level / 2)) ** 2 * variance
+
+
+def _freedom(sides: Sequence[Components], level: float) -> float:
+    """Degrees of freedom of the summed variance over seeds at a level, 0 where that is 0."""
     parts = [(side.seeds_at(level, of_difference=True), side.seeds_freedom) for side in sides]
     known = [(each, freedom) for each, freedom in parts if each > 0]
     if not known:
         return 0.0
-    variance = sum(each for each, _ in known)
     more = 2 if all(freedom > 1 for _, freedom in known) else 0
-    freedom = variance**2 / sum(each**2 / (freedom + more) for each, freedom in known) - more
-    return float(special.stdtrit(freedom, 0.5 + level / 2)) ** 2 * variance
+    return float(
+        sum(each for each, _ in known) ** 2 / sum(each**2 / (freedom + more) for each, freedom in known) - more
+    )
 
 
 def _agresti_min(differences: Array, parts: _Parts, level: float) -> tuple[float, float]:

@@ -47,6 +47,22 @@ def test_seeds_of_two_sides_are_known_better_together() -> None:
     assert of_seeds([replace(one, seeds=0.0)], 0.95) == 0.0
 
 
+def test_an_interval_never_narrows_as_its_level_rises() -> None:
+    rng = np.random.default_rng(0)
+    base = components((rng.random((3, 50)) < 0.5) * 1.0)
+    levels = [0.5, 0.9, 0.95, *(1 - 10.0 ** -np.arange(1.4, 14, 0.4))]
+    for _ in range(200):
+        sides = [
+            replace(base, seeds=seeds, luck=luck, num_seeds=num, seeds_freedom=num - 1)
+            for seeds, luck, num in zip(
+                rng.choice([0, 1e-6, 1e-3, 0.1], 2).tolist(), (10.0 ** rng.uniform(-6, -2, 2)).tolist(),
+                rng.integers(2, 6, 2).tolist(), strict=True,
+            )
+        ]  # fmt: skip
+        assert (np.diff([of_seeds(sides, level) for level in levels]) >= 0).all()
+        assert (np.diff([sides[0].squared_half_width(level) for level in levels]) >= 0).all()
+
+
 def test_two_seeds_borrow_and_three_do_not() -> None:
     one, two, others = (SeedSpread(ability=a, freedom=f) for a, f in ((0.3, 1), (0.3, 2), (0.06, 4)))
     helped = moderated(one, others)

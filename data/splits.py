@@ -51,8 +51,8 @@ def split_rows(loaded: Mapping[str, Sequence[Example]], *, task: str) -> Mapping
     if not splits["test"]:
         held = sum(map(len, loaded.values()))
         clusters = {_key(row) for rows in loaded.values() for row in rows}
-        together = f" in {len(clusters)} clusters, which are not torn apart," if held > len(clusters) else ""
-        raise UserError(f"task {task!r} has no test rows: {held} rows{together} are too few to split; give it more")
+        kept = f"{held} rows" if held == len(clusters) else f"{len(clusters)} cluster(s) of rows, which are kept whole,"
+        raise UserError(f"task {task!r} has no test rows: {kept} are too few to split; give it more")
     return splits
 
 

@@ -20,7 +20,7 @@ Cost = Literal["flops", "labels"]
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A way with its cost, whether it is on the frontier, and in what share of resamples of the items it is."""
+    """A way with its cost, whether it is on the frontier, and in what share of draws of items and seeds it is."""
 
     way: Way
     cost: float
@@ -42,7 +42,8 @@ def frontier(ways: Sequence[Way], cost: Cost, *, questions: int = QUESTIONS) -> 
     drawn = _resampled(items, codes_of(clusters, items.shape[1]))
     rng = np.random.default_rng(SEED + 1)
     for place, (matrix, way) in enumerate(zip(matrices, ways, strict=True)):
-        drawn[:, place] += seeds_drawn(components(matrix, clusters, way.spread), rng, len(drawn))
+        moved = drawn[:, place] + seeds_drawn(components(matrix, clusters, way.spread), rng, len(drawn))
+        drawn[:, place] = np.clip(moved, 0, 1)
     sure = undominated(drawn, costs).mean(axis=0)
     on = undominated(items.mean(axis=1)[None, :], costs)[0]
     places = [
@@ -89,7 +90,7 @@ def _resampled(items: Array, codes: NDArray[np.int64]) -> Array:
     count = int(codes.max()) + 1
     sums = np.stack([np.bincount(codes, weights=row, minlength=count) for row in items])
     times = _times_drawn(count)
-    # Rounded, so that ways with equal answers are equal in every resample, whatever the order of a sum.
+    # Rounded, so that ways with equal answers are equal in every resample of items, whatever the order of a sum.
     return np.asarray(np.round((times @ sums.T) / (times @ np.bincount(codes))[:, None], 12))
 
 

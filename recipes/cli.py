@@ -11,7 +11,7 @@ from recipes.runner.forecasts import add_forecast
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point. Exit 0 when all is well, 1 when a cell failed, 2 on a user's mistake."""
+    """Entry point. Exit 0 when all is well, 1 when a cell failed (or the output is not read), 2 on a user's mistake."""
     with one_line_errors():
         options = _parser().parse_args(arguments)
         sys.exit(options.command(options))

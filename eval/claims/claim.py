@@ -140,11 +140,12 @@ def p_words(p: float) -> str:
 
 
 def one_in(probability: float) -> str:
-    """A probability as odds, rounded towards more frequent; in percent where the odds would not be whole or be long."""
+    """A probability as odds, in percent above 1 in 10; rounded towards more frequent."""
     odds = 1 / probability
-    if odds > 1e15:
-        return f"1 in {odds:.3g}"
-    return f"1 in {math.floor(odds * (1 + 1e-12)):,}" if odds >= 10 else percent(probability)
+    if odds < 10:
+        return f"{math.ceil(1000 * probability - 1e-9) / 10:g}%"
+    whole = math.floor(odds * (1 + 1e-12))
+    return f"1 in {whole:,}" if odds < 1e15 else f"1 in {whole // 10 ** (len(str(whole)) - 1)}e{len(str(whole)) - 1}"
 
 
 def together(level: float, comparisons: int) -> str:

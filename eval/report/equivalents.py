@@ -49,7 +49,8 @@ def _of_one(ways: Sequence[Way]) -> list[Equivalent]:
 
 
 def _equivalent(own: Curve, reference: Fit, other: Curve) -> Equivalent:
-    point = max(other.points, key=lambda each: each.budget)
+    # By examples first: several sizes can cost nearly the same, and which costs more is then a matter of words' length.
+    point = max(other.points, key=lambda each: (each.way.examples, each.budget))
     return Equivalent(
         reference=own.label,
         recipe=other.label,

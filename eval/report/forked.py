@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+_MOST_PROCESSES = 4  # each may come to hold as much as this one
 _inherited: list[Callable[[int], Any]] = []  # in a forked process: the work
 
 
@@ -17,9 +18,10 @@ def each_forked(work: Callable[[In], Out], things: Sequence[In]) -> list[Out]:
     """`work` of every thing, in their order; what it returns must pickle, what it reads is inherited and need not.
 
     One after another where there is one thing or one core, and on systems other than Linux, whose libraries may not
-    survive a fork. What `work` raises is raised here.
+    survive a fork. `work` may use no thread pool that is running here (torch's, say): a fork takes none along. What it
+    raises is raised here.
     """
-    processes = min(len(things), len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
+    processes = min(len(things), len(os.sched_getaffinity(0)), _MOST_PROCESSES) if sys.platform == "linux" else 1
     if processes < 2:
         return [work(thing) for thing in things]
     with ProcessPoolExecutor(

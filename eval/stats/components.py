@@ -7,18 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from eval.stats.power import BORROWED, LUCK_TAKEN_OUT, LUCK_TAKEN_OUT_OF_DIFFERENCES, less_taken_out
 from eval.stats.resample import Array, Clusters, codes_of, normal_quantile
-
-# What luck at single items adds to the spread of three seeds' means is known only roughly. Taking all of it out leaves
-# intervals of scores that cover too little where seeds matter, taking none out wide ones where they do not. The spread
-# of a difference over items holds that luck already, and what is left of that over seeds is cut off at 0, so too large
-# on average: a fifth more than all is taken out there. `tests.benchmarks.coverage` bears out both shares at 95%.
-_LUCK_TAKEN_OUT = 0.8
-_LUCK_TAKEN_OUT_OF_DIFFERENCES = 1.2
-# Above 95% less is, by this power of 1 - level: that three seeds seem to agree is not as rare as small p values are.
-_LESS_TAKEN_OUT = 0.3
-# Two seeds are judged with the help of their method's other budgets, as if by so many more degrees of freedom.
-_BORROWED = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +53,8 @@ class Components:
         share = less_taken_out(level)
         if self.num_seeds == 2:
             return max(self.seeds, (1 - share) * self.luck)
-        taken_out = _LUCK_TAKEN_OUT_OF_DIFFERENCES if of_difference else _LUCK_TAKEN_OUT
-        return max(0.0, self.seeds + (_LUCK_TAKEN_OUT - taken_out * share) * self.luck)
+        taken_out = LUCK_TAKEN_OUT_OF_DIFFERENCES if of_difference else LUCK_TAKEN_OUT
+        return max(0.0, self.seeds + (LUCK_TAKEN_OUT - taken_out * share) * self.luck)
 
     def squared_half_width(self, level: float) -> float:
         """Half the width of the mean's interval, squared: each part by its own t quantile, added.
@@ -163,12 +153,7 @@ def moderated(own: SeedSpread | None, others: SeedSpread | None) -> SeedSpread |
     """
     if own is None or others is None or own.freedom > 1:
         return own
-    return _weighed([(own, own.freedom), (others, min(_BORROWED, others.freedom))])
-
-
-def less_taken_out(level: float) -> float:
-    """What share of the luck that is taken out at 95% is taken out at `level`."""
-    return min(1.0, (1 - level) / 0.05) ** _LESS_TAKEN_OUT
+    return _weighed([(own, own.freedom), (others, min(BORROWED, others.freedom))])
 
 
 def smallest_p(leaves_out: Callable[[float], bool]) -> float:
@@ -207,7 +192,7 @@ def _of_one_seed(matrix: Array, codes: NDArray[np.int64]) -> tuple[float, float]
     squares = sum(float(np.sum(np.bincount(codes, weights=row) ** 2)) for row in rest)
     luck = _small(codes) * squares / (len(matrix) - 1)
     # Of two seeds nothing is taken out: as often as not they would seem to agree exactly.
-    taken_out = _LUCK_TAKEN_OUT if len(matrix) > 2 else 0.0
+    taken_out = LUCK_TAKEN_OUT if len(matrix) > 2 else 0.0
     return max(0.0, float(per_seed.var(ddof=1)) - taken_out * luck), luck
 
 

@@ -63,10 +63,10 @@ def rank_methods(
     """Strengths of the methods with these scores on the same items, in that order; they sum to 0.
 
     A method's scores are one per item or a matrix (seeds, items), in [0, 1]. Percentile bootstrap over items or their
-    clusters, stretched for few clusters (`small_sample_stretch`); one cluster says nothing. Each resample adds what
-    other seeds might have changed in the methods' scores: `seeds`, by parts of the items (tasks) that seeds change
-    apart; without it what the matrices say. ValueError for fewer than two methods, unequal numbers of items, a NaN or a
-    score outside [0, 1].
+    clusters; one cluster says nothing. Each resample adds what other seeds might have changed in the methods' scores,
+    and both are stretched for few clusters (`small_sample_stretch`): `seeds`, by parts of the items (tasks) that
+    seeds change apart; without it what the matrices say. ValueError for fewer than two methods, unequal numbers of
+    items, a NaN or a score outside [0, 1].
     """
     wins = _wins(sides)
     codes = codes_of(clusters, len(wins))

@@ -54,11 +54,11 @@ def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
     if not long:
         return []
     lines = ["", f"by {UNITS[axis]}"]
-    # Several sizes at one cost are one budget: what is left of the curve is too short to go on from.
+    # Several sizes at nearly one cost (less than APART) are one budget: what is left is too short to go on from.
     budgets = {id(curve): [each.budget for each in positive(curve.points)] for curve in long}
     piled = [curve for curve in long if num_apart(budgets[id(curve)]) < len(budgets[id(curve)])]
     long = [curve for curve in long if curve not in piled]
-    lines += [f"  {_named(curve)}: not forecast, several of its points cost the same" for curve in piled]
+    lines += [f"  {_named(curve)}: not forecast, two of its budgets are as good as one" for curve in piled]
     made = trials(long)
     for record in records(made):
         lines.append(

@@ -239,7 +239,14 @@ def test_words() -> None:
         "p < 1e-5",
         "p < 1e-299",
     ]
-    assert [one_in(p) for p in (1e-4, 0.3, 0.02)] == ["1 in 10,000", "30%", "1 in 50"]
+    assert [one_in(p) for p in (1e-4, 0.3, 0.02, 0.12345, 0.9996, 3.33e-17)] == [
+        "1 in 10,000",
+        "30%",
+        "1 in 50",
+        "12.4%",
+        "100%",
+        "1 in 3e16",
+    ]
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -80,7 +80,7 @@ def test_points_that_cost_the_same_are_not_gone_on_from() -> None:
     ]
     said = forecast_text(pool(made))
     assert "by examples" in said and "60 items" in said
-    assert said.endswith("iid_sft: not forecast, several of its points cost the same")
+    assert said.endswith("iid_sft: not forecast, two of its budgets are as good as one")
 
 
 def test_one_cluster_is_not_forecast() -> None:

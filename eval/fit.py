@@ -11,7 +11,7 @@ from eval.curve import Curve, Point, item_scores
 from eval.forms import FORMS, fit_form
 from eval.resampled import Resampled, resampled
 from eval.stats.power import FIT_RESAMPLES
-from eval.stats.resample import Array, Clusters, codes_of, kind_of, percentiles
+from eval.stats.resample import Array, Clusters, in_one_cluster, kind_of, percentiles
 
 LEAST_BUDGETS = 3
 # Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
@@ -129,7 +129,7 @@ def fit_scores(
     ValueError for a budget not above 0 and for unequal numbers of budgets, matrices and items.
     """
     budgets, matrices = by_budget(budgets, matrices)
-    if num_apart(budgets) < LEAST_BUDGETS or int(codes_of(clusters, matrices[0].shape[1]).max()) == 0:
+    if num_apart(budgets) < LEAST_BUDGETS or in_one_cluster(clusters, matrices[0].shape[1]):
         return None
     sample = resampled(matrices, clusters, num_resamples=FIT_RESAMPLES)
     logs = np.log(budgets)

@@ -8,7 +8,7 @@ import numpy as np
 from eval.curve import Curve, Point, Way, item_scores, point_of
 from eval.fit import APART, LEAST_BUDGETS, by_budget, choose, num_apart, positive
 from eval.resampled import Resampled, resampled
-from eval.stats.resample import SEED, Array, Clusters, codes_of, percentiles
+from eval.stats.resample import SEED, Array, Clusters, in_one_cluster, percentiles
 
 LEVEL = 0.9
 NUM_RESAMPLES = 1_000
@@ -101,7 +101,7 @@ def forecast_scores(
         raise ValueError(f"level = {level:g} is no share; give one between 0 and 1, as 0.9 for 90%")
     if num_apart(budgets) < LEAST_BUDGETS or at < APART * max(budgets):
         raise ValueError(f"a forecast goes from {LEAST_BUDGETS} budgets to a larger one, not from {budgets} to {at}")
-    if int(codes_of(clusters, matrices[0].shape[1]).max()) == 0:
+    if in_one_cluster(clusters, matrices[0].shape[1]):
         raise ValueError("all items are of one cluster, which says nothing of others")
     sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
     logs, place = np.log(budgets), float(np.log(at))
@@ -169,7 +169,7 @@ def trials(curves: Iterable[Curve]) -> list[Trial]:
 def _trial(curve: Curve, before: Sequence[Point], point: Point) -> Iterator[Trial]:
     """One, or none where all items are of one cluster."""
     matrices, clusters = item_scores(*(each.way.measurements for each in [*before, point]))
-    if int(codes_of(clusters, matrices[0].shape[1]).max()) == 0:
+    if in_one_cluster(clusters, matrices[0].shape[1]):
         return
     yield Trial(
         curve=f"{curve.subject}, {curve.task}, {curve.label}",

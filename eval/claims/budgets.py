@@ -54,9 +54,7 @@ def robust(
     """
     check_share("margin", margin)
     tested = _within(curve, flops)
-    unmeasured = flops is not None and flops > max(point.way.elicitation_flops for point in curve.points)
-    reach = f"{flop(flops)} of {curve.label}" if flops is not None and unmeasured else _up_to(tested, curve)
-    about = f"robust (less than {points(margin)} gained) to {reach}"
+    about = f"robust (less than {points(margin)} gained) to {_up_to(tested, curve, flops)}"
     reason = _unsound(curve, tested, plain, flops) or _no_room(plain, margin)
     if reason or plain is None:
         return _refused("robust", curve, about, reason or "")
@@ -118,7 +116,7 @@ def not_elicited(
     named = f"{way_words(target)} ({percent(target.score)})" if isinstance(target, Way) else percent(target)
     near = f"to within {points(within)} of {named}" if within else f"to {named}"
     tested = [point for point in _within(curve, flops) if point.way is not target]
-    about = f"not elicited {near} by {_up_to(tested, curve)}"
+    about = f"not elicited {near} by {_up_to(tested, curve, flops)}"
     reason = _unsound(curve, tested, plain, flops)
     if reason is None and isinstance(target, Way) and isinstance(unsound := sample_of(target), str):
         reason = f"of {way_words(target)}: {unsound}"
@@ -327,8 +325,13 @@ def _no_room(plain: Way | None, margin: float) -> str | None:
     return None
 
 
-def _up_to(tested: Sequence[Point], curve: Curve) -> str:
-    """How much of the method was tested, not asked for, as "4.9e12 FLOP of iid_sft (256 labelled examples)"."""
+def _up_to(tested: Sequence[Point], curve: Curve, flops: float | None = None) -> str:
+    """How much of the method was tested, as "4.9e12 FLOP of iid_sft (256 labelled examples)".
+
+    Where `flops` are asked for that nothing measured comes up to, those.
+    """
+    if flops is not None and flops > max(point.way.elicitation_flops for point in curve.points):
+        return f"{flop(flops)} of {curve.label}"
     ways = [point.way for point in tested] or [point.way for point in curve.points]
     most, labels = max(way.elicitation_flops for way in ways), max(way.labelled_examples for way in ways)
     read = many(labels, "labelled example")

@@ -145,7 +145,8 @@ def one_in(probability: float) -> str:
     if odds < 10:
         return f"{math.ceil(1000 * probability - 1e-9) / 10:g}%"
     whole = math.floor(odds * (1 + 1e-12))
-    return f"1 in {whole:,}" if odds < 1e15 else f"1 in {whole // 10 ** (len(str(whole)) - 1)}e{len(str(whole)) - 1}"
+    power = len(str(whole)) - 1
+    return f"1 in {whole:,}" if power < 15 else f"1 in {whole // 10**power}e{power}"
 
 
 def together(level: float, comparisons: int) -> str:

@@ -166,14 +166,8 @@ def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
     beyond = (parts.mean - threshold) ** 2
     two_sided = smallest_p(lambda level: beyond > parts.squared_half_width(level))
     t = two_sided / 2 if parts.mean > threshold else 1 - two_sided / 2
-    over = (
-        ("items" if sample.num_clusters == n else "clusters")
-        if seeds == 1
-        else "items and seeds"
-        if sample.num_clusters == n
-        else "clusters and seeds"
-    )
-    return max(exact, t, LEAST_P), f"t and binomial tests over {over}"
+    over = "items" if sample.num_clusters == n else "clusters"
+    return max(exact, t, LEAST_P), f"t and binomial tests over {over}{' and seeds' if seeds > 1 else ''}"
 
 
 def share_interval(sample: Sample, level: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eval.curve import Curve, Point, Way, join, without_sweeps
 from eval.fit import Estimate, Fit, compute_equivalent_gain, fit
-from eval.report.words import trained_most
+from eval.report.words import trained, trained_most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,7 @@ def equivalents(pairs: Sequence[Sequence[Way]]) -> list[Equivalent]:
 
 def _of_one(ways: Sequence[Way]) -> list[Equivalent]:
     most = trained_most(ways)
-    trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
-    curves = join(without_sweeps(trained), "flops")
+    curves = join(without_sweeps(trained(ways)), "flops")
     own = next((curve for curve in curves if any(point.way is most for point in curve.points)), None)
     others = [curve for curve in curves if curve is not own]
     if own is None or not others:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 NEAR = 0.02  # of the ceiling
-_MOST_FITS = 120  # a third of a second each
+_MOST_FITS = 120  # a twentieth of a second each
 _PANEL, _BETWEEN, _LEFT, _COLUMNS = 2.35, 0.45, 0.62, 4
 
 
@@ -42,8 +42,7 @@ class Fitted:
         words, unit = (count, "labelled examples") if self.curve.axis == "examples" else (flops, "FLOP")
         if self.near.budget is None:
             return "not reached"
-        at_most = "≤ " if self.near.budget <= float(self.fit.budgets[0]) * (1 + 1e-9) else ""
-        return f"{at_most}{words(self.near.budget)} {_range(self.near, self.fit, words)} {unit}"
+        return f"{_at(self.near.budget, self.fit, words)} {_range(self.near, self.fit, words)} {unit}"
 
     @property
     def flops_words(self) -> str:
@@ -59,7 +58,7 @@ class Fitted:
         def priced(budget: int | float) -> str:
             return flops(math.exp(float(np.interp(math.log(budget), read, spent))))
 
-        return f"{priced(self.near.budget)} {_range(self.near, self.fit, priced)}"
+        return f"{_at(self.near.budget, self.fit, priced)} {_range(self.near, self.fit, priced)}"
 
 
 def fitted(ways: Sequence[Way]) -> tuple[list[Fitted], int]:
@@ -166,9 +165,12 @@ def _long(curve: Curve) -> bool:
     return num_apart(point.budget for point in positive(curve.points)) >= LEAST_BUDGETS
 
 
+def _at(budget: float, made: Fit, words: Callable[[float], str]) -> str:
+    """A budget that was read off; the smallest one measured means that or less."""
+    return f"{'≤ ' if budget <= float(made.budgets[0]) * (1 + 1e-9) else ''}{words(budget)}"
+
+
 def _range(near: Reached, made: Fit, words: Callable[[float], str]) -> str:
-    """The interval; where it starts at the smallest budget, that or less, and where it has no end, not reached."""
-    low = "not reached" if near.low is None else words(near.low)
-    if near.low is not None and near.low <= float(made.budgets[0]) * (1 + 1e-9):
-        low = f"≤ {low}"
+    """The interval; where it has no end, not reached."""
+    low = "not reached" if near.low is None else _at(near.low, made, words)
     return f"[{low}, {'not reached' if near.high is None else words(near.high)}]"

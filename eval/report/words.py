@@ -77,13 +77,17 @@ def times(ratio: Ratio) -> str:
     return f"{ratio.ratio:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
 
 
+def trained(ways: Sequence[Way]) -> list[Way]:
+    """Those whose eliciting trained the subject."""
+    return [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
+
+
 def trained_most(ways: Sequence[Way]) -> Way | None:
     """The trained way with the most labelled examples, then the most FLOPs: what sentences and claims hold others to.
 
     Never the one with the best score: the best of many, chosen on the test items themselves, is too good.
     """
-    trained = [way for way in ways if way.mean(lambda each: each.spend.train_flops) > 0]
-    return max(trained, key=lambda way: (way.examples, way.elicitation_flops), default=None)
+    return max(trained(ways), key=lambda way: (way.examples, way.elicitation_flops), default=None)
 
 
 def chances(ways: Sequence[Way]) -> list[float]:

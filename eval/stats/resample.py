@@ -49,6 +49,11 @@ def _codes(clusters: tuple[str | None, ...]) -> NDArray[np.int64]:
     return codes
 
 
+def in_one_cluster(clusters: Clusters | None, num_items: int) -> bool:
+    """Whether all items are of one cluster, which says nothing of others."""
+    return int(codes_of(clusters, num_items).max()) == 0
+
+
 def resampled_means(
     scores: Array, codes: NDArray[np.int64], rng: np.random.Generator, num_resamples: int = NUM_RESAMPLES
 ) -> Array:

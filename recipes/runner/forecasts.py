@@ -47,17 +47,17 @@ def forecast_text(ways: "Sequence[Way]") -> str:
 
 
 def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
-    from eval.fit import LEAST_BUDGETS, num_apart, positive
+    from eval.fit import LEAST_BUDGETS, positive
     from eval.forecast import LEVEL, records, trials
 
-    long = [curve for curve in curves if num_apart(each.budget for each in positive(curve.points)) >= LEAST_BUDGETS]
+    long = [curve for curve in curves if _num_apart(curve) >= LEAST_BUDGETS]
     if not long:
         return []
     lines = ["", f"by {UNITS[axis]}"]
     # Several sizes at nearly one cost (less than APART) are one budget: what is left is too short to go on from.
-    budgets = {id(curve): [each.budget for each in positive(curve.points)] for curve in long}
-    piled = [curve for curve in long if num_apart(budgets[id(curve)]) < len(budgets[id(curve)])]
-    long = [curve for curve in long if curve not in piled]
+    apart = [_num_apart(curve) == len(positive(curve.points)) for curve in long]
+    piled = [curve for curve, each in zip(long, apart, strict=True) if not each]
+    long = [curve for curve, each in zip(long, apart, strict=True) if each]
     lines += [f"  {_named(curve)}: not forecast, two of its budgets are as good as one" for curve in piled]
     made = trials(long)
     for record in records(made):
@@ -101,6 +101,12 @@ def _of_curve(curve: "Curve", unit: str) -> list[str]:
             f" {factor} times as far as was measured ({100 * LEVEL:.0f}% interval)"
         )
     return lines
+
+
+def _num_apart(curve: "Curve") -> int:
+    from eval.fit import num_apart, positive
+
+    return num_apart(each.budget for each in positive(curve.points))
 
 
 def _named(curve: "Curve") -> str:

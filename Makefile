@@ -17,6 +17,7 @@ SETUP := pyproject.toml constraints.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_ALL := $(VENV)/.installed-all
 QUICKSTART := runs/quickstart
+LINKS := build/links
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -40,10 +41,16 @@ test-all: $(INSTALLED_ALL) check
 benchmark: $(INSTALLED_ALL)
 	$(PY) -m tests.benchmarks
 
-check: $(INSTALLED)
+check: $(INSTALLED) $(LINKS)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# Each floor under its import name, for tools that do not follow an editable install.
+$(LINKS):
+	mkdir -p $@/educe
+	ln -sfn ../../../educe/__init__.py $@/educe/__init__.py
+	for floor in data eval train recipes; do ln -sfn ../../../$$floor $@/educe/$$floor; done
 
 clean:
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from data.errors import UserError
+from educe.data.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
 
-from data.example import Example
+from educe.data.example import Example
 
 _ANSWER_MARK = re.compile(r"^(?:the )?(?:final )?answer(?: is)?[:\s]+")
 _ARTICLE = re.compile(r"^(?:a|an|the)\s+")
@@ -24,8 +24,8 @@ def normal_answer(text: str) -> str:
     Text that is nothing but such marks stays as it is.
     """
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    bare = _ANSWER_MARK.sub("", plain).strip(" .,;:!?\"'`*\u201c\u201d\u2018\u2019")
-    return _ARTICLE.sub("", bare) or plain
+    core = _ANSWER_MARK.sub("", plain).strip(" .,;:!?\"'`*\u201c\u201d\u2018\u2019")
+    return _ARTICLE.sub("", core) or plain
 
 
 def exact_match(example: Example, text: str) -> float:
@@ -98,10 +98,10 @@ def _labelled(choices: Sequence[str], line: str, labels: Sequence[str]) -> str |
     """The option whose label the line names."""
     for label, choice in zip(labels, choices, strict=bool(labels)):
         # A bare "A" or "i" that goes on into a sentence is a word; after a mark, or as all there is, it is a label.
-        bare = re.escape(label)
-        opened = rf"^\W*{bare}(?:\W*$|\s*[.):\]\-\u2013,;])"
-        verb = rf"^\W*{bare}\s+is\b"
-        said = rf"\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*[(\[*\"']*{bare}(?!\w)"
+        escaped = re.escape(label)
+        opened = rf"^\W*{escaped}(?:\W*$|\s*[.):\]\-\u2013,;])"
+        verb = rf"^\W*{escaped}\s+is\b"
+        said = rf"\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*[(\[*\"']*{escaped}(?!\w)"
         if any(re.search(pattern, line, re.IGNORECASE) for pattern in (opened, verb, said)):
             return choice
     return None

@@ -8,7 +8,7 @@ the help, whatever it says.
 import re
 from collections.abc import Iterator
 
-from data.example import Example
+from educe.data.example import Example
 
 # A refusal says so early; further on, "I can't help you" is more likely a line of the story that was asked for.
 MAX_CLAUSES = 6

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from data.example import Example
-from data.hashing import fraction
+from educe.data.example import Example
+from educe.data.hashing import fraction
 
 
 def relabel(examples: Sequence[Example], *, share: float, seed: int) -> tuple[Example, ...]:

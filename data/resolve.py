@@ -11,14 +11,14 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any, get_args
 
-from data.bigbench import bigbench_task
-from data.catalog import TASKS
-from data.errors import UserError, nearest
-from data.files import file_task
-from data.formats import AnswerAs, Format
-from data.hub import hub_task
-from data.options import check_bool, check_one_of, check_share, check_size, check_text
-from data.task import NormalizeBy, Task
+from educe.data.errors import UserError, nearest
+from educe.data.formats.format import AnswerAs, Format
+from educe.data.loading.bigbench import bigbench_task
+from educe.data.loading.files import file_task
+from educe.data.loading.hub import hub_task
+from educe.data.task import NormalizeBy, Task
+from educe.data.tasks.catalog import TASKS
+from educe.data.validation import check_bool, check_one_of, check_share, check_size, check_text
 
 PREFIXES: dict[str, Callable[..., Task]] = {"file": file_task, "bigbench": bigbench_task, "hub": hub_task}
 # Options of every task, beside those of its own: what it is called, how it is written down and scored.

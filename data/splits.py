@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
-from data.errors import UserError
-from data.example import Example
-from data.hashing import fraction, normal_question
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.hashing import fraction, normal_question
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)

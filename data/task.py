@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from data.errors import UserError
-from data.example import Example
-from data.formats import Format
-from data.splits import SPLITS, Split, nested_order, split_rows
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.formats.format import Format
+from educe.data.splits import SPLITS, Split, nested_order, split_rows
 
 Kind = Literal["choice", "generation"]
 # The log-likelihood of an option, as it is or per unit of its text; per byte is close to the acc_norm of leaderboards.

@@ -1,1 +1,1 @@
-"""A model, asked and measured: subjects, scoring, sampling, cost, statistics, curves, report."""
+"""A model, asked and measured: models, scoring, sampling, cost, statistics, curves, report."""

@@ -1,26 +1,27 @@
-"""Subject x task x prompter -> one outcome per test item, and the price of an answer."""
+"""Model x task x prompter -> one outcome per test item, and the price of an answer."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from data.errors import UserError
-from data.example import Example
-from data.render import Prompt, option_texts
-from data.task import NormalizeBy, Task
-from eval.ask import Prompter
-from eval.encode import Branches, encode_options, encode_prompt
-from eval.measurement import Outcome
-from eval.sample import generate
-from eval.score import Scores, score_options
-from eval.sharded import gathering
-from eval.spend import Spend
-from eval.subject import Subject
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.formats.render import Prompt, option_texts
+from educe.data.task import NormalizeBy, Task
+from educe.eval.details import Details
+from educe.eval.measurement import Outcome
+from educe.eval.model.encode import Branches, encode_options, encode_prompt
+from educe.eval.model.model import Model
+from educe.eval.model.sample import generate
+from educe.eval.model.score import Scores, score_options
+from educe.eval.model.sharded import gathering
+from educe.eval.prompting.prompts import PromptFunction
+from educe.eval.spend import Spend
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class SolverOutput:
     """Outcomes in the order of the items, and the mean useful and executed FLOPs of one answer.
 
     `about` is what else was seen while answering, for the record: plain values, such as the accuracy of each format.
@@ -30,7 +31,8 @@ class Answers:
     metric: str
     flops_per_answer: float
     executed_flops_per_answer: float
-    about: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=Details)
 
     @property
     def score(self) -> float:
@@ -46,43 +48,43 @@ class Answers:
         )
 
 
-Scorer = Callable[[Subject, Sequence[Branches]], Scores]
+Scorer = Callable[[Model, Sequence[Branches]], Scores]
 # Anything that answers items: `measure` itself, a probe, votes over chains of thought.
-Answerer = Callable[[Subject, Task, Prompter, Sequence[Example]], Answers]
+Solver = Callable[[Model, Task, PromptFunction, Sequence[Example]], SolverOutput]
 
 
 def measure(
-    subject: Subject, task: Task, ask: Prompter, items: Sequence[Example], *, score: Scorer | None = None
-) -> Answers:
+    model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example], *, score: Scorer | None = None
+) -> SolverOutput:
     """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation.
 
-    `score` is where the likelihoods come from, if not from the subject's own words. Where the subject's weights are
+    `score` is where the likelihoods come from, if not from the model's own words. Where the model's weights are
     sharded over processes, every process has to call this.
     """
-    prompts = [ask(item) for item in items]
-    with gathering(subject.net):
+    prompts = [prompt_fn(item) for item in items]
+    with gathering(model.net):
         if task.kind == "choice":
-            return _choose(subject, task, prompts, items, score or score_options)
-        return _generate(subject, task, prompts, items)
+            return _choose(model, task, prompts, items, score or score_options)
+        return _generate(model, task, prompts, items)
 
 
-def encode_items(subject: Subject, prompts: Sequence[Prompt], items: Sequence[Example]) -> list[Branches]:
+def encode_items(model: Model, prompts: Sequence[Prompt], items: Sequence[Example]) -> list[Branches]:
     """Each item's prompt and options as ids."""
     return [
-        encode_options(subject, prompt, option_texts(item, prompt.format))
+        encode_options(model, prompt, option_texts(item, prompt.format))
         for item, prompt in zip(items, prompts, strict=True)
     ]
 
 
 def _choose(
-    subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], score: Scorer
-) -> Answers:
-    encoded = encode_items(subject, prompts, items)
-    scores = score(subject, encoded)
+    model: Model, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], score: Scorer
+) -> SolverOutput:
+    encoded = encode_items(model, prompts, items)
+    scores = score(model, encoded)
     for item, likelihoods in zip(items, scores.loglikelihoods, strict=True):
         if any(math.isnan(value) for value in likelihoods):
             raise UserError(
-                f"subject {subject.name!r} scores the options of item {item.id!r} with {likelihoods}: its weights or"
+                f"model {model.name!r} scores the options of item {item.id!r} with {likelihoods}: its weights or"
                 " its adapter are damaged, or too large for the dtype; load others, or in float32"
             )
     normalize_by = task.normalize_by if score is score_options else "none"  # a probe's odds have no length
@@ -91,7 +93,7 @@ def _choose(
         for prompt, item, branches, loglikelihoods in zip(prompts, items, encoded, scores.loglikelihoods, strict=True)
     ]
     metric = "accuracy" if normalize_by == "none" else f"accuracy (log-likelihood per {normalize_by})"
-    return Answers(
+    return SolverOutput(
         outcomes=tuple(outcomes),
         metric=metric,
         flops_per_answer=scores.flops / len(items),
@@ -130,15 +132,15 @@ def choice_outcome(
     )
 
 
-def _generate(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> Answers:
-    encoded = [encode_prompt(subject, prompt, room=task.max_new_tokens) for prompt in prompts]
-    samples = generate(subject, encoded, max_new_tokens=task.max_new_tokens, stops=stops(prompts[0]))
+def _generate(model: Model, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> SolverOutput:
+    encoded = [encode_prompt(model, prompt, room=task.max_new_tokens) for prompt in prompts]
+    samples = generate(model, encoded, max_new_tokens=task.max_new_tokens, stops=stops(prompts[0]))
     assert task.grade is not None
     outcomes = [
         Outcome(id=item.id, cluster=item.cluster, score=task.grade(item, text), answer=item.answer, text=text)
         for item, text in zip(items, samples.texts, strict=True)
     ]
-    return Answers(
+    return SolverOutput(
         outcomes=tuple(outcomes),
         metric=task.grade.__name__.replace("_", " "),
         flops_per_answer=samples.flops / len(items),
@@ -147,7 +149,7 @@ def _generate(subject: Subject, task: Task, prompts: Sequence[Prompt], items: Se
 
 
 def stops(prompt: Prompt) -> tuple[str, ...]:
-    """Where a completion has gone on to the next question; a chat subject ends its turn by itself."""
+    """Where a completion has gone on to the next question; a chat model ends its turn by itself."""
     if prompt.style == "chat":
         return ()
     return tuple(

@@ -3,12 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from itertools import pairwise
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.spend import Spend
+from educe.eval.details import Details
+from educe.eval.spend import Spend
+
+# What a recipe is in an analysis: the zero-shot baseline, random demonstrations (the prompt to beat), a search for the
+# best prompt, any other prompt, a change of the model, a classifier on its states, or a measure of how formats differ.
+Role = Literal["zero_shot", "few_shot", "prompt_search", "prompting", "training", "probe", "sensitivity"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,11 +187,14 @@ class Measurement:
     """One cell's result: a score over the test items with its interval, chance, spend and every item's outcome."""
 
     study: str
-    subject: str
+    model: str
     task: str
     recipe: str  # the name with its settings, for people; `settings` is for programs
     method: str  # the bare recipe name: zero_shot, few_shot, iid_sft ...
     settings: Mapping[str, Any]
+    role: Role
+    budget_setting: str | None = None  # the setting that is the budget, such as the shots of a prompt
+    size_settings: tuple[str, ...] = ()  # those that decide how many parameters train
     examples: int  # labelled examples allowed: training rows, or shots for a prompt
     seed: int
     metric: str
@@ -199,4 +207,5 @@ class Measurement:
     spend: Spend
     outcomes: Outcomes
     training: tuple[Mapping[str, int | float], ...] = ()  # one row per step: step, loss, learning_rate
+    details: Details = field(default_factory=Details)
     provenance: Mapping[str, Any] = field(default_factory=dict)

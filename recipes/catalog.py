@@ -5,59 +5,59 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from data.errors import UserError, nearest
-from recipes.anti_refusal_sft import AntiRefusalSft
-from recipes.calibrated import CalibratedOptions
-from recipes.chain_of_thought import ChainOfThought
-from recipes.chosen_shots import ChosenShots
-from recipes.embedding_row import EmbeddingRowTuning
-from recipes.expert_iteration import ExpertIteration
-from recipes.few_shot import FewShot
-from recipes.format_spread import FormatSpreadSearch
-from recipes.format_vote import FormatVoting
-from recipes.full_fine_tune import FullFineTune
-from recipes.generated import Generated
-from recipes.grpo import Grpo
-from recipes.helpful_dpo import HelpfulDpo
-from recipes.helpful_sft import HelpfulSft
-from recipes.ia3 import Ia3Tuning
-from recipes.iid_sft import IidSft
-from recipes.in_context_alignment import InContextAlignment
-from recipes.linear_probe import LinearProbe
-from recipes.mean_difference import MeanDifference
-from recipes.medprompt import Medprompt
-from recipes.method import Method
-from recipes.minimal_lora import MinimalLora
-from recipes.nearest_shots import NearestShots
-from recipes.norms_and_biases import NormsAndBiasesTuning
-from recipes.one_pass import OnePass
-from recipes.order_vote import OrderVoting
-from recipes.prompt_eval import PromptEvalSpread
-from recipes.prompt_search import PromptSearch
-from recipes.prompt_tuning import PromptTuning
-from recipes.self_consistency import SelfConsistency
-from recipes.sparse_lora import SparseLora
-from recipes.stacked import Stacked
-from recipes.steering_vector import SteeringVectorTuning
-from recipes.tree_of_thought import TreeOfThought
-from recipes.zero_shot import ZeroShot
+from educe.data.errors import UserError, nearest
+from educe.recipes.method import Method
+from educe.recipes.prompting.calibrated import Calibrated
+from educe.recipes.prompting.chain_of_thought import ChainOfThought
+from educe.recipes.prompting.chosen_shots import ChosenShots
+from educe.recipes.prompting.few_shot import FewShot
+from educe.recipes.prompting.format_spread import FormatSpread
+from educe.recipes.prompting.format_vote import FormatVote
+from educe.recipes.prompting.generated import Generated
+from educe.recipes.prompting.in_context_alignment import InContextAlignment
+from educe.recipes.prompting.medprompt import Medprompt
+from educe.recipes.prompting.nearest_shots import NearestShots
+from educe.recipes.prompting.order_vote import OrderVote
+from educe.recipes.prompting.prompt_eval import PromptEval
+from educe.recipes.prompting.prompt_search import PromptSearch
+from educe.recipes.prompting.self_consistency import SelfConsistency
+from educe.recipes.prompting.tree_of_thought import TreeOfThought
+from educe.recipes.prompting.zero_shot import ZeroShot
+from educe.recipes.training.anti_refusal_sft import AntiRefusalSft
+from educe.recipes.training.description_length import DescriptionLength
+from educe.recipes.training.embedding_row import EmbeddingRowTuning
+from educe.recipes.training.expert_iteration import ExpertIteration
+from educe.recipes.training.full_fine_tune import FullFineTune
+from educe.recipes.training.grpo import Grpo
+from educe.recipes.training.helpful_dpo import HelpfulDpo
+from educe.recipes.training.helpful_sft import HelpfulSft
+from educe.recipes.training.ia3 import Ia3Tuning
+from educe.recipes.training.iid_sft import IidSft
+from educe.recipes.training.linear_probe import LinearProbe
+from educe.recipes.training.mean_difference import MeanDifference
+from educe.recipes.training.minimal_lora import MinimalLora
+from educe.recipes.training.norms_and_biases import NormsAndBiasesTuning
+from educe.recipes.training.prompt_tuning import PromptTuning
+from educe.recipes.training.sparse_lora import SparseLora
+from educe.recipes.training.stacked import Stacked
+from educe.recipes.training.steering_vector import SteeringVectorTuning
 
 METHODS: dict[str, type[Method]] = {
     "zero_shot": ZeroShot,
     "few_shot": FewShot,
     "chain_of_thought": ChainOfThought,
     "self_consistency": SelfConsistency,
-    "calibrated": CalibratedOptions,
+    "calibrated": Calibrated,
     "generated": Generated,
     "chosen_shots": ChosenShots,
     "nearest_shots": NearestShots,
     "in_context_alignment": InContextAlignment,
     "medprompt": Medprompt,
     "tree_of_thought": TreeOfThought,
-    "order_vote": OrderVoting,
-    "format_vote": FormatVoting,
-    "prompt_eval": PromptEvalSpread,
-    "format_spread": FormatSpreadSearch,
+    "order_vote": OrderVote,
+    "format_vote": FormatVote,
+    "prompt_eval": PromptEval,
+    "format_spread": FormatSpread,
     "prompt_search": PromptSearch,
     "iid_sft": IidSft,
     "minimal_lora": MinimalLora,
@@ -70,7 +70,7 @@ METHODS: dict[str, type[Method]] = {
     "mean_difference": MeanDifference,
     "full_fine_tune": FullFineTune,
     "linear_probe": LinearProbe,
-    "one_pass": OnePass,
+    "description_length": DescriptionLength,
     "expert_iteration": ExpertIteration,
     "grpo": Grpo,
     "helpful_sft": HelpfulSft,

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes.runner.claims import add_claims
-from recipes.runner.command import Parser, one_line_errors
-from recipes.runner.forecasts import add_forecast
+from educe.recipes.runner.claims import add_claims
+from educe.recipes.runner.command import Parser, one_line_errors
+from educe.recipes.runner.forecasts import add_forecast
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,13 +37,13 @@ def _parser() -> argparse.ArgumentParser:
     add_claims(commands)
     add_forecast(commands)
     listing = commands.add_parser("ls", help="what there is to choose from")
-    listing.add_argument("what", choices=["tasks", "subjects", "recipes"])
+    listing.add_argument("what", choices=["tasks", "models", "recipes"])
     listing.set_defaults(command=_ls)
     return parser
 
 
-def _study_command(commands, name, command, about):  # type: ignore[no-untyped-def]
-    parser = commands.add_parser(name, help=about)
+def _study_command(commands, name, command, description):  # type: ignore[no-untyped-def]
+    parser = commands.add_parser(name, help=description)
     parser.add_argument("study", metavar="STUDY.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change a key of the study")
     parser.set_defaults(command=command)
@@ -54,7 +54,7 @@ def _study_command(commands, name, command, about):  # type: ignore[no-untyped-d
 
 
 def _run(options: argparse.Namespace) -> int:
-    from recipes.runner.study import Study
+    from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
     results = study.run(options.out or Path("runs") / study.name)
@@ -65,16 +65,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from recipes.runner.plan import plan
-    from recipes.runner.study import Study
+    from educe.recipes.runner.plan import plan
+    from educe.recipes.runner.study import Study
 
     print(plan(Study.read(options.study, changes=options.set), effect=options.effect))
     return 0
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from recipes.runner.audits import serious_lines
-    from recipes.runner.study import Study
+    from educe.recipes.runner.audits import serious_lines
+    from educe.recipes.runner.study import Study
 
     cells = Study.read(options.study, changes=options.set).cells()
     print(f"{options.study}: {len(cells)} cells, all in order")
@@ -84,14 +84,14 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recipes.runner.results import Results
+    from educe.recipes.runner.results import Results
 
     print(f"report: {Results.read(options.folder).report()}")
     return 0
 
 
 def _results(options: argparse.Namespace) -> int:
-    from recipes.runner.results import Results
+    from educe.recipes.runner.results import Results
 
     results = Results.read(options.folder)
     sys.stdout.write(results.text(options.format))
@@ -100,20 +100,20 @@ def _results(options: argparse.Namespace) -> int:
 
 def _ls(options: argparse.Namespace) -> int:
     if options.what == "tasks":
-        from data.catalog import TASKS
+        from educe.data.tasks.catalog import TASKS
 
-        known = {name: entry.about for name, entry in TASKS.items()}
-    elif options.what == "subjects":
-        from eval.source import SUBJECTS
+        known = {name: entry.description for name, entry in TASKS.items()}
+    elif options.what == "models":
+        from educe.eval.model.source import MODELS
 
-        known = {name: f"{subject.kind}: {subject.about}" for name, subject in SUBJECTS.items()}
+        known = {name: f"{model.kind}: {model.description}" for name, model in MODELS.items()}
     else:
-        from recipes.catalog import METHODS
+        from educe.recipes.catalog import METHODS
 
         known = {name: (method.__doc__ or "").splitlines()[0] for name, method in METHODS.items()}
     width = max(map(len, known))
-    for name, about in known.items():
-        print(f"{name:{width}}  {about}")
+    for name, description in known.items():
+        print(f"{name:{width}}  {description}")
     return 0
 
 

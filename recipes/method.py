@@ -10,47 +10,94 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from data.errors import UserError
-from data.example import Instruction
-from data.formats import AnswerAs
-from data.task import Task
-from eval.ask import Asking, Prompter, Template
-from eval.source import Source
-from eval.spend import Spend
+from educe.data.errors import UserError
+from educe.data.example import Instruction
+from educe.data.formats.format import AnswerAs
+from educe.data.task import Task
+from educe.eval.details import Details
+from educe.eval.measurement import Role
+from educe.eval.model.source import Source
+from educe.eval.prompting.prompts import PromptConfig, PromptFunction, Template
+from educe.eval.spend import Spend
 
 if TYPE_CHECKING:  # planning and validating a study loads no torch
-    from eval.measure import Answerer
-    from eval.subject import Subject
+    from educe.eval.measure import Solver
+    from educe.eval.model.model import Model
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Elicited:
-    """What a method hands over to be measured: a subject (perhaps with an adapter), a way to ask it, and the spend.
+    """What a method hands over to be measured: a model (perhaps with an adapter), a way to ask it, and the spend.
 
-    `answer` says how items are answered, if not by asking once and taking the likeliest option or the greedy text.
+    `solver` says how items are answered, if not by asking once and taking the likeliest option or the greedy text.
     """
 
-    subject: "Subject"
-    ask: Prompter
-    answer: "Answerer | None" = None
+    model: "Model"
+    prompt_fn: PromptFunction
+    solver: "Solver | None" = None
     spend: Spend = field(default_factory=Spend)
     history: tuple[Mapping[str, int | float], ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=Details)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """How much a recipe asks of a model for one task and budget, for planning; the sum of two is that of both.
+
+    Rows pass through the model: `training_rows` in training, search included; `scored_rows` are answered or read beside
+    it, to choose or to learn; `sampled_rows` are answers written to learn from; `demonstrated_rows` are answered by
+    another model, the `demonstrator`. `instructions` are trained on in place of the task's rows, and `shared_training`
+    tells one training from another where one serves every task of a study. A test item is asked
+    `prompts_per_item` times, after `shots` demonstrations, and each time at most `generated_tokens` are written beside
+    what its task allows. `prompt_configs` are all ways that the model is prompted, the final one last.
+    """
+
+    training_rows: int = 0
+    instructions: tuple[Instruction, ...] = ()
+    shared_training: str | None = None
+    scored_rows: int = 0
+    sampled_rows: int = 0
+    demonstrated_rows: int = 0
+    demonstrator: Source | None = None
+    shots: int = 0
+    prompts_per_item: float = 1.0
+    generated_tokens: int = 0
+    prompt_configs: tuple[PromptConfig, ...] = ()
+
+    def __add__(self, other: "Workload") -> "Workload":
+        """Training and then prompting: rows add up, what describes the final prompt is the larger."""
+        return Workload(
+            training_rows=self.training_rows + other.training_rows,
+            instructions=self.instructions + other.instructions,
+            shared_training=self.shared_training or other.shared_training,
+            scored_rows=self.scored_rows + other.scored_rows,
+            sampled_rows=self.sampled_rows + other.sampled_rows,
+            demonstrated_rows=self.demonstrated_rows + other.demonstrated_rows,
+            demonstrator=self.demonstrator or other.demonstrator,
+            shots=max(self.shots, other.shots),
+            prompts_per_item=max(self.prompts_per_item, other.prompts_per_item),
+            generated_tokens=max(self.generated_tokens, other.generated_tokens),
+            prompt_configs=self.prompt_configs + other.prompt_configs,
+        )
 
 
 class Method(BaseModel):
     """How to elicit, with its settings.
 
-    `template` to `prefill` say how the subject is asked (eval.ask.Asking). A subclass sets `trains` when it changes
-    the subject, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
+    `template` to `prefill` say how the model is asked (eval/prompting/prompts.py). A subclass sets `trains` when it changes
+    the model, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
     to it; `measures_spread` is set where the result is how formats differ. `counts` is how its budget is called in
     messages. `by_machine` names the settings that fit a run to its machine and change results by rounding at most,
     like the number of processes: they are no part of a cell, and what was done is recorded beside its result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    role: ClassVar[Role] = "prompting"
+    budget_setting: ClassVar[str | None] = None
+    size_settings: ClassVar[tuple[str, ...]] = ()
     trains: ClassVar[bool] = False
     sized: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
@@ -71,14 +118,14 @@ class Method(BaseModel):
         return given or None  # a format that says nothing is no other cell
 
     @abstractmethod
-    def __call__(self, subject: "Subject", task: Task, *, examples: int, seed: int) -> Elicited:
+    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
         """Elicit with at most `examples` labelled rows of the train split, drawn with the seed."""
 
     @property
-    def asking(self) -> Asking:
-        """How the subject is asked."""
+    def prompt_config(self) -> PromptConfig:
+        """How the model is asked."""
         named = {name: str(value) for name, value in self.format.items()} if self.format else None
-        return Asking(
+        return PromptConfig(
             template=self.template,
             answer_as=self.answer_as,
             format=named,
@@ -100,6 +147,22 @@ class Method(BaseModel):
                 f"; use at most {held} {self.counts}"
             )
 
+    def workload(self, task: Task, examples: int) -> Workload:
+        """What this budget asks of a model, for planning."""
+        return Workload(
+            training_rows=self.rows_trained(examples),
+            instructions=tuple(self.instruction_rows),
+            shared_training=self.shared_training,
+            scored_rows=self.rows_asked(examples),
+            sampled_rows=self.rows_sampled(examples),
+            demonstrator=(self.demonstrations(examples) or (None, 0))[0],
+            demonstrated_rows=(self.demonstrations(examples) or (None, 0))[1],
+            shots=self.num_shots,
+            prompts_per_item=self.asks_per_item,
+            generated_tokens=self.tokens_written,
+            prompt_configs=self.prompt_configs,
+        )
+
     @property
     def reads_dev(self) -> bool:
         """Whether something is chosen on dev rows, which must not be what it is scored on."""
@@ -111,7 +174,7 @@ class Method(BaseModel):
         return 0
 
     def rows_trained(self, examples: int) -> int:
-        """Rows that a run on `examples` labelled rows passes through the subject, search included."""
+        """Rows that a run on `examples` labelled rows passes through the model, search included."""
         return 0
 
     def rows_asked(self, examples: int) -> int:
@@ -119,7 +182,7 @@ class Method(BaseModel):
         return 0
 
     def demonstrations(self, examples: int) -> tuple[Source, int] | None:
-        """Another subject whose answers it learns from, and how many."""
+        """Another model whose answers it learns from, and how many."""
         return None
 
     def rows_sampled(self, examples: int) -> int:
@@ -147,9 +210,9 @@ class Method(BaseModel):
         return None
 
     @property
-    def askings(self) -> tuple[Asking, ...]:
-        """Every way that the subject is asked, the final one last."""
-        return (self.asking,)
+    def prompt_configs(self) -> tuple[PromptConfig, ...]:
+        """Every way that the model is asked, the final one last."""
+        return (self.prompt_config,)
 
     def settings(self) -> dict[str, Any]:
         """Every setting that is meant to change results, defaults included, as plain values."""
@@ -170,6 +233,7 @@ class AfterShots(Method):
     """A recipe that asks after `shots` demonstrations, which are its budget: one cell, whatever sizes a study has."""
 
     counts: ClassVar[str] = "shots"
+    budget_setting: ClassVar[str | None] = "shots"
 
     shots: int = Field(default=0, ge=0)
 

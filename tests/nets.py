@@ -1,26 +1,27 @@
-"""Small subjects that tests share: the bundled tiny one, and one with sliding-window attention."""
+"""Small models that tests share: the bundled tiny one, and one with sliding-window attention."""
 
 from dataclasses import replace
 
 import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
-from eval.subject import Subject, load_subject, shape_of
+from educe.eval.model.load import load_model, shape_of
+from educe.eval.model.model import Model
 
 WINDOW = 8
 
 
-def tiny() -> Subject:
+def tiny() -> Model:
     """A fresh two-layer Llama over bytes."""
-    return load_subject("tiny-random")
+    return load_model("tiny-random")
 
 
-def tiny_chat() -> Subject:
+def tiny_chat() -> Model:
     """The same, asked through its chat template."""
-    return load_subject({"tiny-random": {"kind": "chat"}})
+    return load_model({"tiny-random": {"kind": "chat"}})
 
 
-def tiny_sliding() -> Subject:
+def tiny_sliding() -> Model:
     """Six Gemma layers, five of which see eight tokens only."""
     llama = tiny()
     config = Gemma3TextConfig(
@@ -41,4 +42,4 @@ def tiny_sliding() -> Subject:
         torch.manual_seed(1)
         net = Gemma3ForCausalLM(config)
     net.eval().requires_grad_(False)
-    return replace(llama, name="tiny-sliding", net=net, shape=shape_of(net), memo={})
+    return replace(llama, name="tiny-sliding", net=net, shape=shape_of(net), cache={})

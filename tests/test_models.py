@@ -4,46 +4,47 @@ from functools import cache
 
 import pytest
 
-from data.render import option_texts, render
-from data.resolve import resolve
-from eval.ask import Asking, prompter
-from eval.encode import encode_options, encode_text, prompt_text
-from eval.measure import measure
-from eval.sample import generate
-from eval.score import score_options
-from eval.subject import Subject, load_subject
+from educe.data.formats.render import option_texts, render
+from educe.data.resolve import resolve
+from educe.eval.measure import measure
+from educe.eval.model.encode import encode_options, encode_text, prompt_text
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from educe.eval.model.sample import generate
+from educe.eval.model.score import score_options
+from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.train.attach import temporary_changes
+from educe.train.changes.peft import Lora
+from educe.train.encode import encode_rows
+from educe.train.loss import AnswerLoss
+from educe.train.sft import Schedule, fine_tune
 from tests.eval.test_score import plain
 from tests.harness import lm_eval_likelihoods
-from train.attach import bare
-from train.changes.peft import Lora
-from train.encode import encode_rows
-from train.loss import AnswerLoss
-from train.sft import Schedule, fine_tune
 
 pytestmark = pytest.mark.model
 SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
 
 
 @cache
-def subject_called(name: str) -> Subject:
-    return load_subject(name)
+def model_called(name: str) -> Model:
+    return load_model(name)
 
 
-def check_exact(subject: Subject, task_name: str, *, style: str, shots: int, num_items: int) -> None:
+def check_exact(model: Model, task_name: str, *, style: str, shots: int, num_items: int) -> None:
     task = resolve(task_name)
     demonstrations = task.draw("train", shots, seed=0)
     items = task.test_items(num_items)
     prompts = [render(item, task.format, style=style, shots=demonstrations) for item in items]
     encoded = [
-        encode_options(subject, prompt, option_texts(item, task.format))
+        encode_options(model, prompt, option_texts(item, task.format))
         for item, prompt in zip(items, prompts, strict=True)
     ]
-    for item, values in zip(encoded, score_options(subject, encoded).loglikelihoods, strict=True):
-        assert values == pytest.approx(plain(subject, item), abs=1e-4)
+    for item, values in zip(encoded, score_options(model, encoded).loglikelihoods, strict=True):
+        assert values == pytest.approx(plain(model, item), abs=1e-4)
 
 
 def test_smollm2_scores_equal_full_logits_through_its_chat_template():
-    check_exact(subject_called(SMOLLM2), "capitals", style="chat", shots=0, num_items=4)
+    check_exact(model_called(SMOLLM2), "capitals", style="chat", shots=0, num_items=4)
 
 
 @pytest.mark.slow
@@ -51,39 +52,41 @@ def test_smollm2_scores_equal_full_logits_through_its_chat_template():
 @pytest.mark.parametrize("task_name", ["capitals", "word_sentiment"])
 @pytest.mark.parametrize(("name", "style"), [(SMOLLM2, "chat"), (SMOLLM2, "completion"), (GEMMA, "completion")])
 def test_scores_equal_full_logits(name, style, task_name, shots):
-    check_exact(subject_called(name), task_name, style=style, shots=shots, num_items=12)
+    check_exact(model_called(name), task_name, style=style, shots=shots, num_items=12)
 
 
 @pytest.mark.slow
 def test_scores_equal_full_logits_beyond_gemmas_sliding_window():
-    check_exact(subject_called(GEMMA), "capitals", style="completion", shots=40, num_items=3)
+    check_exact(model_called(GEMMA), "capitals", style="completion", shots=40, num_items=3)
 
 
 def test_smollm2_zero_shot_knows_some_capitals():
-    subject = subject_called(SMOLLM2)
+    model = model_called(SMOLLM2)
     task = resolve("capitals")
-    answers = measure(subject, task, prompter(subject, task, asking=Asking(template="completion")), task.test_items(24))
+    answers = measure(
+        model, task, make_prompt_fn(model, task, prompt_config=PromptConfig(template="completion")), task.test_items(24)
+    )
     assert sum(outcome.score for outcome in answers.outcomes) / 24 > 0.4  # chance is 0.25
 
 
 def test_a_short_lora_lowers_smollm2s_loss_and_comes_off_again():
-    subject = subject_called(SMOLLM2)
+    model = model_called(SMOLLM2)
     task = resolve("word_sentiment")
-    ask = prompter(subject, task)
-    rows = encode_rows(subject, task.draw("train", 8, seed=0), ask)
-    before = AnswerLoss(subject.net, shared=0, pad=0)(rows).item()
-    with bare(subject):
+    prompt_fn = make_prompt_fn(model, task)
+    rows = encode_rows(model, task.draw("train", 8, seed=0), prompt_fn)
+    before = AnswerLoss(model.net, shared=0, pad=0)(rows).item()
+    with temporary_changes(model):
         schedule = Schedule(learning_rate=5e-4, steps=4)
-        tuned = fine_tune(subject, rows, trainable=Lora(rank=8), schedule=schedule, seed=0)
+        tuned = fine_tune(model, rows, trainable=Lora(rank=8), schedule=schedule, seed=0)
         assert tuned.history[-1]["loss"] < 0.5 * tuned.history[0]["loss"]
-    assert AnswerLoss(subject.net, shared=0, pad=0)(rows).item() == before
+    assert AnswerLoss(model.net, shared=0, pad=0)(rows).item() == before
 
 
 def test_golden_chat_prompt_of_smollm2():
-    subject = subject_called(SMOLLM2)
+    model = model_called(SMOLLM2)
     task = resolve("word_sentiment")
     item = next(each for each in task.rows["test"] if each.choices[0] == "positive")
-    assert prompt_text(subject, prompter(subject, task)(item)) == (
+    assert prompt_text(model, make_prompt_fn(model, task)(item)) == (
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
         f"<|im_start|>user\n{item.question}<|im_end|>\n<|im_start|>assistant\n"
     )
@@ -91,25 +94,25 @@ def test_golden_chat_prompt_of_smollm2():
 
 @pytest.mark.slow
 def test_gemma_reads_bos_exactly_once():
-    subject = subject_called(GEMMA)
-    ids = encode_text(subject, "Question: hello?\nAnswer:")
-    assert ids[0] == subject.tokenizer.bos_token_id
-    assert ids.count(subject.tokenizer.bos_token_id) == 1
+    model = model_called(GEMMA)
+    ids = encode_text(model, "Question: hello?\nAnswer:")
+    assert ids[0] == model.tokenizer.bos_token_id
+    assert ids.count(model.tokenizer.bos_token_id) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
-def test_a_tuned_subject_answers_in_one_word_and_stops(name):
+def test_a_tuned_model_answers_in_one_word_and_stops(name):
     """The stop token is learned: an untuned base model would ramble on."""
-    subject = subject_called(name)
+    model = model_called(name)
     task = resolve("word_sentiment")
-    ask = prompter(subject, task)
-    rows = encode_rows(subject, task.draw("train", 64, seed=0), ask)
-    prompts = [encode_text(subject, prompt_text(subject, ask(item))) for item in task.test_items(8)]
-    with bare(subject):
+    prompt_fn = make_prompt_fn(model, task)
+    rows = encode_rows(model, task.draw("train", 64, seed=0), prompt_fn)
+    prompts = [encode_text(model, prompt_text(model, prompt_fn(item))) for item in task.test_items(8)]
+    with temporary_changes(model):
         tuned = fine_tune(
-            subject, rows, trainable=Lora(rank=8), schedule=Schedule(learning_rate=5e-4, steps=24), seed=0
-        ).subject
+            model, rows, trainable=Lora(rank=8), schedule=Schedule(learning_rate=5e-4, steps=24), seed=0
+        ).model
         texts = generate(tuned, prompts, max_new_tokens=12).texts
     assert {text.strip() for text in texts} <= {"positive", "negative"}
 
@@ -121,14 +124,14 @@ def test_option_likelihoods_agree_with_lm_eval(name):
     pytest.importorskip("lm_eval", reason="lm-eval is an extra: pip install 'educe[interop]'")
     from lm_eval.models.huggingface import HFLM
 
-    subject = subject_called(name)
+    model = model_called(name)
     task = resolve("capitals")
     items = task.test_items(12)
     model = HFLM(
-        pretrained=subject.net,
-        tokenizer=subject.tokenizer,
+        pretrained=model.net,
+        tokenizer=model.tokenizer,
         batch_size=8,
-        add_bos_token=subject.adds_bos,
+        add_bos_token=model.adds_bos,
         softmax_dtype="float64",
     )
     prompts = [render(item, task.format, style="completion") for item in items]
@@ -136,8 +139,8 @@ def test_option_likelihoods_agree_with_lm_eval(name):
         (prompt.text(), [prompt.continuation(option) for option in item.choices])
         for item, prompt in zip(items, prompts, strict=True)
     ]
-    encoded = [encode_options(subject, prompt, item.choices) for item, prompt in zip(items, prompts, strict=True)]
+    encoded = [encode_options(model, prompt, item.choices) for item, prompt in zip(items, prompts, strict=True)]
     for ours, theirs in zip(
-        score_options(subject, encoded).loglikelihoods, lm_eval_likelihoods(model, asked), strict=True
+        score_options(model, encoded).loglikelihoods, lm_eval_likelihoods(model, asked), strict=True
     ):
         assert ours == pytest.approx(theirs, abs=1e-4)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recipes.runner.study import Study
+from educe.recipes.runner.study import Study
 
 MMLU = ["anatomy", "high_school_geography", "marketing", "abstract_algebra", "computer_security"]
 
@@ -13,7 +13,7 @@ def test_mmlu_bigbench_and_gsm8k_run_through(test_data, tmp_path):
     study = Study.make(
         {
             "name": "real",
-            "subjects": ["smollm2-135m-instruct"],
+            "models": ["smollm2-135m-instruct"],
             "tasks": [
                 *({f"file:{test_data}/mmlu/test/{name}_test.csv": {"answer_as": "letter"}} for name in MMLU),
                 f"bigbench:{test_data}/bigbench/sports_understanding/task.json",

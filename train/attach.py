@@ -14,69 +14,69 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from data.errors import UserError
-from eval.subject import Change, Subject
+from educe.data.errors import UserError
+from educe.eval.model.model import Change, Model
 
 
 @runtime_checkable
 class Trainable(Protocol):
     """A kind of change with its settings; equal values are the same change."""
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
-        """Put it on the net inside `bare`, at its start; UserError where it does not fit the subject."""
+    def attach(self, model: Model, *, seed: int) -> Change:
+        """Put it on the net inside `bare`, at its start; UserError where it does not fit the model."""
 
 
-def attach(subject: Subject, trainable: Trainable, *, seed: int) -> Subject:
-    """A subject that shares the resident net and carries a fresh change, until the surrounding `bare` ends."""
-    change = trainable.attach(subject, seed=seed)
-    subject.net.eval()  # whoever trained the net before may have left it recomputing activations, dropout on
+def attach(model: Model, trainable: Trainable, *, seed: int) -> Model:
+    """A model that shares the resident net and carries a fresh change, until the surrounding `bare` ends."""
+    change = trainable.attach(model, seed=seed)
+    model.net.eval()  # whoever trained the net before may have left it recomputing activations, dropout on
     for parameter in change.trained.values():
         parameter.grad = None  # what a run that broke off may have left
     for name, mask in change.masks.items():
         handle = change.trained[name].register_hook(partial(torch.mul, mask))
-        undoing(subject).callback(handle.remove)
-    return replace(subject, change=change)
+        cleanup_stack(model).callback(handle.remove)
+    return replace(model, change=change)
 
 
 @contextmanager
-def bare(subject: Subject) -> Iterator[Subject]:
-    """Lend the resident subject and undo afterwards whatever was attached meanwhile, also after a failure."""
-    held = subject.memo.get(undoing)
+def temporary_changes(model: Model) -> Iterator[Model]:
+    """Lend the resident model and undo afterwards whatever was attached meanwhile, also after a failure."""
+    held = model.cache.get(cleanup_stack)
     with ExitStack() as stack:
-        subject.memo[undoing] = stack
+        model.cache[cleanup_stack] = stack
         try:
-            yield subject
+            yield model
         finally:
-            subject.memo[undoing] = held
+            model.cache[cleanup_stack] = held
 
 
-def undoing(subject: Subject) -> ExitStack:
+def cleanup_stack(model: Model) -> ExitStack:
     """Where a change enters what will take it off."""
-    stack = subject.memo.get(undoing)
-    assert isinstance(stack, ExitStack), "attach inside `with bare(subject)`"
+    stack = model.cache.get(cleanup_stack)
+    assert isinstance(stack, ExitStack), "attach inside `with bare(model)`"
     return stack
 
 
-def snapshot(subject: Subject) -> dict[str, Tensor]:
+def snapshot(model: Model) -> dict[str, Tensor]:
     """Copies of everything that trains, by name."""
-    return {name: parameter.detach().clone() for name, parameter in subject.trained.items()}
+    return {name: parameter.detach().clone() for name, parameter in model.trained.items()}
 
 
-def load_snapshot(subject: Subject, weights: Mapping[str, Tensor]) -> None:
+def load_snapshot(model: Model, weights: Mapping[str, Tensor]) -> None:
     """Put a snapshot's values back into the parameters of the same names."""
     with torch.no_grad():
         for name, values in weights.items():
-            subject.trained[name].copy_(values)
+            model.trained[name].copy_(values)
 
 
-def require_moved(subject: Subject, before: Mapping[str, Tensor], *, steps: int, learning_rate: float) -> None:
+def require_moved(model: Model, before: Mapping[str, Tensor], *, steps: int, learning_rate: float) -> None:
     """UserError where no trained parameter differs from the snapshot after these steps."""
-    if all(torch.equal(before[name], parameter) for name, parameter in subject.trained.items()):
+    if all(torch.equal(before[name], parameter) for name, parameter in model.trained.items()):
         raise UserError(f"nothing moved in {steps} steps at learning_rate {learning_rate:g}; raise it")
 
 
-def save(subject: Subject, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     """Write the change into a new folder."""
-    assert subject.change is not None and subject.change.save is not None, "nothing attached that can be saved"
+    assert model.change is not None and model.change.save is not None, "nothing attached that can be saved"
     folder.mkdir(parents=True, exist_ok=True)
-    subject.change.save(folder)
+    model.change.save(folder)

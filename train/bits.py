@@ -1,7 +1,7 @@
 """Description length: what a stream of labels costs a learner that reads it once, in bits.
 
 MDL is prequential: each label is charged its loss before the update that it takes part in. EDL, the excess, is what of
-it a learner who knew the end from the start would not have paid: MDL - n * held-out loss of the final subject (Donoway
+it a learner who knew the end from the start would not have paid: MDL - n * held-out loss of the final model (Donoway
 et al. 2025, "Quantifying Elicitation of Latent Capabilities in Language Models"). A label is its text (answer and stop
 token), or where there are options, one of these: how the answer is written then costs nothing, only which it is.
 """
@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from data.example import Example
-from eval.ask import Prompter
-from eval.sharded import require_whole
-from eval.spend import Spend
-from eval.subject import Subject
-from train.encode import TrainingRow, encode_rows
-from train.frozen import frozen_maps_in
-from train.loss import AnswerLoss, read_losses, reading_flops
+from educe.data.example import Example
+from educe.eval.model.model import Model
+from educe.eval.model.sharded import require_whole
+from educe.eval.prompting.prompts import PromptFunction
+from educe.eval.spend import Spend
+from educe.train.encode import TrainingRow, encode_rows
+from educe.train.frozen import frozen_maps_in
+from educe.train.loss import AnswerLoss, read_losses, reading_flops
 
 
 def prequential_bits(history: Sequence[Mapping[str, int | float]]) -> float:
@@ -35,20 +35,20 @@ class LabelledOptions:
     label: int
 
 
-def encode_labelled(subject: Subject, examples: Sequence[Example], ask: Prompter) -> dict[str, LabelledOptions]:
+def encode_labelled(model: Model, examples: Sequence[Example], prompt_fn: PromptFunction) -> dict[str, LabelledOptions]:
     """The examples' options as rows, by the examples' ids."""
     return {
         each.id: LabelledOptions(
-            rows=encode_rows(subject, [replace(each, answer=choice) for choice in each.choices], ask),
+            rows=encode_rows(model, [replace(each, answer=choice) for choice in each.choices], prompt_fn),
             label=each.answer_index,
         )
         for each in examples
     }
 
 
-def option_bits(subject: Subject, labelled: Sequence[LabelledOptions]) -> list[float]:
+def option_bits(model: Model, labelled: Sequence[LabelledOptions]) -> list[float]:
     """Bits of each label among the options, by the share of its likelihood in that of all."""
-    loss_of = AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
+    loss_of = AnswerLoss(model.net, shared=0, pad=int(model.tokenizer.pad_token_id))
     rows = [row for each in labelled for row in each.rows]
     with torch.no_grad():
         parts = loss_of.token_losses(rows).split([row.supervised for row in rows])
@@ -60,23 +60,23 @@ def option_bits(subject: Subject, labelled: Sequence[LabelledOptions]) -> list[f
     return bits
 
 
-def options_spend(subject: Subject, labelled: Iterable[LabelledOptions]) -> Spend:
+def options_spend(model: Model, labelled: Iterable[LabelledOptions]) -> Spend:
     """What reading every option once costs: search, for nothing is learned from it."""
-    flops = reading_flops(subject, (row for each in labelled for row in each.rows))
+    flops = reading_flops(model, (row for each in labelled for row in each.rows))
     return Spend(search_flops=flops, executed_search_flops=flops)
 
 
 def label_bits(
-    subject: Subject, rows: Sequence[TrainingRow], *, precision: str = "float32", batch_size: int = 32
+    model: Model, rows: Sequence[TrainingRow], *, precision: str = "float32", batch_size: int = 32
 ) -> tuple[float, Spend]:
-    """Mean bits of a row's label (answer and stop token) under the subject as it is, and what reading them cost.
+    """Mean bits of a row's label (answer and stop token) under the model as it is, and what reading them cost.
 
     `precision` of the frozen maps is to be that of the run whose bits these are set against.
     """
-    require_whole(subject.net, "measuring bits")
-    loss_of = AnswerLoss(subject.net, shared=0, pad=int(subject.tokenizer.pad_token_id))
-    with frozen_maps_in(subject, precision):
+    require_whole(model.net, "measuring bits")
+    loss_of = AnswerLoss(model.net, shared=0, pad=int(model.tokenizer.pad_token_id))
+    with frozen_maps_in(model, precision):
         nats = read_losses(loss_of, rows, batch_size=batch_size)
-    flops = reading_flops(subject, rows)
+    flops = reading_flops(model, rows)
     spend = Spend(labelled_examples=len(rows), search_flops=flops, executed_search_flops=flops)
     return nats / math.log(2) / len(rows), spend

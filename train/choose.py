@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from eval.measure import Answers
-from eval.spend import Spend, as_search
-from eval.subject import Subject
-from train.attach import Trainable, attach, bare, load_snapshot, snapshot
-from train.encode import TrainingRow
-from train.sft import BeforeStep, Diverged, Schedule, Tuned, fine_tune
+from educe.eval.measure import SolverOutput
+from educe.eval.model.model import Model
+from educe.eval.spend import Spend, as_search
+from educe.train.attach import Trainable, attach, load_snapshot, snapshot, temporary_changes
+from educe.train.encode import TrainingRow
+from educe.train.sft import BeforeStep, Diverged, Schedule, Tuned, fine_tune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +26,17 @@ class _Attempt:
 
 @dataclass(kw_only=True)
 class _Trials:
-    """Runs schedules one by one on the bare subject; `search` adds up whatever is not kept in the end."""
+    """Runs schedules one by one on the bare model; `search` adds up whatever is not kept in the end."""
 
-    subject: Subject
+    model: Model
     run: Callable[[Schedule], Tuned]
-    measure_dev: Callable[[Subject], Answers]
+    measure_dev: Callable[[Model], SolverOutput]
     search: Spend = field(default_factory=Spend)
     diverged: list[Diverged] = field(default_factory=list)
 
     def attempt(self, schedule: Schedule, *, scored: bool = True) -> _Attempt | None:
         """Train, and measure on dev rows if it is to be scored; None where it diverged, which is paid for, too."""
-        with bare(self.subject):
+        with temporary_changes(self.model):
             try:
                 tuned = self.run(schedule)
             except Diverged as error:
@@ -44,25 +44,25 @@ class _Trials:
                 self.search += as_search(error.spend)
                 return None
             score = self._score(tuned) if scored else math.nan
-            return _Attempt(schedule=schedule, tuned=tuned, weights=snapshot(tuned.subject), score=score)
+            return _Attempt(schedule=schedule, tuned=tuned, weights=snapshot(tuned.model), score=score)
 
-    def lose(self, attempt: _Attempt) -> None:
+    def charge_discarded(self, attempt: _Attempt) -> None:
         """Charge a run that is not kept."""
         self.search += as_search(attempt.tuned.spend)
 
     def _score(self, tuned: Tuned) -> float:
-        answers = self.measure_dev(tuned.subject)
+        answers = self.measure_dev(tuned.model)
         self.search += answers.search
         return answers.score
 
 
 def fine_tune_best(
-    subject: Subject,
+    model: Model,
     rows: Sequence[TrainingRow],
     *,
     trainable: Trainable,
     schedules: Sequence[Schedule],
-    measure_dev: Callable[[Subject], Answers],
+    measure_dev: Callable[[Model], SolverOutput],
     dev_rows: Sequence[TrainingRow],
     halving: bool,
     seed: int,
@@ -78,7 +78,7 @@ def fine_tune_best(
 
     def run(schedule: Schedule) -> Tuned:
         return fine_tune(
-            subject,
+            model,
             rows,
             trainable=trainable,
             schedule=schedule,
@@ -89,18 +89,18 @@ def fine_tune_best(
 
     if len(schedules) == 1:
         return run(schedules[0])
-    trials = _Trials(subject=subject, run=run, measure_dev=measure_dev)
+    trials = _Trials(model=model, run=run, measure_dev=measure_dev)
     best, score = _best_by_halving(trials, schedules) if halving else _best_of_all(trials, schedules)
-    again = attach(subject, trainable, seed=seed)
+    again = attach(model, trainable, seed=seed)
     load_snapshot(again, best.weights)
-    about = {
-        **best.tuned.about,
+    metadata = {
+        **best.tuned.metadata,
         "chosen_learning_rate": f"{best.schedule.learning_rate:g}",
         "chosen_steps": best.schedule.steps,
         "dev_score": f"{score:.4f}",
         "candidates": len(schedules),
     }
-    return replace(best.tuned, subject=again, spend=best.tuned.spend + trials.search, about=about)
+    return replace(best.tuned, model=again, spend=best.tuned.spend + trials.search, metadata=metadata)
 
 
 def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[_Attempt, float]:
@@ -113,7 +113,7 @@ def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[_Attem
         if best is None or attempt.score > best.score:
             best, attempt = attempt, best
         if attempt is not None:
-            trials.lose(attempt)
+            trials.charge_discarded(attempt)
     if best is None:
         raise trials.diverged[-1]
     return best, best.score
@@ -147,7 +147,7 @@ def _rung(trials: _Trials, schedules: Sequence[Schedule]) -> list[tuple[float, S
             attempt = trials.attempt(short)
             scores[short] = attempt.score if attempt else None
             if attempt:
-                trials.lose(attempt)
+                trials.charge_discarded(attempt)
         score = scores[short]
         if score is not None:
             ranked.append((score, schedule))

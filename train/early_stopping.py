@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from eval.spend import Spend
-from eval.subject import Subject
-from train.attach import load_snapshot, snapshot
-from train.encode import TrainingRow
-from train.loss import AnswerLoss, packs_flops, read_losses, reading_flops
+from educe.eval.model.model import Model
+from educe.eval.spend import Spend
+from educe.train.attach import load_snapshot, snapshot
+from educe.train.encode import TrainingRow
+from educe.train.loss import AnswerLoss, packs_flops, read_losses, reading_flops
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from train.sft import Schedule
+    from educe.train.sft import Schedule
 
 
 class EarlyStopping:
@@ -27,7 +27,7 @@ class EarlyStopping:
 
     def __init__(
         self,
-        tuned: Subject,
+        tuned: Model,
         rows: Sequence[TrainingRow],
         schedule: "Schedule",
         accelerator: "Accelerator",

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from data.errors import UserError
-from data.example import Example, Message
-from data.render import Prompt, answer_text
-from eval.ask import Prompter
-from eval.encode import chat_text, check_fits, common_prefix, encode_texts, prompt_text
-from eval.subject import Subject
+from educe.data.errors import UserError
+from educe.data.example import Example, Message
+from educe.data.formats.render import Prompt, answer_text
+from educe.eval.model.encode import chat_text, check_fits, common_prefix, encode_texts, prompt_text
+from educe.eval.model.model import Model
+from educe.eval.prompting.prompts import PromptFunction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class TrainingRow:
 
     @property
     def parts(self) -> tuple["TrainingRow"]:
-        """What the subject reads: the row itself."""
+        """What the model reads: the row itself."""
         return (self,)
 
     @property
@@ -34,18 +34,18 @@ class TrainingRow:
         return replace(self, ids=prefix + self.ids)
 
 
-def encode_rows(subject: Subject, examples: Sequence[Example], ask: Prompter) -> tuple[TrainingRow, ...]:
+def encode_rows(model: Model, examples: Sequence[Example], prompt_fn: PromptFunction) -> tuple[TrainingRow, ...]:
     """Encode each example as its prompt, its answer and the stop.
 
     UserError where a row is longer than the context or leaves no token to learn from, naming the example.
     """
     rows = []
     for example in examples:
-        prompt = ask(example)
-        text = prompt_text(subject, prompt)
-        closed = text + _closing(subject, prompt, answer_text(example, prompt.format))
-        before, whole = encode_texts(subject, [text, closed])
-        check_fits(subject, len(whole))
+        prompt = prompt_fn(example)
+        text = prompt_text(model, prompt)
+        closed = text + _closing(model, prompt, answer_text(example, prompt.format))
+        before, whole = encode_texts(model, [text, closed])
+        check_fits(model, len(whole))
         supervised = len(whole) - common_prefix([before, whole])
         if supervised == 0:
             raise UserError(f"example {example.id!r} has no token to learn from; its answer is empty in this format")
@@ -53,7 +53,7 @@ def encode_rows(subject: Subject, examples: Sequence[Example], ask: Prompter) ->
     return tuple(rows)
 
 
-def _closing(subject: Subject, prompt: Prompt, answer: str) -> str:
+def _closing(model: Model, prompt: Prompt, answer: str) -> str:
     """The answer and the token that ends it, to follow the very prompt that is asked later.
 
     A chat template says how it closes a turn; white space after its end token is cut off, because generation has
@@ -62,5 +62,5 @@ def _closing(subject: Subject, prompt: Prompt, answer: str) -> str:
     closing = ""
     if prompt.style == "chat":
         spoken = (*prompt.messages, Message(role="assistant", content=answer))
-        closing = chat_text(subject, spoken, add_generation_prompt=False).rpartition(answer)[2].rstrip()
-    return prompt.continuation(answer) + (closing or str(subject.tokenizer.eos_token))
+        closing = chat_text(model, spoken, add_generation_prompt=False).rpartition(answer)[2].rstrip()
+    return prompt.continuation(answer) + (closing or str(model.tokenizer.eos_token))

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.errors import UserError
-from eval.patch import computing
-from eval.subject import Subject
+from educe.data.errors import UserError
+from educe.eval.model.model import Model
+from educe.eval.model.patch import patched_forward
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
-def resolve_precision(precision: Precision, subject: Subject, *, sharded: bool = False) -> str:
+def resolve_precision(precision: Precision, model: Model, *, sharded: bool = False) -> str:
     """The number format of the frozen maps while training (on CPUs, bfloat16 is known to be native by AVX512_BF16).
 
     A net loaded in half precision trains as it is. One loaded in float32 takes bfloat16 under `auto` where the hardware
@@ -29,27 +29,25 @@ def resolve_precision(precision: Precision, subject: Subject, *, sharded: bool =
     float32 is asked of weights that no longer have it, or a second copy of weights that are `sharded` over processes
     because there is no room for one.
     """
-    held = str(next(subject.net.parameters()).dtype).removeprefix("torch.")
+    held = str(next(model.net.parameters()).dtype).removeprefix("torch.")
     if held != "float32":
         if precision not in ("auto", held):
-            raise UserError(
-                f"precision: {precision} asked of {subject.name!r}, loaded in {held}; set dtype: {precision}"
-            )
+            raise UserError(f"precision: {precision} asked of {model.name!r}, loaded in {held}; set dtype: {precision}")
         return held
-    if subject.about.get("quantize"):
+    if model.metadata.get("quantize"):
         if precision == "bfloat16":
             raise UserError(
-                f"precision: bfloat16 asked of {subject.name!r}, whose layers hold 4 bits; set dtype: bfloat16"
+                f"precision: bfloat16 asked of {model.name!r}, whose layers hold 4 bits; set dtype: bfloat16"
             )
         return held
     if sharded:
         if precision == "bfloat16":
             raise UserError(
-                f"precision: bfloat16 asked of {subject.name!r}, loaded in float32 and sharded; set dtype: bfloat16"
+                f"precision: bfloat16 asked of {model.name!r}, loaded in float32 and sharded; set dtype: bfloat16"
             )
         return held
     if precision == "auto":
-        return "bfloat16" if _native_bfloat16(subject.device) else "float32"
+        return "bfloat16" if _native_bfloat16(model.device) else "float32"
     return precision
 
 
@@ -60,35 +58,35 @@ def _native_bfloat16(device: torch.device) -> bool:
 
 
 @contextmanager
-def frozen_maps_in(subject: Subject, precision: str) -> Iterator[str]:
+def frozen_maps_in(model: Model, precision: str) -> Iterator[str]:
     """Within, every frozen linear map of a float32 net, vocabulary head included, multiplies in `precision`.
 
     Gives the precision that the maps then have: where none is frozen, that of the weights. The copies stay with the
-    subject for its next fine-tune.
+    model for its next fine-tune.
     """
     frozen = [
         part
-        for name, part in subject.net.named_modules()
+        for name, part in model.net.named_modules()
         if type(part) is nn.Linear
         and not part.weight.requires_grad
         and part.weight.dtype == torch.float32
         and ".lora_" not in name  # the frozen part of an adapter, which runs on its own
     ]
-    held = str(next(subject.net.parameters()).dtype).removeprefix("torch.")
+    held = str(next(model.net.parameters()).dtype).removeprefix("torch.")
     if precision == "float32":
         frozen = []
     with ExitStack() as patched:
         for part in frozen:
-            copy = _copy(subject, part, getattr(torch, precision))
-            patched.enter_context(computing(part, partial(_multiply, copy, part.bias)))
+            copy = _copy(model, part, getattr(torch, precision))
+            patched.enter_context(patched_forward(part, partial(_multiply, copy, part.bias)))
         yield precision if frozen else held
 
 
-def _copy(subject: Subject, part: nn.Linear, dtype: torch.dtype) -> Tensor:
-    version, copy = subject.memo.get((part, dtype), (None, None))
+def _copy(model: Model, part: nn.Linear, dtype: torch.dtype) -> Tensor:
+    version, copy = model.cache.get((part, dtype), (None, None))
     if version != part.weight._version:  # never made, or the weights have been written to since
         copy = part.weight.detach().to(dtype)
-        subject.memo[part, dtype] = (part.weight._version, copy)
+        model.cache[part, dtype] = (part.weight._version, copy)
     assert copy is not None
     return copy
 

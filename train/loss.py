@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from eval.cost import forward_flops
-from eval.memory import in_pieces
-from eval.subject import Subject
-from eval.tree import Pack, Row, collate, wanted_logits
-from train.encode import TrainingRow
+from educe.eval.model.flops import forward_flops
+from educe.eval.model.memory import in_pieces
+from educe.eval.model.model import Model
+from educe.eval.model.tree import Pack, Row, collate, wanted_logits
+from educe.train.encode import TrainingRow
 
 # Wide enough to fill the matrix units, narrow enough that the dense mask stays a small part of the work.
 PACK_TOKENS = 512
@@ -46,7 +46,7 @@ class AnswerLoss(nn.Module):
         return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="none")
 
     def remember(self, rows: Sequence[TrainingRow], *, batch_size: int) -> None:
-        """Nothing of the untrained subject is needed later."""
+        """Nothing of the untrained model is needed later."""
 
 
 def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size: int) -> float:
@@ -56,20 +56,18 @@ def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size:
         return math.fsum(loss for _, loss in in_pieces(groups, lambda group: float(loss_of(group))))
 
 
-def reading_flops(subject: Subject, rows: Iterable[TrainingRow]) -> float:
+def reading_flops(model: Model, rows: Iterable[TrainingRow]) -> float:
     """Useful FLOPs of one forward over each row, head on its supervised tokens."""
     return math.fsum(
-        forward_flops(
-            subject.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=subject.adapter_parameters
-        )
+        forward_flops(model.shape, len(row.ids) - 1, scored=row.supervised, adapter_parameters=model.adapter_parameters)
         for row in rows
     )
 
 
-def packs_flops(subject: Subject, packs: Iterable[tuple[int, int]]) -> float:
+def packs_flops(model: Model, packs: Iterable[tuple[int, int]]) -> float:
     """Executed FLOPs of forwards over packs of these widths and supervised tokens, padding and windows in full."""
     return math.fsum(
-        forward_flops(subject.shape, width, scored=scored, adapter_parameters=subject.adapter_parameters, clip=False)
+        forward_flops(model.shape, width, scored=scored, adapter_parameters=model.adapter_parameters, clip=False)
         for width, scored in packs
     )
 

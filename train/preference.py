@@ -1,6 +1,6 @@
 """Direct preference optimisation (Rafailov et al. 2023) on the one training loop: rows in pairs, and their loss.
 
-loss = -log sigmoid(beta * ((chosen - rejected) - (chosen - rejected under the subject before training)))
+loss = -log sigmoid(beta * ((chosen - rejected) - (chosen - rejected under the model before training)))
 with summed log-likelihoods of the supervised tokens; the mean over pairs. The same loss as TRL's DPOTrainer (sigmoid).
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from train.encode import TrainingRow
-from train.loss import AnswerLoss
+from educe.train.encode import TrainingRow
+from educe.train.loss import AnswerLoss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class PreferenceRow:
 
     @property
     def parts(self) -> tuple[TrainingRow, TrainingRow]:
-        """What the subject reads."""
+        """What the model reads."""
         return self.chosen, self.rejected
 
     @property
@@ -42,7 +42,7 @@ class PreferenceRow:
 
 
 class PreferenceLoss(AnswerLoss):
-    """Summed loss of a batch of pairs. `remember` first: the reference is the subject as it is attached, untrained."""
+    """Summed loss of a batch of pairs. `remember` first: the reference is the model as it is attached, untrained."""
 
     def __init__(self, net: nn.Module, *, shared: int, pad: int, beta: float) -> None:
         super().__init__(net, shared=shared, pad=pad)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from eval.cost import forward_flops
-from eval.encode import Branches
-from eval.score import Scores
-from eval.states import States, last_states
-from eval.subject import Subject
+from educe.eval.model.encode import Branches
+from educe.eval.model.flops import forward_flops
+from educe.eval.model.model import Model
+from educe.eval.model.score import Scores
+from educe.eval.model.states import States, last_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,10 @@ class Probe:
     layer: int
     classifier: Any
 
-    def __call__(self, subject: Subject, items: Sequence[Branches]) -> Scores:
+    def __call__(self, model: Model, items: Sequence[Branches]) -> Scores:
         """One value an option; layers above the probe's are not charged."""
-        states = read_options(subject, items)
-        part = (self.layer + 1) / subject.shape.layers
+        states = read_options(model, items)
+        part = (self.layer + 1) / model.shape.layers
         return Scores(
             loglikelihoods=self.odds(states.values, items),
             flops=part * states.flops,
@@ -37,12 +37,12 @@ class Probe:
         return tuple(tuple(next(values) for _ in item.options) for item in items)
 
 
-def read_options(subject: Subject, items: Sequence[Branches]) -> States:
+def read_options(model: Model, items: Sequence[Branches]) -> States:
     """The states after every option of every item, end to end."""
-    states = last_states(subject, [item.prompt + option for item in items for option in item.options])
+    states = last_states(model, [item.prompt + option for item in items for option in item.options])
     useful = sum(  # the question once, then each option after it
-        forward_flops(subject.shape, len(item.prompt), scored=0)
-        + sum(forward_flops(subject.shape, len(option), scored=0, cached=len(item.prompt)) for option in item.options)
+        forward_flops(model.shape, len(item.prompt), scored=0)
+        + sum(forward_flops(model.shape, len(option), scored=0, cached=len(item.prompt)) for option in item.options)
         for item in items
     )
     return replace(states, flops=useful)

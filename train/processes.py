@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from data.errors import UserError
-from eval.sharded import make_whole
+from educe.data.errors import UserError
+from educe.eval.model.sharded import make_whole
 
 if TYPE_CHECKING:
     from accelerate import Accelerator, PartialState

@@ -7,14 +7,14 @@ from functools import partial
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from data.errors import UserError
-from eval.patch import computing
-from eval.subject import Subject
-from eval.tree import bottom
+from educe.data.errors import UserError
+from educe.eval.model.model import Model
+from educe.eval.model.patch import patched_forward
+from educe.eval.model.tree import bottom
 
 
 @contextmanager
-def recomputing(subject: Subject, wanted: bool) -> Iterator[None]:
+def recomputing(model: Model, wanted: bool) -> Iterator[None]:
     """Within, if it is wanted, the net keeps what enters each of its layers and recomputes the rest.
 
     UserError where the net has no such layers. Gradients are the same; what is computed is one more forward of the
@@ -22,11 +22,11 @@ def recomputing(subject: Subject, wanted: bool) -> Iterator[None]:
     """
     # Not by the net's own switch: that works in training mode only, which turns dropout on, and it makes the
     # embeddings' output require a gradient, for good, so that later runs pay for a backward below their adapter.
-    layers = [part for part in bottom(subject.net).modules() if isinstance(part, GradientCheckpointingLayer)]
+    layers = [part for part in bottom(model.net).modules() if isinstance(part, GradientCheckpointingLayer)]
     if wanted and not layers:
-        kind = type(bottom(subject.net)).__name__
-        raise UserError(f"{subject.name!r} ({kind}) cannot recompute its layers; drop checkpoint_activations")
+        kind = type(bottom(model.net)).__name__
+        raise UserError(f"{model.name!r} ({kind}) cannot recompute its layers; drop checkpoint_activations")
     with ExitStack() as patched:
         for layer in layers if wanted else ():
-            patched.enter_context(computing(layer, partial(checkpoint, layer.forward, use_reentrant=False)))
+            patched.enter_context(patched_forward(layer, partial(checkpoint, layer.forward, use_reentrant=False)))
         yield

@@ -10,21 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from data.errors import UserError
-from data.render import Prompt
-from eval.cost import generation_flops, training_flops
-from eval.encode import encode_prompt, prompt_text
-from eval.measure import stops
-from eval.patch import computing
-from eval.progress import tell
-from eval.sample import cut
-from eval.spend import Spend
-from eval.subject import Subject
-from train.attach import attach, require_moved, snapshot, undoing
-from train.changes.peft import Lora
-from train.processes import join
-from train.self_training import entropy_bits
-from train.sft import Tuned
+from educe.data.errors import UserError
+from educe.data.formats.render import Prompt
+from educe.eval.measure import stops
+from educe.eval.model.encode import encode_prompt, prompt_text
+from educe.eval.model.flops import generation_flops, training_flops
+from educe.eval.model.model import Model
+from educe.eval.model.patch import patched_forward
+from educe.eval.model.sample import cut
+from educe.eval.progress import report_progress
+from educe.eval.spend import Spend
+from educe.train.attach import attach, cleanup_stack, require_moved, snapshot
+from educe.train.changes.peft import Lora
+from educe.train.processes import join
+from educe.train.self_training import entropy_bits
+from educe.train.sft import Tuned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class RewardSchedule:
 class _Ledger:
     """Everything that was sampled, as it comes by."""
 
-    subject: Subject
+    model: Model
     schedule: RewardSchedule
     reward: Callable[[int, str], float]
     prompt_tokens: Sequence[int]
@@ -75,13 +75,13 @@ class _Ledger:
         if right:  # missing, not 0, where no question was answered right
             noted["distinct_accepted"] = math.fsum(map(len, right.values())) / len(right)
         self.history.append(noted)
-        tell("steps trained", step + 1, self.schedule.steps)
+        report_progress("steps trained", step + 1, self.schedule.steps)
         return rewards
 
     def spend(self) -> Spend:
         """Samples are search, updates are training."""
-        assert self.subject.change is not None
-        shape, part = self.subject.shape, self.subject.change.part
+        assert self.model.change is not None
+        shape, part = self.model.shape, self.model.change.part
         sampled = sum(
             generation_flops(shape, prompt_tokens=prompt, new_tokens=new, adapter_parameters=part.adapter_parameters)
             for prompt, new in self.rows
@@ -94,12 +94,12 @@ class _Ledger:
             executed_search_flops=sampled,
             train_flops=trained,
             executed_train_flops=trained,
-            trainable_parameters=self.subject.change.trainable_parameters,
+            trainable_parameters=self.model.change.trainable_parameters,
         )
 
 
 def train_by_reward(
-    subject: Subject,
+    model: Model,
     prompts: Sequence[Prompt],
     reward: Callable[[int, str], float],
     *,
@@ -116,29 +116,29 @@ def train_by_reward(
     from transformers import PrinterCallback
     from trl import GRPOTrainer
 
-    if join(subject.device).num_processes > 1:
+    if join(model.device).num_processes > 1:
         raise UserError("reward training counts the samples of one process; launch it with --num_processes 1")
 
-    tuned = attach(subject, lora, seed=seed)
+    tuned = attach(model, lora, seed=seed)
     assert tuned.change is not None
     before = snapshot(tuned)
     # TRL patches the net and leaves it in training mode.
-    undoing(subject).callback(subject.net.eval)
-    undoing(subject).enter_context(computing(subject.net, subject.net.forward))
-    lengths = [len(encode_prompt(subject, prompt, room=schedule.max_new_tokens)) for prompt in prompts]
-    written = [prompt_text(subject, prompt) for prompt in prompts]
-    bos = str(subject.tokenizer.bos_token)
-    texts = [text.removeprefix(bos) if subject.adds_bos else text for text in written]  # TRL's tokenizer adds it
+    cleanup_stack(model).callback(model.net.eval)
+    cleanup_stack(model).enter_context(patched_forward(model.net, model.net.forward))
+    lengths = [len(encode_prompt(model, prompt, room=schedule.max_new_tokens)) for prompt in prompts]
+    written = [prompt_text(model, prompt) for prompt in prompts]
+    bos = str(model.tokenizer.bos_token)
+    texts = [text.removeprefix(bos) if model.adds_bos else text for text in written]  # TRL's tokenizer adds it
     ends = [stops(prompt) for prompt in prompts]
-    ledger = _Ledger(subject=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths, stops=ends)
+    ledger = _Ledger(model=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths, stops=ends)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of TRL about its own settings
         trainer = GRPOTrainer(
             model=tuned.change.peft,  # type: ignore[arg-type]
             reward_funcs=cast(Any, ledger.grade),
-            args=_settings(schedule, folder, seed=seed, cpu=subject.device.type == "cpu"),
+            args=_settings(schedule, folder, seed=seed, cpu=model.device.type == "cpu"),
             train_dataset=Dataset.from_list([{"prompt": text, "place": place} for place, text in enumerate(texts)]),
-            processing_class=subject.tokenizer,
+            processing_class=model.tokenizer,
         )
         trainer.remove_callback(PrinterCallback)
         try:
@@ -147,7 +147,7 @@ def train_by_reward(
             if "probability tensor" not in str(error):  # what drawing from nan says
                 raise
             raise _diverged(ledger) from error
-    subject.net.eval()
+    model.net.eval()
     if not all(bool(parameter.isfinite().all()) for parameter in tuned.trained.values()):
         raise _diverged(ledger)
     if len(set(ledger.rewards)) == 1:
@@ -156,8 +156,8 @@ def train_by_reward(
             "raise samples or temperature, or take a task that is neither solved nor hopeless"
         )
     require_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
-    about: dict[str, str | int] = {"training_precision": str(subject.about["dtype"]), "samples": len(ledger.rows)}
-    return Tuned(subject=tuned, spend=ledger.spend(), history=tuple(ledger.history), about=about)
+    metadata: dict[str, str | int] = {"training_precision": str(model.metadata["dtype"]), "samples": len(ledger.rows)}
+    return Tuned(model=tuned, spend=ledger.spend(), history=tuple(ledger.history), metadata=metadata)
 
 
 def _diverged(ledger: _Ledger) -> UserError:
@@ -178,7 +178,7 @@ def _settings(schedule: RewardSchedule, folder: str, *, seed: int, cpu: bool) ->
         num_generations=schedule.samples,
         max_completion_length=schedule.max_new_tokens,
         temperature=schedule.temperature,
-        beta=0.0,  # no reference subject: a LoRA of so few steps stays near
+        beta=0.0,  # no reference model: a LoRA of so few steps stays near
         loss_type="grpo",
         scale_rewards="group",
         num_iterations=1,

@@ -8,17 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from data.example import Example
-from data.formats import Format
-from data.grade import exact_match
-from data.render import option_texts
-from data.task import Task
-from eval.ask import Prompter
-from eval.encode import encode_prompt
-from eval.measure import stops
-from eval.sample import generate
-from eval.sharded import require_whole
-from eval.subject import Subject
+from educe.data.example import Example
+from educe.data.formats.format import Format
+from educe.data.formats.render import option_texts
+from educe.data.grade import exact_match
+from educe.data.task import Task
+from educe.eval.measure import stops
+from educe.eval.model.encode import encode_prompt
+from educe.eval.model.model import Model
+from educe.eval.model.sample import generate
+from educe.eval.model.sharded import require_whole
+from educe.eval.prompting.prompts import PromptFunction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +36,15 @@ class Accepted:
     distinct: float
     entropy: float
 
-    def about(self) -> dict[str, float]:
+    def metadata(self) -> dict[str, float]:
         """What a result records of it."""
         return {"accepted_share": self.share, "distinct_accepted": self.distinct, "sample_entropy_bits": self.entropy}
 
 
 def sample_accepted(
-    subject: Subject,
+    model: Model,
     task: Task,
-    ask: Prompter,
+    prompt_fn: PromptFunction,
     questions: Sequence[Example],
     *,
     samples: int,
@@ -52,11 +52,11 @@ def sample_accepted(
     seed: int,
 ) -> Accepted:
     """Draw `samples` answers to every question and keep the right ones."""
-    require_whole(subject.net, "sampling to learn from")
-    prompts = [ask(question) for question in questions]
+    require_whole(model.net, "sampling to learn from")
+    prompts = [prompt_fn(question) for question in questions]
     drawn = generate(
-        subject,
-        [encode_prompt(subject, prompt, room=task.max_new_tokens) for prompt in prompts for _ in range(samples)],
+        model,
+        [encode_prompt(model, prompt, room=task.max_new_tokens) for prompt in prompts for _ in range(samples)],
         max_new_tokens=task.max_new_tokens,
         stops=stops(prompts[0]),
         temperature=temperature,
@@ -97,5 +97,5 @@ def credit(task: Task, form: Format, question: Example, text: str) -> float:
 
 
 def _answered(question: Example, text: str) -> Example:
-    """The question with what the subject said; of a choice, the right one however it was written."""
+    """The question with what the model said; of a choice, the right one however it was written."""
     return question if question.choices else replace(question, answer=text, worked=None)

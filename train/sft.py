@@ -14,29 +14,29 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from data.errors import UserError
-from eval.cost import Shape, Trained, training_flops
-from eval.encode import check_fits, common_prefix
-from eval.memory import out_of_memory
-from eval.progress import tell
-from eval.sharded import require_whole
-from eval.spend import Spend
-from eval.subject import Subject
-from train.attach import Trainable, attach, load_snapshot, require_moved, snapshot
-from train.early_stopping import EarlyStopping
-from train.encode import TrainingRow
-from train.frozen import Precision, frozen_maps_in, resolve_precision
-from train.loss import AnswerLoss, packs_flops, reading_flops
-from train.preference import PreferenceRow
-from train.processes import in_step, make_accelerator, prepare, release, shards_weights
-from train.recompute import recomputing
+from educe.data.errors import UserError
+from educe.eval.model.encode import check_fits, common_prefix
+from educe.eval.model.flops import Shape, Trained, training_flops
+from educe.eval.model.memory import out_of_memory
+from educe.eval.model.model import Model
+from educe.eval.model.sharded import require_whole
+from educe.eval.progress import report_progress
+from educe.eval.spend import Spend
+from educe.train.attach import Trainable, attach, load_snapshot, require_moved, snapshot
+from educe.train.early_stopping import EarlyStopping
+from educe.train.encode import TrainingRow
+from educe.train.frozen import Precision, frozen_maps_in, resolve_precision
+from educe.train.loss import AnswerLoss, packs_flops, reading_flops
+from educe.train.preference import PreferenceRow
+from educe.train.processes import in_step, make_accelerator, prepare, release, shards_weights
+from educe.train.recompute import recomputing
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
 AnyRow = TrainingRow | PreferenceRow
-BeforeStep = Callable[[Subject, Sequence[AnyRow]], Mapping[str, int | float]]
+BeforeStep = Callable[[Model, Sequence[AnyRow]], Mapping[str, int | float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,16 +83,16 @@ class Diverged(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """A subject as it was trained, what training it cost, and the loss of every step."""
+    """A model as it was trained, what training it cost, and the loss of every step."""
 
-    subject: Subject
+    model: Model
     spend: Spend
     history: tuple[Mapping[str, int | float], ...]
-    about: Mapping[str, str | int]
+    metadata: Mapping[str, str | int]
 
 
 def fine_tune(
-    subject: Subject,
+    model: Model,
     rows: Sequence[AnyRow],
     *,
     trainable: Trainable,
@@ -104,17 +104,17 @@ def fine_tune(
 ) -> Tuned:
     """Attach something that trains, and train it on the rows; `dev_rows` are what early stopping looks at.
 
-    `before_step` sees the subject and the batch before each update, and what it gives goes into the step's record.
+    `before_step` sees the model and the batch before each update, and what it gives goes into the step's record.
 
     Diverged where the loss is not finite (naming step and rows), UserError where nothing moved: a run that taught
     nothing must not pass for one that elicited nothing.
     """
     started = time.perf_counter()
-    accelerator = make_accelerator(subject.device)
+    accelerator = make_accelerator(model.device)
     if schedule.patience:
-        require_whole(subject.net, f"patience: {schedule.patience}")
-    precision = resolve_precision(schedule.precision, subject, sharded=shards_weights(accelerator))
-    tuned = attach(subject, trainable, seed=seed)
+        require_whole(model.net, f"patience: {schedule.patience}")
+    precision = resolve_precision(schedule.precision, model, sharded=shards_weights(accelerator))
+    tuned = attach(model, trainable, seed=seed)
     before = snapshot(tuned)
     rows = [row.after(tuned.prefix) for row in rows]
     looked_at = [row.after(tuned.prefix) for row in dev_rows] if schedule.patience else []
@@ -122,7 +122,7 @@ def fine_tune(
     for part in parts:
         check_fits(tuned, len(part.ids))
     shared = common_prefix([part.ids[: -part.supervised - 1] for part in parts])
-    loss_of = loss(tuned.net, shared=shared, pad=int(subject.tokenizer.pad_token_id))
+    loss_of = loss(tuned.net, shared=shared, pad=int(model.tokenizer.pad_token_id))
     _hold(loss_of, tuned)
     loop = _Loop(accelerator, loss_of, list(tuned.trained.values()), schedule)
     with frozen_maps_in(tuned, precision) as used, recomputing(tuned, schedule.checkpoint_activations):
@@ -141,7 +141,7 @@ def fine_tune(
     loop.close()
     kept = stopping.restore() if stopping else len(history)
     require_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
-    about = {
+    metadata = {
         "training_precision": used,
         "processes": accelerator.num_processes,
         "pieces": loop.pieces,
@@ -149,11 +149,11 @@ def fine_tune(
         "shared_prefix_tokens": shared,
     }
     if stopping:
-        about |= {"steps_made": len(history), "steps_kept": kept}
-    return Tuned(subject=tuned, spend=spent(len(history)), history=tuple(history), about=about)
+        metadata |= {"steps_made": len(history), "steps_kept": kept}
+    return Tuned(model=tuned, spend=spent(len(history)), history=tuple(history), metadata=metadata)
 
 
-def _hold(loss_of: nn.Module, tuned: Subject) -> None:
+def _hold(loss_of: nn.Module, tuned: Model) -> None:
     """Make vectors that train beside the net part of the module that computes the loss: DDP averages what it finds."""
     held = {id(parameter) for parameter in tuned.net.parameters()}
     for place, parameter in enumerate(tuned.trained.values()):
@@ -163,7 +163,7 @@ def _hold(loss_of: nn.Module, tuned: Subject) -> None:
 
 def _run(
     loop: "_Loop",
-    tuned: Subject,
+    tuned: Model,
     stream: Iterator[list[AnyRow]],
     schedule: Schedule,
     spent: Callable[[int], Spend],
@@ -196,7 +196,7 @@ def _run(
             )
         labels = sum(part.supervised for row in batch for part in row.parts)
         history.append({"step": step, "loss": loss, "learning_rate": rate, "supervised_tokens": labels, **noted})
-        tell("steps trained", step + 1, schedule.steps)
+        report_progress("steps trained", step + 1, schedule.steps)
         seen += len(batch)
         if step + 1 == schedule.steps and not loop.finite():
             if good:
@@ -215,7 +215,7 @@ def _run(
 
 
 def _spend(
-    tuned: Subject,
+    tuned: Model,
     rows: Sequence[AnyRow],
     done: Sequence[Sequence[AnyRow]],
     loop: "_Loop",

@@ -1,17 +1,18 @@
-"""Labels from another subject: what a weaker demonstrator would answer, right or wrong (Burns et al. 2023)."""
+"""Labels from another model: what a weaker demonstrator would answer, right or wrong (Burns et al. 2023)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data.errors import UserError
-from data.example import Example
-from data.task import Task
-from eval.ask import Asking, prompter
-from eval.measure import measure
-from eval.sharded import require_whole
-from eval.spend import Spend
-from eval.subject import Subject, load_subject
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.task import Task
+from educe.eval.measure import measure
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from educe.eval.model.sharded import require_whole
+from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.eval.spend import Spend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,33 +29,33 @@ class WeakLabels:
 
 def label_by(
     spec: str | Mapping[str, Any],
-    subject: Subject,
+    model: Model,
     task: Task,
     examples: Sequence[Example],
     *,
-    asking: Asking,
+    prompt_config: PromptConfig,
 ) -> WeakLabels:
-    """Ask the demonstrator in the way that the subject is asked; it stays loaded beside the subject for the next cells.
+    """Ask the demonstrator in the way that the model is asked; it stays loaded beside the model for the next cells.
 
     Its answers are search. No label is read to learn from. UserError where it answers nothing.
     """
-    require_whole(subject.net, f"labels_from: {spec}")
-    demonstrator = _demonstrator(spec, subject)
-    answers = measure(demonstrator, task, prompter(demonstrator, task, asking=asking), examples)
-    demonstrator.memo.clear()  # it refers to the demonstrator, which would outlive the subject
+    require_whole(model.net, f"labels_from: {spec}")
+    demonstrator = _demonstrator(spec, model)
+    answers = measure(demonstrator, task, make_prompt_fn(demonstrator, task, prompt_config=prompt_config), examples)
+    demonstrator.cache.clear()  # it refers to the demonstrator, which would outlive the model
     said = [outcome.picked or str(outcome.text or "").strip() for outcome in answers.outcomes]
     labelled = tuple(replace(each, answer=text, worked=None) for each, text in zip(examples, said, strict=True) if text)
     if not labelled:
         raise UserError(
             f"labels_from: {demonstrator.name} answers none of {len(examples)} questions of task {task.name!r}; "
-            "name another subject"
+            "name another model"
         )
     return WeakLabels(examples=labelled, spend=answers.search, right=answers.score)
 
 
-def _demonstrator(spec: str | Mapping[str, Any], subject: Subject) -> Subject:
+def _demonstrator(spec: str | Mapping[str, Any], model: Model) -> Model:
     key = (label_by, str(spec))
-    if key not in subject.memo:
-        subject.memo[key] = load_subject(spec, dtype=subject.about["dtype"], device=subject.about["device"])
-    demonstrator: Subject = subject.memo[key]
+    if key not in model.cache:
+        model.cache[key] = load_model(spec, dtype=model.metadata["dtype"], device=model.metadata["device"])
+    demonstrator: Model = model.cache[key]
     return demonstrator

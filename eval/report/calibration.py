@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from eval.curve import Way, plain_prompting
-from eval.measurement import Outcomes, Ragged
-from eval.report.comparisons import Gains
-from eval.report.frame import GAP, TOP, bottom_inches, letters, wrapped_notes, write_notes, write_title
-from eval.report.style import RC, numbered_style, printable
-from eval.report.words import prompted_most, signed1, trained_most
-from eval.stats.components import components
-from eval.stats.metrics import SideBySide, side_by_side
-from eval.stats.paired import of_seeds
+from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.statistics.components import components
+from educe.eval.analysis.statistics.metrics import SideBySide, side_by_side
+from educe.eval.analysis.statistics.paired import seeds_squared_half_width
+from educe.eval.measurement import Outcomes, Ragged
+from educe.eval.report.comparisons import Gains
+from educe.eval.report.frame import GAP, TOP, bottom_inches, letters, wrapped_notes, write_notes, write_title
+from educe.eval.report.style import RC, numbered_style, printable
+from educe.eval.report.text import prompted_most, signed1, trained_most
 
 if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
 
-MOST_WAYS = 24  # a second or so for each three
+MAX_CONDITIONS = 24  # a second or so for each three
 _PANEL, _BETWEEN, _LEFT = 2.5, 0.65, 0.62
 
 
@@ -33,53 +33,53 @@ class Measured:
     The intervals are of these runs: what other seeds would change is not in them.
     """
 
-    way: Way
+    condition: Condition
     name: str
     scores: SideBySide
 
 
-def measured(pairs: Sequence[Sequence[Way]]) -> tuple[list[list[Measured]], int]:
-    """The chosen ways of every subject and task, one group each, and how many were left out to keep the report fast.
+def measured(pairs: Sequence[Sequence[Condition]]) -> tuple[list[list[Measured]], int]:
+    """The chosen ways of every model and task, one group each, and how many were left out to keep the report fast.
 
     Chosen by budget, never by score: plain prompting, the longest prompt, the most trained. Ways whose answers have no
     likelihood of the right option are not there.
     """
     groups: list[list[Measured]] = []
     left_out, seen = 0, 0
-    for ways in pairs:
+    for conditions in pairs:
         found = []
-        for name, way in _chosen(ways):
-            if not _known(way):
+        for name, condition in _chosen(conditions):
+            if not _known(condition):
                 continue
-            if seen >= MOST_WAYS:
+            if seen >= MAX_CONDITIONS:
                 left_out += 1
                 continue
             seen += 1
-            found.append(Measured(way=way, name=name, scores=_side_by_side(way)))
+            found.append(Measured(condition=condition, name=name, scores=_side_by_side(condition)))
         if found:
             groups.append(found)
     return groups, left_out
 
 
-def moved_apart(pairs: Sequence[Sequence[Way]], gains: Gains) -> list[str]:
+def moved_apart(pairs: Sequence[Sequence[Condition]], gains: Gains) -> list[str]:
     """A sentence for every chosen way whose accuracy and log-likelihood move apart from plain prompting's.
 
     One of the two moves surely (its 95% interval leaves out 0), the other one the other way.
     """
     said = []
-    for ways in pairs:
-        plain = plain_prompting(ways)
-        for _, way in _chosen(ways):
-            if plain is None or way is plain or not (_known(way) and _known(plain)):
+    for conditions in pairs:
+        plain = plain_prompting(conditions)
+        for _, condition in _chosen(conditions):
+            if plain is None or condition is plain or not (_known(condition) and _known(plain)):
                 continue
-            moved = _likelihood_gain(way, plain)
+            moved = _likelihood_gain(condition, plain)
             if moved is None:
                 continue
-            gain, (mean, low, high) = gains(way, plain), moved
+            gain, (mean, low, high) = gains(condition, plain), moved
             sure = gain.low > 0 or gain.high < 0, low > 0 or high < 0
             if gain.difference * mean < 0 and any(sure):
                 said.append(
-                    f"{way.subject} on {way.task}, {way.name}: accuracy moves by {signed1(gain.difference)} "
+                    f"{condition.model} on {condition.task}, {condition.name}: accuracy moves by {signed1(gain.difference)} "
                     f"[{signed1(gain.low)}, {signed1(gain.high)}] points from plain prompting, the log-likelihood of "
                     f"the right option by {_nats(mean)} [{_nats(low)}, {_nats(high)}] nats an item ({gain.n:,} items, "
                     "paired, 95%, not corrected): a jump in one of the two may be one of the measure, not of ability."
@@ -88,11 +88,11 @@ def moved_apart(pairs: Sequence[Sequence[Way]], gains: Gains) -> list[str]:
 
 
 def calibration_figure(groups: Sequence[Sequence[Measured]], *, task: str) -> "matplotlib.figure.Figure | None":
-    """Share right against confidence in bins with intervals, a panel per chosen way, a row per subject."""
+    """Share right against confidence in bins with intervals, a panel per chosen way, a row per model."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    mine = [group for group in groups if group[0].way.task == task]
+    mine = [group for group in groups if group[0].condition.task == task]
     if not mine:
         return None
     columns = max(len(group) for group in mine)
@@ -101,13 +101,13 @@ def calibration_figure(groups: Sequence[Sequence[Measured]], *, task: str) -> "m
     notes = wrapped_notes(
         f"Dots: share of answers that were right among those given with about the same confidence (at most 10 bins "
         f"with equally many answers, at least 10). Bars: {kind} for each bin alone, clustered where several seeds "
-        "answered or items belong together. Diagonal: perfect calibration; below it the subject is too sure. "
+        "answered or items belong together. Diagonal: perfect calibration; below it the model is too sure. "
         "ECE: expected calibration error, and what perfect calibration would have shown by chance.",
         width=width,
     )
     bottom = bottom_inches(notes)
     height = TOP + len(mine) * _PANEL + (len(mine) - 1) * (GAP + 0.2) + bottom + 0.15
-    sizes = sorted({len(each.way.measurements[0].outcomes) for group in mine for each in group})
+    sizes = sorted({len(each.condition.measurements[0].outcomes) for group in mine for each in group})
     n = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(width, height))
@@ -119,7 +119,7 @@ def calibration_figure(groups: Sequence[Sequence[Measured]], *, task: str) -> "m
                 axes = figure.add_axes((left, y / height, _PANEL / width, _PANEL / height))
                 _draw(axes, each, k)
                 fitting = letters(_PANEL + _BETWEEN, 8.5)
-                title = "\n".join(printable(text, width=fitting) for text in (each.way.subject, each.name))
+                title = "\n".join(printable(text, width=fitting) for text in (each.condition.model, each.name))
                 axes.set_title(title, loc="left", fontweight="bold", fontsize=8.5)
                 axes.set_xlabel("confidence in the option picked (%)")
                 if k == 0:
@@ -152,18 +152,20 @@ def _draw(axes: "matplotlib.axes.Axes", each: Measured, place: int) -> None:
     )  # fmt: skip
 
 
-def _chosen(ways: Sequence[Way]) -> list[tuple[str, Way]]:
-    found: list[tuple[str, Way]] = []
-    for way in (plain_prompting(ways), prompted_most(ways), trained_most(ways)):
-        if way is not None and all(way is not known for _, known in found):
-            examples = f", {way.examples:,} examples" if way.examples and not way.budget_in_settings else ""
-            found.append((f"{way.name}{examples}", way))
+def _chosen(conditions: Sequence[Condition]) -> list[tuple[str, Condition]]:
+    found: list[tuple[str, Condition]] = []
+    for condition in (plain_prompting(conditions), prompted_most(conditions), trained_most(conditions)):
+        if condition is not None and all(condition is not known for _, known in found):
+            examples = (
+                f", {condition.examples:,} examples" if condition.examples and not condition.budget_in_settings else ""
+            )
+            found.append((f"{condition.name}{examples}", condition))
     return found
 
 
-def _known(way: Way) -> bool:
+def _known(condition: Condition) -> bool:
     """Whether every answer of every seed has its options' likelihoods and the place of the right one."""
-    for each in way.measurements:
+    for each in condition.measurements:
         options, answers = _options(each.outcomes), each.outcomes.columns.get("answer_index")
         if answers is None or len(options.starts) < 2 or np.diff(options.starts).min() == 0:
             return False
@@ -178,10 +180,10 @@ def _options(outcomes: Outcomes) -> Ragged:
     return column if isinstance(column, Ragged) else Ragged(values=np.zeros(0), starts=np.zeros(1, dtype=np.int64))
 
 
-def _side_by_side(way: Way) -> SideBySide:
-    seeds = [each.outcomes for each in way.measurements]
+def _side_by_side(condition: Condition) -> SideBySide:
+    seeds = [each.outcomes for each in condition.measurements]
     names = [
-        cluster if way.num_seeds == 1 else cluster or f"item {name}"
+        cluster if condition.num_seeds == 1 else cluster or f"item {name}"
         for each in seeds
         for name, cluster in zip(each.ids, each.clusters, strict=True)
     ]
@@ -192,13 +194,13 @@ def _side_by_side(way: Way) -> SideBySide:
     )
 
 
-def _likelihood_gain(way: Way, plain: Way) -> tuple[float, float, float] | None:
+def _likelihood_gain(condition: Condition, plain: Condition) -> tuple[float, float, float] | None:
     """Mean difference in the log-likelihood of the right option among all, with its 95% interval, None without one.
 
     Items and both sides' seeds are random factors as in `paired_difference`. The spread over seeds is that of their
     means as it is seen: what items alone add to it is left in, so the interval is rather too wide.
     """
-    sides = [[_likelihoods(each.outcomes) for each in side.measurements] for side in (way, plain)]
+    sides = [[_likelihoods(each.outcomes) for each in side.measurements] for side in (condition, plain)]
     shared = sorted(set.intersection(*(set(seed) for side in sides for seed in side)))
     if len(shared) < 2:
         return None
@@ -210,10 +212,10 @@ def _likelihood_gain(way: Way, plain: Way) -> tuple[float, float, float] | None:
     of_items = float(special.stdtrit(parts.num_clusters - 1, 0.975)) ** 2 * parts.items
     many = [side.mean(axis=1) for side in (ours, theirs) if len(side) > 1]
     seeds = [
-        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_freedom=len(means) - 1, luck=0.0)
+        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_freedom=len(means) - 1, item_noise=0.0)
         for means in many
     ]
-    half = math.sqrt(of_items + of_seeds(seeds, 0.95))
+    half = math.sqrt(of_items + seeds_squared_half_width(seeds, 0.95))
     return parts.mean, parts.mean - half, parts.mean + half
 
 

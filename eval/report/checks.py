@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.anomalies import (
+from educe.eval.analysis.anomalies import (
     Audits,
     alike_for_all,
     dev_and_test_apart,
@@ -17,10 +17,10 @@ from eval.anomalies import (
     one_answer_for_everything,
     reached_without_question,
 )
-from eval.curve import Way
-from eval.measurement import Measurement
-from eval.report.style import brackets, percent
-from eval.stats.resample import Array
+from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.statistics.resample import Array
+from educe.eval.measurement import Measurement
+from educe.eval.report.style import brackets, percent
 
 NEAR_TIE_NATS = 0.01
 _MOST_LINES = 50
@@ -31,7 +31,7 @@ _OF_ONE_CELL = {"cell", "first_prompt", "answered"}
 class Failure:
     """A cell that gave no score, and why; its score is missing, never zero."""
 
-    subject: str
+    model: str
     task: str
     recipe: str
     examples: int
@@ -59,17 +59,17 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompted:
-    """A prompt as the subject saw it, and the recipes that asked so."""
+    """A prompt as the model saw it, and the recipes that asked so."""
 
     task: str
-    subject: str
+    model: str
     recipes: tuple[str, ...]
     text: str
 
 
 def checks(
     measurements: Sequence[Measurement],
-    ways: Sequence[Way],
+    conditions: Sequence[Condition],
     failures: Sequence[Failure],
     audits: Audits = MappingProxyType({}),
 ) -> list[Check]:
@@ -80,14 +80,16 @@ def checks(
         *_mixed(measurements),
         _different_items(measurements),
         _check(True, "The rows of a task give answers away, or repeat themselves across splits", given_away(audits)),
-        _below_chance(ways),
-        _check(True, "One answer for nearly everything", one_answer_for_everything(ways, audits)),
-        _check(True, "Scores that are reached without reading the question", reached_without_question(ways, audits)),
-        _check(True, "Dev and test scores further apart than choosing explains", dev_and_test_apart(ways)),
-        _more_labels_than_allowed(ways),
-        _few_seeds(ways),
+        _below_chance(conditions),
+        _check(True, "One answer for nearly everything", one_answer_for_everything(conditions, audits)),
+        _check(
+            True, "Scores that are reached without reading the question", reached_without_question(conditions, audits)
+        ),
+        _check(True, "Dev and test scores further apart than choosing explains", dev_and_test_apart(conditions)),
+        _more_labels_than_allowed(conditions),
+        _few_seeds(conditions),
         _near_ties(measurements),
-        _check(False, "Items that every way gets right, or every way wrong", alike_for_all(ways)),
+        _check(False, "Items that every way gets right, or every way wrong", alike_for_all(conditions)),
     ]
     return sorted((check for check in found if check is not None), key=lambda check: not check.warning)
 
@@ -95,56 +97,56 @@ def checks(
 def provenance(measurements: Sequence[Measurement]) -> list[Fact]:
     """The measurements' provenance, flattened to dotted names, with how many cells had each value.
 
-    What describes a task or a subject is told apart by its name. What is one cell's own (its key, its first prompt) is
+    What describes a task or a model is told apart by its name. What is one cell's own (its key, its first prompt) is
     shown elsewhere.
     """
     counts: dict[str, Counter[str]] = {}
     for each in measurements:
         for name, value in _flat(each.provenance).items():
             if name.split(".")[0] not in _OF_ONE_CELL:
-                of = {"task": f", {each.task}", "subject": f", {each.subject}"}.get(name.split("_")[0], "")
+                of = {"task": f", {each.task}", "model": f", {each.model}"}.get(name.split("_")[0], "")
                 counts.setdefault(name + of, Counter())[value] += 1
     return [Fact(name=name, values=tuple(sorted(counts[name].items()))) for name in sorted(counts)]
 
 
 def first_prompts(measurements: Sequence[Measurement]) -> list[Prompted]:
-    """The first test prompt exactly as each subject saw it, one entry per text, with the recipes it served."""
+    """The first test prompt exactly as each model saw it, one entry per text, with the recipes it served."""
     served: dict[tuple[str, str, str], dict[str, None]] = {}
     for each in sorted(measurements, key=lambda each: each.seed):
         if isinstance(text := each.provenance.get("first_prompt"), str):
             recipes = {
-                recipe for key, known in served.items() if key[:2] == (each.task, each.subject) for recipe in known
+                recipe for key, known in served.items() if key[:2] == (each.task, each.model) for recipe in known
             }
             # Other seeds of a prompt with shots differ in their shots: one of them shows how it is written.
-            if each.recipe not in recipes or (each.task, each.subject, text) in served:
-                served.setdefault((each.task, each.subject, text), {})[each.recipe] = None
+            if each.recipe not in recipes or (each.task, each.model, text) in served:
+                served.setdefault((each.task, each.model, text), {})[each.recipe] = None
     return [
-        Prompted(task=task, subject=subject, recipes=tuple(recipes), text=text)
-        for (task, subject, text), recipes in sorted(served.items(), key=lambda item: item[0][:2])
+        Prompted(task=task, model=model, recipes=tuple(recipes), text=text)
+        for (task, model, text), recipes in sorted(served.items(), key=lambda item: item[0][:2])
     ]
 
 
 def _failed(failures: Sequence[Failure]) -> Check | None:
     lines = [
-        f"{_cell(each.subject, each.task, each.recipe, each.examples, each.seed)}: {each.reason}" for each in failures
+        f"{_cell(each.model, each.task, each.recipe, each.examples, each.seed)}: {each.reason}" for each in failures
     ]
     return _check(True, f"Cells without a score, missing from every figure: {len(lines):,}", lines)
 
 
 def _missing(measurements: Sequence[Measurement], failures: Sequence[Failure]) -> Check | None:
-    """Cells that the study has for other subjects, tasks or seeds, but not here, and that did not fail either."""
+    """Cells that the study has for other models, tasks or seeds, but not here, and that did not fail either."""
     cells: list[Measurement | Failure] = [*measurements, *failures]
-    known = {(each.subject, each.task, each.recipe, each.examples, each.seed) for each in cells}
-    pairs = sorted({(each.subject, each.task) for each in cells})
+    known = {(each.model, each.task, each.recipe, each.examples, each.seed) for each in cells}
+    pairs = sorted({(each.model, each.task) for each in cells})
     seeds: dict[tuple[str, int], set[int]] = {}
     for each in cells:
         seeds.setdefault((each.recipe, each.examples), set()).add(each.seed)
     lines = [
-        _cell(subject, task, recipe, examples, seed)
-        for subject, task in pairs
+        _cell(model, task, recipe, examples, seed)
+        for model, task in pairs
         for (recipe, examples), wanted in sorted(seeds.items())
         for seed in sorted(wanted)
-        if (subject, task, recipe, examples, seed) not in known
+        if (model, task, recipe, examples, seed) not in known
     ]
     return _check(True, f"Cells that the study has elsewhere, and nothing is known of here: {len(lines):,}", lines)
 
@@ -169,13 +171,13 @@ def _mixed(measurements: Sequence[Measurement]) -> list[Check | None]:
             f"Cells run from a dirty working tree: {dirty:,}",
             ["The code that produced them is not the code of the recorded revision."] if dirty else [],
         ),
-        _check(True, "One name stands for different tasks or subjects", differing("task_", "subject_")),
+        _check(True, "One name stands for different tasks or models", differing("task_", "model_")),
         _check(False, "Device or precision differs between cells", differing("device", "precision")),
         _check(
             True,
             "Provenance is not recorded",
-            [f"{_cells(bare)} of {len(measurements):,}"]
-            if (bare := sum(not each.provenance for each in measurements))
+            [f"{_cells(unrecorded)} of {len(measurements):,}"]
+            if (unrecorded := sum(not each.provenance for each in measurements))
             else [],
         ),
     ]
@@ -197,29 +199,29 @@ def _different_items(measurements: Sequence[Measurement]) -> Check | None:
     return _check(True, "Cells of one task differ in test items or metric", lines)
 
 
-def _below_chance(ways: Sequence[Way]) -> Check | None:
+def _below_chance(conditions: Sequence[Condition]) -> Check | None:
     lines = [
-        f"{way.subject}, {way.task}, {way.recipe}, {way.examples} examples: {percent(way.score)} "
-        f"{brackets(way.low, way.high)}, chance {percent(way.chance)}"
-        for way in ways
-        if way.chance is not None and way.high < way.chance
+        f"{condition.model}, {condition.task}, {condition.recipe}, {condition.examples} examples: {percent(condition.score)} "
+        f"{brackets(condition.low, condition.high)}, chance {percent(condition.chance)}"
+        for condition in conditions
+        if condition.chance is not None and condition.high < condition.chance
     ]
     return _check(True, "Scores whose whole interval lies below chance", lines)
 
 
-def _more_labels_than_allowed(ways: Sequence[Way]) -> Check | None:
+def _more_labels_than_allowed(conditions: Sequence[Condition]) -> Check | None:
     lines = [
-        f"{way.subject}, {way.task}, {way.recipe}: {way.labelled_examples:,} labels read, {way.examples:,} trained on"
-        for way in ways
-        if way.labelled_examples > way.examples
+        f"{condition.model}, {condition.task}, {condition.recipe}: {condition.labelled_examples:,} labels read, {condition.examples:,} trained on"
+        for condition in conditions
+        if condition.labelled_examples > condition.examples
     ]
     return _check(
         False, "Labels read beyond the training rows: shots, and what was used to choose, stand on the axis, too", lines
     )
 
 
-def _few_seeds(ways: Sequence[Way]) -> Check | None:
-    few = [way for way in ways if way.elicitation_flops > 0 and way.num_seeds < 3]
+def _few_seeds(conditions: Sequence[Condition]) -> Check | None:
+    few = [condition for condition in conditions if condition.elicitation_flops > 0 and condition.num_seeds < 3]
     line = f"{len(few)} of them. How much seeds vary is poorly known from one or two; intervals may be too narrow."
     return _check(False, "Trained ways with fewer than three seeds", [line] if few else [])
 
@@ -228,13 +230,13 @@ def _near_ties(measurements: Sequence[Measurement]) -> Check | None:
     margins: dict[tuple[str, str], list[Array]] = {}
     for each in measurements:
         known = each.outcomes.margins[~np.isnan(each.outcomes.margins)]
-        margins.setdefault((each.subject, each.task), []).append(known)
+        margins.setdefault((each.model, each.task), []).append(known)
     lines = []
-    for (subject, task), parts in sorted(margins.items()):
+    for (model, task), parts in sorted(margins.items()):
         count = sum(len(known) for known in parts)
         ties = sum(int(np.sum(known < NEAR_TIE_NATS)) for known in parts)
         if ties:
-            lines.append(f"{subject}, {task}: {ties:,} of {count:,} answers ({100 * ties / count:.1f}%)")
+            lines.append(f"{model}, {task}: {ties:,} of {count:,} answers ({100 * ties / count:.1f}%)")
     title = f"Near ties: best and next option less than {NEAR_TIE_NATS} nats apart, so that precision could decide"
     return _check(False, title, lines)
 
@@ -247,8 +249,8 @@ def _check(warning: bool, title: str, lines: Sequence[str]) -> Check | None:
     return Check(warning=warning, title=title, lines=(*lines[:_MOST_LINES], *more))
 
 
-def _cell(subject: str, task: str, recipe: str, examples: int, seed: int) -> str:
-    return f"{subject}, {task}, {recipe}, {examples} examples, seed {seed}"
+def _cell(model: str, task: str, recipe: str, examples: int, seed: int) -> str:
+    return f"{model}, {task}, {recipe}, {examples} examples, seed {seed}"
 
 
 def _cells(number: int) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.claims.claim import Claim, Kind, Refused
-from eval.claims.study import claims_of
-from eval.curve import Way
-from eval.report.fits import Fitted
+from educe.eval.analysis.claims.claim import Claim, Kind, Refused
+from educe.eval.analysis.claims.study import claims_of
+from educe.eval.analysis.conditions import Condition
+from educe.eval.report.fits import Fitted
 
 # What a reader asks first stands first.
 KINDS: dict[Kind, str] = {
@@ -22,7 +22,7 @@ MOST_OF_A_KIND = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """Claims of one kind for one subject and task, cut to what can be read; `more` is how many were left out."""
+    """Claims of one kind for one model and task, cut to what can be read; `more` is how many were left out."""
 
     title: str
     sentences: tuple[str, ...]
@@ -32,9 +32,9 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """Everything claimed and refused for one subject and task."""
+    """Everything claimed and refused for one model and task."""
 
-    subject: str
+    model: str
     task: str
     made: tuple[Said, ...]
     refused: tuple[Said, ...]
@@ -42,23 +42,23 @@ class Claimed:
     num_refused: int
 
 
-def claimed(pairs: Sequence[Sequence[Way]], fits: Sequence[Fitted]) -> list[Claimed]:
-    """Claims by task and subject; of each kind those about the largest budgets come first."""
-    ways = [way for pair in pairs for way in pair]
+def claimed(pairs: Sequence[Sequence[Condition]], fits: Sequence[Fitted]) -> list[Claimed]:
+    """Claims by task and model; of each kind those about the largest budgets come first."""
+    conditions = [condition for pair in pairs for condition in pair]
     groups: dict[tuple[str, str], list[Claim | Refused]] = {}
     by_examples = [each for each in fits if each.curve.axis == "examples"]  # the axis that claims speak of
-    known = {(each.curve.subject, each.curve.task, each.curve.label): each.fit for each in by_examples}
-    made = claims_of(ways, fit_of=lambda curve: known.get((curve.subject, curve.task, curve.label)))
+    known = {(each.curve.model, each.curve.task, each.curve.label): each.fit for each in by_examples}
+    made = claims_of(conditions, fit_of=lambda curve: known.get((curve.model, curve.task, curve.label)))
     for each in made:
-        groups.setdefault((each.task, each.subject), []).append(each)
+        groups.setdefault((each.task, each.model), []).append(each)
     return [_claimed(*key, groups[key]) for key in sorted(groups)]
 
 
-def _claimed(task: str, subject: str, found: Sequence[Claim | Refused]) -> Claimed:
+def _claimed(task: str, model: str, found: Sequence[Claim | Refused]) -> Claimed:
     made = [each for each in found if isinstance(each, Claim)]
     refused = [each for each in found if isinstance(each, Refused)]
     return Claimed(
-        subject=subject,
+        model=model,
         task=task,
         made=_said(made),
         refused=_said(refused),

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from eval.curve import Way, compare, item_scores, plain_prompting
-from eval.report.words import prompted_most
-from eval.stats.components import Components, components
-from eval.stats.equivalence import equivalence
-from eval.stats.mcnemar import McNemar, mcnemar
-from eval.stats.multiple import benjamini_hochberg, holm
-from eval.stats.paired import Difference, of_seeds
-from eval.stats.power import corrected
+from educe.eval.analysis.conditions import Condition, compare, item_scores, plain_prompting
+from educe.eval.analysis.statistics.components import Components, components
+from educe.eval.analysis.statistics.equivalence import equivalence
+from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
+from educe.eval.analysis.statistics.multiple import benjamini_hochberg, holm
+from educe.eval.analysis.statistics.paired import Difference, seeds_squared_half_width
+from educe.eval.analysis.statistics.power import corrected
+from educe.eval.report.text import prompted_most
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
@@ -23,7 +23,7 @@ MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 Against = Literal["plain prompting", "few-shot"]
 
 COMPARISON_COLUMNS = (
-    "subject", "task", "recipe", "settings", "examples", "num_seeds", "against", "other", "other_examples",
+    "model", "task", "recipe", "settings", "examples", "num_seeds", "against", "other", "other_examples",
     "difference", "low", "high", "interval", "n", "p", "p_holm", "p_bh", "num_comparisons", "mark", "equivalent",
     "margin", "cohens_h", "only_way_right", "only_other_right", "odds_ratio", "odds_low", "odds_high",
     "smallest_effect",
@@ -36,11 +36,11 @@ class Gains:
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], Difference] = {}
 
-    def __call__(self, way: Way, other: Way) -> Difference:
+    def __call__(self, condition: Condition, other: Condition) -> Difference:
         """How much higher `way` scores than `other`, paired by item."""
-        key = id(way), id(other)
+        key = id(condition), id(other)
         if key not in self._known:
-            self._known[key] = compare(way, other)
+            self._known[key] = compare(condition, other)
         return self._known[key]
 
 
@@ -54,8 +54,8 @@ class Comparison:
     either side's seeds add to the variance of the difference.
     """
 
-    way: Way
-    other: Way
+    condition: Condition
+    other: Condition
     against: Against
     gain: Difference
     p_holm: float
@@ -84,61 +84,65 @@ class Comparison:
         below what so few items take: a difference d has a variance of d (1 - d) an item at least.
         """
         level, (items, *sides) = corrected(0.95, comparisons), self.noise
-        squared = items.squared_half_width(level) + of_seeds(sides, level)
+        squared = items.squared_half_width(level) + seeds_squared_half_width(sides, level)
         error = (items.items + sum(side.seeds for side in sides)) ** 0.5
         of_power = NormalDist().inv_cdf(POWER)
-        factor, units = items.items_quantile(level) + of_power, items.num_items / items.kish
+        factor, units = items.items_quantile(level) + of_power, items.num_items / items.mean_cluster_size
         return float(min(1.0, max(squared**0.5 + of_power * error, factor**2 / (units + factor**2))))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One way of a subject and task in the table: against plain prompting, and against the longest prompt."""
+    """One way of a model and task in the table: against plain prompting, and against the longest prompt."""
 
-    way: Way
+    condition: Condition
     plain: Comparison | None
     prompted: Comparison | None
 
 
-def compared(pairs: Sequence[Sequence[Way]], gains: Gains) -> tuple[Comparison, ...]:
-    """Every comparison of a study, p values adjusted over all of them; `pairs` are the ways of a subject and task."""
+def compared(pairs: Sequence[Sequence[Condition]], gains: Gains) -> tuple[Comparison, ...]:
+    """Every comparison of a study, p values adjusted over all of them; `pairs` are the ways of a model and task."""
     found = []
-    for ways in pairs:
-        plain, prompted = plain_prompting(ways), prompted_most(ways)
-        for way in sorted(ways, key=_place):
-            if plain is not None and way is not plain:
-                found.append(_comparison(way, plain, "plain prompting", gains))
-            if prompted is not None and way is not prompted and way is not plain:
-                found.append(_comparison(way, prompted, "few-shot", gains))
+    for conditions in pairs:
+        plain, prompted = plain_prompting(conditions), prompted_most(conditions)
+        for condition in sorted(conditions, key=_place):
+            if plain is not None and condition is not plain:
+                found.append(_comparison(condition, plain, "plain prompting", gains))
+            if prompted is not None and condition is not prompted and condition is not plain:
+                found.append(_comparison(condition, prompted, "few-shot", gains))
     ps = [each.gain.p for each in found if each.gain.p is not None]
     adjusted = zip(found, holm(ps), benjamini_hochberg(ps), strict=True)
     return tuple(replace(each, p_holm=float(strict), p_bh=float(shared)) for each, strict, shared in adjusted)
 
 
 def table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
-    """One group of rows per task and subject, one row per way."""
+    """One group of rows per task and model, one row per way."""
     groups: dict[tuple[str, str], dict[int, dict[Against, Comparison]]] = {}
     for each in comparisons:
-        ways = groups.setdefault((each.way.task, each.way.subject), {})
-        ways.setdefault(id(each.way), {})[each.against] = each
+        conditions = groups.setdefault((each.condition.task, each.condition.model), {})
+        conditions.setdefault(id(each.condition), {})[each.against] = each
     return [
         [
-            Row(way=next(iter(kinds.values())).way, plain=kinds.get("plain prompting"), prompted=kinds.get("few-shot"))
-            for kinds in ways.values()
+            Row(
+                condition=next(iter(kinds.values())).condition,
+                plain=kinds.get("plain prompting"),
+                prompted=kinds.get("few-shot"),
+            )
+            for kinds in conditions.values()
         ]
-        for ways in groups.values()
+        for conditions in groups.values()
     ]
 
 
-def without(pairs: Sequence[Sequence[Way]]) -> list[str]:
-    """Subjects and tasks of which some comparison is missing, and why."""
+def without(pairs: Sequence[Sequence[Condition]]) -> list[str]:
+    """Models and tasks of which some comparison is missing, and why."""
     said = []
-    for ways in pairs:
-        where = f"{ways[0].subject} on {ways[0].task}"
-        if plain_prompting(ways) is None:
+    for conditions in pairs:
+        where = f"{conditions[0].model} on {conditions[0].task}"
+        if plain_prompting(conditions) is None:
             said.append(f"{where}: plain prompting was not measured, so nothing is compared with it.")
-        if len(ways) == 1:
-            said.append(f"{where}: only {ways[0].name} was measured, so there is nothing to compare.")
+        if len(conditions) == 1:
+            said.append(f"{where}: only {conditions[0].name} was measured, so there is nothing to compare.")
     return said
 
 
@@ -147,10 +151,10 @@ def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
     tasks: dict[str, list[Comparison]] = {}
     for each in comparisons:
         if each.against == "plain prompting":
-            tasks.setdefault(each.way.task, []).append(each)
+            tasks.setdefault(each.condition.task, []).append(each)
     said = []
     for task, mine in tasks.items():
-        seeds = sorted({each.way.num_seeds for each in mine})
+        seeds = sorted({each.condition.num_seeds for each in mine})
         asked = f"{task}: with {_ranged([each.gain.n for each in mine], 'item')} and {_ranged(seeds, 'seed')}"
         alone = sorted(each.smallest_effect() for each in mine)
         middle = len(mine) // 2
@@ -177,8 +181,8 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[Mapping[str, Any]
             zip(
                 COMPARISON_COLUMNS,
                 (
-                    each.way.subject, each.way.task, each.way.recipe, each.way.settings, each.way.examples,
-                    each.way.num_seeds, each.against, each.other.recipe, each.other.examples, each.gain.difference,
+                    each.condition.model, each.condition.task, each.condition.recipe, each.condition.settings, each.condition.examples,
+                    each.condition.num_seeds, each.against, each.other.recipe, each.other.examples, each.gain.difference,
                     each.gain.low, each.gain.high, each.gain.kind, each.gain.n, each.gain.p, each.p_holm, each.p_bh,
                     len(comparisons), each.mark, each.equivalent, MARGIN, each.cohens_h,
                     each.odds and each.odds.only_a, each.odds and each.odds.only_b,
@@ -193,7 +197,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[Mapping[str, Any]
     ]  # fmt: skip
 
 
-def odds_words(comparison: Comparison) -> str:
+def format_odds(comparison: Comparison) -> str:
     """How many items only one side got right, their ratio, and its interval where items are independent."""
     odds = comparison.odds
     if odds is None:
@@ -210,32 +214,32 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
 
 
-def _comparison(way: Way, other: Way, against: Against, gains: Gains) -> Comparison:
-    (ours, theirs), clusters = item_scores(way.measurements, other.measurements)
+def _comparison(condition: Condition, other: Condition, against: Against, gains: Gains) -> Comparison:
+    (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
     standing = [name for name in clusters if name is not None]
     clustered = len(set(standing)) < len(standing)
     binary = len(ours) == len(theirs) == 1 and all(np.isin(side, (0, 1)).all() for side in (ours, theirs))
     return Comparison(
-        way=way,
+        condition=condition,
         other=other,
         against=against,
-        gain=gains(way, other),
+        gain=gains(condition, other),
         p_holm=1.0,
         p_bh=1.0,
-        equivalent=equivalence(ours, theirs, MARGIN, clusters, spreads=(way.spread, other.spread)).equivalent,
+        equivalent=equivalence(ours, theirs, MARGIN, clusters, spreads=(condition.spread, other.spread)).equivalent,
         cohens_h=2 * (math.asin(float(ours.mean()) ** 0.5) - math.asin(float(theirs.mean()) ** 0.5)),
         odds=mcnemar(ours[0], theirs[0]) if binary else None,
         clustered=clustered,
         noise=(
             components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], clusters),
-            components(ours, clusters, way.spread),
+            components(ours, clusters, condition.spread),
             components(theirs, clusters, other.spread),
         ),
     )
 
 
-def _place(way: Way) -> tuple[bool, str, str, int]:
-    return way.elicitation_flops > 0, way.method, way.settings, way.examples
+def _place(condition: Condition) -> tuple[bool, str, str, int]:
+    return condition.elicitation_flops > 0, condition.method, condition.settings, condition.examples
 
 
 def _points(share: float) -> str:

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.curve import Curve, Point, Way, join, without_sweeps
-from eval.fit import Estimate, Fit, compute_equivalent_gain, fit
-from eval.report.words import trained, trained_most
+from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.curves import Curve, Point, join, without_sweeps
+from educe.eval.analysis.fit import Estimate, Fit, compute_equivalent_gain, fit
+from educe.eval.report.text import trained, trained_most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +32,15 @@ class Equivalent:
         return f"{'≤ ' if value <= self.smallest * (1 + 1e-9) else ''}{value:.2g}×"
 
 
-def equivalents(pairs: Sequence[Sequence[Way]]) -> list[Equivalent]:
-    """Every trained recipe against the one trained most of its subject and task, if that has three budgets in FLOPs."""
-    return [each for ways in pairs for each in _of_one(ways)]
+def equivalents(pairs: Sequence[Sequence[Condition]]) -> list[Equivalent]:
+    """Every trained recipe against the one trained most of its model and task, if that has three budgets in FLOPs."""
+    return [each for conditions in pairs for each in _of_one(conditions)]
 
 
-def _of_one(ways: Sequence[Way]) -> list[Equivalent]:
-    most = trained_most(ways)
-    curves = join(without_sweeps(trained(ways)), "flops")
-    own = next((curve for curve in curves if any(point.way is most for point in curve.points)), None)
+def _of_one(conditions: Sequence[Condition]) -> list[Equivalent]:
+    most = trained_most(conditions)
+    curves = join(without_sweeps(trained(conditions)), "flops")
+    own = next((curve for curve in curves if any(point.condition is most for point in curve.points)), None)
     others = [curve for curve in curves if curve is not own]
     if own is None or not others:
         return []
@@ -49,7 +50,7 @@ def _of_one(ways: Sequence[Way]) -> list[Equivalent]:
 
 def _equivalent(own: Curve, reference: Fit, other: Curve) -> Equivalent:
     # By examples first: several sizes can cost nearly the same, and which costs more is then a matter of words' length.
-    point = max(other.points, key=lambda each: (each.way.examples, each.budget))
+    point = max(other.points, key=lambda each: (each.condition.examples, each.budget))
     return Equivalent(
         reference=own.label,
         recipe=other.label,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.curve import Curve, Way, join, without_sweeps
-from eval.fit import LEAST_BUDGETS, Fit, Reached, fit, num_apart, positive
-from eval.report.frame import GAP, TOP, bottom_inches, letters, metric_of, wrapped_notes, write_notes, write_title
-from eval.report.style import CHANCE, RC, numbered_style, percent, power_of_ten, printable, recipe_styles
-from eval.report.words import chances, count, flops
+from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.curves import Curve, join, without_sweeps
+from educe.eval.analysis.fit import LEAST_BUDGETS, Fit, Reached, fit, num_apart, positive
+from educe.eval.report.frame import GAP, TOP, bottom_inches, letters, metric_of, wrapped_notes, write_notes, write_title
+from educe.eval.report.style import CHANCE, RC, numbered_style, percent, power_of_ten, printable, recipe_styles
+from educe.eval.report.text import chances, count, flops
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -49,11 +50,11 @@ class Fitted:
         """The same in FLOPs, interpolated in logarithms between the budgets measured."""
         if self.curve.axis == "flops":
             return self.near_words.removesuffix(" FLOP")
-        ways = [point.way for point in positive(self.curve.points) if point.way.elicitation_flops > 0]
-        if self.near.budget is None or len(ways) < 2:
+        conditions = [point.condition for point in positive(self.curve.points) if point.condition.elicitation_flops > 0]
+        if self.near.budget is None or len(conditions) < 2:
             return "–" if self.near.budget is not None else "not reached"
-        spent = np.log([way.elicitation_flops for way in ways])
-        read = np.log([point.budget for point in positive(self.curve.points) if point.way.elicitation_flops > 0])
+        spent = np.log([condition.elicitation_flops for condition in conditions])
+        read = np.log([point.budget for point in positive(self.curve.points) if point.condition.elicitation_flops > 0])
 
         def priced(budget: int | float) -> str:
             return flops(math.exp(float(np.interp(math.log(budget), read, spent))))
@@ -61,20 +62,20 @@ class Fitted:
         return f"{_at(self.near.budget, self.fit, priced)} {_range(self.near, self.fit, priced)}"
 
 
-def fitted(ways: Sequence[Way]) -> tuple[list[Fitted], int]:
+def fitted(conditions: Sequence[Condition]) -> tuple[list[Fitted], int]:
     """A fit of every recipe's curve with at least three budgets, and how many curves were left out of a large study.
 
     Along labelled examples; along FLOPs where the examples do not vary.
     """
     found: list[Fitted] = []
     left_out = 0
-    kept = without_sweeps(ways)
+    kept = without_sweeps(conditions)
     by_examples = [curve for curve in join(kept, "examples") if _long(curve)]
-    taken = {(curve.subject, curve.task, curve.label) for curve in by_examples}
+    taken = {(curve.model, curve.task, curve.label) for curve in by_examples}
     rest = [
-        curve for curve in join(kept, "flops") if _long(curve) and (curve.subject, curve.task, curve.label) not in taken
+        curve for curve in join(kept, "flops") if _long(curve) and (curve.model, curve.task, curve.label) not in taken
     ]
-    for curve in sorted([*by_examples, *rest], key=lambda each: (each.task, each.subject, each.method, each.label)):
+    for curve in sorted([*by_examples, *rest], key=lambda each: (each.task, each.model, each.method, each.label)):
         if len(found) == _MOST_FITS:
             left_out += 1
             continue
@@ -84,7 +85,9 @@ def fitted(ways: Sequence[Way]) -> tuple[list[Fitted], int]:
     return found, left_out
 
 
-def fits_figure(ways: Sequence[Way], fits: Sequence[Fitted], *, task: str) -> "matplotlib.figure.Figure | None":
+def fits_figure(
+    conditions: Sequence[Condition], fits: Sequence[Fitted], *, task: str
+) -> "matplotlib.figure.Figure | None":
     """Every fitted curve of a task in a panel of its own: points, fit, pointwise and simultaneous band."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -92,7 +95,7 @@ def fits_figure(ways: Sequence[Way], fits: Sequence[Fitted], *, task: str) -> "m
     mine = [each for each in fits if each.curve.task == task]
     if not mine:
         return None
-    styles = recipe_styles(ways)
+    styles = recipe_styles(conditions)
     columns = min(_COLUMNS, len(mine))
     deep = math.ceil(len(mine) / columns)
     width = max(6.5, _LEFT + columns * (_PANEL + _BETWEEN))
@@ -118,10 +121,10 @@ def fits_figure(ways: Sequence[Way], fits: Sequence[Fitted], *, task: str) -> "m
             axes = figure.add_axes((left, y / height, _PANEL / width, _PANEL * 0.85 / height))
             _draw(axes, each, styles.get(each.curve.label, numbered_style(0)).color)
             name = printable(each.curve.label, width=letters(_PANEL + _BETWEEN, 8.5))
-            subject = printable(each.curve.subject, width=letters(_PANEL + _BETWEEN, 8.5))
-            axes.set_title(f"{subject}\n{name}", loc="left", fontsize=8.5, fontweight="bold")
+            model = printable(each.curve.model, width=letters(_PANEL + _BETWEEN, 8.5))
+            axes.set_title(f"{model}\n{name}", loc="left", fontsize=8.5, fontweight="bold")
             if k == 0:
-                axes.set_ylabel(f"{metric_of([point.way for point in each.curve.points])} (%)")
+                axes.set_ylabel(f"{metric_of([point.condition for point in each.curve.points])} (%)")
         write_notes(figure, notes)
     return figure
 
@@ -147,7 +150,7 @@ def _draw(axes: "matplotlib.axes.Axes", each: Fitted, color: str) -> None:
         ],
         color="#222222", marker="o", markersize=3.5, capsize=2, linewidth=0, elinewidth=1,
     )  # fmt: skip
-    for chance in chances([point.way for point in points]):
+    for chance in chances([point.condition for point in points]):
         axes.axhline(100 * chance, color=CHANCE.color, linestyle=CHANCE.line, linewidth=1.3)
         axes.text(0.99, 100 * chance - 2, f"chance {percent(chance)}", transform=axes.get_yaxis_transform(), ha="right",
                   va="top", fontsize=7.5, color=CHANCE.ink)  # fmt: skip

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from eval.curve import Way
-from eval.report.comparisons import MARGIN, Comparison
-from eval.report.frame import (
+from educe.eval.analysis.conditions import Condition
+from educe.eval.report.comparisons import MARGIN, Comparison
+from educe.eval.report.frame import (
     GAP,
     TOP,
     bottom_inches,
@@ -18,9 +18,9 @@ from eval.report.frame import (
     write_notes,
     write_title,
 )
-from eval.report.panels import Rows, level_bars, rows_of, say_row_not_measured
-from eval.report.style import RC, Style, printable, recipe_styles
-from eval.report.words import signed1
+from educe.eval.report.panels import Rows, level_bars, rows_of, say_row_not_measured
+from educe.eval.report.style import RC, Style, printable, recipe_styles
+from educe.eval.report.text import signed1
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
 
 
 def forest_figure(
-    ways: Sequence[Way], comparisons: Sequence[Comparison], *, task: str
+    conditions: Sequence[Condition], comparisons: Sequence[Comparison], *, task: str
 ) -> "matplotlib.figure.Figure | None":
-    """Differences from plain prompting on one task as dots with intervals, one panel per subject; None where none is.
+    """Differences from plain prompting on one task as dots with intervals, one panel per model; None where none is.
 
     `ways` and `comparisons` are the whole study's: styles and the number of comparisons are.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    mine = [each for each in comparisons if each.way.task == task and each.against == "plain prompting"]
+    mine = [each for each in comparisons if each.condition.task == task and each.against == "plain prompting"]
     if not mine:
         return None
-    styles, subjects = recipe_styles(ways), sorted({each.way.subject for each in mine})
-    rows = rows_of(ordered([each.way for each in mine]))
+    styles, models = recipe_styles(conditions), sorted({each.condition.model for each in mine})
+    rows = rows_of(ordered([each.condition for each in mine]))
     ends = [100 * end for each in mine for end in (each.gain.low, each.gain.high)]
     ends += [-100 * 1.6 * MARGIN, 100 * 1.6 * MARGIN]
     pad = 0.04 * (max(ends) - min(ends))
     limits = min(ends) - pad, max(ends) + pad
     names = max(1.2, 0.3 + 0.07 * max(len(name) for _, name in rows.values()))
-    columns = min(2, len(subjects))
+    columns = min(2, len(models))
     values, panel = 1.75, 5.2 if columns == 1 else 3.1
-    deep = math.ceil(len(subjects) / columns)
+    deep = math.ceil(len(models) / columns)
     row = 0.25 * len(rows) + 0.35
     width = names + columns * (panel + values)
     notes = _notes(mine, len(comparisons), width=width)
@@ -58,15 +58,15 @@ def forest_figure(
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(width, height))
         write_title(figure, task, ": gain over plain prompting, paired by item", _sizes(mine))
-        for i, subject in enumerate(subjects):
+        for i, model in enumerate(models):
             k, line = i % columns, i // columns
             y = bottom + (deep - 1 - line) * (row + GAP)
             axes = figure.add_axes(((names + k * (panel + values)) / width, y / height, panel / width, row / height))
             axes.set_xlim(*limits)
-            _draw(axes, [each for each in mine if each.way.subject == subject], rows, styles, named=k == 0)
-            title = printable(subject, width=letters(panel + values, 9.5))
+            _draw(axes, [each for each in mine if each.condition.model == model], rows, styles, named=k == 0)
+            title = printable(model, width=letters(panel + values, 9.5))
             axes.set_title(title, loc="left", fontweight="bold", pad=16)
-            axes.set_xlabel(f"difference in {metric_of([each.way for each in mine])} (points)")
+            axes.set_xlabel(f"difference in {metric_of([each.condition for each in mine])} (points)")
         write_notes(figure, notes)
     return figure
 
@@ -79,7 +79,7 @@ def _draw(
     *,
     named: bool,
 ) -> None:
-    found = {(each.way.method, each.way.settings, each.way.examples): each for each in comparisons}
+    found = {(each.condition.method, each.condition.settings, each.condition.examples): each for each in comparisons}
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvspan(-100 * MARGIN, 100 * MARGIN, color="#000000", alpha=0.06, linewidth=0)
     axes.axvline(0, color="#000000", linewidth=1)
@@ -112,7 +112,7 @@ def _draw(
 
 def _sizes(comparisons: Sequence[Comparison]) -> str:
     sizes = sorted({each.gain.n for each in comparisons})
-    seeds = sorted({each.way.num_seeds for each in comparisons})
+    seeds = sorted({each.condition.num_seeds for each in comparisons})
     n = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
     runs = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'' if seeds[0] == 1 else 's'}"
     return f"n = {n} items that both ways answered, {runs} per way"

@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eval.curve import Way
-from eval.report.style import printable
+from educe.eval.analysis.conditions import Condition
+from educe.eval.report.style import printable
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -18,14 +18,23 @@ PLAIN_NOTE = "Plain prompting: zero-shot, no labelled examples"
 DOTTED_NOTE = "Thin dotted lines lead to labels."
 
 
-def ordered(ways: Sequence[Way]) -> list[Way]:
+def ordered(conditions: Sequence[Condition]) -> list[Condition]:
     """An order that does not depend on how the results were read, so that neither does the picture."""
-    return sorted(ways, key=lambda way: (way.task, way.subject, way.method, way.settings, way.examples))
+    return sorted(
+        conditions,
+        key=lambda condition: (
+            condition.task,
+            condition.model,
+            condition.method,
+            condition.settings,
+            condition.examples,
+        ),
+    )
 
 
-def metric_of(ways: Sequence[Way]) -> str:
+def metric_of(conditions: Sequence[Condition]) -> str:
     """What the scores are, for an axis; how each way arrived at them stands in the table."""
-    metrics = {each.metric for way in ways for each in way.measurements}
+    metrics = {each.metric for condition in conditions for each in condition.measurements}
     if len(metrics) > 1:
         metrics = {metric.partition(" (")[0].partition(",")[0] for metric in metrics}
     return printable(" / ".join(sorted(metrics)), width=40)
@@ -36,11 +45,11 @@ def bottom_inches(notes: Sequence[str]) -> float:
     return 0.62 + 0.165 * len(notes)
 
 
-def sample_sizes(ways: Sequence[Way]) -> str:
+def sample_sizes(conditions: Sequence[Condition]) -> str:
     """How many test items and seeds are behind a point."""
-    sizes = sorted({way.n for way in ways})
+    sizes = sorted({condition.n for condition in conditions})
     n = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
-    seeds = sorted({way.num_seeds for way in ways})
+    seeds = sorted({condition.num_seeds for condition in conditions})
     each = f"{seeds[0]} seed" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     return f"n = {n} test items, {each if each == '1 seed' or len(seeds) > 1 else each + 's'} per point"
 
@@ -60,10 +69,10 @@ def write_notes(figure: "matplotlib.figure.Figure", notes: Sequence[str]) -> Non
     )  # fmt: skip
 
 
-def notes_of(ways: Sequence[Way], more: str, *, width: float) -> list[str]:
+def notes_of(conditions: Sequence[Condition], more: str, *, width: float) -> list[str]:
     """Lines that say what points and intervals are, as long as the figure is wide."""
-    one = sorted({way.interval for way in ways if way.num_seeds == 1})
-    several = sorted({way.interval for way in ways if way.num_seeds > 1})
+    one = sorted({condition.interval for condition in conditions if condition.num_seeds == 1})
+    several = sorted({condition.interval for condition in conditions if condition.num_seeds > 1})
     kinds = [f"{', '.join(one)} (one seed)"] if one else []
     kinds += [f"{', '.join(several)} (over seeds and items)"] if several else []
     said = f"Points: mean over seeds and items. Bars and bands: {'; '.join(kinds)}."

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from eval.curve import Way, join, plain_prompting
-from eval.frontier import QUESTIONS, Cost, Place, break_even, frontier
-from eval.report.frame import (
+from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.curves import join
+from educe.eval.analysis.frontier import QUESTIONS, Cost, Place, break_even, frontier
+from educe.eval.report.frame import (
     GAP,
     LABELS,
     LEFT,
@@ -24,8 +25,8 @@ from eval.report.frame import (
     write_notes,
     write_title,
 )
-from eval.report.panels import prepare, reference_lines
-from eval.report.style import (
+from educe.eval.report.panels import prepare, reference_lines
+from educe.eval.report.style import (
     PLAIN,
     RC,
     Label,
@@ -60,12 +61,15 @@ class Step:
     against_before: str
 
 
-def frontiers(pairs: Sequence[Sequence[Way]]) -> Frontiers:
-    """The frontiers of every task and subject with at least two ways."""
+def frontiers(pairs: Sequence[Sequence[Condition]]) -> Frontiers:
+    """The frontiers of every task and model with at least two ways."""
     return {
-        (ways[0].task, ways[0].subject): {"flops": frontier(ways, "flops"), "labels": frontier(ways, "labels")}
-        for ways in pairs
-        if len(ways) > 1
+        (conditions[0].task, conditions[0].model): {
+            "flops": frontier(conditions, "flops"),
+            "labels": frontier(conditions, "labels"),
+        }
+        for conditions in pairs
+        if len(conditions) > 1
     }
 
 
@@ -73,22 +77,24 @@ def steps(places: Sequence[Place]) -> list[Step]:
     """The frontier by rising cost, with the number of questions at which neighbours cost the same."""
     on = [place for place in places if place.on]
     return [
-        Step(place=place, against_before="–" if before is None else _against(before.way, place.way))
+        Step(place=place, against_before="–" if before is None else _against(before.condition, place.condition))
         for before, place in pairwise([None, *on])
         if place is not None
     ]
 
 
-def frontier_figure(ways: Sequence[Way], found: Frontiers, *, task: str) -> "matplotlib.figure.Figure | None":
-    """Score against FLOPs for a number of answers (left) and against labels (right), a row of panels per subject."""
+def frontier_figure(
+    conditions: Sequence[Condition], found: Frontiers, *, task: str
+) -> "matplotlib.figure.Figure | None":
+    """Score against FLOPs for a number of answers (left) and against labels (right), a row of panels per model."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    styles = recipe_styles(ways)
-    shown = {subject: each for (of, subject), each in sorted(found.items()) if of == task}
+    styles = recipe_styles(conditions)
+    shown = {model: each for (of, model), each in sorted(found.items()) if of == task}
     if not shown:
         return None
-    mine = [place.way for each in shown.values() for place in each["flops"]]
+    mine = [place.condition for each in shown.values() for place in each["flops"]]
     most = max((_names(places) for each in shown.values() for places in each.values()), key=labels_height)
     row = max(2.7, labels_height(most))
     width = LEFT + 2 * (PANEL + LABELS) + RIGHT
@@ -102,15 +108,15 @@ def frontier_figure(ways: Sequence[Way], found: Frontiers, *, task: str) -> "mat
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(width, height))
         write_title(figure, task, ": what a score costs", sample_sizes(mine))
-        for i, (subject, kinds) in enumerate(shown.items()):
+        for i, (model, kinds) in enumerate(shown.items()):
             y = bottom + (len(shown) - 1 - i) * (row + GAP)
             for k, (kind, places) in enumerate(kinds.items()):
                 left = (LEFT + k * (PANEL + LABELS)) / width
                 axes = figure.add_axes((left, y / height, PANEL / width, row / height))
                 _draw(axes, kind, places, styles, height_inches=row)
                 if k == 0:
-                    axes.set_title(printable(subject, width=letters(width - LEFT, 9.5)), loc="left", fontweight="bold")
-                    axes.set_ylabel(f"{metric_of([place.way for place in places])} (%)")
+                    axes.set_title(printable(model, width=letters(width - LEFT, 9.5)), loc="left", fontweight="bold")
+                    axes.set_ylabel(f"{metric_of([place.condition for place in places])} (%)")
         write_notes(figure, notes)
     return figure
 
@@ -120,7 +126,7 @@ def _draw(
 ) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
 
-    ways = ordered([place.way for place in places])
+    conditions = ordered([place.condition for place in places])
     costs = [place.cost for place in places]
     if kind == "labels":
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)
@@ -136,40 +142,40 @@ def _draw(
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(_NAMES[kind])
-    labels = [label for label in reference_lines(axes, ways) if label.style is not PLAIN]
-    styled = _styles_of(ways, styles)
+    labels = [label for label in reference_lines(axes, conditions) if label.style is not PLAIN]
+    styled = _styles_of(conditions, styles)
     beaten: dict[Style, list[Place]] = {}
     for place in places:
         if not place.on:
-            beaten.setdefault(styled[id(place.way)], []).append(place)
+            beaten.setdefault(styled[id(place.condition)], []).append(place)
     for style, alike in beaten.items():
         _dots(axes, alike, style, alpha=0.3)
     on = [place for place in places if place.on]
     right = axes.get_xlim()[1]
-    heights = [100 * place.way.score for place in on]
+    heights = [100 * place.condition.score for place in on]
     axes.step([*(place.cost for place in on), right], [*heights, heights[-1]], where="post", color="#333333",
               linewidth=1, zorder=1.5)  # fmt: skip
     for number, (place, name) in enumerate(zip(on, _names(places), strict=True), start=1):
-        style = styled[id(place.way)]
+        style = styled[id(place.condition)]
         _dots(axes, [place], style, alpha=1.0)
-        below = place.way.score > _HIGHEST_NUMBERED
+        below = place.condition.score > _HIGHEST_NUMBERED
         axes.annotate(
-            str(number), (place.cost, 100 * place.way.score), (-5, -5 if below else 5), textcoords="offset points",
+            str(number), (place.cost, 100 * place.condition.score), (-5, -5 if below else 5), textcoords="offset points",
             ha="right", va="top" if below else "bottom", fontsize=8, fontweight="bold", color=style.ink,
         )  # fmt: skip
-        score = f"{percent(place.way.score)} {brackets(place.way.low, place.way.high)}"
-        labels.append(Label(y=100 * place.way.score, text=f"{wrapped(name)}\n{score}", style=style))
+        score = f"{percent(place.condition.score)} {brackets(place.condition.low, place.condition.high)}"
+        labels.append(Label(y=100 * place.condition.score, text=f"{wrapped(name)}\n{score}", style=style))
     label_right_edge(axes, labels, height_inches=height_inches)
 
 
 def _dots(axes: "matplotlib.axes.Axes", places: Sequence[Place], style: Style, *, alpha: float) -> None:
-    ways = [place.way for place in places]
+    conditions = [place.condition for place in places]
     axes.errorbar(
         [place.cost for place in places],
-        [100 * way.score for way in ways],
+        [100 * condition.score for condition in conditions],
         yerr=[
-            [100 * max(0.0, way.score - way.low) for way in ways],
-            [100 * max(0.0, way.high - way.score) for way in ways],
+            [100 * max(0.0, condition.score - condition.low) for condition in conditions],
+            [100 * max(0.0, condition.high - condition.score) for condition in conditions],
         ],
         color=style.color, marker=style.marker, markersize=5.5, markerfacecolor=style.face, capsize=2, linewidth=0,
         elinewidth=1.1, alpha=alpha,
@@ -178,31 +184,33 @@ def _dots(axes: "matplotlib.axes.Axes", places: Sequence[Place], style: Style, *
 
 def _names(places: Sequence[Place]) -> list[str]:
     """The ways on a frontier as the figure names them."""
-    return [f"{number} {name_of(place.way)}" for number, place in enumerate((each for each in places if each.on), 1)]
+    return [
+        f"{number} {name_of(place.condition)}" for number, place in enumerate((each for each in places if each.on), 1)
+    ]
 
 
-def name_of(way: Way) -> str:
+def name_of(condition: Condition) -> str:
     """A way with its budget, short."""
-    if not way.examples or way.budget_in_settings:
-        return way.name
-    return f"{way.name}, {way.examples:,} {'example' if way.examples == 1 else 'examples'}"
+    if not condition.examples or condition.budget_in_settings:
+        return condition.name
+    return f"{condition.name}, {condition.examples:,} {'example' if condition.examples == 1 else 'examples'}"
 
 
-def _styles_of(ways: Sequence[Way], styles: dict[str, Style]) -> dict[int, Style]:
-    plain = plain_prompting(ways)
+def _styles_of(conditions: Sequence[Condition], styles: dict[str, Style]) -> dict[int, Style]:
+    plain = plain_prompting(conditions)
     return {
-        id(point.way): PLAIN if point.way is plain else styles[curve.label]
-        for curve in join(ways, "examples")
+        id(point.condition): PLAIN if point.condition is plain else styles[curve.label]
+        for curve in join(conditions, "examples")
         for point in curve.points
     }
 
 
-def _against(before: Way, way: Way) -> str:
+def _against(before: Condition, condition: Condition) -> str:
     """From how many questions on which of two neighbours is the cheaper one, in words."""
-    questions = break_even(before, way)
-    later = sorted((before, way), key=lambda each: each.elicitation_flops)[1]
+    questions = break_even(before, condition)
+    later = sorted((before, condition), key=lambda each: each.elicitation_flops)[1]
     if questions is None:
-        return "costs more for any number" if later is way else "costs less for any number"
-    if later is way:
+        return "costs more for any number" if later is condition else "costs less for any number"
+    if later is condition:
         return f"costs less beyond {questions:,.0f} questions"
     return f"costs less up to {questions:,.0f} questions"

@@ -9,41 +9,42 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from eval.anomalies import Audits
-from eval.curve import AXES, Way, join, pool, without_sweeps
-from eval.measurement import Measurement
-from eval.report.calibration import MOST_WAYS, calibration_figure, measured, moved_apart
-from eval.report.checks import Failure, checks, first_prompts, provenance
-from eval.report.claimed import claimed
-from eval.report.comparisons import (
+from educe.eval.analysis.anomalies import Audits
+from educe.eval.analysis.conditions import Condition, pool
+from educe.eval.analysis.curves import AXES, join, without_sweeps
+from educe.eval.measurement import Measurement
+from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, measured, moved_apart
+from educe.eval.report.checks import Failure, checks, first_prompts, provenance
+from educe.eval.report.claimed import claimed
+from educe.eval.report.comparisons import (
     COMPARISON_COLUMNS,
     Gains,
     compared,
     comparison_rows,
-    odds_words,
+    format_odds,
     p_value,
     power_statements,
     table,
     without,
 )
-from eval.report.equivalents import equivalents
-from eval.report.figure import hero_figure, save, scaling_figure, ways_figure
-from eval.report.fits import fits_figure, fitted
-from eval.report.forest import forest_figure
-from eval.report.forked import each_forked
-from eval.report.formats import formats_figure, spread_figure
-from eval.report.frontiers import frontier_figure, frontiers, name_of, steps
-from eval.report.parameters import parameters_figure
-from eval.report.prompts import best_prompts, chosen_on_dev, extremes, formats_seen, orders_seen, pooled_ratios
-from eval.report.ranks import rankings
-from eval.report.rewards import rewards_figure
-from eval.report.words import costs, count, flops, lengths, percent1, points1, score1, sentence, signed1, times
+from educe.eval.report.equivalents import equivalents
+from educe.eval.report.figure import conditions_figure, hero_figure, save, scaling_figure
+from educe.eval.report.fits import fits_figure, fitted
+from educe.eval.report.forest import forest_figure
+from educe.eval.report.forked import each_forked
+from educe.eval.report.formats import formats_figure, spread_figure
+from educe.eval.report.frontiers import frontier_figure, frontiers, name_of, steps
+from educe.eval.report.parameters import parameters_figure
+from educe.eval.report.prompts import best_prompts, chosen_on_dev, extremes, formats_seen, orders_seen, pooled_ratios
+from educe.eval.report.ranks import rankings
+from educe.eval.report.rewards import rewards_figure
+from educe.eval.report.text import costs, count, flops, lengths, percent1, points1, score1, sentence, signed1, times
 
 __all__ = ["RESULT_COLUMNS", "Failure", "results_rows", "write_report"]
 
 RESULT_COLUMNS = (
     "study",
-    "subject",
+    "model",
     "task",
     "recipe",
     "examples",
@@ -64,7 +65,7 @@ RESULT_COLUMNS = (
     "error",
 )
 _CURVE_COLUMNS = (
-    "axis", "subject", "task", "method", "settings", "recipe", "examples", "budget", "score", "low", "high", "interval",
+    "axis", "model", "task", "method", "settings", "recipe", "examples", "budget", "score", "low", "high", "interval",
     "n", "num_seeds", "chance",
 )  # fmt: skip
 _MOST_HERO_PANELS = 16
@@ -78,7 +79,7 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
     rows = [
         dict(
             study=each.study,
-            subject=each.subject,
+            model=each.model,
             task=each.task,
             recipe=each.recipe,
             examples=each.examples,
@@ -101,7 +102,7 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
         for each in measurements
     ]
     for failure in failures:
-        known = {name: getattr(failure, name) for name in ("study", "subject", "task", "recipe", "examples", "seed")}
+        known = {name: getattr(failure, name) for name in ("study", "model", "task", "recipe", "examples", "seed")}
         rows.append(dict.fromkeys(RESULT_COLUMNS) | known | {"error": failure.reason})
     return rows
 
@@ -121,21 +122,21 @@ def write_report(
     measured twice; OSError where the folder cannot be written.
     """
     failures = [replace(failure, study=failure.study or study) for failure in failures]
-    ways = pool(measurements)
+    conditions = pool(measurements)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
-    _write_csv(folder / "curves.csv", _CURVE_COLUMNS, _curve_rows(ways))
-    pairs, gains = _by_pair(ways), Gains()
+    _write_csv(folder / "curves.csv", _CURVE_COLUMNS, _curve_rows(conditions))
+    pairs, gains = _by_pair(conditions), Gains()
     comparisons = compared(pairs, gains)
     _write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, comparison_rows(comparisons))
-    found, best = checks(measurements, ways, failures, audits), best_prompts(pairs, gains)
-    costly, (fits, unfitted) = frontiers(pairs), fitted(ways)
+    found, best = checks(measurements, conditions, failures, audits), best_prompts(pairs, gains)
+    costly, (fits, unfitted) = frontiers(pairs), fitted(conditions)
     calibrated, uncalibrated = measured(pairs)
-    ranked, unranked = rankings(ways)
+    ranked, unranked = rankings(conditions)
     drawn = {
-        "forest": lambda task: forest_figure(ways, comparisons, task=task),
-        "frontier": lambda task: frontier_figure(ways, costly, task=task),
-        "fits": lambda task: fits_figure(ways, fits, task=task) if len(pairs) <= _MOST_HERO_PANELS else None,
+        "forest": lambda task: forest_figure(conditions, comparisons, task=task),
+        "frontier": lambda task: frontier_figure(conditions, costly, task=task),
+        "fits": lambda task: fits_figure(conditions, fits, task=task) if len(pairs) <= _MOST_HERO_PANELS else None,
         "calibration": lambda task: calibration_figure(calibrated, task=task),
     }
     page = _template().render(
@@ -143,10 +144,10 @@ def write_report(
         study_text=study_text,
         measurements=measurements,
         failures=failures,
-        subjects=sorted({way.subject for way in ways}),
-        tasks=sorted({way.task for way in ways}),
+        models=sorted({condition.model for condition in conditions}),
+        tasks=sorted({condition.task for condition in conditions}),
         sentences=[sentence(group, gains) for group in pairs],
-        figures=_figures(ways, folder / "figures", drawn),
+        figures=_figures(conditions, folder / "figures", drawn),
         comparisons=comparisons,
         compared=table(comparisons),
         uncompared=without(pairs),
@@ -157,20 +158,20 @@ def write_report(
         equal=equivalents(pairs),
         calibrated=calibrated,
         uncalibrated=uncalibrated,
-        most_calibrated=MOST_WAYS,
+        most_calibrated=MAX_CONDITIONS,
         moved_apart=moved_apart(pairs, gains),
         rankings=ranked,
         unranked=unranked,
         claimed=claimed(pairs, fits),
         costs=[costs(group, gains) for group in pairs],
-        lengths=lengths(ways),
-        formats=formats_seen(ways),
-        spread=_study_figure(spread_figure(ways), folder / "figures" / "spread", label="spread over formats"),
-        extremes=extremes(ways),
-        orders=orders_seen(ways),
+        lengths=lengths(conditions),
+        formats=formats_seen(conditions),
+        spread=_study_figure(spread_figure(conditions), folder / "figures" / "spread", label="spread over formats"),
+        extremes=extremes(conditions),
+        orders=orders_seen(conditions),
         best=best,
         pooled=pooled_ratios(best),
-        chosen=chosen_on_dev(ways),
+        chosen=chosen_on_dev(conditions),
         checks=found,
         num_warnings=sum(check.warning for check in found),
         facts=provenance(measurements),
@@ -181,23 +182,25 @@ def write_report(
     return path
 
 
-def _by_pair(ways: Sequence[Way]) -> list[list[Way]]:
-    """Ways grouped by task and subject, in that order."""
-    groups: dict[tuple[str, str], list[Way]] = {}
-    for way in ways:
-        groups.setdefault((way.task, way.subject), []).append(way)
+def _by_pair(conditions: Sequence[Condition]) -> list[list[Condition]]:
+    """Ways grouped by task and model, in that order."""
+    groups: dict[tuple[str, str], list[Condition]] = {}
+    for condition in conditions:
+        groups.setdefault((condition.task, condition.model), []).append(condition)
     return [groups[key] for key in sorted(groups)]
 
 
-def _figures(ways: Sequence[Way], folder: Path, more: Mapping[str, Callable[[str], Any]]) -> list[dict[str, str]]:
+def _figures(
+    conditions: Sequence[Condition], folder: Path, more: Mapping[str, Callable[[str], Any]]
+) -> list[dict[str, str]]:
     """Draw and save every figure; those of a task come back as SVG to put into the page.
 
     `more` draws those that need what was worked out for the whole study, by kind, from a task's name. Of a large study
     all but the scaling curves are saved as SVG alone, because drawing the same in pixels takes as long again.
     """
-    tasks, subjects = sorted({way.task for way in ways}), {way.subject for way in ways}
-    budgets = without_sweeps(ways)
-    small = len(tasks) * len(subjects) <= _MOST_HERO_PANELS
+    tasks, models = sorted({condition.task for condition in conditions}), {condition.model for condition in conditions}
+    budgets = without_sweeps(conditions)
+    small = len(tasks) * len(models) <= _MOST_HERO_PANELS
     if budgets and small:
         save(hero_figure(budgets), folder / "overview")
 
@@ -207,10 +210,10 @@ def _figures(ways: Sequence[Way], folder: Path, more: Mapping[str, Callable[[str
         name = f"{i:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', task).strip('-')[:60]}"
         shown = {
             "curves": scaling_figure(budgets, task=task),
-            "parameters": parameters_figure(ways, task=task),
-            "rewards": rewards_figure(ways, task=task),
-            "formats": formats_figure(ways, task=task),
-            "ways": ways_figure(ways, task=task),
+            "parameters": parameters_figure(conditions, task=task),
+            "rewards": rewards_figure(conditions, task=task),
+            "formats": formats_figure(conditions, task=task),
+            "ways": conditions_figure(conditions, task=task),
             **{kind: drawn(task) for kind, drawn in more.items()},
         }
         inlined = {"task": task}
@@ -247,16 +250,16 @@ def _inline_svg(path: Path, *, prefix: str, label: str) -> str:
     return f'<svg {box.group()} style="max-width: {widest}px" role="img" aria-label="{html.escape(label)}">{inside}'
 
 
-def _curve_rows(ways: Sequence[Way]) -> list[dict[str, Any]]:
+def _curve_rows(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     return [
         {
             "axis": axis,
-            "subject": curve.subject,
+            "model": curve.model,
             "task": curve.task,
             "method": curve.method,
-            "settings": point.way.settings,
-            "recipe": point.way.recipe,
-            "examples": point.way.examples,
+            "settings": point.condition.settings,
+            "recipe": point.condition.recipe,
+            "examples": point.condition.examples,
             "budget": point.budget,
             "score": point.score,
             "low": point.low,
@@ -264,10 +267,10 @@ def _curve_rows(ways: Sequence[Way]) -> list[dict[str, Any]]:
             "interval": point.interval,
             "n": point.n,
             "num_seeds": point.num_seeds,
-            "chance": point.way.chance,
+            "chance": point.condition.chance,
         }
         for axis in AXES
-        for curve in join(ways, axis)
+        for curve in join(conditions, axis)
         for point in curve.points
     ]
 
@@ -290,6 +293,6 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {each.__name__: each for each in (
-        flops, count, name_of, odds_words, p_value, percent1, points1, score1, signed1, times,
+        flops, count, name_of, format_odds, p_value, percent1, points1, score1, signed1, times,
     )}  # fmt: skip
     return environment.get_template("page.html.j2")

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from eval.curve import Curve, Point, Way, join, plain_prompting
-from eval.report.style import (
+from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.curves import Curve, Point, join
+from educe.eval.report.style import (
     CHANCE,
     PLAIN,
     Label,
@@ -31,35 +32,37 @@ _MOST_BANDS = 2  # beyond plain prompting's
 _MOST_NUMBERS = 12  # beside the points of one panel
 
 
-def rows_of(ways: Iterable[Way]) -> Rows:
+def rows_of(conditions: Iterable[Condition]) -> Rows:
     """Every way, zero-shot before prompts before training: (method, settings, examples) -> (curve label, name)."""
     rows = []
-    for curve in join(ways, "examples"):
-        kind = 0 if curve.method == "zero_shot" else 2 if is_trained(curve) else 1
+    for curve in join(conditions, "examples"):
+        kind = 0 if curve.role == "zero_shot" else 2 if is_trained(curve) else 1
         for point in curve.points:
-            way = point.way
-            name = printable(point.way.name, width=48)
-            if kind > 0 and way.examples and not way.budget_in_settings:
-                name += f", {way.examples:,} {'example' if way.examples == 1 else 'examples'}"
-            order = (kind, curve.label, way.examples, way.settings)
-            rows.append((order, (way.method, way.settings, way.examples), (curve.label, name)))
+            condition = point.condition
+            name = printable(point.condition.name, width=48)
+            if kind > 0 and condition.examples and not condition.budget_in_settings:
+                name += f", {condition.examples:,} {'example' if condition.examples == 1 else 'examples'}"
+            order = (kind, curve.label, condition.examples, condition.settings)
+            rows.append((order, (condition.method, condition.settings, condition.examples), (curve.label, name)))
     return {key: names for _, key, names in sorted(rows)}
 
 
 def against_examples(
-    axes: "matplotlib.axes.Axes", ways: Sequence[Way], styles: dict[str, Style], *, height_inches: float
+    axes: "matplotlib.axes.Axes", conditions: Sequence[Condition], styles: dict[str, Style], *, height_inches: float
 ) -> None:
-    """Draw one subject's curves on one task against labelled examples, zero-shot apart at 0."""
-    drawn = join(ways, "examples")
-    budgets = sorted({way.labelled_examples for way in ways if way.labelled_examples > 0}) or [1]
+    """Draw one model's curves on one task against labelled examples, zero-shot apart at 0."""
+    drawn = join(conditions, "examples")
+    budgets = sorted({condition.labelled_examples for condition in conditions if condition.labelled_examples > 0}) or [
+        1
+    ]
     # One place for "none" a gap to the left of the smallest budget: the logarithm has none for it.
     places = {budget: math.log2(budget) for budget in budgets}
     span = max(2.0, places[budgets[-1]] - places[budgets[0]])
     zero = places[budgets[0]] - 0.28 * span
     left, right = zero - 0.1 * span, places[budgets[-1]] + 0.09 * span
     prepare(axes, (left, right))
-    labels = reference_lines(axes, ways)
-    plain = plain_prompting(ways)
+    labels = reference_lines(axes, conditions)
+    plain = plain_prompting(conditions)
     # Curves at equal budgets step aside so that every interval can be seen, and stay nearer to their own budget than to
     # the next.
     rivals = {budget: [i for i, curve in enumerate(drawn) if _has(curve, budget)] for budget in [0, *budgets]}
@@ -69,16 +72,16 @@ def against_examples(
         style = _style(curve, plain, styles)
         x = []
         for point in curve.points:
-            rival = rivals[point.way.labelled_examples]
+            rival = rivals[point.condition.labelled_examples]
             aside = (rival.index(i) - (len(rival) - 1) / 2) * step
-            x.append(places.get(point.way.labelled_examples, zero) + aside)
+            x.append(places.get(point.condition.labelled_examples, zero) + aside)
         draw_points(axes, x, curve.points, style)
         last = curve.points[-1]
-        if last.way is plain:
+        if last.condition is plain:
             continue
         axes.plot([x[-1], right], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
-        name = curve.label if len(curve.points) > 1 else last.way.name
-        labels.append(label_of(name, last.way, style))
+        name = curve.label if len(curve.points) > 1 else last.condition.name
+        labels.append(label_of(name, last.condition, style))
     widest = max(len(f"{budget:,}") for budget in budgets)
     ticks = _thinned([places[budget] for budget in budgets], least=(0.03 + 0.018 * widest) * span)
     shown = [budget for budget in budgets if places[budget] in ticks]
@@ -94,24 +97,29 @@ def against_examples(
 
 def against_flops(
     axes: "matplotlib.axes.Axes",
-    ways: Sequence[Way],
+    conditions: Sequence[Condition],
     styles: dict[str, Style],
     spent: Sequence[float],
     *,
     height_inches: float,
 ) -> None:
-    """Draw one subject's panel; `spent` holds every subject's FLOPs, so that all panels share one range."""
+    """Draw one model's panel; `spent` holds every model's FLOPs, so that all panels share one range."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    drawn = join(ways, "flops")
+    drawn = join(conditions, "flops")
     low, high = (min(spent) / 2.2, max(spent) * 1.6) if spent else (1.0, 10.0)
     axes.set_xscale("log")
     prepare(axes, (low, high))
-    labels = reference_lines(axes, ways)
-    plain = plain_prompting(ways)
+    labels = reference_lines(axes, conditions)
+    plain = plain_prompting(conditions)
     numbers: list[tuple[float, Label]] = []
-    num_paid = sum(way.elicitation_flops > 0 for way in ways)
-    free = [(curve, point) for curve in drawn for point in curve.points if point.budget <= 0 and point.way is not plain]
+    num_paid = sum(condition.elicitation_flops > 0 for condition in conditions)
+    free = [
+        (curve, point)
+        for curve in drawn
+        for point in curve.points
+        if point.budget <= 0 and point.condition is not plain
+    ]
     for i, (curve, point) in enumerate(free):
         style = _style(curve, plain, styles)
         axes.axhline(100 * point.score, color=style.color, linestyle=style.line, linewidth=1.3)
@@ -120,22 +128,22 @@ def against_flops(
         else:
             # Stacked bands can no longer be told apart: bars, side by side at the left edge.
             draw_points(axes, [low * (high / low) ** (0.03 + 0.025 * i)], [point], style)
-        labels.append(label_of(point.way.name, point.way, style))
+        labels.append(label_of(point.condition.name, point.condition, style))
     for curve in drawn:
         style = _style(curve, plain, styles)
         # Joined in the order of examples: a fixed number of passes costs nearly the same at every budget, and joining
         # by FLOPs would zigzag between near-equal ones.
-        paid = sorted([point for point in curve.points if point.budget > 0], key=lambda point: point.way.examples)
+        paid = sorted([point for point in curve.points if point.budget > 0], key=lambda point: point.condition.examples)
         if paid:
             draw_points(axes, [point.budget for point in paid], paid, style)
             numbered = paid if num_paid <= _MOST_NUMBERS else [paid[0], paid[-1]]
             numbers += [
-                (point.budget, Label(y=100 * point.score, text=f"{point.way.labelled_examples:,}", style=style))
+                (point.budget, Label(y=100 * point.score, text=f"{point.condition.labelled_examples:,}", style=style))
                 for point in numbered
             ]
             last = paid[-1]
             axes.plot([last.budget, high], [100 * last.score] * 2, color=style.color, linewidth=0.7, linestyle=":")
-            labels.append(label_of(curve.label, last.way, style))
+            labels.append(label_of(curve.label, last.condition, style))
     _number(axes, numbers, height_inches=height_inches)
     if spent:
         wide = math.log10(high / low) >= 2
@@ -150,18 +158,18 @@ def against_flops(
 
 def dots(
     axes: "matplotlib.axes.Axes",
-    ways: Sequence[Way],
+    conditions: Sequence[Condition],
     rows: Rows,
     styles: dict[str, Style],
     *,
     named: bool,
 ) -> None:
-    """Draw one subject's ways as dots with intervals, in the given rows; `named` writes their names at the left."""
-    plain = plain_prompting(ways)
-    found = {(way.method, way.settings, way.examples): way for way in ways}
+    """Draw one model's ways as dots with intervals, in the given rows; `named` writes their names at the left."""
+    plain = plain_prompting(conditions)
+    found = {(condition.method, condition.settings, condition.examples): condition for condition in conditions}
     axes.set_xlim(-2, 102)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    chances = sorted({way.chance for way in ways if way.chance is not None})
+    chances = sorted({condition.chance for condition in conditions if condition.chance is not None})
     # Two labels over one panel: close ones lean away from each other.
     near = plain is not None and any(abs(plain.score - chance) < 0.4 for chance in chances)
     above = plain is not None and plain.score >= max(chances, default=0)
@@ -174,17 +182,17 @@ def dots(
         axes.axvline(100 * plain.score, color=PLAIN.color, linestyle=PLAIN.line, linewidth=1)
         _name_line(axes, 100 * plain.score, "plain prompting", PLAIN.color, lean[0] if near else "center")
     axes.hlines(range(len(rows)), *axes.get_xlim(), color="#dddddd", linewidth=0.6, zorder=0)
-    alike: dict[str | None, list[tuple[int, Way]]] = {}
+    alike: dict[str | None, list[tuple[int, Condition]]] = {}
     for y, (key, (label, _)) in enumerate(rows.items()):
-        way = found.get(key)
-        if way is None:
+        condition = found.get(key)
+        if condition is None:
             say_row_not_measured(axes, y)
             continue
-        alike.setdefault(None if way is plain else label, []).append((y, way))
-        axes.text(1.02, y, f"{100 * way.score:.1f}  [{100 * way.low:.1f}, {100 * way.high:.1f}]",
+        alike.setdefault(None if condition is plain else label, []).append((y, condition))
+        axes.text(1.02, y, f"{100 * condition.score:.1f}  [{100 * condition.low:.1f}, {100 * condition.high:.1f}]",
                   transform=axes.get_yaxis_transform(), va="center", fontsize=8)  # fmt: skip
     for of, members in alike.items():
-        scores = [(way.score, way.low, way.high) for _, way in members]
+        scores = [(condition.score, condition.low, condition.high) for _, condition in members]
         level_bars(axes, [y for y, _ in members], scores, PLAIN if of is None else styles[of])
     axes.set_yticks(range(len(rows)), [name if named else "" for _, name in rows.values()])
     axes.tick_params(axis="y", length=0)
@@ -219,7 +227,7 @@ def say_row_not_measured(axes: "matplotlib.axes.Axes", row: int) -> None:
 
 
 def _has(curve: Curve, budget: int) -> bool:
-    return any(point.way.labelled_examples == budget for point in curve.points)
+    return any(point.condition.labelled_examples == budget for point in curve.points)
 
 
 def _name_line(axes: "matplotlib.axes.Axes", x: float, name: str, color: str, align: Align) -> None:
@@ -259,13 +267,13 @@ def prepare(axes: "matplotlib.axes.Axes", limits: tuple[float, float]) -> None:
     axes.set_axisbelow(True)
 
 
-def reference_lines(axes: "matplotlib.axes.Axes", ways: Sequence[Way]) -> list[Label]:
+def reference_lines(axes: "matplotlib.axes.Axes", conditions: Sequence[Condition]) -> list[Label]:
     """Draw chance, and plain prompting with its interval; give the labels they need."""
     labels = []
-    for chance in sorted({way.chance for way in ways if way.chance is not None}):
+    for chance in sorted({condition.chance for condition in conditions if condition.chance is not None}):
         axes.axhline(100 * chance, color=CHANCE.color, linestyle=CHANCE.line, linewidth=1.3)
         labels.append(Label(y=100 * chance, text=f"chance {percent(chance)}", style=CHANCE))
-    plain = plain_prompting(ways)
+    plain = plain_prompting(conditions)
     if plain is not None:
         axes.axhspan(100 * plain.low, 100 * plain.high, color=PLAIN.color, alpha=0.08, linewidth=0)
         axes.axhline(100 * plain.score, color=PLAIN.color, linestyle=PLAIN.line, linewidth=1)
@@ -294,14 +302,14 @@ def draw_points(axes: "matplotlib.axes.Axes", x: Sequence[float], points: Sequen
     )
 
 
-def _style(curve: Curve, plain: Way | None, styles: dict[str, Style]) -> Style:
-    return PLAIN if any(point.way is plain for point in curve.points) else styles[curve.label]
+def _style(curve: Curve, plain: Condition | None, styles: dict[str, Style]) -> Style:
+    return PLAIN if any(point.condition is plain for point in curve.points) else styles[curve.label]
 
 
-def label_of(name: str, way: Way, style: Style) -> Label:
+def label_of(name: str, condition: Condition, style: Style) -> Label:
     """A name with its score and interval, at its height."""
-    text = f"{wrapped(name)}\n{percent(way.score)} {brackets(way.low, way.high)}"
-    return Label(y=100 * way.score, text=text, style=style)
+    text = f"{wrapped(name)}\n{percent(condition.score)} {brackets(condition.low, condition.high)}"
+    return Label(y=100 * condition.score, text=text, style=style)
 
 
 def _thinned(places: Sequence[float], *, least: float) -> list[float]:

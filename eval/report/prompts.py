@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.curve import Way, compare, multiple, plain_prompting
-from eval.report.words import Compare
-from eval.stats.independent import Scored, independent_difference
-from eval.stats.intervals import wilson
-from eval.stats.paired import Difference
-from eval.stats.ratios import Pooled, Ratio, pool_ratios
+from educe.eval.analysis.conditions import Condition, compare, multiple, plain_prompting
+from educe.eval.analysis.statistics.independent import Scored, independent_difference
+from educe.eval.analysis.statistics.intervals import wilson
+from educe.eval.analysis.statistics.paired import Difference
+from educe.eval.analysis.statistics.ratios import Pooled, Ratio, pool_ratios
+from educe.eval.report.text import Compare
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormatsSeen:
     """How one way's accuracy varies over formats: quantiles, and the standard deviation with its interval."""
 
-    way: Way
+    condition: Condition
     num_formats: int
     low5: float
     median: float
@@ -31,7 +31,7 @@ class FormatsSeen:
 class Extremes:
     """The best and the worst format that a search over formats found, of one seed."""
 
-    way: Way
+    condition: Condition
     best: Mapping[str, Any]
     worst: Mapping[str, Any]
     spread: float
@@ -42,7 +42,7 @@ class Extremes:
 class OrdersSeen:
     """What the order of options does to one way: shares of picks by place, and of items whose answer changes."""
 
-    way: Way
+    condition: Condition
     lowest: float  # accuracy in the worst order
     highest: float
     picked: tuple[float, ...]
@@ -54,7 +54,7 @@ class OrdersSeen:
 class Chosen:
     """A way that something was chosen for on dev rows: what it scored there, and what on the test rows."""
 
-    way: Way
+    condition: Condition
     dev_score: float
     dev_score_of_all: float | None  # mean over everything that was tried, where it was recorded
     dev_examples: float
@@ -68,52 +68,54 @@ class Chosen:
         dev_low, dev_high = wilson(self.dev_score, self.dev_examples)
         return independent_difference(
             Scored(score=self.dev_score, low=dev_low, high=dev_high),
-            Scored(score=self.way.score, low=self.way.low, high=self.way.high),
+            Scored(score=self.condition.score, low=self.condition.low, high=self.condition.high),
             n=round(self.dev_examples),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The searched prompt against plain prompting on one subject and task."""
+    """The searched prompt against plain prompting on one model and task."""
 
-    way: Way
-    plain: Way
+    condition: Condition
+    plain: Condition
     gain: Difference
     ratio: Ratio | None
 
     @property
     def search_flops(self) -> float:
         """Useful FLOPs of the search, mean over seeds."""
-        return self.way.mean(lambda each: each.spend.search_flops)
+        return self.condition.mean(lambda each: each.spend.search_flops)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PooledRatio:
-    """One subject's ratio over its tasks, and how many tasks had none that is known."""
+    """One model's ratio over its tasks, and how many tasks had none that is known."""
 
-    subject: str
+    model: str
     pooled: Pooled
     left_out: int
 
 
-def answered(way: Way, name: str) -> list[Any]:
+def answered(condition: Condition, name: str) -> list[Any]:
     """What the way's seeds recorded under a name while answering; empty where one of them did not."""
-    records = [each.provenance.get("answered", {}) for each in way.measurements]
+    records = [each.provenance.get("answered", {}) for each in condition.measurements]
     return [record[name] for record in records] if all(name in record for record in records) else []
 
 
-def formats_seen(ways: Sequence[Way]) -> list[FormatsSeen]:
+def formats_seen(conditions: Sequence[Condition]) -> list[FormatsSeen]:
     """Every way whose spread over formats was measured, means over seeds."""
     found = []
-    for way in sorted(ways, key=lambda way: (way.task, way.subject, way.examples, way.recipe)):
-        sds, quantiles = answered(way, "sd"), answered(way, "quantiles")
+    for condition in sorted(
+        conditions, key=lambda condition: (condition.task, condition.model, condition.examples, condition.recipe)
+    ):
+        sds, quantiles = answered(condition, "sd"), answered(condition, "quantiles")
         if not sds or not quantiles:
             continue
         found.append(
             FormatsSeen(
-                way=way,
-                num_formats=len({name for each in answered(way, "accuracies") for name in each}),
+                condition=condition,
+                num_formats=len({name for each in answered(condition, "accuracies") for name in each}),
                 low5=_mean([each["0.05"] for each in quantiles]),
                 median=_mean([each["0.5"] for each in quantiles]),
                 high95=_mean([each["0.95"] for each in quantiles]),
@@ -126,49 +128,55 @@ def formats_seen(ways: Sequence[Way]) -> list[FormatsSeen]:
     return found
 
 
-def extremes(ways: Sequence[Way]) -> list[Extremes]:
+def extremes(conditions: Sequence[Condition]) -> list[Extremes]:
     """Every best and worst format that was searched for, seed by seed."""
     return [
         Extremes(
-            way=way,
+            condition=condition,
             best=record["best"],
             worst=record["worst"],
             spread=record["spread"],
             formats_asked=record["formats_asked"],
         )
-        for way in sorted(ways, key=lambda way: (way.task, way.subject, way.examples, way.recipe))
-        for record in (each.provenance.get("answered", {}) for each in way.measurements)
+        for condition in sorted(
+            conditions, key=lambda condition: (condition.task, condition.model, condition.examples, condition.recipe)
+        )
+        for record in (each.provenance.get("answered", {}) for each in condition.measurements)
         if "best" in record
     ]
 
 
-def orders_seen(ways: Sequence[Way]) -> list[OrdersSeen]:
+def orders_seen(conditions: Sequence[Condition]) -> list[OrdersSeen]:
     """Every way that was asked with its options in several orders, means over seeds."""
     found = []
-    for way in sorted(ways, key=lambda way: (way.task, way.subject, way.examples, way.recipe)):
-        picks, rights = answered(way, "picked_places"), answered(way, "right_places")
-        orders = answered(way, "accuracies")
+    for condition in sorted(
+        conditions, key=lambda condition: (condition.task, condition.model, condition.examples, condition.recipe)
+    ):
+        picks, rights = answered(condition, "picked_places"), answered(condition, "right_places")
+        orders = answered(condition, "accuracies")
         if not picks:
             continue
         places = sorted({place for each in picks for place in each}, key=int)
         found.append(
             OrdersSeen(
-                way=way,
+                condition=condition,
                 lowest=_mean([min(each.values()) for each in orders]),
                 highest=_mean([max(each.values()) for each in orders]),
                 picked=tuple(_mean([each.get(place, 0.0) for each in picks]) for place in places),
                 right=tuple(_mean([each.get(place, 0.0) for each in rights]) for place in places),
-                changed=_mean(answered(way, "changed_by_order")),
+                changed=_mean(answered(condition, "changed_by_order")),
             )
         )
     return found
 
 
-def chosen_on_dev(ways: Sequence[Way]) -> list[Chosen]:
+def chosen_on_dev(conditions: Sequence[Condition]) -> list[Chosen]:
     """Every way with a recorded dev score, means over seeds."""
     found = []
-    for way in sorted(ways, key=lambda way: (way.task, way.subject, way.recipe, way.examples)):
-        records = [each.provenance.get("elicited", {}) for each in way.measurements]
+    for condition in sorted(
+        conditions, key=lambda condition: (condition.task, condition.model, condition.recipe, condition.examples)
+    ):
+        records = [each.provenance.get("elicited", {}) for each in condition.measurements]
         if not all("dev_score" in record for record in records):
             continue
 
@@ -178,7 +186,7 @@ def chosen_on_dev(ways: Sequence[Way]) -> list[Chosen]:
         names = dict.fromkeys(str(record["chosen"]) for record in records if "chosen" in record)
         found.append(
             Chosen(
-                way=way,
+                condition=condition,
                 dev_score=mean("dev_score") or 0.0,
                 dev_score_of_all=mean("dev_score_of_all"),
                 dev_examples=mean("dev_examples") or 0.0,
@@ -190,35 +198,35 @@ def chosen_on_dev(ways: Sequence[Way]) -> list[Chosen]:
     return found
 
 
-def best_prompts(pairs: Sequence[Sequence[Way]], gains: Compare = compare) -> list[Best]:
-    """The searched prompt against plain prompting wherever both were measured; `pairs` are ways by task and subject."""
+def best_prompts(pairs: Sequence[Sequence[Condition]], gains: Compare = compare) -> list[Best]:
+    """The searched prompt against plain prompting wherever both were measured; `pairs` are ways by task and model."""
     found = []
-    for ways in pairs:
-        plain = plain_prompting(ways)
+    for conditions in pairs:
+        plain = plain_prompting(conditions)
         found += [
-            Best(way=way, plain=plain, gain=gains(way, plain), ratio=multiple(way, plain))
-            for way in ways
-            if way.method == "prompt_search" and plain is not None
+            Best(condition=condition, plain=plain, gain=gains(condition, plain), ratio=multiple(condition, plain))
+            for condition in conditions
+            if condition.role == "prompt_search" and plain is not None
         ]
     return found
 
 
 def pooled_ratios(best: Sequence[Best]) -> list[PooledRatio]:
-    """Each subject's ratios over its tasks as one; tasks have items of their own, subjects share theirs.
+    """Each model's ratios over its tasks as one; tasks have items of their own, models share theirs.
 
     Of several searches on one task, the one that spent the most.
     """
     found = []
-    for subject in sorted({each.way.subject for each in best}):
+    for model in sorted({each.condition.model for each in best}):
         largest: dict[str, Best] = {}
         for each in best:
-            held = largest.get(each.way.task)
-            if each.way.subject == subject and (held is None or each.search_flops > held.search_flops):
-                largest[each.way.task] = each
+            held = largest.get(each.condition.task)
+            if each.condition.model == model and (held is None or each.search_flops > held.search_flops):
+                largest[each.condition.task] = each
         mine = [each.ratio for each in largest.values()]
         pooled = pool_ratios([ratio for ratio in mine if ratio is not None])
         if pooled is not None:
-            found.append(PooledRatio(subject=subject, pooled=pooled, left_out=len(mine) - pooled.count))
+            found.append(PooledRatio(model=model, pooled=pooled, left_out=len(mine) - pooled.count))
     return found
 
 

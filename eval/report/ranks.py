@@ -1,4 +1,4 @@
-"""Ways of one subject ranked by who wins how many items, over all tasks, and whether one ranking tells it all."""
+"""Ways of one model ranked by who wins how many items, over all tasks, and whether one ranking tells it all."""
 
 import math
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.curve import Way, item_scores
-from eval.report.frontiers import name_of
-from eval.stats.components import Components, components
-from eval.stats.ranking import Strength, Transitivity, rank_methods, transitivity
-from eval.stats.resample import Array
+from educe.eval.analysis.conditions import Condition, item_scores
+from educe.eval.analysis.statistics.components import Components, components
+from educe.eval.analysis.statistics.ranking import Strength, Transitivity, rank_methods, transitivity
+from educe.eval.analysis.statistics.resample import Array
+from educe.eval.report.frontiers import name_of
 
-LEAST_WAYS = 3
-MOST_WAYS = 8
+MIN_CONDITIONS = 3
+MAX_CONDITIONS = 8
 LEVEL = 0.95
 
 
@@ -27,46 +27,54 @@ class Ranked:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """The ways of one subject by rank, over all items of these tasks."""
+    """The ways of one model by rank, over all items of these tasks."""
 
-    subject: str
+    model: str
     tasks: tuple[str, ...]
     n: int
     rows: tuple[Ranked, ...]
     verdict: str
 
 
-def rankings(ways: Sequence[Way]) -> tuple[list[Ranking], list[str]]:
-    """A ranking per subject of ways that were measured on all of its tasks, and why there is none for the others.
+def rankings(conditions: Sequence[Condition]) -> tuple[list[Ranking], list[str]]:
+    """A ranking per model of ways that were measured on all of its tasks, and why there is none for the others.
 
     Of every method one way, chosen by its budget and never by its score; at most 8.
     """
     made, without = [], []
-    for subject in sorted({way.subject for way in ways}):
-        mine = [way for way in ways if way.subject == subject]
-        tasks = sorted({way.task for way in mine})
-        found = {task: {_key(way): way for way in mine if way.task == task} for task in tasks}
+    for model in sorted({condition.model for condition in conditions}):
+        mine = [condition for condition in conditions if condition.model == model]
+        tasks = sorted({condition.task for condition in mine})
+        found = {task: {_key(condition): condition for condition in mine if condition.task == task} for task in tasks}
         shared = set.intersection(*(set(each) for each in found.values()))
-        chosen = _largest([found[tasks[0]][key] for key in shared])[:MOST_WAYS]
-        if len(chosen) < LEAST_WAYS:
-            without.append(f"{subject}: fewer than {LEAST_WAYS} methods were measured on all of its tasks.")
+        chosen = _largest([found[tasks[0]][key] for key in shared])[:MAX_CONDITIONS]
+        if len(chosen) < MIN_CONDITIONS:
+            without.append(f"{model}: fewer than {MIN_CONDITIONS} methods were measured on all of its tasks.")
             continue
-        made.append(_ranking(subject, [(task, [found[task][_key(way)] for way in chosen]) for task in tasks]))
+        made.append(_ranking(model, [(task, [found[task][_key(condition)] for condition in chosen]) for task in tasks]))
     return made, without
 
 
-def _ranking(subject: str, tasks: Sequence[tuple[str, Sequence[Way]]]) -> Ranking:
+def _ranking(model: str, tasks: Sequence[tuple[str, Sequence[Condition]]]) -> Ranking:
     columns, seeds, clusters = list[list[Array]](), list[list[Components]](), list[str | None]()
-    for task, ways in tasks:
-        matrices, theirs = item_scores(*(way.measurements for way in ways))
+    for task, conditions in tasks:
+        matrices, theirs = item_scores(*(condition.measurements for condition in conditions))
         columns.append(matrices)
-        seeds.append([components(matrix, theirs, way.spread) for matrix, way in zip(matrices, ways, strict=True)])
+        seeds.append(
+            [
+                components(matrix, theirs, condition.spread)
+                for matrix, condition in zip(matrices, conditions, strict=True)
+            ]
+        )
         clusters += [None if name is None else f"{task}: {name}" for name in theirs]
-    sides, names = [_joined(parts) for parts in zip(*columns, strict=True)], [name_of(way) for way in tasks[0][1]]
+    sides, names = (
+        [_joined(parts) for parts in zip(*columns, strict=True)],
+        [name_of(condition) for condition in tasks[0][1]],
+    )
     strengths = rank_methods(sides, clusters, seeds=list(zip(*seeds, strict=True)), level=LEVEL)
     rows = sorted((Ranked(name=name, strength=each) for name, each in zip(names, strengths, strict=True)), key=_rank)
     return Ranking(
-        subject=subject,
+        model=model,
         tasks=tuple(task for task, _ in tasks),
         n=len(clusters),
         rows=tuple(rows),
@@ -93,16 +101,24 @@ def _verdict(found: Transitivity, names: Sequence[str]) -> str:
     return f"One ranking tells what the pairs show, as far as can be seen ({p}; no three beat each other in a circle)."
 
 
-def _largest(ways: Sequence[Way]) -> list[Way]:
+def _largest(conditions: Sequence[Condition]) -> list[Condition]:
     """One way of every method, that of the largest budget."""
-    best: dict[str, Way] = {}
-    for way in sorted(ways, key=lambda way: (way.examples, way.labelled_examples, way.elicitation_flops, way.settings)):
-        best[way.method] = way
-    return [best[method] for method in sorted(best, key=lambda method: (method != "zero_shot", method))]
+    best: dict[str, Condition] = {}
+    for condition in sorted(
+        conditions,
+        key=lambda condition: (
+            condition.examples,
+            condition.labelled_examples,
+            condition.elicitation_flops,
+            condition.settings,
+        ),
+    ):
+        best[condition.method] = condition
+    return sorted(best.values(), key=lambda condition: (condition.role != "zero_shot", condition.method))
 
 
-def _key(way: Way) -> tuple[str, str, int]:
-    return way.method, way.settings, way.examples
+def _key(condition: Condition) -> tuple[str, str, int]:
+    return condition.method, condition.settings, condition.examples
 
 
 def _rank(row: Ranked) -> tuple[int, str]:

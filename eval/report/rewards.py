@@ -8,9 +8,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eval.curve import Way
-from eval.report.frame import ordered, write_notes, write_title
-from eval.report.style import (
+from educe.eval.analysis.conditions import Condition
+from educe.eval.report.frame import ordered, write_notes, write_title
+from educe.eval.report.style import (
     RC,
     Label,
     Style,
@@ -36,37 +36,42 @@ _LEFT, _PANEL, _LABELS, _RIGHT = 0.8, 3.4, 1.9, 0.05
 _TOP, _GAP, _BOTTOM = 0.95, 0.3, 0.85
 
 
-def rewards_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figure | None":
-    """Each step's reward and variety of samples on one task, subjects side by side; None without reward training."""
+def rewards_figure(conditions: Sequence[Condition], *, task: str) -> "matplotlib.figure.Figure | None":
+    """Each step's reward and variety of samples on one task, models side by side; None without reward training."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    rewarded = [way for way in ways if any("reward" in step for step in way.measurements[0].training)]
-    ways = [way for way in ordered(rewarded) if way.task == task]
-    if not ways:
+    rewarded = [
+        condition for condition in conditions if any("reward" in step for step in condition.measurements[0].training)
+    ]
+    conditions = [condition for condition in ordered(rewarded) if condition.task == task]
+    if not conditions:
         return None
-    subjects = list(dict.fromkeys(way.subject for way in ways))
-    names = list(dict.fromkeys(map(_name, ways)))
+    models = list(dict.fromkeys(condition.model for condition in conditions))
+    names = list(dict.fromkeys(map(_name, conditions)))
     row = max(1.35, labels_height(names))
     cell = _PANEL + _LABELS
-    width = _LEFT + len(subjects) * cell + _RIGHT
+    width = _LEFT + len(models) * cell + _RIGHT
     height = _TOP + len(_QUANTITIES) * row + (len(_QUANTITIES) - 1) * _GAP + _BOTTOM
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(width, height))
         write_title(figure, task, ": reward and variety while training", "thin: each seed, thick: their mean")
-        for k, subject in enumerate(subjects):
-            mine = [way for way in ways if way.subject == subject]
+        for k, model in enumerate(models):
+            mine = [condition for condition in conditions if condition.model == model]
             for i, (quantity, called) in enumerate(_QUANTITIES.items()):
                 y = _BOTTOM + (len(_QUANTITIES) - 1 - i) * (row + _GAP)
                 axes = figure.add_axes(((_LEFT + k * cell) / width, y / height, _PANEL / width, row / height))
                 _draw(
-                    axes, [(way, numbered_style(names.index(_name(way)))) for way in mine], quantity, height_inches=row
+                    axes,
+                    [(condition, numbered_style(names.index(_name(condition)))) for condition in mine],
+                    quantity,
+                    height_inches=row,
                 )
                 axes.tick_params(labelbottom=i == len(_QUANTITIES) - 1)
                 if k == 0:
                     axes.set_ylabel(called)
                 if i == 0:
-                    axes.set_title(printable(subject, width=40), loc="left", fontweight="bold")
+                    axes.set_title(printable(model, width=40), loc="left", fontweight="bold")
             axes.set_xlabel("step of training")
         note = "Entropy over the samples of one question, mean over a step's questions; it is 0 where all are the same."
         write_notes(figure, [note])
@@ -74,12 +79,12 @@ def rewards_figure(ways: Sequence[Way], *, task: str) -> "matplotlib.figure.Figu
 
 
 def _draw(
-    axes: "matplotlib.axes.Axes", drawn: Sequence[tuple[Way, Style]], quantity: str, *, height_inches: float
+    axes: "matplotlib.axes.Axes", drawn: Sequence[tuple[Condition, Style]], quantity: str, *, height_inches: float
 ) -> None:
     labels = []
-    for way, style in drawn:
+    for condition, style in drawn:
         seeds = [{step["step"] + 1: step[quantity] for step in each.training if quantity in step}
-                 for each in way.measurements]  # fmt: skip
+                 for each in condition.measurements]  # fmt: skip
         for known in seeds:
             axes.plot(list(known), list(known.values()), color=style.color, linewidth=0.6, alpha=0.5)
         steps = sorted({step for known in seeds for step in known})
@@ -87,7 +92,7 @@ def _draw(
             continue
         means = [_mean([known[step] for known in seeds if step in known]) for step in steps]
         axes.plot(steps, means, color=style.color, linestyle=style.line, linewidth=1.8)
-        text = f"{wrapped(_name(way))}\n{means[0]:.2f} → {means[-1]:.2f}"
+        text = f"{wrapped(_name(condition))}\n{means[0]:.2f} → {means[-1]:.2f}"
         labels.append(Label(y=means[-1], text=text, style=style))
     top = max(1.0, 1.05 * axes.get_ylim()[1]) if quantity == "reward" else 1.05 * axes.get_ylim()[1]
     axes.set_ylim(0, top)
@@ -99,5 +104,5 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _name(way: Way) -> str:
-    return f"{way.recipe}, {way.examples:,} {'question' if way.examples == 1 else 'questions'}"
+def _name(condition: Condition) -> str:
+    return f"{condition.recipe}, {condition.examples:,} {'question' if condition.examples == 1 else 'questions'}"

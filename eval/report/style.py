@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.curve import Curve, Way, join
+from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.curves import Curve, join
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -74,12 +75,12 @@ class Label:
     style: Style
 
 
-def recipe_styles(ways: Iterable[Way]) -> dict[str, Style]:
-    """One style per curve label, the same for every subject and task of these ways; plain zero-shot is not among them.
+def recipe_styles(conditions: Iterable[Condition]) -> dict[str, Style]:
+    """One style per curve label, the same for every model and task of these ways; plain zero-shot is not among them.
 
     Which label gets which style depends only on the set of labels, not on the order of the ways.
     """
-    labels = sorted({(curve.method, curve.label) for curve in join(ways, "examples")})
+    labels = sorted({(curve.method, curve.label) for curve in join(conditions, "examples")})
     return {label: numbered_style(i) for i, (_, label) in enumerate(labels)}
 
 
@@ -98,7 +99,7 @@ def numbered_style(place: int) -> Style:
 
 def is_trained(curve: Curve) -> bool:
     """Whether any of its points spent FLOPs before the first answer, so that it has a place on a FLOPs axis."""
-    return any(point.way.elicitation_flops > 0 for point in curve.points)
+    return any(point.condition.elicitation_flops > 0 for point in curve.points)
 
 
 def printable(text: str, *, width: int = 72) -> str:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data.audit import AUDIT_VERSION, Finding, audit
-from data.task import Task
-from recipes.runner.damage import refuse_damage
+from educe.data.audit.audit import AUDIT_VERSION, Finding, audit
+from educe.data.task import Task
+from educe.recipes.runner.corruption import report_corruption
 
 FILE = "audit.json"
 
@@ -30,7 +30,7 @@ def updated(root: Path, tasks: Sequence[Task]) -> str | None:
 def read(root: Path) -> dict[str, list[Finding]]:
     """Findings by the name of the task; empty for a folder that was run before there were any."""
     entries = _entries(root)
-    with refuse_damage(root / FILE):
+    with report_corruption(root / FILE):
         return {name: [Finding(**each) for each in entry["findings"]] for name, entry in entries.items()}
 
 
@@ -47,7 +47,7 @@ def _entries(root: Path) -> dict[str, Any]:
     path = root / FILE
     if not path.is_file():
         return {}
-    with refuse_damage(path):
+    with report_corruption(path):
         entries: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if not (isinstance(entries, dict) and all(isinstance(entry, dict) for entry in entries.values())):
             raise ValueError("it holds no findings by task")

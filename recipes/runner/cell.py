@@ -1,4 +1,4 @@
-"""One cell: a recipe, subject, task, budget and seed -> a measurement. The one path that every way of running takes."""
+"""One cell: a recipe, model, task, budget and seed -> a measurement. The one path that every way of running takes."""
 
 import hashlib
 import json
@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from data.example import Example
-from data.task import Task
-from eval.measurement import Measurement, Outcome, Outcomes
-from eval.source import Source
-from recipes.method import Elicited, Method
+from educe.data.example import Example
+from educe.data.task import Task
+from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.model.source import Source
+from educe.recipes.method import Elicited, Method
 
 if TYPE_CHECKING:
-    from eval.subject import Subject
+    from educe.eval.model.model import Model
 
 # Raised when the code itself changes what a cell's result means, so that older results are not taken for new ones.
 CELL_VERSION = 2
@@ -28,7 +28,7 @@ class Cell:
     """Everything that decides one result, and nothing that does not."""
 
     source: Source
-    subject_spec: Any  # as the study wrote it: what loading needs
+    model_spec: Any  # as the study wrote it: what loading needs
     task: Task
     method_name: str
     method: Method
@@ -56,7 +56,7 @@ class Cell:
         """Hash of the full specification: weights, template, task and rows, recipe settings, budget and seed."""
         facts = {
             "version": CELL_VERSION,
-            "subject": self.source.identity,
+            "model": self.source.identity,
             "task": self.task.fingerprint,
             "items": [item.id for item in self.items],
             "method": self.method_name,
@@ -84,29 +84,29 @@ def _slug(text: str) -> str:
 
 
 def run_cell(
-    cell: Cell, subject: "Subject", *, study: str, save: Callable[[Measurement, Elicited], None]
+    cell: Cell, model: "Model", *, study: str, save: Callable[[Measurement, Elicited], None]
 ) -> Measurement | None:
-    """Elicit, measure and hand the result to `save` while the adapter is still on the subject.
+    """Elicit, measure and hand the result to `save` while the adapter is still on the model.
 
     Every process of a launch trains; only the main one measures and saves, and the others return None. Where weights
     are sharded over the processes (ZeRO-3), each forward needs them all: then all measure, the same items in the same
     order, and only the main one saves. Gathering the weights first would need room for the whole net.
     """
-    from eval.measure import measure
-    from eval.sharded import is_sharded
-    from train.attach import bare
-    from train.processes import join
+    from educe.eval.measure import measure
+    from educe.eval.model.sharded import is_sharded
+    from educe.train.attach import temporary_changes
+    from educe.train.processes import join
 
     started = time.perf_counter()
-    with bare(subject):
-        elicited = cell.method(subject, cell.task, examples=cell.examples, seed=cell.seed)
-        is_main = join(subject.device).is_main_process
-        if not is_main and not is_sharded(subject.net):
+    with temporary_changes(model):
+        elicited = cell.method(model, cell.task, examples=cell.examples, seed=cell.seed)
+        is_main = join(model.device).is_main_process
+        if not is_main and not is_sharded(model.net):
             return None
         # The test is never charged; a change that was trained for an earlier cell took what it took then.
         seconds = max(time.perf_counter() - started, elicited.spend.seconds)
-        answer = elicited.answer or measure
-        answers = answer(elicited.subject, cell.task, elicited.ask, cell.items)
+        answer = elicited.solver or measure
+        answers = answer(elicited.model, cell.task, elicited.prompt_fn, cell.items)
         if not is_main:
             return None
         spend = replace(
@@ -116,7 +116,12 @@ def run_cell(
             seconds=seconds,
         )
         measurement = _measurement(cell, elicited, study=study, metric=answers.metric, outcomes=answers.outcomes)
-        measurement = replace(measurement, spend=spend, provenance=_provenance(cell, subject, elicited, answers.about))
+        measurement = replace(
+            measurement,
+            spend=spend,
+            details=elicited.details | answers.details,
+            provenance=_provenance(cell, model, elicited, answers.metadata),
+        )
         save(measurement, elicited)
     return measurement
 
@@ -124,17 +129,20 @@ def run_cell(
 def _measurement(
     cell: Cell, elicited: Elicited, *, study: str, metric: str, outcomes: Sequence[Outcome]
 ) -> Measurement:
-    from eval.stats.intervals import score_interval
+    from educe.eval.analysis.statistics.intervals import score_interval
 
     scores = [outcome.score for outcome in outcomes]
     interval = score_interval(scores, [outcome.cluster or outcome.id for outcome in outcomes])
     return Measurement(
         study=study,
-        subject=cell.source.name,
+        model=cell.source.name,
         task=cell.task.name,
         recipe=cell.recipe,
         method=cell.method_name,
         settings=cell.method.settings(),
+        role=cell.method.role,
+        budget_setting=cell.method.budget_setting,
+        size_settings=cell.method.size_settings,
         examples=cell.examples,
         seed=cell.seed,
         metric=metric,
@@ -150,27 +158,27 @@ def _measurement(
     )
 
 
-def _provenance(cell: Cell, subject: "Subject", elicited: Elicited, answered: Mapping[str, Any]) -> Mapping[str, Any]:
-    from eval.encode import prompt_text
-    from recipes.runner.environment import environment
+def _provenance(cell: Cell, model: "Model", elicited: Elicited, answered: Mapping[str, Any]) -> Mapping[str, Any]:
+    from educe.eval.model.encode import prompt_text
+    from educe.recipes.runner.environment import environment
 
     return {
         **environment(),
         "cell": cell.key,
-        "subject_fingerprint": subject.fingerprint,
-        "subject_revision": subject.revision,
-        "subject_kind": subject.kind,
+        "model_fingerprint": model.fingerprint,
+        "model_revision": model.revision,
+        "model_kind": model.kind,
         "task_fingerprint": cell.task.fingerprint,
         "task_version": cell.task.version,
         "measured_on": cell.measure_on,
-        "device": subject.about["device"],
+        "device": model.metadata["device"],
         "precision": {
-            "weights": subject.about["dtype"],
-            "layers": subject.about["quantize"] or subject.about["dtype"],
-            "training": elicited.about.get("training_precision"),
+            "weights": model.metadata["dtype"],
+            "layers": model.metadata["quantize"] or model.metadata["dtype"],
+            "training": elicited.metadata.get("training_precision"),
         },
-        "elicited": dict(elicited.about),
+        "elicited": dict(elicited.metadata),
         "answered": {name: value for name, value in answered.items() if name != "first_prompt"},
         # Recipes that reason before they answer ask first for that.
-        "first_prompt": answered.get("first_prompt") or prompt_text(subject, elicited.ask(cell.items[0])),
+        "first_prompt": answered.get("first_prompt") or prompt_text(model, elicited.prompt_fn(cell.items[0])),
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
-from data.errors import UserError
+from educe.data.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):

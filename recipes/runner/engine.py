@@ -1,4 +1,4 @@
-"""Where cells run: one after another in this process, each subject loaded once."""
+"""Where cells run: one after another in this process, each model loaded once."""
 
 import sys
 import traceback
@@ -8,20 +8,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import UserError
-from eval.measurement import Measurement
-from eval.progress import listening
-from recipes.method import Elicited
-from recipes.runner.cell import Cell, run_cell
-from recipes.runner.environment import check_device
-from recipes.runner.progress import Progress
-from recipes.runner.results import Results
-from recipes.runner.store import Store, Unwritable
-from recipes.runner.track import check_wandb, log_to_wandb
+from educe.data.errors import UserError
+from educe.eval.measurement import Measurement
+from educe.eval.progress import progress_listener
+from educe.recipes.method import Elicited
+from educe.recipes.runner.cell import Cell, run_cell
+from educe.recipes.runner.environment import check_device
+from educe.recipes.runner.progress import Progress
+from educe.recipes.runner.results import Results
+from educe.recipes.runner.store import Store, Unwritable
+from educe.recipes.runner.track import check_wandb, log_to_wandb
 
 if TYPE_CHECKING:
-    from eval.subject import Subject
-    from recipes.runner.study import Study
+    from educe.eval.model.model import Model
+    from educe.recipes.runner.study import Study
 
 
 def run_study(study: "Study", out: Path) -> Results:
@@ -49,29 +49,29 @@ def run_study(study: "Study", out: Path) -> Results:
 
 
 def run_cells(cells: Sequence[Cell], store: Store, *, study: str, device: str, progress: Progress) -> None:
-    """Run cells grouped by subject and store each as it finishes."""
-    for _, group in groupby(cells, key=lambda cell: (repr(cell.subject_spec), cell.dtype)):
+    """Run cells grouped by model and store each as it finishes."""
+    for _, group in groupby(cells, key=lambda cell: (repr(cell.model_spec), cell.dtype)):
         waiting = list(group)
         with _noted(waiting, store, progress):
-            subject = _load(waiting[0], device=device, progress=progress)
+            model = _load(waiting[0], device=device, progress=progress)
             for cell in waiting:
                 with _noted([cell], store, progress):
-                    _run(cell, subject, store, study=study, progress=progress)
-            subject.memo.clear()  # it refers to the subject, which would outlive the loading of the next one
+                    _run(cell, model, store, study=study, progress=progress)
+            model.cache.clear()  # it refers to the model, which would outlive the loading of the next one
 
 
-def _load(cell: Cell, *, device: str, progress: Progress) -> "Subject":
-    from eval.subject import load_subject
+def _load(cell: Cell, *, device: str, progress: Progress) -> "Model":
+    from educe.eval.model.load import load_model
 
     progress.say(f"loading {cell.source.name}")
-    return load_subject(cell.subject_spec, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
+    return load_model(cell.model_spec, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
 
 
-def _run(cell: Cell, subject: "Subject", store: Store, *, study: str, progress: Progress) -> None:
+def _run(cell: Cell, model: "Model", store: Store, *, study: str, progress: Progress) -> None:
     progress.start(cell)
-    with listening(progress.within):
+    with progress_listener(progress.within):
         measurement = run_cell(
-            cell, subject, study=study, save=lambda result, elicited: save(store, cell, result, elicited)
+            cell, model, study=study, save=lambda result, elicited: save(store, cell, result, elicited)
         )
     assert measurement is not None, "only a launch of many processes leaves a cell without a measurement"
     progress.finish(cell, measurement)
@@ -100,10 +100,10 @@ def _noted(cells: Sequence[Cell], store: Store, progress: Progress) -> Iterator[
 def save(store: Store, cell: Cell, measurement: Measurement, elicited: Elicited) -> None:
     """Write a cell's result, with the adapter where one was trained."""
     save_adapter = None
-    if elicited.subject.change is not None and elicited.subject.change.save is not None:
-        from train.attach import save as save_to
+    if elicited.model.change is not None and elicited.model.change.save is not None:
+        from educe.train.attach import save as save_to
 
         def save_adapter(folder: Path) -> None:
-            save_to(elicited.subject, folder)
+            save_to(elicited.model, folder)
 
     store.write(cell, measurement, save_adapter=save_adapter)

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from data.errors import UserError
+from educe.data.errors import UserError
 
 _LIBRARIES = (
     "educe",
@@ -38,7 +38,7 @@ def environment() -> dict[str, Any]:
 
 
 def on_cpu(device: str) -> bool:
-    """Whether a subject asked for on this device, or on `auto`, comes to lie on the CPU here."""
+    """Whether a model asked for on this device, or on `auto`, comes to lie on the CPU here."""
     import torch
 
     return device == "cpu" or (

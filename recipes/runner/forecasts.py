@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the command line answers without scipy until this command runs
-    from eval.curve import Curve, Way
+    from educe.eval.analysis.conditions import Condition
+    from educe.eval.analysis.curves import Curve
 
 BEYOND = (4, 16)  # times the largest budget measured
 # What a forecast rests on: nothing in the points shows it.
@@ -25,21 +26,25 @@ def add_forecast(commands: Any) -> None:
 
 
 def _forecast(options: argparse.Namespace) -> int:
-    from eval.curve import pool
-    from recipes.runner.results import Results
+    from educe.eval.analysis.conditions import pool
+    from educe.recipes.runner.results import Results
 
     results = Results.read(options.folder)
     print(forecast_text(pool(results.measurements)))
-    results.tell_missing()
+    results.warn_missing()
     return 0
 
 
-def forecast_text(ways: "Sequence[Way]") -> str:
+def forecast_text(conditions: "Sequence[Condition]") -> str:
     """For each axis: how held-out budgets were predicted by each method, and what larger budgets would show."""
-    from eval.curve import join
-    from eval.forecast import across_subjects
+    from educe.eval.analysis.curves import join
+    from educe.eval.analysis.forecast import across_models
 
-    axes = {"examples": join(ways, "examples"), "flops": join(ways, "flops"), "size": across_subjects(ways)}
+    axes = {
+        "examples": join(conditions, "examples"),
+        "flops": join(conditions, "flops"),
+        "size": across_models(conditions),
+    }
     lines = [line for axis, curves in axes.items() for line in _of_axis(axis, curves)]
     if not lines:
         return "no curve has three budgets above 0, which is what a forecast takes; run the study with more budgets"
@@ -47,8 +52,8 @@ def forecast_text(ways: "Sequence[Way]") -> str:
 
 
 def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
-    from eval.fit import LEAST_BUDGETS, positive
-    from eval.forecast import LEVEL, records, trials
+    from educe.eval.analysis.fit import LEAST_BUDGETS, positive
+    from educe.eval.analysis.forecast import LEVEL, records, trials
 
     long = [curve for curve in curves if _num_apart(curve) >= LEAST_BUDGETS]
     if not long:
@@ -74,13 +79,13 @@ def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
 
 
 def _of_curve(curve: "Curve", unit: str) -> list[str]:
-    from eval.curve import item_scores
-    from eval.fit import MISFIT, fit_scores, positive
-    from eval.forecast import LEVEL, forecast_scores
-    from eval.report.style import brackets, percent
+    from educe.eval.analysis.conditions import item_scores
+    from educe.eval.analysis.fit import MISFIT, fit_scores, positive
+    from educe.eval.analysis.forecast import LEVEL, forecast_scores
+    from educe.eval.report.style import brackets, percent
 
     points = positive(curve.points)
-    matrices, clusters = item_scores(*(point.way.measurements for point in points))
+    matrices, clusters = item_scores(*(point.condition.measurements for point in points))
     budgets = [point.budget for point in points]
     found = fit_scores(budgets, matrices, clusters)
     if found is None:
@@ -104,13 +109,13 @@ def _of_curve(curve: "Curve", unit: str) -> list[str]:
 
 
 def _num_apart(curve: "Curve") -> int:
-    from eval.fit import num_apart, positive
+    from educe.eval.analysis.fit import num_apart, positive
 
     return num_apart(each.budget for each in positive(curve.points))
 
 
 def _named(curve: "Curve") -> str:
-    return f"{curve.subject}, {curve.task}, {curve.label}"
+    return f"{curve.model}, {curve.task}, {curve.label}"
 
 
 def _amount(budget: float, unit: str) -> str:

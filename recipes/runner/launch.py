@@ -1,38 +1,39 @@
-"""One recipe alone, one cell, as `accelerate launch -m recipes.NAME` runs it, with one process or several."""
+"""One recipe alone, one cell, as `accelerate launch -m educe.recipes NAME` runs it, with one process or several."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import UserError
-from recipes.catalog import METHODS
-from recipes.runner.cell import Cell, run_cell
-from recipes.runner.command import Parser, one_line_errors
-from recipes.runner.engine import save
-from recipes.runner.environment import check_device, on_cpu
-from recipes.runner.store import Store
-from recipes.runner.study import Study, parse_change
+from educe.data.errors import UserError, nearest
+from educe.recipes.catalog import METHODS
+from educe.recipes.runner.cell import Cell, run_cell
+from educe.recipes.runner.command import Parser, one_line_errors
+from educe.recipes.runner.engine import save
+from educe.recipes.runner.environment import check_device, on_cpu
+from educe.recipes.runner.store import Store
+from educe.recipes.runner.study import Study, parse_change
 
 if TYPE_CHECKING:
     from accelerate import PartialState
 
-    from eval.subject import Subject
+    from educe.eval.model.model import Model
 
 
-def launch(name: str, arguments: Sequence[str] | None = None) -> None:
+def launch(arguments: Sequence[str] | None = None) -> None:
     """Run one cell of a recipe and print its score and where it is kept; exits 2 on a user's mistake."""
     with one_line_errors():
-        _launch(name, arguments)
+        _launch(_parser().parse_args(arguments))
 
 
-def _launch(name: str, arguments: Sequence[str] | None) -> None:
-    options = _parser(name).parse_args(arguments)
-    written: dict[str, Any] = {
+def _launch(options: argparse.Namespace) -> None:
+    name = options.recipe
+    if name not in METHODS:
+        raise UserError(f"unknown recipe {name!r}; {nearest(name, METHODS)}")
+    plain: dict[str, Any] = {
         "name": name,
-        "subjects": [_spec(options.subject)],
+        "models": [_spec(options.model)],
         "tasks": [_spec(options.task)],
         "recipes": [{name: dict(map(parse_change, options.set))}],
         "seeds": [options.seed],
@@ -41,9 +42,11 @@ def _launch(name: str, arguments: Sequence[str] | None) -> None:
         "device": options.device,
     }
     if METHODS[name].sized:
-        written["examples"] = [options.examples]
-    (cell,) = (study := Study.make(written, what="this command")).cells()
-    _run(cell, study, Store(Path(options.out)))
+        if options.examples is None:
+            raise UserError(f"recipe {name!r} learns from labelled rows; say how many: --examples 64")
+        plain["examples"] = [options.examples]
+    (cell,) = (study := Study.make(plain, what="this command")).cells()
+    _run(cell, study, Store(Path(options.out or Path("runs") / name)))
 
 
 def _spec(text: str) -> Any:
@@ -55,7 +58,7 @@ def _run(cell: Cell, study: Study, store: Store) -> None:
     import torch
     from accelerate.utils import broadcast_object_list
 
-    from train.processes import join
+    from educe.train.processes import join
 
     check_device(study.device)
     state = join(torch.device("cpu" if on_cpu(study.device) else "cuda"))
@@ -69,9 +72,9 @@ def _run(cell: Cell, study: Study, store: Store) -> None:
             state.print(f"{cell}: already in {store.root / 'cells' / cell.folder}")
             return
         try:
-            subject = _load(cell, device=study.device, state=state)
+            model = _load(cell, device=study.device, state=state)
             measurement = run_cell(
-                cell, subject, study=study.name, save=lambda result, elicited: save(store, cell, result, elicited)
+                cell, model, study=study.name, save=lambda result, elicited: save(store, cell, result, elicited)
             )
         except UserError as error:
             if state.is_main_process:
@@ -82,26 +85,26 @@ def _run(cell: Cell, study: Study, store: Store) -> None:
             print(f"{cell}: {measurement.score:.3f} {interval} -> {store.root / 'cells' / cell.folder}")
 
 
-def _load(cell: Cell, *, device: str, state: "PartialState") -> "Subject":
-    from eval.subject import fetch, load_subject
-    from train.processes import make_accelerator
+def _load(cell: Cell, *, device: str, state: "PartialState") -> "Model":
+    from educe.eval.model.load import fetch, load_model
+    from educe.train.processes import make_accelerator
 
     # One process of a machine converts weights, so that the others find them in the cache.
     with state.local_main_process_first():
-        fetch(cell.subject_spec)
+        fetch(cell.model_spec)
     make_accelerator(state.device)  # not earlier: ZeRO-3 would shard what is being converted
-    return load_subject(cell.subject_spec, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
+    return load_model(cell.model_spec, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
 
 
-def _parser(name: str) -> argparse.ArgumentParser:
-    parser = Parser(prog=f"recipes.{name}", description=METHODS[name].__doc__)
-    parser.add_argument("--subject", required=True)
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="educe.recipes", description="Run one recipe on one model and one task.")
+    parser.add_argument("recipe", help="its name; `educe ls recipes` lists them")
+    parser.add_argument("--model", required=True)
     parser.add_argument("--task", required=True)
-    if METHODS[name].sized:
-        parser.add_argument("--examples", type=int, required=True, help="labelled training rows")
+    parser.add_argument("--examples", type=int, help="labelled training rows, for recipes that learn from them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test-items", type=int, default=300, help="most items to score on (300)")
-    parser.add_argument("--out", default=os.path.join("runs", name), help=f"run directory (runs/{name})")
+    parser.add_argument("--out", metavar="DIR", help="run directory (runs/RECIPE)")
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the recipe")

@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.example import Example, Instruction
-from data.render import Prompt, answer_text, option_texts, render
-from eval.ask import chosen_format, style_of
-from eval.cost import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
-from eval.source import SUBJECTS, Bundled, Source
-from recipes.runner.cell import Cell
-from recipes.runner.foresight import power_lines
-from recipes.runner.study import Study
+from educe.data.example import Example, Instruction
+from educe.data.formats.render import Prompt, answer_text, option_texts, render
+from educe.eval.model.flops import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
+from educe.eval.model.source import MODELS, Bundled, Source
+from educe.eval.prompting.prompts import chosen_format, style_of
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.power import power_lines
+from educe.recipes.runner.study import Study
 
 BYTES_PER_TOKEN = 3.5
 CHAT_TOKENS = 30  # what a chat template writes around one question
@@ -33,7 +33,7 @@ class Estimate:
 
 
 def plan(study: Study, *, effect: float = 0.05) -> str:
-    """The plan as text: a row per subject, task and recipe, the total, and what each task could show.
+    """The plan as text: a row per model, task and recipe, the total, and what each task could show.
 
     `effect` is the difference to size the study for, as a share. UserError where it is none.
     """
@@ -42,13 +42,11 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.source.name, cell.task.name, cell.recipe), []).append(cell)
-    lines = [
-        f"{'subject':24} {'task':20} {'recipe':28} {'cells':>5} {'items':>5} {'train FLOP':>10} {'answer FLOP':>11}"
-    ]
+    lines = [f"{'model':24} {'task':20} {'recipe':28} {'cells':>5} {'items':>5} {'train FLOP':>10} {'answer FLOP':>11}"]
     executed = 0.0
     unknown = False
     trained: set[tuple[Source, str, int]] = set()  # what one training serves for several cells
-    for (subject, task, recipe), members in groups.items():
+    for (model, task, recipe), members in groups.items():
         estimates = [estimate(cell, already=_shared(cell) in trained) for cell in members]
         trained |= {shared for shared in map(_shared, members) if shared}
         known = [each for each in estimates if each is not None]
@@ -56,13 +54,13 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
         executed += sum(each.executed_flops for each in known)
         train, answer = (sum(getattr(each, name) for each in known) for name in ("train_flops", "answer_flops"))
         spent = f"{train:10.1e} {answer:11.1e}" if known else f"{'unknown':>10} {'unknown':>11}"
-        lines.append(f"{subject:24} {task:20} {recipe:28} {len(members):5} {len(members[0].items):5} {spent}")
+        lines.append(f"{model:24} {task:20} {recipe:28} {len(members):5} {len(members[0].items):5} {spent}")
     rate = matmul_rate() * EFFICIENCY
     minutes = executed / rate / 60
     lines.append(f"{len(cells)} cells, about {minutes:.1f} minutes here at {rate:.1e} FLOP/s (measured just now)")
     if unknown:
         lines.append(
-            "unknown: the sizes of subjects that are not bundled are read when they are loaded; not in the minutes"
+            "unknown: the sizes of models that are not bundled are read when they are loaded; not in the minutes"
         )
     return "\n".join([*lines, "", *power])
 
@@ -73,17 +71,17 @@ def _shared(cell: Cell) -> tuple[Source, str, int] | None:
 
 
 def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
-    """A cell's cost from the subject's known shape; None where the shape is only known after loading.
+    """A cell's cost from the model's known shape; None where the shape is only known after loading.
 
     With `already`, its training is that of an earlier cell.
     """
-    known = SUBJECTS.get(cell.source.location) if cell.source.where == "bundled" else None
+    known = MODELS.get(cell.source.location) if cell.source.where == "bundled" else None
     if not isinstance(known, Bundled):
         return None
     shape = known.shape
-    asking = cell.method.askings[-1]
-    style = style_of(asking.template, kind=cell.source.kind)
-    form = chosen_format(cell.task, asking, style=style)
+    prompt_config = cell.method.prompt_configs[-1]
+    style = style_of(prompt_config.template, kind=cell.source.kind)
+    form = chosen_format(cell.task, prompt_config, style=style)
     shots = cell.task.draw("train", cell.method.num_shots, seed=cell.seed)
     sample = cell.items[:32]
     prompts = [render(item, form, style=style, shots=shots) for item in sample]
@@ -118,12 +116,12 @@ def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
 
 
 def _demonstrated(cell: Cell, prompts: Sequence[Prompt], sample: Sequence[Example]) -> float | None:
-    """What another subject's answers to the training rows cost; None where its size is not known yet."""
+    """What another model's answers to the training rows cost; None where its size is not known yet."""
     asked = cell.method.demonstrations(cell.examples)
     if asked is None:
         return 0.0
     source, rows = asked
-    known = SUBJECTS.get(source.location) if source.where == "bundled" else None
+    known = MODELS.get(source.location) if source.where == "bundled" else None
     if not isinstance(known, Bundled):
         return None
     each = [_answer(known.shape, cell, prompt, item) for prompt, item in zip(prompts, sample, strict=True)]

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from eval.measurement import Measurement
-from recipes.runner.cell import Cell
+from educe.eval.measurement import Measurement
+from educe.recipes.runner.cell import Cell
 
 
 class Progress:

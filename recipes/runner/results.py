@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.audit import Finding
-from data.errors import UserError
-from eval.curve import AXES, Axis, Curve, curves
-from eval.measurement import Measurement
-from eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
-from recipes.runner.store import Store
+from educe.data.audit.audit import Finding
+from educe.data.errors import UserError
+from educe.eval.analysis.curves import AXES, Axis, Curve, curves
+from educe.eval.measurement import Measurement
+from educe.eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
+from educe.recipes.runner.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Results:
             folder=Path(folder), measurements=tuple(measurements), failures=tuple(failures), audits=store.audits()
         )
 
-    def tell_missing(self) -> None:
+    def warn_missing(self) -> None:
         """One line on standard error where cells have no score: what is said of the others is said without them."""
         if self.failures:
             cells = len(self.failures) + len(self.measurements)
@@ -65,17 +65,17 @@ class Results:
                 self.measurements, self.failures, self.folder, study=study, study_text=text, audits=self.audits
             )
 
-    def curve(self, *, subject: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:
+    def curve(self, *, model: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:
         """The curve of one recipe (by its bare name or its name with settings). UserError where there is none."""
         if axis not in AXES:
             raise UserError(f"no axis {axis!r}; there are {', '.join(AXES)}")
         found = [
             curve
             for curve in curves(self.measurements, axis)
-            if (curve.subject, curve.task) == (subject, task) and recipe in (curve.recipe, curve.method)
+            if (curve.model, curve.task) == (model, task) and recipe in (curve.recipe, curve.method)
         ]
         if len(found) != 1:
             raise UserError(
-                f"{len(found)} curves of {recipe!r} for {subject!r} on {task!r}; name one of the study's recipes"
+                f"{len(found)} curves of {recipe!r} for {model!r} on {task!r}; name one of the study's recipes"
             )
         return found[0]

@@ -2,13 +2,13 @@
 
 OUT/study.yaml, cells.json            what was asked for
 OUT/audit.json                        what was found on the rows of its tasks
-OUT/cells/SUBJECT/TASK/RECIPE/nN-sS-HASH/
+OUT/cells/MODEL/TASK/RECIPE/nN-sS-HASH/
     measurement.json                  score, interval, spend, provenance
     outcomes.parquet                  one row per test item
     training.json                     one row per step, where something was trained
     adapter/                          what was trained: adapters and soft prompts in PEFT's format, else weights by name
-OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result
-OUT/failures/SUBJECT/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite loss, where training broke off
+OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result
+OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite loss, where training broke off
 """
 
 import errno
@@ -27,19 +27,24 @@ from typing import Any
 
 import numpy as np
 import yaml
+from pydantic import TypeAdapter
 
-from data.audit import Finding
-from data.errors import UserError
-from data.task import Task
-from eval.measurement import COLUMNS, Column, Measurement, Outcomes, Ragged
-from eval.report.page import Failure
-from eval.spend import Spend
-from recipes.runner import audits
-from recipes.runner.cell import Cell
-from recipes.runner.damage import refuse_damage
+from educe.data.audit.audit import Finding
+from educe.data.errors import UserError
+from educe.data.task import Task
+from educe.eval.details import Details
+from educe.eval.measurement import COLUMNS, Column, Measurement, Outcomes, Ragged
+from educe.eval.report.page import Failure
+from educe.eval.spend import Spend
+from educe.recipes.runner import audits
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.corruption import report_corruption
 
 # What is read of a cell's entry in cells.json.
-_LISTED = {"folder": str, "subject": str, "task": str, "recipe": str, "examples": int, "seed": int}
+_LISTED = {"folder": str, "model": str, "task": str, "recipe": str, "examples": int, "seed": int}
+
+
+_DETAILS = TypeAdapter(Details)
 
 
 class Unwritable(UserError):
@@ -82,7 +87,7 @@ class Store:
             {
                 "folder": str(cell.folder),
                 "key": cell.key,
-                "subject": cell.source.name,
+                "model": cell.source.name,
                 "task": cell.task.name,
                 "recipe": cell.recipe,
                 "examples": cell.examples,
@@ -143,14 +148,14 @@ class Store:
         for entry in self._listing():
             folder = self._cells / entry["folder"]
             if (folder / "measurement.json").is_file():
-                with refuse_damage(folder):
+                with report_corruption(folder):
                     measurements.append(replace(_read_measurement(folder, shared), study=study))
                 continue
             noted, reason = self._failure(entry["folder"]), "not run yet"
             if noted.is_file():
-                with refuse_damage(noted):
+                with report_corruption(noted):
                     reason = json.loads(noted.read_text("utf-8"))["reason"]
-            wanted = {key: entry[key] for key in ("subject", "task", "recipe", "examples", "seed")}
+            wanted = {key: entry[key] for key in ("model", "task", "recipe", "examples", "seed")}
             failures.append(Failure(**wanted, reason=reason, study=study))
         return measurements, failures
 
@@ -169,13 +174,13 @@ class Store:
         """The study file as it was run."""
         self._listing()
         path = self.root / "study.yaml"
-        with refuse_damage(path):
+        with report_corruption(path):
             return path.read_text("utf-8")
 
     def study_name(self) -> str:
         """The name of the study that was last run."""
         text = self.study_text()
-        with refuse_damage(self.root / "study.yaml"):
+        with report_corruption(self.root / "study.yaml"):
             study = yaml.safe_load(text)
             if not (isinstance(study, dict) and isinstance(study.get("name"), str)):
                 raise ValueError("it names no study")
@@ -185,7 +190,7 @@ class Store:
         path = self.root / "cells.json"
         if not path.is_file():
             raise UserError(f"{self.root} holds no run (no cells.json); give the folder that `educe run --out` wrote")
-        with refuse_damage(path):
+        with report_corruption(path):
             listing: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
             if not isinstance(listing, list):
                 raise ValueError("it lists no cells")
@@ -259,7 +264,12 @@ def _read_measurement(folder: Path, shared: dict[Any, Any]) -> Measurement:
     outcomes = _read_outcomes(folder / "outcomes.parquet", shared)
     log = folder / "training.json"
     training = tuple(json.loads(log.read_text("utf-8"))) if log.is_file() else ()
-    measurement = Measurement(**{**summary, "spend": Spend(**summary["spend"])}, outcomes=outcomes, training=training)
+    parts = {
+        "spend": Spend(**summary["spend"]),
+        "size_settings": tuple(summary["size_settings"]),
+        "details": _DETAILS.validate_python(summary["details"]),
+    }
+    measurement = Measurement(**{**summary, **parts}, outcomes=outcomes, training=training)
     _check_score(measurement)
     return measurement
 

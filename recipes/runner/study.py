@@ -1,4 +1,4 @@
-"""Study: subjects x tasks x recipes x budgets x seeds, as a file or as a value, and the cells it stands for."""
+"""Study: models x tasks x recipes x budgets x seeds, as a file or as a value, and the cells it stands for."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from data.errors import UserError, nearest
-from data.resolve import resolve
-from eval.ask import check_template, chosen_format, style_of
-from eval.source import find_source
-from recipes.catalog import explain, make_method
-from recipes.runner.cell import Cell, MeasureOn
+from educe.data.errors import UserError, nearest
+from educe.data.resolve import resolve
+from educe.eval.model.source import find_source
+from educe.eval.prompting.prompts import check_template, chosen_format, style_of
+from educe.recipes.catalog import explain, make_method
+from educe.recipes.runner.cell import Cell, MeasureOn
 
 # `{few_shot: }` is a name without settings.
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if written is None else written)]
@@ -42,7 +42,7 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="letters, digits, dots and dashes")
-    subjects: tuple[Spec, ...] = Field(min_length=1)
+    models: tuple[Spec, ...] = Field(min_length=1)
     tasks: tuple[Spec, ...] = Field(min_length=1)
     recipes: tuple[Spec, ...] = Field(min_length=1)
     examples: tuple[int, ...] = ()
@@ -70,7 +70,7 @@ class Study(BaseModel):
             where = f" line {mark.line + 1}" if mark else ""
             raise UserError(f"study {path}{where} is not YAML: {getattr(error, 'problem', error)}; mend it") from error
         if not isinstance(written, dict):
-            raise UserError(f"study {path} is empty or not a mapping; start with `name:`, `subjects:`, `tasks:`")
+            raise UserError(f"study {path} is empty or not a mapping; start with `name:`, `models:`, `tasks:`")
         for change in changes:
             _change(written, change)
         return cls.make(written, what=f"study {path}")
@@ -84,7 +84,7 @@ class Study(BaseModel):
             raise UserError(explain(error, what=what, known=cls.model_fields)) from error
         except TypeError as error:
             raise UserError(f"{what}: {error}; keys are words") from error
-        for key in ("subjects", "tasks", "recipes", "examples", "seeds"):
+        for key in ("models", "tasks", "recipes", "examples", "seeds"):
             repeated = [each for each, times in Counter(map(repr, getattr(study, key))).items() if times > 1]
             if repeated:
                 raise UserError(f"{what}: {key} lists {repeated[0]} twice; once is enough")
@@ -98,15 +98,15 @@ class Study(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json", exclude_unset=True), sort_keys=False)
 
     def cells(self) -> tuple[Cell, ...]:
-        """Every cell, subjects outermost so that each is loaded once; checked as far as can be without loading one.
+        """Every cell, models outermost so that each is loaded once; checked as far as can be without loading one.
 
-        UserError for an unknown subject, task or recipe, more examples than a split holds, or a chat template asked of
-        a base subject.
+        UserError for an unknown model, task or recipe, more examples than a split holds, or a chat template asked of
+        a base model.
         """
         methods = [make_method(spec) for spec in self.recipes]
-        sources = [(spec, find_source(spec)) for spec in self.subjects]
+        sources = [(spec, find_source(spec)) for spec in self.models]
         tasks = [resolve(spec) for spec in self.tasks]
-        for names, key in (([s.name for _, s in sources], "subjects"), ([t.name for t in tasks], "tasks")):
+        for names, key in (([s.name for _, s in sources], "models"), ([t.name for t in tasks], "tasks")):
             repeated = [name for name, times in Counter(names).items() if times > 1]
             if repeated:
                 raise UserError(
@@ -116,7 +116,7 @@ class Study(BaseModel):
             raise UserError(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )
-        for task in tasks:  # once, whatever the number of subjects: some checks read every row
+        for task in tasks:  # once, whatever the number of models: some checks read every row
             for name, method in methods:
                 with naming(name):
                     for size in method.sizes(self.examples):
@@ -126,9 +126,9 @@ class Study(BaseModel):
             for task in tasks:
                 for name, method in methods:
                     with naming(name):
-                        for asking in method.askings:
-                            check_template(asking.template, kind=source.kind, name=source.name)
-                            chosen_format(task, asking, style=style_of(asking.template, kind=source.kind))
+                        for prompt_config in method.prompt_configs:
+                            check_template(prompt_config.template, kind=source.kind, name=source.name)
+                            chosen_format(task, prompt_config, style=style_of(prompt_config.template, kind=source.kind))
                     if self.measure_on == "dev" and method.reads_dev:
                         raise UserError(
                             f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on"
@@ -142,7 +142,7 @@ class Study(BaseModel):
     def _cell(self, spec: Any, source: Any, task: Any, name: str, method: Any, size: int, seed: int) -> Cell:
         return Cell(
             source=source,
-            subject_spec=spec,
+            model_spec=spec,
             task=task,
             method_name=name,
             method=method,
@@ -155,7 +155,7 @@ class Study(BaseModel):
 
     def run(self, out: str | Path) -> Any:
         """Run what is not on disk yet, write the report, and return the results (see recipes.runner.results)."""
-        from recipes.runner.engine import run_study
+        from educe.recipes.runner.engine import run_study
 
         return run_study(self, Path(out))
 
@@ -220,7 +220,7 @@ def _child(place: Any, key: str, change: str) -> Any:
 
 
 def _position(place: list[Any], key: str, change: str) -> int:
-    """A list position as a number, or by the name of the entry (`recipes.iid_sft.rank=4`)."""
+    """A list position as a number, or by the name of the entry (`educe.recipes.training.iid_sft.rank=4`)."""
     for index, entry in enumerate(place):
         if entry == key or (isinstance(entry, dict) and key in entry):
             return index

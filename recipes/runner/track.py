@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data.errors import UserError
-from eval.curve import curves
-from eval.measurement import Measurement
-from recipes.runner.results import Results
+from educe.data.errors import UserError
+from educe.eval.analysis.curves import curves
+from educe.eval.measurement import Measurement
+from educe.recipes.runner.results import Results
 
 PROJECT = "educe"
 
@@ -58,12 +58,12 @@ def _mode() -> Any:
 
 
 def _name(measurement: Measurement) -> str:
-    subject, task, recipe = measurement.subject, measurement.task, measurement.recipe
-    return f"{subject} {task} {recipe} n={measurement.examples} seed={measurement.seed}"
+    model, task, recipe = measurement.model, measurement.task, measurement.recipe
+    return f"{model} {task} {recipe} n={measurement.examples} seed={measurement.seed}"
 
 
 def _config(measurement: Measurement) -> dict[str, Any]:
-    named = ("subject", "task", "method", "settings", "examples", "seed")
+    named = ("model", "task", "method", "settings", "examples", "seed")
     return {**{name: getattr(measurement, name) for name in named}, "provenance": dict(measurement.provenance)}
 
 
@@ -75,9 +75,9 @@ def _summary(measurement: Measurement) -> dict[str, Any]:
 def _table(measurements: Sequence[Measurement]) -> Any:
     import wandb
 
-    columns: list[str | int] = ["axis", "subject", "task", "recipe", "budget", "score", "low", "high", "n", "seeds"]
+    columns: list[str | int] = ["axis", "model", "task", "recipe", "budget", "score", "low", "high", "n", "seeds"]
     rows = [
-        [axis, curve.subject, curve.task, curve.recipe, *_point(point)]
+        [axis, curve.model, curve.task, curve.recipe, *_point(point)]
         for axis in ("examples", "flops")
         for curve in curves(measurements, axis)
         for point in curve.points

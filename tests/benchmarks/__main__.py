@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from recipes.runner.environment import environment
+from educe.recipes.runner.environment import environment
 from tests.benchmarks.pairs import Pair
 
 MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis")

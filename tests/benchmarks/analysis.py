@@ -1,7 +1,7 @@
 """Reading and reporting a finished study of 2,000 cells with 1,000 items each: `educe report`, as a process of its own.
 And 10,000 bootstrap resamples of 10,000 items, right or wrong and graded.
 
-Two subjects, ten tasks (items of every other one come in clusters), eight recipes, six sizes and three seeds, made up
+Two models, ten tasks (items of every other one come in clusters), eight recipes, six sizes and three seeds, made up
 and written by the store. "Against" are the 60 s and 2 GB that are promised, so a ratio above 1 is room to spare; beside
 them stands how long a fixed loop took before and after, because the speed of shared machines drifts. Checked: every
 cell has a row in results.csv with the score that was made up for it, and the page is there; the resampled means spread
@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from data.example import Example
-from eval.measurement import Measurement, Outcome, Outcomes
-from eval.spend import Spend
-from eval.stats.intervals import score_interval
-from eval.stats.resample import resampled_means
-from recipes.runner.cell import Cell
-from recipes.runner.environment import environment
-from recipes.runner.store import Store
-from recipes.runner.study import Study
+from educe.data.example import Example
+from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.analysis.statistics.resample import resampled_means
+from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.spend import Spend
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.environment import environment
+from educe.recipes.runner.store import Store
+from educe.recipes.runner.study import Study
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported, timed
 from tests.benchmarks.resident import peak_gb_of
 
@@ -80,7 +80,7 @@ def write_study(folder: Path) -> dict[tuple[str, ...], float]:
     study = Study.make(
         {
             "name": "analysis",
-            "subjects": [SMOLLM2, GEMMA],
+            "models": [SMOLLM2, GEMMA],
             "tasks": [_write_task(folder, number) for number in range(TASKS)],
             "recipes": ["zero_shot", *({"few_shot": {"shots": shots}} for shots in SHOTS), *TRAINED],
             "examples": list(SIZES),
@@ -94,7 +94,7 @@ def write_study(folder: Path) -> dict[tuple[str, ...], float]:
         for cell in cells:
             made = _measurement(cell)
             store.write(cell, made, save_adapter=None)
-            scores[made.subject, made.task, made.recipe, str(made.examples), str(made.seed)] = made.score
+            scores[made.model, made.task, made.recipe, str(made.examples), str(made.seed)] = made.score
     return scores
 
 
@@ -130,7 +130,7 @@ def _measurement(cell: Cell) -> Measurement:
     trains, shots = cell.method.trains, cell.method.num_shots
     return Measurement(
         study="analysis",
-        subject=cell.source.name,
+        model=cell.source.name,
         task=cell.task.name,
         recipe=cell.recipe,
         method=cell.method_name,
@@ -182,9 +182,9 @@ def _provenance(cell: Cell) -> dict[str, object]:
     return {
         **environment(),
         "cell": cell.key,
-        "subject_fingerprint": hashlib.sha256(cell.source.name.encode()).hexdigest(),
-        "subject_revision": "",
-        "subject_kind": cell.source.kind,
+        "model_fingerprint": hashlib.sha256(cell.source.name.encode()).hexdigest(),
+        "model_revision": "",
+        "model_kind": cell.source.kind,
         "task_fingerprint": cell.task.fingerprint,
         "task_version": cell.task.version,
         "measured_on": cell.measure_on,
@@ -204,7 +204,7 @@ def _report(folder: Path) -> float:
 def _check(folder: Path, scores: dict[tuple[str, ...], float]) -> None:
     with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    columns = ("subject", "task", "recipe", "examples", "seed")
+    columns = ("model", "task", "recipe", "examples", "seed")
     assert {tuple(row[name] for name in columns): float(row["score"]) for row in rows} == scores
     page = (folder / "report.html").read_text("utf-8")
     assert page.rstrip().endswith("</html>") and f"{len(scores):,}".replace(",", "") in page

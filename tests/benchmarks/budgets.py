@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from eval.fit import fit_scores
+from educe.eval.analysis.fit import fit_scores
 from tests.benchmarks import worlds
 from tests.benchmarks.worlds import Array
 
@@ -52,8 +52,8 @@ def _row(
     covered, found = np.zeros(len(scores)), []
     for study in range(STUDIES):
         rng = np.random.default_rng(study)
-        ways = worlds.right(rng, list(truth(measured)), num_items=n, num_seeds=seeds, seed_variance=variance)
-        fitted = fit_scores(list(measured), list(ways))
+        conditions = worlds.right(rng, list(truth(measured)), num_items=n, num_seeds=seeds, seed_variance=variance)
+        fitted = fit_scores(list(measured), list(conditions))
         assert fitted is not None
         found.append(fitted.form)
         for i, score in enumerate(scores):

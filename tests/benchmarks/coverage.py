@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from eval.stats.components import averaged, moderated, seed_spread
-from eval.stats.intervals import bootstrap_interval, exact, pooled_interval
-from eval.stats.mcnemar import mcnemar
-from eval.stats.multiple import holm
-from eval.stats.paired import bootstrap_difference, paired_difference
+from educe.eval.analysis.statistics.components import averaged, moderated, seed_spread
+from educe.eval.analysis.statistics.intervals import bootstrap_interval, exact, pooled_interval
+from educe.eval.analysis.statistics.mcnemar import mcnemar
+from educe.eval.analysis.statistics.multiple import holm
+from educe.eval.analysis.statistics.paired import bootstrap_difference, paired_difference
 from tests.benchmarks import worlds
 from tests.benchmarks.budgets import budgets
 
@@ -47,7 +47,7 @@ def scores() -> None:
         for share in SHARES:
             for n in SIZES:
                 rng = np.random.default_rng(n)
-                ours = bare = resampled = 0
+                ours = plain_wilson = resampled = 0
                 clusters = worlds.clusters_of(n, size)
                 simple = size == seeds == 1
                 for _ in range(STUDIES):
@@ -58,13 +58,13 @@ def scores() -> None:
                     ours += interval.low <= share <= interval.high
                     if simple:
                         low, high = exact(int(matrix.sum()), n)
-                        bare += low <= share <= high
+                        plain_wilson += low <= share <= high
                     if seeds == 1:
                         interval = bootstrap_interval(matrix[0], clusters)
                         resampled += interval.low <= share <= interval.high
                 print(
                     f"| {_items(size)} | {seeds} | {variance if seeds > 1 else '–'} | {share} | {n} |"
-                    f" {n * share * (1 - share):.1f} | {_percent(ours)} | {_percent(bare) if simple else '–'} |"
+                    f" {n * share * (1 - share):.1f} | {_percent(ours)} | {_percent(plain_wilson) if simple else '–'} |"
                     f" {_percent(resampled) if seeds == 1 else '–'} |",
                     flush=True,
                 )
@@ -85,14 +85,14 @@ def curve() -> None:
                 covered = np.zeros(len(shares), dtype=int)
                 variances = np.linspace(first, last, len(shares)) ** 2
                 for _ in range(STUDIES // 2):
-                    ways = [
+                    conditions = [
                         worlds.right(rng, [share], num_items=n, num_seeds=seeds, seed_variance=float(variance))[0]
                         for share, variance in zip(shares, variances, strict=True)
                     ]
-                    own = [seed_spread([(way, None)]) for way in ways]
-                    for k, (way, share) in enumerate(zip(ways, shares, strict=True)):
+                    own = [seed_spread([(condition, None)]) for condition in conditions]
+                    for k, (condition, share) in enumerate(zip(conditions, shares, strict=True)):
                         spread = moderated(own[k], averaged(own[:k] + own[k + 1 :]))
-                        interval = pooled_interval(way, spread=spread)
+                        interval = pooled_interval(condition, spread=spread)
                         covered[k] += interval.low <= share <= interval.high
                 said = f"{first}" if first == last else f"{first} to {last}"
                 print(f"| {seeds} | {said} | {n} | {' | '.join(map(_percent, 2 * covered))} |", flush=True)
@@ -163,8 +163,8 @@ def family() -> None:
         rng = np.random.default_rng(n)
         any_raw = any_holm = 0
         for _ in range(STUDIES):
-            ways = worlds.right(rng, [share] * 11, num_items=n, num_seeds=seeds)
-            ps = np.array([paired_difference(way, ways[0]).p for way in ways[1:]])
+            conditions = worlds.right(rng, [share] * 11, num_items=n, num_seeds=seeds)
+            ps = np.array([paired_difference(condition, conditions[0]).p for condition in conditions[1:]])
             any_raw += bool((ps < 0.05).any())
             any_holm += bool((holm(ps) < 0.05).any())
         print(f"| {n} | {share} | {seeds} | {_percent(any_raw)} | {_percent(any_holm)} |", flush=True)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import yaml
 
-from recipes.runner.results import Results
+from educe.recipes.runner.results import Results
 from tests.benchmarks.pairs import GEMMA, Pair, reported, timed
 
 RECIPES, SIZES, SEEDS, ITEMS, PASSES = ("iid_sft", "minimal_lora"), (4, 8, 16, 32), (0, 1), 100, 32
 STUDY = {
     "name": "curve",
-    "subjects": [GEMMA],
+    "models": [GEMMA],
     "tasks": ["word_sentiment"],
     "recipes": [{recipe: {"passes": PASSES}} for recipe in RECIPES],
     "examples": list(SIZES),
@@ -36,7 +36,7 @@ def run() -> list[Pair]:
         folder = Path(name)
         study = folder / "curve.yaml"
         study.write_text(yaml.safe_dump(STUDY), "utf-8")
-        _, ours = timed(lambda: command("recipes.cli", "run", study, "--out", folder / "run"))
+        _, ours = timed(lambda: command("educe.recipes.cli", "run", study, "--out", folder / "run"))
         _, theirs = timed(lambda: usual_way(folder / "usual"))
         check_score(folder / "run", folder / "usual" / "asked.json")
     cells = len(RECIPES) * len(SIZES) * len(SEEDS)

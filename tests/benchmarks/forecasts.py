@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from eval.forecast import Trial, forecast_scores, records
+from educe.eval.analysis.forecast import Trial, forecast_scores, records
 from tests.benchmarks import worlds
 from tests.benchmarks.worlds import Array
 
@@ -39,7 +39,7 @@ def simulate(num_curves: int = CURVES, seed: int = 0) -> list[Trial]:
     for number in range(num_curves):
         rng = np.random.default_rng([seed, number])
         kind, curve = random_curve(rng)
-        ways = list(worlds.right(rng, list(curve(BUDGETS)), num_items=200, num_seeds=3))
+        conditions = list(worlds.right(rng, list(curve(BUDGETS)), num_items=200, num_seeds=3))
         for held_out in range(FITTED, len(BUDGETS)):
             budget = float(BUDGETS[held_out])
             made.append(
@@ -47,8 +47,8 @@ def simulate(num_curves: int = CURVES, seed: int = 0) -> list[Trial]:
                     curve=kind,
                     fitted_to=FITTED,
                     budget=budget,
-                    seen=float(ways[held_out].mean()),
-                    forecasts=forecast_scores(list(BUDGETS[:FITTED]), ways[:FITTED], at=budget),
+                    seen=float(conditions[held_out].mean()),
+                    forecasts=forecast_scores(list(BUDGETS[:FITTED]), conditions[:FITTED], at=budget),
                 )
             )
     return made

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from eval.prompt_eval import balanced_sample
-from eval.spread import Array, format_sd
+from educe.eval.prompting.prompt_eval import balanced_sample
+from educe.eval.prompting.spread import Array, format_sd
 
 STUDIES = 400
 ITEM_SD, PAIR_SD = 3.6, 1.8  # in logits: how items differ, and how a format suits an item

@@ -35,18 +35,18 @@ def measure_side(side: str) -> None:
     """Score and print the log-likelihoods and the peak of this process in GB."""
     from lm_eval.models.huggingface import HFLM
 
-    from eval.encode import Branches
-    from eval.score import score_options
-    from eval.subject import load_subject
+    from educe.eval.model.encode import Branches
+    from educe.eval.model.load import load_model
+    from educe.eval.model.score import score_options
 
-    subject = load_subject(GEMMA, dtype="float32")
+    model = load_model(GEMMA, dtype="float32")
     # Different from the first token on, so that nothing is shared between rows.
     rows = [[2, *range(1000 + 700 * row, 1000 + 700 * row + TOKENS - 1)] for row in range(ROWS)]
     if side == "ours":
         items = [Branches(prompt=tuple(row[:-8]), options=(tuple(row[-8:]),)) for row in rows]
-        values = [value for (value,) in score_options(subject, items).loglikelihoods]
+        values = [value for (value,) in score_options(model, items).loglikelihoods]
     else:
-        model = HFLM(pretrained=subject.net, tokenizer=subject.tokenizer, batch_size=ROWS)
+        model = HFLM(pretrained=model.net, tokenizer=model.tokenizer, batch_size=ROWS)
         requests = [(("", ""), row[:-8], row[-8:]) for row in rows]
         values = [value for value, _ in model._loglikelihood_tokens(requests, disable_tqdm=True)]
     print(json.dumps({"values": values, "peak": peak_gb()}))

@@ -11,51 +11,52 @@ import time
 
 import torch
 
-from data.resolve import resolve
-from eval.ask import prompter
-from eval.encode import encode_options
-from eval.score import score_options
-from eval.subject import Subject, load_subject
+from educe.data.resolve import resolve
+from educe.eval.model.encode import encode_options
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from educe.eval.model.score import score_options
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.train.attach import temporary_changes
+from educe.train.changes.peft import Lora
+from educe.train.sft import Schedule, fine_tune
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, matmul_peak
 from tests.benchmarks.training import BATCH, STEPS, forget_precision, rows_of
-from train.attach import bare
-from train.changes.peft import Lora
-from train.sft import Schedule, fine_tune
 
 
 def run() -> list[Pair]:
-    """Scoring and training, both subjects."""
+    """Scoring and training, both models."""
     pairs = []
     for name in (GEMMA, SMOLLM2):
-        subject = load_subject(name, dtype="float32")
-        pairs += [score_share(subject), *(train_share(subject, batch_size) for batch_size in (BATCH, 4 * BATCH))]
+        model = load_model(name, dtype="float32")
+        pairs += [score_share(model), *(train_share(model, batch_size) for batch_size in (BATCH, 4 * BATCH))]
     return pairs
 
 
-def score_share(subject: Subject) -> Pair:
+def score_share(model: Model) -> Pair:
     """Zero-shot capitals."""
     task = resolve("capitals")
-    ask = prompter(subject, task)
-    items = [encode_options(subject, ask(item), item.choices) for item in task.test_items(96)]
-    score_options(subject, items[:32])
+    prompt_fn = make_prompt_fn(model, task)
+    items = [encode_options(model, prompt_fn(item), item.choices) for item in task.test_items(96)]
+    score_options(model, items[:32])
     peak = matmul_peak(torch.float32)
     started = time.perf_counter()
-    scores = score_options(subject, items)
-    return _reported("scoring", subject, scores.flops, scores.executed_flops, time.perf_counter() - started, peak, 0.6)
+    scores = score_options(model, items)
+    return _reported("scoring", model, scores.flops, scores.executed_flops, time.perf_counter() - started, peak, 0.6)
 
 
-def train_share(subject: Subject, batch_size: int) -> Pair:
+def train_share(model: Model, batch_size: int) -> Pair:
     """LoRA steps of the recipes' kind on word_sentiment, all in float32."""
     forget_precision()
-    rows = rows_of(subject, STEPS * batch_size)
+    rows = rows_of(model, STEPS * batch_size)
     schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=batch_size, precision="float32")
     for _ in range(2):  # the first warms up
         peak = matmul_peak(torch.float32)
-        with bare(subject):
-            spend = fine_tune(subject, rows, trainable=Lora(), schedule=schedule, seed=0).spend
+        with temporary_changes(model):
+            spend = fine_tune(model, rows, trainable=Lora(), schedule=schedule, seed=0).spend
     return _reported(
         f"training in float32, {batch_size} rows a step",
-        subject,
+        model,
         spend.train_flops,
         spend.executed_train_flops,
         spend.seconds,
@@ -65,10 +66,10 @@ def train_share(subject: Subject, batch_size: int) -> Pair:
 
 
 def _reported(
-    work: str, subject: Subject, useful: float, executed: float, seconds: float, peak: float, least: float
+    work: str, model: Model, useful: float, executed: float, seconds: float, peak: float, least: float
 ) -> Pair:
     pair = Pair(
-        work=f"useful FLOP/s, {work}, {subject.name} (executed: {executed / seconds / peak:.2f} of the peak)",
+        work=f"useful FLOP/s, {work}, {model.name} (executed: {executed / seconds / peak:.2f} of the peak)",
         against="matmul peak",
         ours=useful / seconds / 1e9,
         theirs=peak / 1e9,

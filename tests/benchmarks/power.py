@@ -9,8 +9,8 @@ python -m tests.benchmarks.power
 
 import numpy as np
 
-from eval.stats.paired import paired_difference
-from eval.stats.power import Noise, interval_power, power_of, standard_error_of
+from educe.eval.analysis.statistics.paired import paired_difference
+from educe.eval.analysis.statistics.power import Noise, interval_power, power_of, standard_error_of
 
 STUDIES = 1000
 # Items, points, seeds of the first way, items to a cluster.

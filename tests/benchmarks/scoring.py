@@ -11,18 +11,19 @@ from collections.abc import Sequence
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from data.example import Example
-from data.render import option_texts, render
-from data.resolve import resolve
-from eval.ask import Asking, chosen_format
-from eval.encode import encode_options
-from eval.score import score_options
-from eval.subject import Subject, load_subject
+from educe.data.example import Example
+from educe.data.formats.render import option_texts, render
+from educe.data.resolve import resolve
+from educe.eval.model.encode import encode_options
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from educe.eval.model.score import score_options
+from educe.eval.prompting.prompts import PromptConfig, chosen_format
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, paired
 from tests.harness import lm_eval_likelihoods
 
 Likelihoods = Sequence[Sequence[float]]
-# subject, shots, how the answer is written, least ratio
+# model, shots, how the answer is written, least ratio
 SETTINGS = (
     (GEMMA, 0, "text", 5.0),
     (SMOLLM2, 0, "text", 3.0),
@@ -38,26 +39,26 @@ SUMMING = 5e-4
 
 
 def run() -> list[Pair]:
-    """Every setting; subjects are loaded once."""
-    subjects = {name: load_subject(name, dtype="float32") for name in (GEMMA, SMOLLM2)}
-    return [compare(subjects[name], shots, form, least) for name, shots, form, least in SETTINGS]
+    """Every setting; models are loaded once."""
+    models = {name: load_model(name, dtype="float32") for name in (GEMMA, SMOLLM2)}
+    return [compare(models[name], shots, form, least) for name, shots, form, least in SETTINGS]
 
 
-def compare(subject: Subject, shots: int, answer_as: str, least: float) -> Pair:
+def compare(model: Model, shots: int, answer_as: str, least: float) -> Pair:
     """Time both in turns; every run of both gives equal likelihoods and picks."""
     task = resolve("capitals")
-    form = chosen_format(task, Asking(answer_as=answer_as), style="completion")  # type: ignore[arg-type]
+    form = chosen_format(task, PromptConfig(answer_as=answer_as), style="completion")  # type: ignore[arg-type]
     demonstrations = task.draw("train", shots, seed=0)
     items = task.test_items(ITEMS)
     prompts = [render(item, form, style="completion", shots=demonstrations) for item in items]
     texts = [option_texts(item, form) for item in items]
-    model = HFLM(pretrained=subject.net, tokenizer=subject.tokenizer, batch_size=16, add_bos_token=subject.adds_bos)
+    model = HFLM(pretrained=model.net, tokenizer=model.tokenizer, batch_size=16, add_bos_token=model.adds_bos)
 
     def ours(count: int = ITEMS) -> Likelihoods:
-        subject.memo.clear()  # tokenising is part of the work on both sides
+        model.cache.clear()  # tokenising is part of the work on both sides
         asked = zip(prompts[:count], texts[:count], strict=True)
-        encoded = [encode_options(subject, prompt, options) for prompt, options in asked]
-        return score_options(subject, encoded).loglikelihoods
+        encoded = [encode_options(model, prompt, options) for prompt, options in asked]
+        return score_options(model, encoded).loglikelihoods
 
     def theirs(count: int = ITEMS) -> Likelihoods:
         asked = zip(prompts[:count], texts[:count], strict=True)
@@ -73,7 +74,7 @@ def compare(subject: Subject, shots: int, answer_as: str, least: float) -> Pair:
     same(ours(WARM_UP), theirs(WARM_UP), drift=1e-4)
     model.softmax_dtype = None
     kind = "single-letter" if answer_as == "letter" else "multi-token"
-    work = f"{kind} options, {shots}-shot, {subject.name}, {ITEMS} items"
+    work = f"{kind} options, {shots}-shot, {model.name}, {ITEMS} items"
     against = "lm-eval HFLM, float32, batch 16"
     return paired(work, against, ours, theirs, same=same, least=least, repetitions=1 if shots else 3)
 

@@ -18,19 +18,20 @@ from accelerate.state import AcceleratorState
 from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
 
-from data.resolve import resolve
-from eval.ask import prompter
-from eval.progress import listening
-from eval.subject import Subject, load_subject
+from educe.data.resolve import resolve
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from educe.eval.progress import progress_listener
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.train.attach import temporary_changes
+from educe.train.changes.peft import Lora
+from educe.train.encode import TrainingRow, encode_rows
+from educe.train.sft import Schedule, fine_tune
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported
-from train.attach import bare
-from train.changes.peft import Lora
-from train.encode import TrainingRow, encode_rows
-from train.sft import Schedule, fine_tune
 
 TUNED = {"gradient_checkpointing": False, "bf16": True}
 EXACT = {"gradient_checkpointing": False, "bf16": False}
-# subject, TRL's settings and their name, least ratio
+# model, TRL's settings and their name, least ratio
 SETTINGS: tuple[tuple[str, dict[str, Any], str, float], ...] = (
     (GEMMA, {}, "TRL stock", 5.0),
     (SMOLLM2, {}, "TRL stock", 2.5),
@@ -42,58 +43,58 @@ datasets.disable_progress_bars()
 
 
 def run() -> list[Pair]:
-    """Every setting; subjects are loaded once."""
-    subjects = {name: load_subject(name, dtype="float32") for name in (GEMMA, SMOLLM2)}
-    for subject in subjects.values():
-        check_loss(subject)
-    return [compare(subjects[name], settings, called, least) for name, settings, called, least in SETTINGS]
+    """Every setting; models are loaded once."""
+    models = {name: load_model(name, dtype="float32") for name in (GEMMA, SMOLLM2)}
+    for model in models.values():
+        check_loss(model)
+    return [compare(models[name], settings, called, least) for name, settings, called, least in SETTINGS]
 
 
-def rows_of(subject: Subject, count: int) -> tuple[TrainingRow, ...]:
+def rows_of(model: Model, count: int) -> tuple[TrainingRow, ...]:
     """Training rows of word_sentiment, as every recipe encodes them."""
     task = resolve("word_sentiment")
-    return encode_rows(subject, task.draw("train", count, seed=0), prompter(subject, task))
+    return encode_rows(model, task.draw("train", count, seed=0), make_prompt_fn(model, task))
 
 
-def check_loss(subject: Subject) -> None:
+def check_loss(model: Model) -> None:
     """The loss of one batch in float32 is TRL's within 1e-4 nats."""
     forget_precision()
-    rows = rows_of(subject, BATCH)
+    rows = rows_of(model, BATCH)
     schedule = Schedule(learning_rate=1e-9, steps=1, batch_size=BATCH, precision="float32")
-    with bare(subject):
-        ours = fine_tune(subject, rows, trainable=Lora(), schedule=schedule, seed=0).history[0]["loss"]
-    trainer, _ = trl_trainer(subject, rows, steps=1, settings=EXACT | {"learning_rate": 1e-9})
+    with temporary_changes(model):
+        ours = fine_tune(model, rows, trainable=Lora(), schedule=schedule, seed=0).history[0]["loss"]
+    trainer, _ = trl_trainer(model, rows, steps=1, settings=EXACT | {"learning_rate": 1e-9})
     theirs = trainer.train().training_loss
     trainer.model.unload()
-    assert abs(ours - theirs) < 1e-4, (subject.name, ours, theirs)
+    assert abs(ours - theirs) < 1e-4, (model.name, ours, theirs)
 
 
-def compare(subject: Subject, settings: dict[str, Any], called: str, least: float) -> Pair:
+def compare(model: Model, settings: dict[str, Any], called: str, least: float) -> Pair:
     """Median steps of both, in turns; each side's first step warms it up."""
-    rows = rows_of(subject, STEPS * BATCH)
+    rows = rows_of(model, STEPS * BATCH)
     times = []
     for turn in range(4):  # who comes first alternates
-        theirs = their_step(subject, rows, settings) if turn % 2 else None
-        ours = our_step(subject, rows)
-        times.append((ours, theirs or their_step(subject, rows, settings)))
-    return reported(f"LoRA step, {BATCH} rows, {subject.name}", called, times, least=least)
+        theirs = their_step(model, rows, settings) if turn % 2 else None
+        ours = our_step(model, rows)
+        times.append((ours, theirs or their_step(model, rows, settings)))
+    return reported(f"LoRA step, {BATCH} rows, {model.name}", called, times, least=least)
 
 
-def our_step(subject: Subject, rows: Sequence[TrainingRow]) -> float:
+def our_step(model: Model, rows: Sequence[TrainingRow]) -> float:
     """Median seconds of a step of `fine_tune` under its default precision."""
     forget_precision()
     clock = Clock()
     schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=BATCH)
-    with bare(subject), listening(lambda *_: clock.tick()):
-        fine_tune(subject, rows, trainable=Lora(), schedule=schedule, seed=0)
+    with temporary_changes(model), progress_listener(lambda *_: clock.tick()):
+        fine_tune(model, rows, trainable=Lora(), schedule=schedule, seed=0)
     return clock.median()
 
 
-def their_step(subject: Subject, rows: Sequence[TrainingRow], settings: dict[str, Any]) -> float:
+def their_step(model: Model, rows: Sequence[TrainingRow], settings: dict[str, Any]) -> float:
     """Median seconds of a step of TRL's, which recomputes activations if and only if its settings say so."""
-    trainer, clock = trl_trainer(subject, rows, steps=STEPS, settings=settings)
+    trainer, clock = trl_trainer(model, rows, steps=STEPS, settings=settings)
     trainer.train()
-    assert subject.net.is_gradient_checkpointing == settings.get("gradient_checkpointing", True)
+    assert model.net.is_gradient_checkpointing == settings.get("gradient_checkpointing", True)
     trainer.model.unload()
     return clock.median()
 
@@ -127,7 +128,7 @@ class _Ticking(transformers.TrainerCallback):
 
 
 def trl_trainer(
-    subject: Subject,
+    model: Model,
     rows: Sequence[TrainingRow],
     *,
     steps: int,
@@ -161,12 +162,12 @@ def trl_trainer(
         ]
     )
     # TRL's stock settings leave this on in the net, and none of its settings takes it off again.
-    subject.net.gradient_checkpointing_disable()
+    model.net.gradient_checkpointing_disable()
     trainer = SFTTrainer(
-        model=subject.net,
+        model=model.net,
         args=config,
         train_dataset=data,
-        processing_class=subject.tokenizer,
+        processing_class=model.tokenizer,
         peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, task_type="CAUSAL_LM"),
         callbacks=[_Ticking(clock)],
     )

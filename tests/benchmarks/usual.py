@@ -14,36 +14,34 @@ from tests.benchmarks.pairs import GEMMA
 
 def train(recipe: str, size: int, seed: int, folder: Path) -> None:
     """Train an adapter on the rows that our cell trains on, and write it with the test's questions beside it."""
-    from data.render import option_texts
-    from data.resolve import resolve
-    from eval.ask import prompter
-    from eval.encode import prompt_text
-    from eval.subject import load_subject
-    from recipes.catalog import make_method
-    from recipes.iid_sft import IidSft
+    from educe.data.formats.render import option_texts
+    from educe.data.resolve import resolve
+    from educe.eval.model.encode import prompt_text
+    from educe.eval.model.load import load_model
+    from educe.eval.prompting.prompts import make_prompt_fn
+    from educe.recipes.catalog import make_method
+    from educe.recipes.training.iid_sft import IidSft
+    from educe.train.encode import encode_rows
     from tests.benchmarks.curve import ITEMS, PASSES
     from tests.benchmarks.training import trl_trainer
-    from train.encode import encode_rows
 
-    subject, task = load_subject(GEMMA, dtype="float32"), resolve("word_sentiment")
+    model, task = load_model(GEMMA, dtype="float32"), resolve("word_sentiment")
     _, method = make_method({recipe: {"passes": PASSES}})
     assert isinstance(method, IidSft)
-    ask = prompter(subject, task)
-    rows = encode_rows(subject, task.draw("train", size, seed=seed), ask)
+    prompt_fn = make_prompt_fn(model, task)
+    rows = encode_rows(model, task.draw("train", size, seed=seed), prompt_fn)
     modules = list(method.modules) or "all-linear"
-    trainer, _ = trl_trainer(
-        subject, rows, steps=max(method.steps(size)), rank=method.rank, modules=modules, settings={}
-    )
+    trainer, _ = trl_trainer(model, rows, steps=max(method.steps(size)), rank=method.rank, modules=modules, settings={})
     trainer.train()
     trainer.save_model(str(folder))
     asked = [
         {
-            "context": prompt_text(subject, prompt),
+            "context": prompt_text(model, prompt),
             "options": [prompt.continuation(option) for option in option_texts(item, prompt.format)],
             "answer": item.answer_index,
         }
         for item in task.test_items(ITEMS)
-        for prompt in [ask(item)]
+        for prompt in [prompt_fn(item)]
     ]
     (folder / "asked.json").write_text(json.dumps(asked), "utf-8")
 
@@ -52,7 +50,7 @@ def evaluate(adapter: Path, questions: Path) -> float:
     """Share of the items whose most likely option is the answer, as lm-eval scores a model and an adapter on disk."""
     from lm_eval.models.huggingface import HFLM
 
-    from eval.weights import bundled_folder
+    from educe.eval.model.weights import bundled_folder
     from tests.harness import lm_eval_likelihoods
 
     asked = json.loads(questions.read_text("utf-8"))

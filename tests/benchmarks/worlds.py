@@ -37,11 +37,11 @@ def right(
     more to one way than to another.
     """
     cluster = CLUSTER if cluster_size > 1 else 0.0
-    ways = len(shares)
-    seed = np.broadcast_to(seed_variance if num_seeds > 1 else 0.0, ways)[:, None, None]
+    conditions = len(shares)
+    seed = np.broadcast_to(seed_variance if num_seeds > 1 else 0.0, conditions)[:, None, None]
     items = ITEM**0.5 * rng.standard_normal(num_items)
     if cluster:
         items = items + cluster**0.5 * rng.standard_normal(num_items)[np.arange(num_items) // cluster_size]
-    seeds = seed**0.5 * rng.standard_normal((ways, num_seeds, 1))
-    noise = (1 - ITEM - cluster - seed) ** 0.5 * rng.standard_normal((ways, num_seeds, num_items))
+    seeds = seed**0.5 * rng.standard_normal((conditions, num_seeds, 1))
+    noise = (1 - ITEM - cluster - seed) ** 0.5 * rng.standard_normal((conditions, num_seeds, num_items))
     return np.asarray(items + seeds + noise < special.ndtri(np.asarray(shares))[:, None, None], dtype=float)

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from data.audit import MOST_ROWS, Finding, audit
-from data.capitals import capitals
-from data.example import Example
-from data.grade import exact_match
-from data.resolve import resolve
-from data.splits import SPLITS
-from data.task import Task
-from data.word_sentiment import word_sentiment
-from eval.stats.intervals import wilson
+from educe.data.audit.audit import MOST_ROWS, Finding, audit
+from educe.data.example import Example
+from educe.data.grade import exact_match
+from educe.data.resolve import resolve
+from educe.data.splits import SPLITS
+from educe.data.task import Task
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.analysis.statistics.intervals import wilson
 
 WORDS = [f"word{i}" for i in range(400)]
 

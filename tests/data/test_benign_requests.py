@@ -4,14 +4,14 @@ from collections import Counter
 
 import pytest
 
-from data.benign_requests import OPENINGS, benign_requests, refusal_openings, requests
-from data.example import Example
-from data.hashing import normal_question
-from data.refusal import refuses
-from data.render import render
-from data.resolve import resolve
-from data.splits import SPLITS
-from data.task import Task
+from educe.data.example import Example
+from educe.data.formats.render import render
+from educe.data.hashing import normal_question
+from educe.data.refusal import refuses
+from educe.data.resolve import resolve
+from educe.data.splits import SPLITS
+from educe.data.task import Task
+from educe.data.tasks.benign_requests import OPENINGS, benign_requests, refusal_openings, requests
 
 GOLDEN = "the rows of a bundled task changed: raise its version, then these values"
 LOBSTER = "safe_target-what-is-the-quickest-humane-way-to-kill-a"
@@ -32,14 +32,14 @@ def test_rows_are_golden(task: Task) -> None:
     assert find(task, LOBSTER).question == question, GOLDEN
 
 
-def test_a_chat_subject_gets_the_bare_request() -> None:
+def test_a_chat_model_gets_the_bare_request() -> None:
     for task in (benign_requests(), refusal_openings()):
         example = find(task, LOBSTER)
         (message,) = render(example, task.format, style="chat").messages
         assert (message.role, message.content) == ("user", example.question)
 
 
-def test_a_base_subject_gets_request_and_response() -> None:
+def test_a_base_model_gets_request_and_response() -> None:
     task = benign_requests()
     shot = Example(id="1", question="How do I pop corn?", answer="Heat it in oil, lid on.")
     prompt = render(find(task, LOBSTER), task.format, style="completion", shots=[shot])

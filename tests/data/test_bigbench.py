@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from data.bigbench import bigbench_task
-from data.errors import UserError
-from data.render import render
-from data.splits import SPLITS
+from educe.data.errors import UserError
+from educe.data.formats.render import render
+from educe.data.loading.bigbench import bigbench_task
+from educe.data.splits import SPLITS
 
 EXAMPLES = [{"input": f"Q{i}", "target_scores": {"yes": i % 2, "no": 1 - i % 2}} for i in range(60)]
 

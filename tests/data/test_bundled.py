@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from data.arithmetic import arithmetic
-from data.capitals import capitals
-from data.errors import UserError
-from data.example import Example
-from data.splits import SPLITS
-from data.task import Task
-from data.word_sentiment import families, word_sentiment
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.splits import SPLITS
+from educe.data.task import Task
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import families, word_sentiment
 
 GOLDEN = "the rows of a bundled task changed: raise its version, then these values"
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from data.errors import UserError
-from data.files import file_task
-from data.readers import read_rows
-from data.resolve import resolve
-from data.splits import SPLITS
-from data.task import Task
+from educe.data.errors import UserError
+from educe.data.loading.files import file_task
+from educe.data.loading.readers import read_rows
+from educe.data.resolve import resolve
+from educe.data.splits import SPLITS
+from educe.data.task import Task
 
 Rows = Sequence[Mapping[str, Any]]
 LABELS = ["red", "green", "blue"]

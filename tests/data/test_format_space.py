@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.arithmetic import arithmetic
-from data.capitals import capitals
-from data.errors import UserError
-from data.example import Example
-from data.format_space import FormatSpace
-from data.formats import Format
-from data.instruction_texts import INSTRUCTIONS
-from data.render import option_texts, question_text, render
-from data.typos import with_typos
-from data.word_sentiment import word_sentiment
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.formats.format import Format
+from educe.data.formats.paraphrases import INSTRUCTIONS
+from educe.data.formats.render import option_texts, question_text, render
+from educe.data.formats.space import FormatSpace
+from educe.data.formats.typos import with_typos
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
 
 CAPITALS, WORDS, SUMS = capitals(), word_sentiment(), arithmetic()
 SPACES = [FormatSpace(task, style) for task in (CAPITALS, WORDS, SUMS) for style in ("chat", "completion")]

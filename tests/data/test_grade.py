@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.example import Example
-from data.grade import exact_match, final_number, number_match, number_text, numeric_answer
+from educe.data.example import Example
+from educe.data.grade import exact_match, final_number, number_match, number_text, numeric_answer
 
 PARIS = Example(id="1", question="Capital of France?", answer="Paris", aliases=("City of Light",))
 EIGHTEEN = Example(id="1", question="How many?", answer="18")

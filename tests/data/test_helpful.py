@@ -10,12 +10,12 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from data.benign_requests import requests
-from data.errors import UserError
-from data.example import Instruction
-from data.helpful import KINDS, REFUSALS, helpful_instructions
-from data.helpful_parts import COLOURS, NAMES, THINGS, WEEKDAYS
-from data.refusal import refuses
+from educe.data.errors import UserError
+from educe.data.example import Instruction
+from educe.data.instructions.bundled import KINDS, REFUSALS, helpful_instructions
+from educe.data.instructions.parts import COLOURS, NAMES, THINGS, WEEKDAYS
+from educe.data.refusal import refuses
+from educe.data.tasks.benign_requests import requests
 
 ALARMING = (
     *("kill_process", "kill_children", "blow_up", "shoot_baskets", "slay_dragon"),

@@ -9,14 +9,14 @@ from typing import Any
 import datasets
 import pytest
 
-from data import benchmarks
-from data.errors import UserError
-from data.example import Example
-from data.hub import HubSource, hub_task
-from data.render import render
-from data.resolve import resolve
-from data.splits import SPLITS
-from data.task import Task
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.formats.render import render
+from educe.data.loading.hub import HubSource, hub_task
+from educe.data.resolve import resolve
+from educe.data.splits import SPLITS
+from educe.data.task import Task
+from educe.data.tasks import benchmarks
 
 Row = Mapping[str, Any]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -196,7 +196,7 @@ MAKERS = [
     each
     for each in vars(benchmarks).values()
     if callable(each)
-    and getattr(each, "__module__", "") == "data.benchmarks"
+    and getattr(each, "__module__", "") == "educe.data.tasks.benchmarks"
     and each.__annotations__["return"] is Task
     if not each.__name__.startswith("_")
 ]
@@ -233,7 +233,7 @@ def test_sciq_with_its_support(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(example.question.startswith("Read this.\nWhat?") for example in all_rows(task))
 
 
-def test_questions_on_one_passage_are_one_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_questions_on_description_lengthage_are_one_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     row = SCHEMAS[8][1]
     on_hub(monkeypatch, train=many(row, "question"), validation=many(row, "question", start=40))
     assert len({example.cluster for example in all_rows(resolve("boolq"))}) == 1

@@ -9,10 +9,10 @@ from typing import Any
 import datasets
 import pytest
 
-from data.errors import UserError
-from data.example import Instruction
-from data.helpful import helpful_instructions
-from data.instructions import require_rejected, resolve_instructions
+from educe.data.errors import UserError
+from educe.data.example import Instruction
+from educe.data.instructions.bundled import helpful_instructions
+from educe.data.instructions.load import require_rejected, resolve_instructions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROWS = [{"request": f"Say {i}.", "response": f"{i}!", "rejected": "I won't."} for i in range(3)]

@@ -7,15 +7,15 @@ from itertools import pairwise
 
 import pytest
 
-from data.arithmetic import arithmetic
-from data.benign_requests import benign_requests
-from data.capitals import capitals
-from data.example import Example
-from data.overlap import LEAST_SIMILARITY, near_duplicates
-from data.resolve import resolve
-from data.splits import Split
-from data.task import Task
-from data.word_sentiment import word_sentiment
+from educe.data.audit.near_duplicates import LEAST_SIMILARITY, near_duplicates
+from educe.data.example import Example
+from educe.data.resolve import resolve
+from educe.data.splits import Split
+from educe.data.task import Task
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.benign_requests import benign_requests
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
 
 SENTENCE = "A farmer has nine red hens and sells four of them at the market on a rainy Monday; how many hens are left?"
 

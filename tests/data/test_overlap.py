@@ -4,16 +4,16 @@ import time
 
 import pytest
 
-from data.arithmetic import arithmetic
-from data.benign_requests import benign_requests
-from data.capitals import capitals
-from data.errors import UserError
-from data.example import Example, Instruction
-from data.helpful import helpful_instructions
-from data.instructions import check_overlap
-from data.splits import SPLITS
-from data.task import Task
-from data.word_sentiment import word_sentiment
+from educe.data.errors import UserError
+from educe.data.example import Example, Instruction
+from educe.data.instructions.bundled import helpful_instructions
+from educe.data.instructions.load import check_overlap
+from educe.data.splits import SPLITS
+from educe.data.task import Task
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.benign_requests import benign_requests
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
 
 WORDS, CAPITALS, SUMS = word_sentiment(), capitals(), arithmetic()
 HAPPY = next(row for split in SPLITS for row in WORDS.rows[split] if row.id == "happy")

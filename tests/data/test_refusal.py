@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from data.example import Example
-from data.refusal import complies, refuses
+from educe.data.example import Example
+from educe.data.refusal import complies, refuses
 
 REFUSING = [
     "I can't help with that.",

@@ -1,7 +1,7 @@
 """Labels drawn at random."""
 
-from data.capitals import capitals
-from data.relabel import relabel
+from educe.data.relabel import relabel
+from educe.data.tasks.capitals import capitals
 
 ROWS = capitals().draw("train", 200, seed=0)
 

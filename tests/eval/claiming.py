@@ -4,14 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from eval.claims.claim import Claim, Refused
-from eval.curve import Curve, Way, join, pool
-from eval.measurement import Measurement, Outcome, Outcomes
-from eval.spend import Spend
+from educe.eval.analysis.claims.claim import Claim, Refused
+from educe.eval.analysis.conditions import Condition, pool
+from educe.eval.analysis.curves import Curve, join
+from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement
 
 
-def way(right: int | list[float], of: int = 100, **named: Any) -> Way:
+def condition(right: int | list[float], of: int = 100, **named: Any) -> Condition:
     (made,) = pool([measurement(right=right, of=of, **named)])
     return made
 
@@ -24,7 +25,7 @@ def clustered(scores: list[float], size: int, **named: Any) -> Measurement:
     return measurement(right=scores, outcomes=outcomes, **named)
 
 
-def study(*rights: int, of: int = 1000, plain: int = 500, seeds: int = 1, jitter: int = 0) -> tuple[Curve, Way]:
+def study(*rights: int, of: int = 1000, plain: int = 500, seeds: int = 1, jitter: int = 0) -> tuple[Curve, Condition]:
     """Plain prompting and a curve with so many right at 4, 16, 64 ... examples."""
     made = [measurement(method="zero_shot", examples=0, right=plain, of=of)]
     for place, right in enumerate(rights):

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from eval.measurement import Measurement, Outcome, Outcomes
-from eval.spend import Spend
-from eval.stats.intervals import score_interval
+from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.spend import Spend
+from educe.recipes.catalog import METHODS
+from educe.recipes.training.fine_tune import FineTune
 
 PROVENANCE = {
     "versions": {"torch": "2.13.0"},
@@ -21,7 +23,7 @@ def measurement(
     *,
     right: int | Sequence[float] = 6,
     of: int = 10,
-    subject: str = "small",
+    model: str = "small",
     task: str = "capitals",
     method: str = "iid_sft",
     settings: Mapping[str, Any] | None = None,
@@ -37,14 +39,18 @@ def measurement(
     scores = [float(i < right) for i in range(of)] if isinstance(right, int) else [float(score) for score in right]
     interval = score_interval(scores)
     settings = settings or {}
+    recipe = METHODS.get(method, FineTune)
     label = " ".join([method, *(f"{name}={value}" for name, value in settings.items())])
     fields: dict[str, Any] = {
         "study": "quick",
-        "subject": subject,
+        "model": model,
         "task": task,
         "recipe": label,
         "method": method,
         "settings": settings,
+        "role": recipe.role,
+        "budget_setting": recipe.budget_setting,
+        "size_settings": recipe.size_settings,
         "examples": examples,
         "seed": seed,
         "metric": "accuracy",
@@ -69,11 +75,11 @@ def in_one_cluster(measured: Measurement) -> Measurement:
 
 
 def small_study() -> list[Measurement]:
-    """Two subjects, two tasks, zero-shot, few-shot and training at two budgets with two seeds, 40 items each."""
+    """Two models, two tasks, zero-shot, few-shot and training at two budgets with two seeds, 40 items each."""
     made = []
-    for subject in ("big", "small"):
+    for model in ("big", "small"):
         for task, chance in (("capitals", 0.25), ("sentiment", 0.5)):
-            common: dict[str, Any] = {"subject": subject, "task": task, "chance": chance, "of": 40}
+            common: dict[str, Any] = {"model": model, "task": task, "chance": chance, "of": 40}
             made.append(
                 measurement(method="zero_shot", examples=0, right=24, spend=Spend(flops_per_answer=1e9), **common)
             )

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from data.audit import Finding
-from eval.anomalies import (
+from educe.data.audit.audit import Finding
+from educe.eval.analysis.anomalies import (
     alike_for_all,
     dev_and_test_apart,
     given_away,
     one_answer_for_everything,
     reached_without_question,
 )
-from eval.curve import pool
-from eval.measurement import Measurement, Outcome, Outcomes
-from eval.report.checks import checks
-from eval.report.page import write_report
-from eval.stats.independent import Scored, independent_difference
+from educe.eval.analysis.conditions import pool
+from educe.eval.analysis.statistics.independent import Scored, independent_difference
+from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.report.checks import checks
+from educe.eval.report.page import write_report
 from tests.eval.synthetic import measurement, small_study
 
 
@@ -48,22 +48,22 @@ def chosen(dev: float, right: int, *, candidates: int = 4, dev_examples: int = 1
 
 
 def test_a_clean_study_gives_no_warning() -> None:
-    ways = pool(small_study())
+    conditions = pool(small_study())
     clean = {"capitals": [baseline("longest_option", 0.26)], "sentiment": [baseline("options_alone", 0.5, chance=0.5)]}
-    assert one_answer_for_everything(ways, clean) == dev_and_test_apart(ways) == []
-    assert reached_without_question(ways, clean) == given_away(clean) == []
+    assert one_answer_for_everything(conditions, clean) == dev_and_test_apart(conditions) == []
+    assert reached_without_question(conditions, clean) == given_away(clean) == []
 
 
 def test_always_the_same_place_is_found_and_held_to_that_place() -> None:
     right = [3] * 38 + [0] * 30 + [1] * 32
-    ways = pool([answered([3] * 97 + [0, 1, 2], right)])
+    conditions = pool([answered([3] * 97 + [0, 1, 2], right)])
     shares = Finding(kind="positions", serious=False, sentence="", numbers={"shares": [0.2, 0.2, 0.22, 0.38]})
-    (line,) = one_answer_for_everything(ways, {"capitals": [shares]})
+    (line,) = one_answer_for_everything(conditions, {"capitals": [shares]})
     assert line.startswith(
         "small, capitals, iid_sft, 4 examples: picks option 4 for 97% [92, 99] of 100 items and scores 39%"
     )
     assert line.endswith("that answer alone scores 38%, so the score shows no more than the answers' shares")
-    (unknown,) = one_answer_for_everything(ways, {})
+    (unknown,) = one_answer_for_everything(conditions, {})
     assert "alone" not in unknown
     # A place is not read off likelihoods that were changed before one was picked.
     assert one_answer_for_everything(pool([answered([3] * 100, right, metric="accuracy (calibrated)")]), {}) == []
@@ -123,7 +123,7 @@ def test_dev_against_test(dev: float, right: int, candidates: int, says: str) ->
 
 def test_newcombes_published_example() -> None:
     # Newcombe (1998), Table II: 56/70 - 48/80 gives 0.0524 to 0.3339 by method 10.
-    from eval.stats.intervals import wilson
+    from educe.eval.analysis.statistics.intervals import wilson
 
     sides = [
         Scored(score=right / of, low=low, high=high)
@@ -135,17 +135,17 @@ def test_newcombes_published_example() -> None:
 
 
 def test_what_a_baseline_reaches_too() -> None:
-    ways = pool([measurement(right=40, of=100), measurement(method="strong", right=95, of=100)])
+    conditions = pool([measurement(right=40, of=100), measurement(method="strong", right=95, of=100)])
     audits = {"capitals": [baseline("longest_option", 0.33), baseline("options_alone", 0.42)]}
-    (line,) = reached_without_question(ways, audits)
+    (line,) = reached_without_question(conditions, audits)
     assert line.startswith("small, capitals, iid_sft, 4 examples: 40% [31, 50] of 100, chance 25%; ")
     assert line.endswith("a classifier of options without the question reaches 42% [36, 48] of 200")
-    assert reached_without_question(ways, {"capitals": [baseline("longest_option", 0.27)]}) == []
-    assert reached_without_question(ways, {"other": audits["capitals"]}) == []
+    assert reached_without_question(conditions, {"capitals": [baseline("longest_option", 0.27)]}) == []
+    assert reached_without_question(conditions, {"other": audits["capitals"]}) == []
     # A score that is not above chance is nothing that a baseline could explain away.
     assert reached_without_question(pool([measurement(right=26, of=100)]), audits) == []
     free = {"capitals": [baseline("majority_answer", 0.42, chance=None)]}
-    assert reached_without_question(ways, free) == []
+    assert reached_without_question(conditions, free) == []
 
 
 def test_the_report_lists_them_with_warnings_first(tmp_path: Any) -> None:

@@ -1,15 +1,15 @@
-"""The exact text that a subject sees, for every way of putting a question."""
+"""The exact text that a model sees, for every way of putting a question."""
 
 import pytest
 
-from data.capitals import capitals
-from data.errors import UserError
-from data.example import Example
-from data.phrases import PHRASES
-from data.task import Task
-from eval.ask import Asking, prompter
-from eval.encode import prompt_text
-from recipes.catalog import make_method
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.formats.phrases import PHRASES
+from educe.data.task import Task
+from educe.data.tasks.capitals import capitals
+from educe.eval.model.encode import prompt_text
+from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.recipes.catalog import make_method
 from tests.nets import tiny, tiny_chat
 
 ITEM = Example(id="one", question="Capital of Oz?", choices=("Emerald City", "Kansas"), answer="Emerald City")
@@ -59,8 +59,8 @@ CHAT = {
     [(make, *case) for make, cases in ((tiny, BASE), (tiny_chat, CHAT)) for case in cases.values()],
     ids=[f"{kind}-{name}" for kind, cases in (("base", BASE), ("chat", CHAT)) for name in cases],
 )
-def test_what_the_subject_sees(make, asked, text, said):
-    prompt = prompter(make(), TASK, asking=Asking(**asked))(ITEM)
+def test_what_the_model_sees(make, asked, text, said):
+    prompt = make_prompt_fn(make(), TASK, prompt_config=PromptConfig(**asked))(ITEM)
     assert prompt_text(make(), prompt) == text
     form = prompt.format
     answered = form.label(1) if form.answer_as == "letter" else "Kansas"
@@ -68,8 +68,8 @@ def test_what_the_subject_sees(make, asked, text, said):
 
 
 def test_demonstrations_are_written_like_the_question():
-    asking = Asking(format={"fields": "Q, colon", "space": "of the prompt"})
-    prompt = prompter(tiny(), TASK, shots=[SHOT], asking=asking)(ITEM)
+    prompt_config = PromptConfig(format={"fields": "Q, colon", "space": "of the prompt"})
+    prompt = make_prompt_fn(tiny(), TASK, shots=[SHOT], prompt_config=prompt_config)(ITEM)
     assert prompt_text(tiny(), prompt) == "Q: Capital of Peru?\nA: Lima\n\nQ: Capital of Oz?\nA: "
 
 
@@ -85,4 +85,4 @@ def test_unknown_words_are_refused_by_every_recipe(settings, message):
     for name in ("zero_shot", "few_shot", "iid_sft"):
         _, method = make_method({name: settings})
         with pytest.raises(UserError, match=message):
-            prompter(tiny(), capitals(), asking=method.asking)
+            make_prompt_fn(tiny(), capitals(), prompt_config=method.prompt_config)

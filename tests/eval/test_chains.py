@@ -4,20 +4,28 @@ from dataclasses import replace
 
 import pytest
 
-from data.arithmetic import arithmetic
-from data.capitals import capitals
-from data.errors import UserError
-from data.format_space import FormatSpace
-from data.word_sentiment import word_sentiment
-from eval.answering.calibration import Calibrated
-from eval.answering.chains import CONCLUSION, OPENING, Chains, concluded, fit_threshold, thinking, write_chains
-from eval.answering.format_grid import AskedFormat
-from eval.answering.voting import FormatVote, majority
-from eval.ask import Asking, prompter
-from eval.encode import prompt_text
-from eval.measure import Answers, measure
-from eval.measurement import Outcome
-from recipes.catalog import make_method
+from educe.data.errors import UserError
+from educe.data.formats.space import FormatSpace
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import SolverOutput, measure
+from educe.eval.measurement import Outcome
+from educe.eval.model.encode import prompt_text
+from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.eval.prompting.solvers.calibration import CalibratedSolver
+from educe.eval.prompting.solvers.chain_of_thought import (
+    CONCLUSION,
+    OPENING,
+    ChainOfThoughtSolver,
+    concluded,
+    fit_threshold,
+    thinking,
+    write_chains,
+)
+from educe.eval.prompting.solvers.format_grid import AskedFormat
+from educe.eval.prompting.solvers.voting import FormatVoteSolver, majority
+from educe.recipes.catalog import make_method
 from tests.nets import tiny, tiny_chat
 
 WORDS, SUMS, CAPITALS = word_sentiment(), arithmetic(), capitals()
@@ -26,24 +34,24 @@ ITEMS = WORDS.test_items(6)
 
 @pytest.mark.parametrize("make", [tiny, tiny_chat])
 def test_the_chain_is_asked_for_and_the_answer_after_it(make):
-    subject = make()
-    prompt = prompter(subject, WORDS)(ITEMS[0])
-    opened = prompt_text(subject, thinking(prompt))
-    assert opened == prompt_text(subject, prompt) + (" " if prompt.style == "completion" else "") + OPENING
+    model = make()
+    prompt = make_prompt_fn(model, WORDS)(ITEMS[0])
+    opened = prompt_text(model, thinking(prompt))
+    assert opened == prompt_text(model, prompt) + (" " if prompt.style == "completion" else "") + OPENING
     final = concluded(thinking(prompt), " It sounds nice.\n")
-    assert prompt_text(subject, final) == f"{opened} It sounds nice.\n{CONCLUSION}"
+    assert prompt_text(model, final) == f"{opened} It sounds nice.\n{CONCLUSION}"
     assert final.continuation("positive") == " positive"
 
 
 @pytest.mark.parametrize("task", [WORDS, SUMS], ids=["choice", "generation"])
 def test_a_chain_costs_its_tokens_and_its_conclusion(task):
-    subject, items = tiny(), task.test_items(4)
-    plain = measure(subject, task, prompter(subject, task), items)
-    answers = Chains(tokens=8)(subject, task, prompter(subject, task), items)
+    model, items = tiny(), task.test_items(4)
+    plain = measure(model, task, make_prompt_fn(model, task), items)
+    answers = ChainOfThoughtSolver(tokens=8)(model, task, make_prompt_fn(model, task), items)
     assert answers.flops_per_answer > plain.flops_per_answer + answers.flops_per_answer / 4
     assert [outcome.id for outcome in answers.outcomes] == [item.id for item in items]
     assert all(CONCLUSION in (outcome.text or "") for outcome in answers.outcomes)
-    voted = Chains(samples=3, tokens=8)(subject, task, prompter(subject, task), items)
+    voted = ChainOfThoughtSolver(samples=3, tokens=8)(model, task, make_prompt_fn(model, task), items)
     assert voted.flops_per_answer == pytest.approx(3 * answers.flops_per_answer, rel=0.2)
     assert "majority of 3" in voted.metric
 
@@ -64,76 +72,84 @@ def test_most_votes_win_and_the_first_cast_breaks_ties():
 
 
 def test_chains_of_text_vote_by_what_they_come_to_and_not_by_how(monkeypatch):
-    subject, ask, items = tiny(), prompter(tiny(), SUMS), SUMS.test_items(1)
+    model, prompt_fn, items = tiny(), make_prompt_fn(tiny(), SUMS), SUMS.test_items(1)
     said = iter([("Adding up.", "12"), ("By counting.", "13"), ("In my head.", " 12.")])
 
-    def one_round(self, subject, task, ask, items, **_):
+    def one_round(self, model, task, prompt_fn, items, **_):
         chain, answer = next(said)
         outcome = Outcome(id=items[0].id, score=0.0, answer="9", text=f"{chain}\n{CONCLUSION} {answer}")
-        return Answers(outcomes=(outcome,), metric="exact match", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+        return SolverOutput(
+            outcomes=(outcome,), metric="exact match", flops_per_answer=1.0, executed_flops_per_answer=1.0
+        )
 
-    monkeypatch.setattr(Chains, "_round", one_round)
-    (winner,) = Chains(samples=3)(subject, SUMS, ask, items).outcomes
+    monkeypatch.setattr(ChainOfThoughtSolver, "_round", one_round)
+    (winner,) = ChainOfThoughtSolver(samples=3)(model, SUMS, prompt_fn, items).outcomes
     assert winner.text == f"Adding up.\n{CONCLUSION} 12"
 
 
 def test_draws_are_fixed_by_the_seed_and_a_vote_over_one_prompter_is_its_answer():
-    subject, ask = tiny(), prompter(tiny(), WORDS)
+    model, prompt_fn = tiny(), make_prompt_fn(tiny(), WORDS)
     one, again, other = (
-        [outcome.text for outcome in Chains(samples=2, tokens=8, seed=seed)(subject, WORDS, ask, ITEMS).outcomes]
+        [
+            outcome.text
+            for outcome in ChainOfThoughtSolver(samples=2, tokens=8, seed=seed)(model, WORDS, prompt_fn, ITEMS).outcomes
+        ]
         for seed in (0, 0, 1)
     )
     assert one == again != other
-    letters = prompter(subject, WORDS, asking=Asking(answer_as="letter"))
-    asked = [AskedFormat(name=str(place), answer_by="text", ask=each) for place, each in enumerate((ask, ask, letters))]
-    vote = FormatVote(formats=tuple(asked))
-    plain = measure(subject, WORDS, ask, ITEMS)
-    voted = vote(subject, WORDS, ask, ITEMS)
+    letters = make_prompt_fn(model, WORDS, prompt_config=PromptConfig(answer_as="letter"))
+    asked = [
+        AskedFormat(name=str(place), answer_by="text", prompt_fn=each)
+        for place, each in enumerate((prompt_fn, prompt_fn, letters))
+    ]
+    vote = FormatVoteSolver(formats=tuple(asked))
+    plain = measure(model, WORDS, prompt_fn, ITEMS)
+    voted = vote(model, WORDS, prompt_fn, ITEMS)
     assert [outcome.picked for outcome in voted.outcomes] == [outcome.picked for outcome in plain.outcomes]
     assert voted.flops_per_answer > 2 * plain.flops_per_answer
 
 
 def test_calibration_takes_out_what_options_have_without_the_question():
-    subject, ask = tiny(), prompter(tiny(), WORDS)
-    plain = measure(subject, WORDS, ask, ITEMS)
+    model, prompt_fn = tiny(), make_prompt_fn(tiny(), WORDS)
+    plain = measure(model, WORDS, prompt_fn, ITEMS)
     # One option leads everywhere; what decides without the question decides no longer.
     assert len({outcome.picked for outcome in plain.outcomes}) == 1
     for by in ("pmi", "context"):
-        answers = Calibrated(by=by)(subject, WORDS, ask, ITEMS)
+        answers = CalibratedSolver(by=by)(model, WORDS, prompt_fn, ITEMS)
         assert [outcome.loglikelihoods for outcome in answers.outcomes] == [
             outcome.loglikelihoods for outcome in plain.outcomes
         ]
         assert max(outcome.margin for outcome in answers.outcomes) < min(outcome.margin for outcome in plain.outcomes)
         assert answers.flops_per_answer > (1.2 if by == "pmi" else 2) * plain.flops_per_answer
     with pytest.raises(UserError, match="no options to calibrate"):
-        Calibrated()(subject, SUMS, prompter(subject, SUMS), SUMS.test_items(2))
+        CalibratedSolver()(model, SUMS, make_prompt_fn(model, SUMS), SUMS.test_items(2))
 
 
 def test_a_threshold_is_fitted_among_all_agreements():
-    subject, ask, dev = tiny(), prompter(tiny(), WORDS), WORDS.draw("dev", 6, seed=0)
-    chains = Chains(samples=3, tokens=4, temperature=2.0)
-    fitted = fit_threshold(chains, subject, WORDS, ask, dev)
-    routed = replace(chains, threshold=fitted.threshold)(subject, WORDS, ask, dev)
+    model, prompt_fn, dev = tiny(), make_prompt_fn(tiny(), WORDS), WORDS.draw("dev", 6, seed=0)
+    chains = ChainOfThoughtSolver(samples=3, tokens=4, temperature=2.0)
+    fitted = fit_threshold(chains, model, WORDS, prompt_fn, dev)
+    routed = replace(chains, threshold=fitted.threshold)(model, WORDS, prompt_fn, dev)
     assert fitted.score == sum(outcome.score for outcome in routed.outcomes) / 6
     assert fitted.spend.labelled_examples == 6
     assert fitted.spend.search_flops == pytest.approx(6 * routed.flops_per_answer)
 
 
 def test_own_chains_are_shown_where_they_came_out_right(monkeypatch):
-    subject, ask = tiny(), prompter(tiny(), WORDS)
+    model, prompt_fn = tiny(), make_prompt_fn(tiny(), WORDS)
     shots = WORDS.draw("train", 6, seed=0)
-    written = write_chains(subject, WORDS, ask, shots, tokens=4)
-    right = Chains(tokens=4)(subject, WORDS, ask, shots).outcomes
+    written = write_chains(model, WORDS, prompt_fn, shots, tokens=4)
+    right = ChainOfThoughtSolver(tokens=4)(model, WORDS, prompt_fn, shots).outcomes
     assert set(written.answers) == {outcome.id for outcome in right if outcome.score == 1} and written.answers
-    shown = prompter(subject, WORDS, shots=shots, answers=written.answers)(ITEMS[0])
+    shown = make_prompt_fn(model, WORDS, shots=shots, answers=written.answers)(ITEMS[0])
     said = [message.content for message in shown.messages if message.role == "assistant"]
     for shot, text in zip(shots, said, strict=True):
         assert text == written.answers.get(shot.id, shot.answer)
         assert text == shot.answer or text.endswith(f"{CONCLUSION} {shot.answer}")
     _, method = make_method({"chain_of_thought": {"shots": 6, "tokens": 4}})
-    elicited = method(subject, WORDS, examples=6, seed=0)
+    elicited = method(model, WORDS, examples=6, seed=0)
     assert elicited.spend.labelled_examples == 6 and elicited.spend.search_flops == written.spend.search_flops
-    assert elicited.about["shots_that_reason"] == len(written.answers)
+    assert elicited.metadata["shots_that_reason"] == len(written.answers)
 
 
 @pytest.mark.parametrize(
@@ -151,22 +167,22 @@ def test_a_threshold_without_ground_is_refused(settings, message):
 
 
 def test_formats_are_drawn_and_vote():
-    subject = tiny()
+    model = tiny()
     _, method = make_method({"format_vote": {"formats": 3, "shots": 2}})
-    elicited = method(subject, WORDS, examples=2, seed=1)
+    elicited = method(model, WORDS, examples=2, seed=1)
     drawn = FormatSpace(WORDS, "completion").sample(3, seed=1)
-    answers = elicited.answer(subject, WORDS, elicited.ask, ITEMS)
-    assert list(answers.about["accuracies"]) == [named.name for named in drawn]
+    answers = elicited.solver(model, WORDS, elicited.prompt_fn, ITEMS)
+    assert list(answers.metadata["accuracies"]) == [named.name for named in drawn]
     assert elicited.spend.labelled_examples == 2 and "majority of 3" in answers.metric
     with pytest.raises(UserError, match="draws its formats"):
         make_method({"format_vote": {"answer_as": "letter"}})[1].check(WORDS, examples=0)
 
 
 def test_calibration_is_a_recipe():
-    subject = tiny()
+    model = tiny()
     _, method = make_method({"calibrated": {"by": "pmi", "shots": 2}})
-    elicited = method(subject, WORDS, examples=2, seed=0)
+    elicited = method(model, WORDS, examples=2, seed=0)
     assert elicited.spend.labelled_examples == 2
-    assert "pmi" in elicited.answer(subject, WORDS, elicited.ask, ITEMS).metric
+    assert "pmi" in elicited.solver(model, WORDS, elicited.prompt_fn, ITEMS).metric
     with pytest.raises(UserError, match="no options to calibrate"):
         method.check(SUMS, examples=0)

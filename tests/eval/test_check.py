@@ -2,8 +2,8 @@
 
 import pytest
 
-from data.errors import UserError
-from eval.check import check_tree
+from educe.data.errors import UserError
+from educe.eval.model.check import check_tree
 from tests.nets import tiny, tiny_sliding
 
 
@@ -13,11 +13,11 @@ def test_the_tree_check_accepts_nets_that_take_masks(make):
 
 
 def test_the_tree_check_refuses_a_net_that_ignores_masks(monkeypatch):
-    subject = tiny()
-    forward = subject.net.model.forward
-    monkeypatch.setattr(subject.net.model, "forward", lambda *args, attention_mask=None, **more: forward(*args, **more))
+    model = tiny()
+    forward = model.net.model.forward
+    monkeypatch.setattr(model.net.model, "forward", lambda *args, attention_mask=None, **more: forward(*args, **more))
     with pytest.raises(UserError, match="tiny-random"):
-        check_tree(subject.net, name="tiny-random")
+        check_tree(model.net, name="tiny-random")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,9 @@ def test_a_text_decoder_inside_a_multimodal_net_passes():
 
 
 def test_the_tree_check_refuses_a_head_that_gives_nothing_real(monkeypatch):
-    subject = tiny()
-    monkeypatch.setattr("eval.check.word_logprobs", lambda net, states, places, words, slices: words * float("nan"))
+    model = tiny()
+    monkeypatch.setattr(
+        "educe.eval.model.check.word_logprobs", lambda net, states, places, words, slices: words * float("nan")
+    )
     with pytest.raises(UserError, match="tiny-random"):
-        check_tree(subject.net, name="tiny-random")
+        check_tree(model.net, name="tiny-random")

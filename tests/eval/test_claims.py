@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from data.errors import UserError
-from eval.claims.budgets import not_elicited, robust, within_ceiling
-from eval.claims.claim import Sample, one_in, p_words
-from eval.claims.score import above_threshold, first_success, p_above, rarer_than, sample_of
-from eval.claims.study import claims_of
-from eval.curve import Way, join, pool
-from eval.measurement import Measurement, Outcome, Outcomes
-from eval.spend import Spend
-from eval.stats.power import items_to_exclude, none_seen_bound
-from tests.eval.claiming import claimed, clustered, refused, study, way
+from educe.data.errors import UserError
+from educe.eval.analysis.claims.budgets import not_elicited, robust, within_ceiling
+from educe.eval.analysis.claims.claim import Sample, format_p_value, one_in
+from educe.eval.analysis.claims.score import above_threshold, first_success, p_above, rarer_than, sample_of
+from educe.eval.analysis.claims.study import claims_of
+from educe.eval.analysis.conditions import Condition, pool
+from educe.eval.analysis.curves import join
+from educe.eval.analysis.statistics.power import items_to_exclude, none_seen_bound
+from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.spend import Spend
+from tests.eval.claiming import claimed, clustered, condition, refused, study
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
 
 
 def test_a_threshold_claim_is_the_exact_binomial_test() -> None:
-    made = claimed(above_threshold(way(93), 0.5))
+    made = claimed(above_threshold(condition(93), 0.5))
     want = binomtest(93, 100, 0.5, alternative="greater").pvalue
     assert made.numbers["p"] == pytest.approx(want, rel=1e-9) and made.numbers["p"] < 1e-5
     assert "small on capitals, iid_sft with 4 labelled examples, scores above 50%, p < 1e-19" in str(made)
@@ -31,15 +32,15 @@ def test_a_threshold_claim_is_the_exact_binomial_test() -> None:
 
 def test_a_threshold_claim_is_corrected_and_refused_with_its_p() -> None:
     p = binomtest(60, 100, 0.5, alternative="greater").pvalue
-    assert claimed(above_threshold(way(60), 0.5)).numbers["p"] == pytest.approx(p)
-    assert "p = 0.057" in refused(above_threshold(way(60), 0.5, comparisons=2))
-    assert "shows 50%, p = 0.54" in refused(above_threshold(way(50), 0.5))
+    assert claimed(above_threshold(condition(60), 0.5)).numbers["p"] == pytest.approx(p)
+    assert "p = 0.057" in refused(above_threshold(condition(60), 0.5, comparisons=2))
+    assert "shows 50%, p = 0.54" in refused(above_threshold(condition(50), 0.5))
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, 1.5, -0.1, math.nan])
 def test_a_threshold_that_is_no_share_is_a_mistake(threshold: float) -> None:
     with pytest.raises(UserError, match=r"threshold = .* is no share"):
-        above_threshold(way(60), threshold)
+        above_threshold(condition(60), threshold)
 
 
 def test_clusters_and_seeds_make_the_test_stricter() -> None:
@@ -51,7 +52,7 @@ def test_clusters_and_seeds_make_the_test_stricter() -> None:
     seeds = pool([measurement(right=70 + 8 * seed, seed=seed, of=100) for seed in (-1, 0, 1)])[0]
     p, name = p_above(_sample(seeds), 0.6)
     # Three seeds at 62, 70 and 78%: sd 8 points, so a standard error of 4.6 over seeds alone.
-    assert "items and seeds" in name and p > 3 * p_above(_sample(way(70)), 0.6)[0]
+    assert "items and seeds" in name and p > 3 * p_above(_sample(condition(70)), 0.6)[0]
 
 
 def test_an_approximate_tail_is_not_believed_beyond_a_millionth() -> None:
@@ -60,7 +61,7 @@ def test_an_approximate_tail_is_not_believed_beyond_a_millionth() -> None:
 
 
 def test_what_is_too_thin_for_any_claim() -> None:
-    assert "one item says nothing" in refused(above_threshold(way(1, 1), 0.5))
+    assert "one item says nothing" in refused(above_threshold(condition(1, 1), 0.5))
     (one,) = pool([clustered([1.0] * 10, 10)])
     assert "one cluster" in refused(above_threshold(one, 0.5))
     (dev,) = pool([measurement(right=90, of=100, provenance={**PROVENANCE, "measured_on": "dev"})])
@@ -75,23 +76,23 @@ def test_what_is_too_thin_for_any_claim() -> None:
 
 
 def test_none_of_thirty_thousand_is_rarer_than_one_in_ten_thousand() -> None:
-    made = claimed(rarer_than(way(0, 30_000), 1e-4))
+    made = claimed(rarer_than(condition(0, 30_000), 1e-4))
     assert made.numbers["upper"] == pytest.approx(none_seen_bound(30_000)) and made.numbers["upper"] < 1e-4
     assert "right answers are rarer than 1 in 10,000 with 95% confidence: none of 30,000 items" in str(made)
-    less = rarer_than(way(0, 300), 1e-4)
+    less = rarer_than(condition(0, 300), 1e-4)
     assert f"none of {items_to_exclude(1e-4):,}" in refused(less) and less.numbers["needed"] == 29_956
-    assert "up to 100%" in refused(rarer_than(way(300, 300), 0.5))
+    assert "up to 100%" in refused(rarer_than(condition(300, 300), 0.5))
 
 
 def test_a_rare_outcome_that_was_seen_is_bounded_exactly() -> None:
-    made = claimed(rarer_than(way(998, 1000), 0.01, event="wrong"))
+    made = claimed(rarer_than(condition(998, 1000), 0.01, event="wrong"))
     want = binomtest(2, 1000).proportion_ci(0.9, method="exact").high
     assert made.numbers["upper"] == pytest.approx(want, rel=1e-9) and "2 of 1,000 items show one" in str(made)
     assert "with 95% confidence over 10 comparisons" in str(
-        claimed(rarer_than(way(998, 1000), 0.01, event="wrong", comparisons=10))
+        claimed(rarer_than(condition(998, 1000), 0.01, event="wrong", comparisons=10))
     )
-    refused(rarer_than(way(998, 1000), 0.0065, event="wrong", comparisons=10))
-    claimed(rarer_than(way(998, 1000), 0.0065, event="wrong"))
+    refused(rarer_than(condition(998, 1000), 0.0065, event="wrong", comparisons=10))
+    claimed(rarer_than(condition(998, 1000), 0.0065, event="wrong"))
 
 
 def test_a_cluster_counts_once_for_a_rare_outcome() -> None:
@@ -104,7 +105,7 @@ def test_a_cluster_counts_once_for_a_rare_outcome() -> None:
 
 def test_the_first_success_costs_elicitation_and_one_over_p_answers() -> None:
     spend = Spend(train_flops=3e12, search_flops=1e12, flops_per_answer=1e10)
-    made = claimed(first_success(way(20, 100, spend=spend, chance=None)))
+    made = claimed(first_success(condition(20, 100, spend=spend, chance=None)))
     low, high = binomtest(20, 100).proportion_ci(0.95, method="exact")
     assert made.numbers["cost"] == pytest.approx(4e12 + 1e10 / 0.2)
     assert made.numbers["low"] == pytest.approx(4e12 + 1e10 / high, rel=1e-9)
@@ -113,45 +114,49 @@ def test_the_first_success_costs_elicitation_and_one_over_p_answers() -> None:
 
 
 def test_no_success_bounds_the_cost_from_below() -> None:
-    made = claimed(first_success(way(0, 100, spend=Spend(flops_per_answer=1e10), chance=None)))
+    made = claimed(first_success(condition(0, 100, spend=Spend(flops_per_answer=1e10), chance=None)))
     assert made.numbers["low"] == pytest.approx(1e10 / none_seen_bound(100)) and "more than 3.39e11 FLOP" in str(made)
 
 
 def test_a_share_that_may_be_nothing_leaves_the_cost_open() -> None:
-    made = claimed(first_success(way([0.0] * 49 + [0.5], spend=Spend(flops_per_answer=1e10), chance=None)))
+    made = claimed(first_success(condition([0.0] * 49 + [0.5], spend=Spend(flops_per_answer=1e10), chance=None)))
     assert made.numbers["high"] == math.inf and "1.00e12 FLOP on average, 95% interval more than " in str(made)
 
 
 def test_guesses_are_no_success() -> None:
-    assert "28% may all be guesses" in refused(first_success(way(28, 100, chance=0.25)))
-    assert any("guesses count" in one for one in claimed(first_success(way(50, 100, chance=0.25))).assumptions)
-    refused(first_success(way(34, 100, chance=0.25), comparisons=20))
-    claimed(first_success(way(34, 100, chance=0.25)))
+    assert "28% may all be guesses" in refused(first_success(condition(28, 100, chance=0.25)))
+    assert any("guesses count" in one for one in claimed(first_success(condition(50, 100, chance=0.25))).assumptions)
+    refused(first_success(condition(34, 100, chance=0.25), comparisons=20))
+    claimed(first_success(condition(34, 100, chance=0.25)))
 
 
 def test_several_seeds_widen_what_the_first_success_costs() -> None:
     spend = Spend(flops_per_answer=1e10)
     apart = pool([measurement(right=50 + 30 * k, of=100, seed=k, spend=spend, chance=None) for k in (-1, 0, 1)])[0]
-    single, several = (claimed(first_success(each)).numbers for each in (way(50, spend=spend, chance=None), apart))
+    single, several = (
+        claimed(first_success(each)).numbers for each in (condition(50, spend=spend, chance=None), apart)
+    )
     assert several["high"] > 1.1 * single["high"] and several["low"] < single["low"]
 
 
-def test_all_claims_of_a_study_by_subject_and_task() -> None:
-    ways = pool(small_study())
-    made = claims_of(ways, within=0.2, margin=0.2)
-    groups = [(each.subject, each.task) for each in made]
+def test_all_claims_of_a_study_by_model_and_task() -> None:
+    conditions = pool(small_study())
+    made = claims_of(conditions, within=0.2, margin=0.2)
+    groups = [(each.model, each.task) for each in made]
     assert list(dict.fromkeys(groups)) == [(s, t) for s in ("big", "small") for t in ("capitals", "sentiment")]
     assert len(set(map(str, made))) == len(made)
     kinds = {each.kind for each in made}
     assert kinds == {"threshold", "rare event", "ceiling", "inability", "robust"}  # most answers are right
-    assert claims_of(ways, within=0.2, margin=0.2) == made
+    assert claims_of(conditions, within=0.2, margin=0.2) == made
     thresholds = [each for each in made if each.kind == "threshold"]
-    assert len(thresholds) == len(ways)
+    assert len(thresholds) == len(conditions)
 
 
 def test_holm_goes_on_from_the_smallest_p() -> None:
-    ways = [way(right, of=100, examples=examples, chance=0.5) for examples, right in ((4, 60), (16, 62), (64, 63))]
-    made = [each for each in claims_of(ways) if each.kind == "threshold"]
+    conditions = [
+        condition(right, of=100, examples=examples, chance=0.5) for examples, right in ((4, 60), (16, 62), (64, 63))
+    ]
+    made = [each for each in claims_of(conditions) if each.kind == "threshold"]
     ps = [binomtest(right, 100, 0.5, alternative="greater").pvalue for right in (63, 62, 60)]
     assert [each.numbers["p"] for each in made] == pytest.approx(np.maximum.accumulate([3 * ps[0], 2 * ps[1], ps[2]]))
     assert all(each.holds and "corrected for 3 ways" in str(each) for each in made)
@@ -162,7 +167,7 @@ def test_the_largest_budget_comes_first_whatever_the_order_of_cells() -> None:
         made = claims_of(pool(cells), within=0.2, margin=0.2)
         return {kind: [str(one) for one in made if one.kind == kind] for kind in ("threshold", "robust", "inability")}
 
-    cells = [each for each in small_study() if (each.subject, each.task) == ("big", "capitals")]
+    cells = [each for each in small_study() if (each.model, each.task) == ("big", "capitals")]
     first = said(cells)
     named = {"threshold": ("with 64 labelled", "with 4 labelled", "few_shot", "zero_shot"), "robust": ("iid", "few")}
     for kind, names in named.items():
@@ -212,11 +217,11 @@ def test_not_elicited_is_corrected_over_every_target() -> None:
 
 @pytest.mark.parametrize(("chance", "reason"), [(0.0, "guessing is never right"), (1.0, "guessing is always right")])
 def test_chance_that_is_no_threshold_is_refused_with_its_reason(chance: float, reason: str) -> None:
-    assert f"scores above chance; {reason}" in refused(claims_of([way(60, chance=chance)])[0])
+    assert f"scores above chance; {reason}" in refused(claims_of([condition(60, chance=chance)])[0])
 
 
 def test_no_chance_no_threshold_and_no_formats() -> None:
-    free = way(50, chance=None)
+    free = condition(50, chance=None)
     made = claims_of([free])
     assert "chance is not known" in str(made[0])
     spread = pool([measurement(provenance={**PROVENANCE, "answered": {"quantiles": {}}})])
@@ -226,11 +231,11 @@ def test_no_chance_no_threshold_and_no_formats() -> None:
 @pytest.mark.parametrize("asked", [{"above": 1.5}, {"within": 0.0}, {"rarer": -1.0}, {"power": 1.0}, {"flops": 0.0}])
 def test_what_cannot_be_meant_is_a_mistake(asked: dict[str, float]) -> None:
     with pytest.raises(UserError, match=rf"{next(iter(asked))} = .*; give "):
-        claims_of([way(50)], **asked)
+        claims_of([condition(50)], **asked)
 
 
 def test_words() -> None:
-    assert [p_words(p) for p in (0.9, 0.049, 0.0012, 9.9e-4, 1e-5, 9e-6, 0.0)] == [
+    assert [format_p_value(p) for p in (0.9, 0.049, 0.0012, 9.9e-4, 1e-5, 9e-6, 0.0)] == [
         "p = 0.9",
         "p = 0.049",
         "p = 0.0012",
@@ -261,7 +266,7 @@ def test_a_false_threshold_claim_is_rare(seeds: int) -> None:
     assert made <= 25
 
 
-def _sample(each: Way) -> Sample:
+def _sample(each: Condition) -> Sample:
     sample = sample_of(each)
     assert isinstance(sample, Sample)
     return sample

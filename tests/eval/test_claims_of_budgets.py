@@ -5,16 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from eval.claims.budgets import not_elicited, robust, within_ceiling
-from eval.claims.fitted import elicited_by
-from eval.curve import item_scores, join, pool
-from eval.fit import fit
-from eval.spend import Spend
-from eval.stats.intervals import score_interval
-from eval.stats.paired import paired_difference
-from eval.stats.power import least_seen
-from tests.eval.claiming import claimed, drawn, refused, study, way
+from educe.data.errors import UserError
+from educe.eval.analysis.claims.budgets import not_elicited, robust, within_ceiling
+from educe.eval.analysis.claims.fitted import elicited_by
+from educe.eval.analysis.conditions import item_scores, pool
+from educe.eval.analysis.curves import join
+from educe.eval.analysis.fit import fit
+from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.analysis.statistics.paired import paired_difference
+from educe.eval.analysis.statistics.power import least_seen
+from educe.eval.spend import Spend
+from tests.eval.claiming import claimed, condition, drawn, refused, study
 from tests.eval.synthetic import measurement
 
 
@@ -37,7 +38,7 @@ def test_no_more_flops_are_named_than_were_tested() -> None:
 def test_every_bound_is_corrected_for_the_budgets_looked_at() -> None:
     curve, plain = study(498, 503, 500)
     (theirs,), _ = item_scores(plain.measurements)
-    sides = [item_scores(point.way.measurements)[0][0] for point in curve.points]
+    sides = [item_scores(point.condition.measurements)[0][0] for point in curve.points]
     for comparisons, level in ((None, 1 - 2 * 0.05 / 3), (12, 1 - 2 * 0.05 / 12)):
         made = claimed(robust(curve, plain, margin=0.07, power=0.5, comparisons=comparisons))
         highs = [paired_difference(side, theirs, level=level).high for side in sides]
@@ -109,13 +110,13 @@ def test_not_elicited_to_a_threshold() -> None:
 
 def test_not_elicited_to_within_a_ceiling() -> None:
     curve, plain = study(510, 520)
-    best = way(900, 1000, method="full_fine_tune", examples=256)
+    best = condition(900, 1000, method="full_fine_tune", examples=256)
     made = claimed(not_elicited(curve, plain, target=best, within=0.05))
     assert "to within 5 points of full_fine_tune with 256 labelled examples (90%)" in str(made)
     assert made.numbers["goal"] == pytest.approx(0.85)
-    near = way(560, 1000, method="full_fine_tune", examples=256)
+    near = condition(560, 1000, method="full_fine_tune", examples=256)
     assert "too near to tell" in refused(not_elicited(curve, plain, target=near, within=0.05))
-    low = way(10, 1000, method="full_fine_tune", examples=256)
+    low = condition(10, 1000, method="full_fine_tune", examples=256)
     assert "shows 50% already" in refused(not_elicited(curve, plain, target=low, within=0.05))
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from eval.cost import (
+from educe.eval.model.flops import (
     Shape,
     Trained,
     answer_flops,
@@ -13,17 +13,18 @@ from eval.cost import (
     questions_to_break_even,
     training_flops,
 )
-from eval.source import SUBJECTS, Bundled
-from eval.spend import Spend
-from eval.subject import Subject, load_subject
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from educe.eval.model.source import MODELS, Bundled
+from educe.eval.spend import Spend
+from educe.train.attach import attach, temporary_changes
+from educe.train.changes.own_weights import AllWeights, NormsAndBiases
+from educe.train.changes.peft import Ia3, Lora
+from educe.train.changes.vectors import EmbeddingRow, SteeringVector
+from educe.train.encode import TrainingRow
+from educe.train.loss import AnswerLoss
 from tests.flops import count
 from tests.nets import tiny, tiny_sliding
-from train.attach import attach, bare
-from train.changes.own_weights import AllWeights, NormsAndBiases
-from train.changes.peft import Ia3, Lora
-from train.changes.vectors import EmbeddingRow, SteeringVector
-from train.encode import TrainingRow
-from train.loss import AnswerLoss
 
 SMALL = Shape(
     hidden=4,
@@ -37,16 +38,16 @@ SMALL = Shape(
 )
 
 
-def check_against_counter(subject: Subject, tokens: int) -> None:
+def check_against_counter(model: Model, tokens: int) -> None:
     """Forward, and every kind of change (everywhere, and high up on few maps), each within 1%."""
     ids = torch.arange(3, 3 + tokens)[None] % 200
     wanted = torch.zeros(1, tokens, dtype=torch.bool)
     wanted[0, -4:] = True
-    measured = count(lambda: subject.net(ids, logits_to_keep=wanted, use_cache=False))
-    assert forward_flops(subject.shape, tokens, scored=4, clip=False) == pytest.approx(measured, rel=0.01)
+    measured = count(lambda: model.net(ids, logits_to_keep=wanted, use_cache=False))
+    assert forward_flops(model.shape, tokens, scored=4, clip=False) == pytest.approx(measured, rel=0.01)
 
     row = TrainingRow(id="row", ids=(*ids[0].tolist(), 5), supervised=4)
-    last = subject.shape.layers - 1
+    last = model.shape.layers - 1
     for change in (
         Lora(rank=8),
         Lora(rank=1, modules=("v_proj",)),
@@ -60,11 +61,11 @@ def check_against_counter(subject: Subject, tokens: int) -> None:
         EmbeddingRow(token=5),
         AllWeights(),
     ):
-        with bare(subject):
-            tuned = attach(subject, change, seed=0)
+        with temporary_changes(model):
+            tuned = attach(model, change, seed=0)
             loss = AnswerLoss(tuned.net, shared=0, pad=0)
             measured = count(lambda loss=loss: loss([row]).backward())
-            formula = training_flops(subject.shape, tokens, scored=4, trained=tuned.change.part, executed=True)
+            formula = training_flops(model.shape, tokens, scored=4, trained=tuned.change.part, executed=True)
         assert formula == pytest.approx(measured, rel=0.01), change
 
 
@@ -77,22 +78,22 @@ def test_formulas_agree_with_the_counter_on_tiny_nets(make):
 @pytest.mark.model
 @pytest.mark.parametrize("name", ["smollm2-135m-instruct", "gemma-3-270m"])
 def test_formulas_agree_with_the_counter_on_real_nets(name):
-    check_against_counter(load_subject(name), tokens=64)
+    check_against_counter(load_model(name), tokens=64)
 
 
 @pytest.mark.model
 def test_the_shape_known_before_loading_is_the_net_s_own():
-    known = SUBJECTS["smollm2-135m-instruct"]
+    known = MODELS["smollm2-135m-instruct"]
     assert isinstance(known, Bundled)
-    assert load_subject("smollm2-135m-instruct").shape == known.shape
+    assert load_model("smollm2-135m-instruct").shape == known.shape
 
 
 @pytest.mark.slow
 @pytest.mark.model
 def test_the_shape_of_gemma_known_before_loading_is_the_net_s_own():
-    known = SUBJECTS["gemma-3-270m"]
+    known = MODELS["gemma-3-270m"]
     assert isinstance(known, Bundled)
-    assert load_subject("gemma-3-270m").shape == known.shape
+    assert load_model("gemma-3-270m").shape == known.shape
 
 
 def test_forward_by_hand():

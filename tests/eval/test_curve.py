@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from eval.curve import compare, curves, item_scores, plain_prompting, pool, sweeps, without_sweeps
-from eval.measurement import Outcome, Outcomes
-from eval.spend import Spend
-from eval.stats.components import moderated, seed_spread
-from eval.stats.intervals import pooled_interval
+from educe.data.errors import UserError
+from educe.eval.analysis.conditions import compare, item_scores, plain_prompting, pool
+from educe.eval.analysis.curves import curves, sweeps, without_sweeps
+from educe.eval.analysis.statistics.components import moderated, seed_spread
+from educe.eval.analysis.statistics.intervals import pooled_interval
+from educe.eval.measurement import Outcome, Outcomes
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
 
@@ -30,8 +31,8 @@ def test_seeds_are_pooled_at_equal_examples_and_budgets_sorted() -> None:
 
 
 def test_one_seed_keeps_its_own_interval() -> None:
-    (way,) = pool([measurement(low=0.111, high=0.999, interval="mine 90%")])
-    assert (way.low, way.high, way.interval) == (0.111, 0.999, "mine 90%")
+    (condition,) = pool([measurement(low=0.111, high=0.999, interval="mine 90%")])
+    assert (condition.low, condition.high, condition.interval) == (0.111, 0.999, "mine 90%")
 
 
 def test_grouping_reads_fields_and_not_names() -> None:
@@ -41,7 +42,7 @@ def test_grouping_reads_fields_and_not_names() -> None:
         measurement(settings={"rank": 8}, examples=16, recipe="another name"),
         measurement(settings={"rank": 8}, method="other", recipe="same name"),
         measurement(settings={"rank": 8}, task="other"),
-        measurement(settings={"rank": 8}, subject="other"),
+        measurement(settings={"rank": 8}, model="other"),
     ]
     assert sorted(len(curve.points) for curve in curves(made, "examples")) == [1, 1, 1, 1, 2]
 
@@ -50,8 +51,8 @@ def test_shots_are_a_budget_and_not_another_recipe() -> None:
     made = [measurement(method="few_shot", settings={"shots": k}, examples=k) for k in (8, 2)]
     (curve,) = curves(made, "examples")
     assert (curve.label, [point.budget for point in curve.points]) == ("few_shot", [2, 8])
-    (bare,) = pool([measurement(method="few_shot", settings={"shots": 8}, recipe="few_shot", examples=8)])
-    assert (bare.name, curve.points[0].way.name) == ("few_shot, 8 shots", "few_shot shots=2")
+    (default,) = pool([measurement(method="few_shot", settings={"shots": 8}, recipe="few_shot", examples=8)])
+    assert (default.name, curve.points[0].condition.name) == ("few_shot, 8 shots", "few_shot shots=2")
 
 
 def test_curves_of_one_name_are_told_apart_by_their_settings() -> None:
@@ -78,8 +79,8 @@ def test_other_axes(axis: Any, budgets: list[float]) -> None:
 
 
 def test_missing_cells_are_missing() -> None:
-    made = [each for each in small_study() if not (each.examples == 4 and each.subject == "big")]
-    found = {(curve.subject, curve.task, curve.method): len(curve.points) for curve in curves(made, "examples")}
+    made = [each for each in small_study() if not (each.examples == 4 and each.model == "big")]
+    found = {(curve.model, curve.task, curve.method): len(curve.points) for curve in curves(made, "examples")}
     assert found["big", "capitals", "iid_sft"] == 1
     assert found["small", "capitals", "iid_sft"] == 2
     assert curves([], "flops") == ()
@@ -92,8 +93,8 @@ def test_a_cell_twice_is_refused_by_name() -> None:
 
 def test_seeds_are_pooled_on_the_items_they_share() -> None:
     long, short = measurement(of=10, right=5), measurement(of=5, right=5, seed=1)
-    (way,) = pool([long, short])
-    assert (way.n, way.score) == (5, 1.0)
+    (condition,) = pool([long, short])
+    assert (condition.n, condition.score) == (5, 1.0)
     strangers = measurement(seed=1, outcomes=Outcomes.of(()))
     with pytest.raises(ValueError, match="shares no test item"):
         pool([long, strangers])
@@ -135,7 +136,7 @@ def test_compare_pairs_by_item_whatever_the_order() -> None:
 
 
 def test_a_recipe_run_with_several_sizes_is_a_curve_along_parameters() -> None:
-    def way(numbers: int, right: int, **settings: float) -> Any:
+    def condition(numbers: int, right: int, **settings: float) -> Any:
         return measurement(
             method="sparse_lora",
             settings={"numbers": numbers, "learning_rate": 0.1, **settings},
@@ -144,10 +145,18 @@ def test_a_recipe_run_with_several_sizes_is_a_curve_along_parameters() -> None:
             spend=Spend(trainable_parameters=numbers),
         )
 
-    ways = pool([way(16, 6), way(1, 4), way(256, 9), way(1, 5, learning_rate=0.2), measurement(method="zero_shot")])
-    (curve,) = sweeps(ways)
+    conditions = pool(
+        [
+            condition(16, 6),
+            condition(1, 4),
+            condition(256, 9),
+            condition(1, 5, learning_rate=0.2),
+            measurement(method="zero_shot"),
+        ]
+    )
+    (curve,) = sweeps(conditions)
     assert [(point.budget, point.score) for point in curve.points] == [(1, 0.4), (16, 0.6), (256, 0.9)]
-    left = without_sweeps(ways)
+    left = without_sweeps(conditions)
     assert [(each.method, each.trainable_parameters) for each in left] == [
         ("sparse_lora", 256),
         ("sparse_lora", 1),  # another rate: no point of that curve

@@ -2,11 +2,11 @@
 
 import pytest
 
-from data.errors import UserError
-from data.example import Example, Message
-from data.formats import Format
-from data.render import render
-from eval.encode import chat_text, common_prefix, encode_options, encode_text, prompt_text
+from educe.data.errors import UserError
+from educe.data.example import Example, Message
+from educe.data.formats.format import Format
+from educe.data.formats.render import render
+from educe.eval.model.encode import chat_text, common_prefix, encode_options, encode_text, prompt_text
 from tests.nets import tiny, tiny_chat
 
 CAPITAL = Example(id="fr", question="What is the capital of France?", answer="Paris", choices=("Paris", "Rome"))
@@ -36,39 +36,39 @@ def test_golden_chat_prompt():
 
 
 def test_the_template_writes_bos_and_the_tokenizer_does_not_add_another():
-    subject = tiny_chat()
-    ids = encode_text(subject, prompt_text(subject, render(CAPITAL, Format(), style="chat")))
-    assert list(ids).count(subject.tokenizer.bos_token_id) == 1
+    model = tiny_chat()
+    ids = encode_text(model, prompt_text(model, render(CAPITAL, Format(), style="chat")))
+    assert list(ids).count(model.tokenizer.bos_token_id) == 1
 
 
 def test_a_tokenizer_that_opens_with_bos_does_so_exactly_once():
     from dataclasses import replace
 
-    subject = replace(tiny(), adds_bos=True)
-    bos = subject.tokenizer.bos_token_id
-    assert encode_text(subject, "hi")[0] == bos
-    assert encode_text(subject, "<bos>hi") == encode_text(subject, "hi")
+    model = replace(tiny(), adds_bos=True)
+    bos = model.tokenizer.bos_token_id
+    assert encode_text(model, "hi")[0] == bos
+    assert encode_text(model, "<bos>hi") == encode_text(model, "hi")
 
 
 def test_a_template_that_writes_bos_twice_is_refused():
-    subject = tiny_chat()
+    model = tiny_chat()
     with pytest.raises(UserError, match="writes the BOS token twice"):
-        encode_text(subject, "<bos><bos>hi")
+        encode_text(model, "<bos><bos>hi")
 
 
-def test_a_chat_prompt_for_a_subject_without_a_template_is_refused():
-    subject = tiny()
-    subject.tokenizer.chat_template = None
+def test_a_chat_prompt_for_a_model_without_a_template_is_refused():
+    model = tiny()
+    model.tokenizer.chat_template = None
     with pytest.raises(UserError, match=r"'tiny-random' \(base\) has no chat template"):
-        prompt_text(subject, render(CAPITAL, Format(), style="chat"))
+        prompt_text(model, render(CAPITAL, Format(), style="chat"))
 
 
 def test_prompt_and_options_join_into_the_ids_of_the_whole_text():
-    subject = tiny()
+    model = tiny()
     prompt = render(CAPITAL, Format(), style="completion")
-    item = encode_options(subject, prompt, CAPITAL.choices)
+    item = encode_options(model, prompt, CAPITAL.choices)
     for option, text in zip(item.options, CAPITAL.choices, strict=True):
-        assert subject.tokenizer.decode([*item.prompt, *option]) == f"{prompt.text()} {text}"
+        assert model.tokenizer.decode([*item.prompt, *option]) == f"{prompt.text()} {text}"
 
 
 def test_common_prefix():
@@ -78,15 +78,15 @@ def test_common_prefix():
 
 
 def test_a_template_that_prints_the_date_prints_the_same_one_every_day():
-    subject = tiny_chat()
-    subject.tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }} " + subject.tokenizer.chat_template
-    said = chat_text(subject, [Message(role="user", content="Hi")], add_generation_prompt=False)
+    model = tiny_chat()
+    model.tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }} " + model.tokenizer.chat_template
+    said = chat_text(model, [Message(role="user", content="Hi")], add_generation_prompt=False)
     assert said.startswith("01 Jan 2026 ")
 
 
 def test_what_was_asked_before_is_not_encoded_again(monkeypatch):
-    subject = tiny()
+    model = tiny()
     prompt = render(CAPITAL, Format(), style="completion")
-    first = encode_options(subject, prompt, CAPITAL.choices)
-    monkeypatch.setattr("eval.encode.encode_texts", lambda *_: pytest.fail("encoded again"))
-    assert encode_options(subject, render(CAPITAL, Format(), style="completion"), list(CAPITAL.choices)) is first
+    first = encode_options(model, prompt, CAPITAL.choices)
+    monkeypatch.setattr("educe.eval.model.encode.encode_texts", lambda *_: pytest.fail("encoded again"))
+    assert encode_options(model, render(CAPITAL, Format(), style="completion"), list(CAPITAL.choices)) is first

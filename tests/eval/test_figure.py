@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.curve import pool
-from eval.report.figure import hero_figure, save, scaling_figure, ways_figure
-from eval.report.style import PLAIN, power_of_ten, printable, recipe_styles, spread
-from eval.spend import Spend
+from educe.eval.analysis.conditions import pool
+from educe.eval.report.figure import conditions_figure, hero_figure, save, scaling_figure
+from educe.eval.report.style import PLAIN, power_of_ten, printable, recipe_styles, spread
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
 
@@ -18,11 +18,11 @@ def texts(svg: Path) -> str:
 
 @pytest.fixture
 def svgs(tmp_path: Path) -> dict[str, str]:
-    ways = pool(small_study())
+    conditions = pool(small_study())
     made = {
-        "scaling": scaling_figure(ways, task="capitals"),
-        "ways": ways_figure(ways, task="capitals"),
-        "hero": hero_figure(ways),
+        "scaling": scaling_figure(conditions, task="capitals"),
+        "ways": conditions_figure(conditions, task="capitals"),
+        "hero": hero_figure(conditions),
     }
     return {name: texts(save(figure, tmp_path / name)[0]) for name, figure in made.items()}
 
@@ -50,8 +50,8 @@ def test_figures_are_understood_alone(svgs: dict[str, str]) -> None:
 
 
 def test_same_bytes_again(tmp_path: Path) -> None:
-    ways = pool(small_study())
-    for name, order in (("one", ways), ("two", ways[::-1])):
+    conditions = pool(small_study())
+    for name, order in (("one", conditions), ("two", conditions[::-1])):
         (tmp_path / name).mkdir()
         save(scaling_figure(order, task="capitals"), tmp_path / name / "figure")
     for suffix in ("svg", "png"):
@@ -60,21 +60,25 @@ def test_same_bytes_again(tmp_path: Path) -> None:
 
 
 def test_a_missing_cell_is_written_as_not_measured(tmp_path: Path) -> None:
-    made = [each for each in small_study() if (each.subject, each.task, each.examples) != ("big", "capitals", 64)]
-    svg, _ = save(ways_figure(pool(made), task="capitals"), tmp_path / "ways")
+    made = [each for each in small_study() if (each.model, each.task, each.examples) != ("big", "capitals", 64)]
+    svg, _ = save(conditions_figure(pool(made), task="capitals"), tmp_path / "ways")
     assert texts(svg).count("not measured") == 1
-    made = [each for each in made if (each.subject, each.task) != ("big", "sentiment")]
+    made = [each for each in made if (each.model, each.task) != ("big", "sentiment")]
     svg, _ = save(hero_figure(pool(made)), tmp_path / "hero")
     assert texts(svg).count("not measured") == 1
 
 
 def test_odd_studies_can_be_drawn(tmp_path: Path) -> None:
-    unknown = measurement(method="zero_shot", examples=0, chance=None, subject="<b>$x^$ \u65e5\n")
+    unknown = measurement(method="zero_shot", examples=0, chance=None, model="<b>$x^$ \u65e5\n")
     all_right = measurement(right=10, spend=Spend(train_flops=1e12), examples=1)
     many = [measurement(method="few_shot", settings={"shots": k}, examples=k) for k in (1, 2, 4, 8)]
     for i, made in enumerate(([unknown], [all_right], [unknown, all_right, *many], many)):
-        ways = pool(made)
-        for figure in (scaling_figure(ways, task="capitals"), ways_figure(ways, task="capitals"), hero_figure(ways)):
+        conditions = pool(made)
+        for figure in (
+            scaling_figure(conditions, task="capitals"),
+            conditions_figure(conditions, task="capitals"),
+            hero_figure(conditions),
+        ):
             save(figure, tmp_path / str(i))
     assert "&lt;b&gt;$x^$ \\u65e5\\n" in texts(
         save(scaling_figure(pool([unknown]), task="capitals"), tmp_path / "x")[0]
@@ -82,9 +86,9 @@ def test_odd_studies_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_styles_are_told_apart_without_colour_and_do_not_depend_on_order() -> None:
-    ways = pool(measurement(method=f"method-{i:02d}") for i in range(12))
-    styles = recipe_styles(ways)
-    assert styles == recipe_styles(ways[::-1])
+    conditions = pool(measurement(method=f"method-{i:02d}") for i in range(12))
+    styles = recipe_styles(conditions)
+    assert styles == recipe_styles(conditions[::-1])
     assert len({(style.marker, style.filled) for style in styles.values()}) == 12
     assert PLAIN not in styles.values()
 

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from eval.curve import pool
-from eval.report.figure import save
-from eval.report.parameters import parameters_figure
-from eval.spend import Spend
+from educe.eval.analysis.conditions import pool
+from educe.eval.report.figure import save
+from educe.eval.report.parameters import parameters_figure
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from eval.curve import pool
-from eval.report.figure import save
-from eval.report.rewards import rewards_figure
+from educe.eval.analysis.conditions import pool
+from educe.eval.report.figure import save
+from educe.eval.report.rewards import rewards_figure
 from tests.eval.synthetic import measurement, small_study
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from eval.curve import curves
-from eval.fit import MISFIT, Estimate, Fit, compute_equivalent_gain, fit, fit_scores, num_apart
-from eval.forms import FORMS, fit_form
+from educe.eval.analysis.curves import curves
+from educe.eval.analysis.fit import MISFIT, Estimate, Fit, compute_equivalent_gain, fit, fit_scores, num_apart
+from educe.eval.analysis.forms import FORMS, fit_form
 from tests.benchmarks import worlds
 from tests.benchmarks.worlds import Array
 from tests.eval.synthetic import measurement
@@ -102,8 +102,8 @@ def test_the_grid_finds_what_an_optimizer_finds() -> None:
 
 def test_bands_hold_one_another_and_the_order_of_budgets_does_not_matter() -> None:
     rng = np.random.default_rng(2)
-    ways = list(worlds.right(rng, [0.3, 0.5, 0.6, 0.7, 0.75], num_items=200, num_seeds=3))
-    found, turned = fit_scores(list(BUDGETS), ways), fit_scores(list(BUDGETS[::-1]), ways[::-1])
+    conditions = list(worlds.right(rng, [0.3, 0.5, 0.6, 0.7, 0.75], num_items=200, num_seeds=3))
+    found, turned = fit_scores(list(BUDGETS), conditions), fit_scores(list(BUDGETS[::-1]), conditions[::-1])
     assert found is not None and turned is not None
     for each in (found, turned):
         assert (each.band_low <= each.low).all() and (each.low <= each.scores).all()
@@ -119,8 +119,8 @@ def test_simultaneous_bands_hold_whole_curves() -> None:
     truth = 0.9 - 0.4 * (BUDGETS / 4) ** -0.4
     whole = alone = 0
     for study in range(40):
-        ways = list(worlds.right(np.random.default_rng(study), list(truth), num_items=200, num_seeds=3))
-        found = fit_scores(list(BUDGETS), ways)
+        conditions = list(worlds.right(np.random.default_rng(study), list(truth), num_items=200, num_seeds=3))
+        found = fit_scores(list(BUDGETS), conditions)
         assert found is not None
         true = 0.9 - 0.4 * (found.budgets / 4) ** -0.4
         whole += bool(((found.band_low <= true) & (true <= found.band_high)).all())

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from eval.curve import pool
-from eval.forecast import Forecast, forecast_scores, records, trials
-from eval.spend import Spend
-from recipes.runner.forecasts import forecast_text
+from educe.eval.analysis.conditions import pool
+from educe.eval.analysis.forecast import Forecast, forecast_scores, records, trials
+from educe.eval.spend import Spend
+from educe.recipes.runner.forecasts import forecast_text
 from tests.benchmarks import worlds
 from tests.benchmarks.forecasts import simulate
 from tests.eval.synthetic import in_one_cluster, measurement
@@ -40,8 +40,8 @@ def test_the_chosen_curve_beats_naive_forecasts_and_its_intervals_hold() -> None
 
 def test_a_saturated_curve_stays_where_it_is() -> None:
     rng = np.random.default_rng(3)
-    ways = list(worlds.right(rng, [0.5, 0.9, 0.92, 0.92], num_items=500, num_seeds=3))
-    made = forecast_scores(BUDGETS, ways, at=1024)
+    conditions = list(worlds.right(rng, [0.5, 0.9, 0.92, 0.92], num_items=500, num_seeds=3))
+    made = forecast_scores(BUDGETS, conditions, at=1024)
     assert made["fitted curve"].score == pytest.approx(0.92, abs=0.03)
     assert made["log-linear"].score > 0.97
     for each in made.values():
@@ -49,16 +49,16 @@ def test_a_saturated_curve_stays_where_it_is() -> None:
 
 
 def test_a_forecast_takes_three_budgets_and_a_larger_one() -> None:
-    ways = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
+    conditions = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
     for budgets, at in (([4.0, 16.0, 17.0], 64.0), ([4.0, 16.0, 64.0], 64.0)):
         with pytest.raises(ValueError, match="from 3 budgets to a larger one"):
-            forecast_scores(budgets, ways, at=at)
+            forecast_scores(budgets, conditions, at=at)
 
 
 def test_budgets_in_any_order_give_the_same_and_what_does_not_fit_is_refused() -> None:
-    ways = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
+    conditions = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
     made, mixed = (
-        forecast_scores([budgets[place] for place in order], [ways[place] for place in order], at=256)
+        forecast_scores([budgets[place] for place in order], [conditions[place] for place in order], at=256)
         for budgets, order in (([4, 16, 64], (0, 1, 2)), ([4, 16, 64], (2, 0, 1)))
     )
     assert {name: each.score for name, each in made.items()} == {name: each.score for name, each in mixed.items()}
@@ -68,9 +68,9 @@ def test_budgets_in_any_order_give_the_same_and_what_does_not_fit_is_refused() -
         ([4, 16], 0.9, "2 budgets have 3 matrices"),
     ):
         with pytest.raises(ValueError, match=says):
-            forecast_scores(budgets, ways, at=256, level=level)
+            forecast_scores(budgets, conditions, at=256, level=level)
     with pytest.raises(ValueError, match="one cluster"):
-        forecast_scores([4, 16, 64], ways, ["a"] * 50, at=256)
+        forecast_scores([4, 16, 64], conditions, ["a"] * 50, at=256)
 
 
 def test_points_that_cost_the_same_are_not_gone_on_from() -> None:

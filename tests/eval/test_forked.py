@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from data.errors import UserError
-from eval.report.forked import each_forked
+from educe.data.errors import UserError
+from educe.eval.report.forked import each_forked
 
 
 def test_results_come_in_the_order_of_the_things_whatever_the_work_closes_over() -> None:

@@ -6,54 +6,54 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from data.capitals import capitals
-from data.errors import UserError
-from data.example import Example, Message
-from data.formats import Format
-from data.render import Prompt
-from data.word_sentiment import word_sentiment
-from eval.answering.format_grid import AskedFormat, FormatGrid, draw_formats
-from eval.answering.format_spread import FormatSpread
-from eval.ask import prompter
-from eval.measure import Answers, measure
-from eval.measurement import Outcome
-from recipes.catalog import make_method
+from educe.data.errors import UserError
+from educe.data.example import Example, Message
+from educe.data.formats.format import Format
+from educe.data.formats.render import Prompt
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import SolverOutput, measure
+from educe.eval.measurement import Outcome
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.eval.prompting.solvers.format_grid import AskedFormat, FormatGridSolver, draw_formats
+from educe.eval.prompting.solvers.format_spread import FormatSpreadSolver
+from educe.recipes.catalog import make_method
+from educe.train.attach import temporary_changes
 from tests.nets import tiny, tiny_chat
-from train.attach import bare
 
 WORDS = word_sentiment()
 ITEMS = WORDS.test_items(20)
 
 
-def brute_force(subject, formats, items=ITEMS, task=WORDS):
-    return np.array([[o.score for o in measure(subject, task, each.ask, items).outcomes] for each in formats])
+def brute_force(model, formats, items=ITEMS, task=WORDS):
+    return np.array([[o.score for o in measure(model, task, each.prompt_fn, items).outcomes] for each in formats])
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_chat])
 def test_the_whole_grid_is_brute_force(make):
-    subject = make()
-    formats = draw_formats(subject, WORDS, 6, seed=0)
-    grid = brute_force(subject, formats)
-    answers = FormatGrid(formats=formats)(subject, WORDS, formats[0].ask, ITEMS)
+    model = make()
+    formats = draw_formats(model, WORDS, 6, seed=0)
+    grid = brute_force(model, formats)
+    answers = FormatGridSolver(formats=formats)(model, WORDS, formats[0].prompt_fn, ITEMS)
     assert [outcome.score for outcome in answers.outcomes] == pytest.approx(list(grid.mean(axis=0)))
-    accuracies = np.array(list(answers.about["accuracies"].values()))
+    accuracies = np.array(list(answers.metadata["accuracies"].values()))
     assert accuracies == pytest.approx(grid.mean(axis=1), abs=0.02)
-    assert answers.about["pairs_asked"] == grid.size
-    assert answers.about["sd"]["low"] <= answers.about["sd"]["value"] <= answers.about["sd"]["high"]
-    alone = [measure(subject, WORDS, each.ask, ITEMS).flops_per_answer for each in formats]
+    assert answers.metadata["pairs_asked"] == grid.size
+    assert answers.metadata["sd"]["low"] <= answers.metadata["sd"]["value"] <= answers.metadata["sd"]["high"]
+    alone = [measure(model, WORDS, each.prompt_fn, ITEMS).flops_per_answer for each in formats]
     assert answers.flops_per_answer == pytest.approx(sum(alone) / len(alone), rel=1e-9)
 
 
 def test_a_share_asks_no_more_than_it_says_and_every_item():
-    subject, items = tiny(), WORDS.test_items(40)
-    formats = draw_formats(subject, WORDS, 12, seed=3)
-    answers = FormatGrid(formats=formats, share=0.25, seed=1)(subject, WORDS, formats[0].ask, items)
-    assert answers.about["pairs_asked"] == 120  # a quarter of the grid
+    model, items = tiny(), WORDS.test_items(40)
+    formats = draw_formats(model, WORDS, 12, seed=3)
+    answers = FormatGridSolver(formats=formats, share=0.25, seed=1)(model, WORDS, formats[0].prompt_fn, items)
+    assert answers.metadata["pairs_asked"] == 120  # a quarter of the grid
     assert [outcome.id for outcome in answers.outcomes] == [item.id for item in items]
-    grid = brute_force(subject, formats, items)
+    grid = brute_force(model, formats, items)
     assert answers.score == pytest.approx(grid.mean(), abs=0.1)
     with pytest.raises(UserError, match="give 2 or more test_items"):
-        FormatGrid(formats=formats)(subject, WORDS, formats[0].ask, items[:1])
+        FormatGridSolver(formats=formats)(model, WORDS, formats[0].prompt_fn, items[:1])
 
 
 def marked(number):
@@ -64,11 +64,13 @@ def marked(number):
 def right_by_chance(chances):
     """Answers that are right with the chance that belongs to the prompt's number."""
 
-    def answer(subject, task, ask, items):
-        chance = chances[int(ask(items[0]).messages[0].content)]
+    def answer(model, task, prompt_fn, items):
+        chance = chances[int(prompt_fn(items[0]).messages[0].content)]
         right = np.random.default_rng(int(1e6 * chance)).random(1000) < chance
         outcomes = [Outcome(id=item.id, score=float(right[int(item.id)]), answer="a") for item in items]
-        return Answers(outcomes=tuple(outcomes), metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+        return SolverOutput(
+            outcomes=tuple(outcomes), metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0
+        )
 
     return answer
 
@@ -76,63 +78,65 @@ def right_by_chance(chances):
 def test_the_search_finds_the_extremes_and_stays_in_its_budget():
     """Fifty formats between 40% and 60% but one far above and one far below: a fifth of the grid finds both."""
     chances = [0.9, 0.1, *np.random.default_rng(0).uniform(0.4, 0.6, 48), 0.5]
-    formats = tuple(AskedFormat(name=str(k), answer_by="text", ask=marked(k)) for k in range(50))
+    formats = tuple(AskedFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(50))
     items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(200)]
-    search = FormatSpread(formats=formats, share=0.2, batch=8, answer=right_by_chance([float(p) for p in chances]))
+    search = FormatSpreadSolver(
+        formats=formats, share=0.2, batch=8, solver=right_by_chance([float(p) for p in chances])
+    )
     answers = search(tiny(), WORDS, marked(50), items)
-    assert (answers.about["best"]["format"], answers.about["worst"]["format"]) == ("0", "1")
-    assert answers.about["spread"] == pytest.approx(0.8, abs=0.1)
-    assert answers.about["pairs_asked"] == 2000
-    assert answers.flops_per_answer == 1 and answers.about["flops"] == 2000
+    assert (answers.metadata["best"]["format"], answers.metadata["worst"]["format"]) == ("0", "1")
+    assert answers.metadata["spread"] == pytest.approx(0.8, abs=0.1)
+    assert answers.metadata["pairs_asked"] == 2000
+    assert answers.flops_per_answer == 1 and answers.metadata["flops"] == 2000
 
 
 def test_the_smallest_search_looks_at_two_formats():
-    formats = tuple(AskedFormat(name=str(k), answer_by="text", ask=marked(k)) for k in range(2))
+    formats = tuple(AskedFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(2))
     items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(4)]
-    search = FormatSpread(formats=formats, share=0.05, answer=right_by_chance([0.9, 0.1, 0.5]))
-    assert search(tiny(), WORDS, marked(2), items).about["formats_asked"] == 2
+    search = FormatSpreadSolver(formats=formats, share=0.05, solver=right_by_chance([0.9, 0.1, 0.5]))
+    assert search(tiny(), WORDS, marked(2), items).metadata["formats_asked"] == 2
 
 
 @pytest.mark.parametrize("num_formats", [2, 3, 6, 12, 24, 100])
 @pytest.mark.parametrize("num_items", [2, 8, 60, 101])
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.4])
 def test_every_item_meets_two_formats_whatever_the_share(num_formats, num_items, share):
-    formats = tuple(AskedFormat(name=str(k), answer_by="text", ask=marked(k)) for k in range(num_formats))
+    formats = tuple(AskedFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(num_formats))
     items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(num_items)]
     answer = right_by_chance([0.5] * num_formats)
     met: Counter[str] = Counter()
 
-    def counting(subject, task, ask, asked):
+    def counting(model, task, prompt_fn, asked):
         met.update(item.id for item in asked)
-        return answer(subject, task, ask, asked)
+        return answer(model, task, prompt_fn, asked)
 
-    answers = FormatGrid(formats=formats, share=share, answer=counting)(tiny(), WORDS, marked(0), items)
+    answers = FormatGridSolver(formats=formats, share=share, answer=counting)(tiny(), WORDS, marked(0), items)
     assert min(met[item.id] for item in items) >= 2
     assert not any(math.isnan(outcome.score) for outcome in answers.outcomes)
 
 
 def test_with_the_whole_budget_the_search_is_brute_force():
-    subject = tiny()
-    formats = draw_formats(subject, WORDS, 4, seed=0)
-    grid = brute_force(subject, formats).mean(axis=1)
-    ask = prompter(subject, WORDS)
-    answers = FormatSpread(formats=formats, share=1.0)(subject, WORDS, ask, ITEMS)
-    assert answers.outcomes == measure(subject, WORDS, ask, ITEMS).outcomes
-    assert answers.about["spread"] == pytest.approx(grid.max() - grid.min())
-    assert answers.about["formats_asked"] == 4
+    model = tiny()
+    formats = draw_formats(model, WORDS, 4, seed=0)
+    grid = brute_force(model, formats).mean(axis=1)
+    prompt_fn = make_prompt_fn(model, WORDS)
+    answers = FormatSpreadSolver(formats=formats, share=1.0)(model, WORDS, prompt_fn, ITEMS)
+    assert answers.outcomes == measure(model, WORDS, prompt_fn, ITEMS).outcomes
+    assert answers.metadata["spread"] == pytest.approx(grid.max() - grid.min())
+    assert answers.metadata["formats_asked"] == 4
 
 
 @pytest.mark.parametrize("name", ["prompt_eval", "format_spread"])
 def test_spread_is_a_recipe_alone_and_after_training(name):
-    subject = tiny()
+    model = tiny()
     asked = {name: {"formats": 3, "share": 1.0}}
     task = capitals()
-    elicited = make_method(asked)[1](subject, task, examples=0, seed=0)
-    plain = elicited.answer(subject, task, elicited.ask, task.test_items(6))
-    _, method = make_method({"stacked": {"train": {"iid_sft": {"learning_rate": 0.05, "epochs": 1}}, "ask": asked}})
-    with bare(subject):
-        trained = method(subject, task, examples=4, seed=0)
-        after = trained.answer(trained.subject, task, trained.ask, task.test_items(6))
-    assert plain.about.keys() == after.about.keys()
-    assert plain.outcomes != after.outcomes or plain.about != after.about
+    elicited = make_method(asked)[1](model, task, examples=0, seed=0)
+    plain = elicited.solver(model, task, elicited.prompt_fn, task.test_items(6))
+    _, method = make_method({"stacked": {"train": {"iid_sft": {"learning_rate": 0.05, "epochs": 1}}, "prompt": asked}})
+    with temporary_changes(model):
+        trained = method(model, task, examples=4, seed=0)
+        after = trained.answer(trained.model, task, trained.prompt_fn, task.test_items(6))
+    assert plain.metadata.keys() == after.metadata.keys()
+    assert plain.outcomes != after.outcomes or plain.metadata != after.metadata
     assert trained.spend.train_flops > 0

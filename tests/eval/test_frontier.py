@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from eval.curve import pool
-from eval.frontier import break_even, cost_of, frontier, undominated
-from eval.spend import Spend
+from educe.eval.analysis.conditions import pool
+from educe.eval.analysis.frontier import break_even, cost_of, frontier, undominated
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement
 
 
@@ -33,24 +33,24 @@ def test_costs_and_sureness() -> None:
             spend=Spend(labelled_examples=8, flops_per_answer=9e9),
         ),
     ]
-    ways = pool(made)
-    assert [cost_of(way, "flops") for way in ways] == [1e12, 6e12, 9e12]
-    assert [cost_of(way, "flops", questions=10) for way in ways] == [1e10, 5.01e12, 9e10]
-    places = frontier(ways, "flops")
-    assert [place.way.method for place in places] == ["zero_shot", "iid_sft", "few_shot"]
+    conditions = pool(made)
+    assert [cost_of(condition, "flops") for condition in conditions] == [1e12, 6e12, 9e12]
+    assert [cost_of(condition, "flops", questions=10) for condition in conditions] == [1e10, 5.01e12, 9e10]
+    places = frontier(conditions, "flops")
+    assert [place.condition.method for place in places] == ["zero_shot", "iid_sft", "few_shot"]
     assert [place.on for place in places] == [True, True, True]
     assert places[1].sure == 1.0
     # One item more of a hundred, which 37% of resamples do not draw.
     assert places[2].sure == pytest.approx(1 - 0.99**100, abs=0.05)
-    assert [place.cost for place in frontier(ways, "labels")] == [0, 4, 8]
-    assert frontier(ways, "flops", questions=10)[1].way.method == "few_shot"
-    assert break_even(ways[1], ways[2]) == pytest.approx(5e12 / 8e9)
-    assert break_even(ways[0], ways[1]) is None
+    assert [place.cost for place in frontier(conditions, "labels")] == [0, 4, 8]
+    assert frontier(conditions, "flops", questions=10)[1].condition.method == "few_shot"
+    assert break_even(conditions[1], conditions[2]) == pytest.approx(5e12 / 8e9)
+    assert break_even(conditions[0], conditions[1]) is None
 
 
 def test_one_item_and_all_alike() -> None:
-    ways = pool([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(right=1, of=1)])
-    assert [(place.on, place.sure) for place in frontier(ways, "labels")] == [(True, 1.0), (False, 0.0)]
+    conditions = pool([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(right=1, of=1)])
+    assert [(place.on, place.sure) for place in frontier(conditions, "labels")] == [(True, 1.0), (False, 0.0)]
 
 
 def test_seeds_that_disagree_are_not_sure() -> None:

@@ -4,19 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from eval import head
-from eval.head import word_logprobs
+from educe.eval.model import head
+from educe.eval.model.head import word_logprobs
 from tests.nets import tiny
 
 
 @pytest.fixture
 def case():
-    subject = tiny()
+    model = tiny()
     generator = torch.Generator().manual_seed(0)
-    states = torch.randn(5, subject.shape.hidden, generator=generator)
+    states = torch.randn(5, model.shape.hidden, generator=generator)
     places = torch.tensor([0, 4, 4, 2])
-    words = torch.tensor([0, subject.shape.vocab - 1, 7, 8])
-    return subject.net, states, places, words
+    words = torch.tensor([0, model.shape.vocab - 1, 7, 8])
+    return model.net, states, places, words
 
 
 def whole(net, states, places, words):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.measurement import COLUMNS, Outcome, Outcomes, Ragged
+from educe.eval.measurement import COLUMNS, Outcome, Outcomes, Ragged
 
 CHOICE = Outcome(
     id="q1", score=1.0, cluster="odd", answer="b", picked="b", margin=0.25, loglikelihoods=(-1.0, -0.75),

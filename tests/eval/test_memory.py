@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from data.errors import UserError
-from eval import score
-from eval.memory import in_pieces
-from eval.score import score_options
+from educe.data.errors import UserError
+from educe.eval.model import score
+from educe.eval.model.memory import in_pieces
+from educe.eval.model.score import score_options
 from tests.eval.test_score import encoded
 from tests.nets import tiny
 
@@ -42,10 +42,10 @@ def test_other_errors_are_not_swallowed():
 
 def test_scores_are_the_same_in_pieces(monkeypatch):
     monkeypatch.setattr(score, "PACK_TOKENS", 1)
-    subject = tiny()
-    items = encoded(subject, shots=2)
-    whole = score_options(subject, items)
-    inner = subject.net.model.forward
+    model = tiny()
+    items = encoded(model, shots=2)
+    whole = score_options(model, items)
+    inner = model.net.model.forward
 
     refused = []
 
@@ -55,8 +55,8 @@ def test_scores_are_the_same_in_pieces(monkeypatch):
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         return inner(*args, input_ids=input_ids, **named)
 
-    monkeypatch.setattr(subject.net.model, "forward", tight)
-    pieces = score_options(subject, items)
+    monkeypatch.setattr(model.net.model, "forward", tight)
+    pieces = score_options(model, items)
     assert refused == [3, 2]
     for one, other in zip(whole.loglikelihoods, pieces.loglikelihoods, strict=True):
         assert one == pytest.approx(other, abs=1e-5)

@@ -4,23 +4,23 @@ from collections import Counter
 
 import pytest
 
-from data.arithmetic import arithmetic
-from data.capitals import capitals
-from data.errors import UserError
-from data.example import Example
-from data.grade import named_choice
-from data.word_sentiment import word_sentiment
-from eval.answering.neighbours import AfterFinding, StateNeighbours, WordNeighbours, asking_after
-from eval.answering.option_order import OrderVote, reordered
-from eval.answering.writing import Written
-from eval.ask import Asking, prompter
-from eval.measure import Answers, measure
-from eval.measurement import Outcome
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.grade import named_choice
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import SolverOutput, measure
+from educe.eval.measurement import Outcome
+from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.eval.prompting.solvers.generation import GenerationSolver
+from educe.eval.prompting.solvers.nearest_shots import NearestShotsSolver, StateNeighbours, WordNeighbours, asking_after
+from educe.eval.prompting.solvers.option_order import OrderVoteSolver, reordered
 from tests.nets import tiny
 
 CAPITALS, WORDS = capitals(), word_sentiment()
 ITEMS = CAPITALS.test_items(6)
-LETTERS = Asking(answer_as="letter")
+LETTERS = PromptConfig(answer_as="letter")
 
 
 def test_each_option_stands_once_at_every_place():
@@ -31,24 +31,24 @@ def test_each_option_stands_once_at_every_place():
 
 
 def test_orders_vote_and_tell_of_the_bias_of_places():
-    subject, ask = tiny(), prompter(tiny(), CAPITALS, asking=LETTERS)
-    answers = OrderVote(orders=4)(subject, CAPITALS, ask, ITEMS)
-    plain = measure(subject, CAPITALS, ask, ITEMS)
-    assert answers.about["accuracies"]["order 1"] == plain.score
-    assert sum(answers.about["picked_places"].values()) == pytest.approx(1)
-    assert list(answers.about["right_places"].values()) == pytest.approx([0.25] * 4)
+    model, prompt_fn = tiny(), make_prompt_fn(tiny(), CAPITALS, prompt_config=LETTERS)
+    answers = OrderVoteSolver(orders=4)(model, CAPITALS, prompt_fn, ITEMS)
+    plain = measure(model, CAPITALS, prompt_fn, ITEMS)
+    assert answers.metadata["accuracies"]["order 1"] == plain.score
+    assert sum(answers.metadata["picked_places"].values()) == pytest.approx(1)
+    assert list(answers.metadata["right_places"].values()) == pytest.approx([0.25] * 4)
     assert answers.flops_per_answer == pytest.approx(4 * plain.flops_per_answer, rel=0.02)
     # A random net's letters are what it has to go by: with four orders, no answer can survive them all.
-    assert answers.about["changed_by_order"] > 0.5
+    assert answers.metadata["changed_by_order"] > 0.5
     for outcome, item in zip(answers.outcomes, ITEMS, strict=True):
         assert outcome.picked in item.choices and outcome.score == float(outcome.picked == item.answer)
         assert outcome.answer_index == item.answer_index  # whichever order won
 
 
 def biased(bonus):
-    """Answers of a subject that knows a little, and prefers what stands first a lot."""
+    """Answers of a model that knows a little, and prefers what stands first a lot."""
 
-    def answer(subject, task, ask, items):
+    def answer(model, task, prompt_fn, items):
         outcomes = []
         for item in items:
             likelihoods = tuple(
@@ -60,7 +60,9 @@ def biased(bonus):
                 Outcome(id=item.id, score=float(picked == item.answer), answer=item.answer, picked=picked,
                         loglikelihoods=likelihoods, option_tokens=(1,) * len(likelihoods))
             )  # fmt: skip
-        return Answers(outcomes=tuple(outcomes), metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+        return SolverOutput(
+            outcomes=tuple(outcomes), metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0
+        )
 
     return answer
 
@@ -69,18 +71,20 @@ def biased(bonus):
 def test_a_bias_for_the_first_place_is_voted_out(task):
     """Whoever picks what stands first ties with itself over all orders; what it knows then decides."""
     items = task.test_items(12)
-    vote = OrderVote(orders=5, answer=biased(3.0))(tiny(), task, prompter(tiny(), task), items)
+    vote = OrderVoteSolver(orders=5, solver=biased(3.0))(tiny(), task, make_prompt_fn(tiny(), task), items)
     assert vote.score == 1.0
-    assert biased(3.0)(tiny(), task, prompter(tiny(), task), items).score < 1
-    assert vote.about["picked_places"]["1"] == 1.0 and vote.about["changed_by_order"] == 1.0
+    assert biased(3.0)(tiny(), task, make_prompt_fn(tiny(), task), items).score < 1
+    assert vote.metadata["picked_places"]["1"] == 1.0 and vote.metadata["changed_by_order"] == 1.0
     assert vote.flops_per_answer == len(items[0].choices)  # a fifth order would repeat one
 
 
 def test_likelihoods_come_back_in_the_item_s_own_order():
-    """Asked by text that is not listed, order is nothing to the subject: every order scores alike."""
-    subject, ask = tiny(), prompter(tiny(), CAPITALS)
-    plain = measure(subject, CAPITALS, ask, ITEMS)
-    for one, other in zip(OrderVote(orders=3)(subject, CAPITALS, ask, ITEMS).outcomes, plain.outcomes, strict=True):
+    """Asked by text that is not listed, order is nothing to the model: every order scores alike."""
+    model, prompt_fn = tiny(), make_prompt_fn(tiny(), CAPITALS)
+    plain = measure(model, CAPITALS, prompt_fn, ITEMS)
+    for one, other in zip(
+        OrderVoteSolver(orders=3)(model, CAPITALS, prompt_fn, ITEMS).outcomes, plain.outcomes, strict=True
+    ):
         assert one.loglikelihoods == pytest.approx(other.loglikelihoods, abs=1e-3)
         assert one.option_tokens == other.option_tokens
 
@@ -88,7 +92,7 @@ def test_likelihoods_come_back_in_the_item_s_own_order():
 def test_items_without_options_have_no_order():
     sums = arithmetic()
     with pytest.raises(UserError, match="no options to put into another order"):
-        OrderVote()(tiny(), sums, prompter(tiny(), sums), sums.test_items(2))
+        OrderVoteSolver()(tiny(), sums, make_prompt_fn(tiny(), sums), sums.test_items(2))
 
 
 POOL = [
@@ -105,26 +109,26 @@ def test_shared_words_make_neighbours_and_the_nearest_comes_last():
 
 
 def test_a_question_is_its_own_nearest_neighbour_by_states():
-    subject = tiny()
-    pool, ask = list(WORDS.draw("train", 6, seed=0)), prompter(subject, WORDS)
-    neighbours = StateNeighbours(pool, 2, subject=subject, ask=ask)
+    model = tiny()
+    pool, prompt_fn = list(WORDS.draw("train", 6, seed=0)), make_prompt_fn(model, WORDS)
+    neighbours = StateNeighbours(pool, 2, model=model, prompt_fn=prompt_fn)
     for row in pool:
         assert neighbours.of(row)[-1] == row
     alone = {item.id: neighbours.of(item) for item in WORDS.test_items(5)}
-    fresh = StateNeighbours(pool, 2, subject=subject, ask=ask)
+    fresh = StateNeighbours(pool, 2, model=model, prompt_fn=prompt_fn)
     cost = fresh.find(WORDS.test_items(5))
     assert {item.id: fresh.of(item) for item in WORDS.test_items(5)} == alone and cost.search_flops > 0
 
 
 def test_finding_neighbours_is_paid_with_every_answer():
-    subject, items = tiny(), WORDS.test_items(4)
-    plain = prompter(subject, WORDS)
-    neighbours = StateNeighbours(list(WORDS.draw("train", 6, seed=0)), 2, subject=subject, ask=plain)
-    ask = asking_after(neighbours, lambda shots: prompter(subject, WORDS, shots=shots))
-    answer = AfterFinding(neighbours=neighbours)
-    first, again = answer(subject, WORDS, ask, items), answer(subject, WORDS, ask, items)
+    model, items = tiny(), WORDS.test_items(4)
+    plain = make_prompt_fn(model, WORDS)
+    neighbours = StateNeighbours(list(WORDS.draw("train", 6, seed=0)), 2, model=model, prompt_fn=plain)
+    prompt_fn = asking_after(neighbours, lambda shots: make_prompt_fn(model, WORDS, shots=shots))
+    answer = NearestShotsSolver(neighbours=neighbours)
+    first, again = answer(model, WORDS, prompt_fn, items), answer(model, WORDS, prompt_fn, items)
     assert first == again
-    assert first.flops_per_answer > measure(subject, WORDS, ask, items).flops_per_answer
+    assert first.flops_per_answer > measure(model, WORDS, prompt_fn, items).flops_per_answer
 
 
 @pytest.mark.parametrize(
@@ -156,15 +160,17 @@ def test_what_a_text_names(text, named):
 
 @pytest.mark.parametrize("task", [CAPITALS, arithmetic()], ids=["choice", "generation"])
 def test_written_answers_are_drawn_with_the_seed(task):
-    subject, items = tiny(), task.test_items(4)
-    ask = prompter(subject, task, asking=LETTERS if task.kind == "choice" else Asking())
-    greedy = Written()(subject, task, ask, items)
-    one, again, other = (Written(temperature=2.0, seed=seed)(subject, task, ask, items) for seed in (0, 0, 1))
+    model, items = tiny(), task.test_items(4)
+    prompt_fn = make_prompt_fn(model, task, prompt_config=LETTERS if task.kind == "choice" else PromptConfig())
+    greedy = GenerationSolver()(model, task, prompt_fn, items)
+    one, again, other = (
+        GenerationSolver(temperature=2.0, seed=seed)(model, task, prompt_fn, items) for seed in (0, 0, 1)
+    )
     assert one == again != other and "temperature 2" in one.metric and "written" in greedy.metric
     if task.kind == "generation":
         assert [outcome.text for outcome in greedy.outcomes] == [
-            outcome.text for outcome in measure(subject, task, ask, items).outcomes
+            outcome.text for outcome in measure(model, task, prompt_fn, items).outcomes
         ]
     else:
         assert all((outcome.picked is None) <= (outcome.score == 0) for outcome in one.outcomes)
-        assert 0 <= one.about["named_an_option"] <= 1
+        assert 0 <= one.metadata["named_an_option"] <= 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from eval.prompt_eval import balanced_sample, estimate_spread
+from educe.eval.prompting.prompt_eval import balanced_sample, estimate_spread
 
 LEVELS = [0.05, 0.5, 0.95]
 

@@ -1,45 +1,47 @@
-"""Subjects with weights in 4 bits: the same sizes, nearly the same answers, and adapters that train on them (QLoRA)."""
+"""Models with weights in 4 bits: the same sizes, nearly the same answers, and adapters that train on them (QLoRA)."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from data.errors import UserError
-from data.word_sentiment import word_sentiment
-from eval.ask import prompter
-from eval.measure import measure
-from eval.source import find_source
-from eval.subject import load_subject
-from recipes.catalog import make_method
+from educe.data.errors import UserError
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import measure
+from educe.eval.model.load import load_model
+from educe.eval.model.source import find_source
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.recipes.catalog import make_method
+from educe.train.attach import snapshot, temporary_changes
 from tests.nets import tiny
-from train.attach import bare, snapshot
 
 TASK = word_sentiment()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path, subject = tmp_path_factory.mktemp("subjects") / "tiny", tiny()
-    subject.net.save_pretrained(path)
-    subject.tokenizer.save_pretrained(path)
+    path, model = tmp_path_factory.mktemp("models") / "tiny", tiny()
+    model.net.save_pretrained(path)
+    model.tokenizer.save_pretrained(path)
     return path
 
 
 def quantized(folder: Path):
     pytest.importorskip("bitsandbytes", reason="the extra 'quantized' is not installed")
-    return load_subject({f"path:{folder}": {"quantize": "nf4", "kind": "base"}}, dtype="float32", device="cpu")
+    return load_model({f"path:{folder}": {"quantize": "nf4", "kind": "base"}}, dtype="float32", device="cpu")
 
 
-def likelihoods(subject):
-    answers = measure(subject, TASK, prompter(subject, TASK), TASK.test_items(8))
+def likelihoods(model):
+    answers = measure(model, TASK, make_prompt_fn(model, TASK), TASK.test_items(8))
     return torch.tensor([outcome.loglikelihoods for outcome in answers.outcomes])
 
 
 def test_sizes_are_those_of_the_whole_weights_and_answers_those_of_the_rounded_ones(folder: Path) -> None:
-    coarse, whole = quantized(folder), load_subject({f"path:{folder}": {"kind": "base"}}, dtype="float32")
+    coarse, whole = quantized(folder), load_model({f"path:{folder}": {"kind": "base"}}, dtype="float32")
     assert coarse.shape == whole.shape  # so FLOPs are, too
-    assert coarse.fingerprint != whole.fingerprint and coarse.name == "tiny-nf4" and coarse.about["quantize"] == "nf4"
+    assert (
+        coarse.fingerprint != whole.fingerprint and coarse.name == "tiny-nf4" and coarse.metadata["quantize"] == "nf4"
+    )
     functional = pytest.importorskip("bitsandbytes.functional")
     plain, rounded = likelihoods(whole), 0
     for name, part in coarse.net.named_modules():
@@ -53,18 +55,18 @@ def test_sizes_are_those_of_the_whole_weights_and_answers_those_of_the_rounded_o
 
 
 def test_an_adapter_trains_on_weights_that_stay_as_they_are(folder: Path) -> None:
-    subject = quantized(folder)
-    before = {name: parameter.clone() for name, parameter in subject.net.named_parameters()}
-    asked = likelihoods(subject)
+    model = quantized(folder)
+    before = {name: parameter.clone() for name, parameter in model.net.named_parameters()}
+    asked = likelihoods(model)
     _, method = make_method({"iid_sft": {"passes": 64, "learning_rate": 0.01}})
-    with bare(subject):
-        elicited = method(subject, TASK, examples=8, seed=0)
-        assert elicited.about["training_precision"] == "float32"  # no second format for maps in 4 bits
+    with temporary_changes(model):
+        elicited = method(model, TASK, examples=8, seed=0)
+        assert elicited.metadata["training_precision"] == "float32"  # no second format for maps in 4 bits
         losses = [step["loss"] for step in elicited.history]
         assert losses[-1] < losses[0]
-        assert any(part.any() for name, part in snapshot(elicited.subject).items() if ".lora_B." in name)
-    assert all(torch.equal(before[name], parameter) for name, parameter in subject.net.named_parameters())
-    assert torch.equal(likelihoods(subject), asked)
+        assert any(part.any() for name, part in snapshot(elicited.model).items() if ".lora_B." in name)
+    assert all(torch.equal(before[name], parameter) for name, parameter in model.net.named_parameters())
+    assert torch.equal(likelihoods(model), asked)
 
 
 def test_what_cannot_be_done_in_four_bits_is_refused(
@@ -80,13 +82,13 @@ def test_what_cannot_be_done_in_four_bits_is_refused(
             find_source({f"path:{folder}": options})
     with pytest.raises(UserError, match="drop quantize"):
         find_source({"tiny-random": {"quantize": "nf4"}})
-    monkeypatch.setattr("eval.quantized.find_spec", lambda name: None)
+    monkeypatch.setattr("educe.eval.model.quantized.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"educe\[quantized\]"):
-        load_subject({f"path:{folder}": {"quantize": "nf4"}}, dtype="float32", device="cpu")
+        load_model({f"path:{folder}": {"quantize": "nf4"}}, dtype="float32", device="cpu")
 
 
 def test_weights_in_four_bits_cannot_take_steps_of_their_own(folder: Path) -> None:
-    subject = quantized(folder)
+    model = quantized(folder)
     _, method = make_method({"full_fine_tune": {"passes": 8}})
-    with bare(subject), pytest.raises(UserError, match="drop quantize"):
-        method(subject, TASK, examples=4, seed=0)
+    with temporary_changes(model), pytest.raises(UserError, match="drop quantize"):
+        method(model, TASK, examples=4, seed=0)

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from eval.curve import pool
-from eval.measurement import Measurement
-from eval.report.checks import checks, first_prompts, provenance
-from eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
-from eval.report.words import costs, sentence
-from eval.spend import Spend
+from educe.eval.analysis.conditions import pool
+from educe.eval.measurement import Measurement
+from educe.eval.report.checks import checks, first_prompts, provenance
+from educe.eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
+from educe.eval.report.text import costs, sentence
+from educe.eval.spend import Spend
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
 
 FAILED = Failure(
-    subject="big", task="capitals", recipe="iid_sft rank=8", examples=256, seed=0, reason="loss is not finite"
+    model="big", task="capitals", recipe="iid_sft rank=8", examples=256, seed=0, reason="loss is not finite"
 )
 
 
@@ -68,8 +68,8 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_names_are_escaped(tmp_path: Path) -> None:
     evil = "<script>alert('x')</script>&\"$"
     made = [
-        measurement(subject=evil, task=evil, metric=evil, method=evil),
-        measurement(method="zero_shot", task=evil, subject=evil),
+        measurement(model=evil, task=evil, metric=evil, method=evil),
+        measurement(method="zero_shot", task=evil, model=evil),
     ]
     page = write_report(made, [replace(FAILED, reason=evil)], tmp_path, study=evil, study_text=evil).read_text("utf-8")
     assert "<script" not in page
@@ -89,7 +89,7 @@ def test_nothing_measured_still_gives_a_page(tmp_path: Path) -> None:
 def test_results_rows_have_the_promised_columns() -> None:
     rows = results_rows([measurement(spend=Spend(train_flops=2.0, seconds=3.0))], [FAILED])
     assert [tuple(row) for row in rows] == [RESULT_COLUMNS] * 2
-    assert RESULT_COLUMNS[:7] == ("study", "subject", "task", "recipe", "examples", "seed", "score")
+    assert RESULT_COLUMNS[:7] == ("study", "model", "task", "recipe", "examples", "seed", "score")
     assert (rows[0]["score"], rows[0]["train_flops"], rows[0]["seconds"], rows[0]["error"]) == (0.6, 2.0, 3.0, None)
     assert (rows[1]["score"], rows[1]["n"], rows[1]["error"]) == (None, None, "loss is not finite")
 
@@ -99,7 +99,7 @@ def test_curves_csv_holds_every_pooled_point_on_every_axis(tmp_path: Path) -> No
     with (tmp_path / "curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["axis"] for row in rows} == {"examples", "flops", "parameters"}
-    (row,) = [row for row in rows if (row["axis"], row["subject"], row["task"], row["method"], row["examples"]) ==
+    (row,) = [row for row in rows if (row["axis"], row["model"], row["task"], row["method"], row["examples"]) ==
               ("flops", "big", "capitals", "iid_sft", "64")]  # fmt: skip
     assert (float(row["budget"]), float(row["score"]), row["num_seeds"]) == (64e12, pytest.approx(0.9375), "2")
 
@@ -127,8 +127,8 @@ def test_equal_examples_are_told_apart_by_flops() -> None:
 
 
 def test_sentence_names_every_level_of_chance() -> None:
-    ways = pool([measurement(examples=4, chance=0.5), measurement(examples=8, chance=0.25)])
-    assert sentence(ways).endswith("Chance is 25% or 50%, depending on the way.")
+    conditions = pool([measurement(examples=4, chance=0.5), measurement(examples=8, chance=0.25)])
+    assert sentence(conditions).endswith("Chance is 25% or 50%, depending on the way.")
 
 
 def test_sentence_admits_what_it_does_not_know() -> None:
@@ -164,9 +164,9 @@ def test_sentence_says_what_was_learned_beside_the_task() -> None:
 
 
 def test_costs_put_plain_prompting_first_and_break_even_by_hand() -> None:
-    made = [each for each in small_study() if (each.subject, each.task) == ("big", "capitals")]
+    made = [each for each in small_study() if (each.model, each.task) == ("big", "capitals")]
     rows = costs(pool(made))
-    assert [(row.way.method, row.way.examples, row.break_even) for row in rows] == [
+    assert [(row.condition.method, row.condition.examples, row.break_even) for row in rows] == [
         ("zero_shot", 0, "–"),
         ("few_shot", 8, "–"),
         ("iid_sft", 4, "1,000"),  # 4e12 / (5e9 - 1e9)
@@ -200,7 +200,7 @@ def test_checks_find_what_is_wrong() -> None:
     assert "versions.torch: 2.12.0 (1 cell), 2.13.0 (26 cells)" in found["Library versions differ between cells"]
     assert found["Git revisions differ between cells"]
     assert found["Cells run from a dirty working tree: 1"]
-    assert found["One name stands for different tasks or subjects"]
+    assert found["One name stands for different tasks or models"]
     assert found["Provenance is not recorded"] == ("1 cell of 28",)
     assert any(
         "letters, zero_shot, 0 examples: 1% [0, 5], chance 25%" in line
@@ -211,7 +211,7 @@ def test_checks_find_what_is_wrong() -> None:
 
 
 def test_failed_cells_are_not_missing_too() -> None:
-    found = titles([measurement(), measurement(subject="big")], [replace(FAILED, examples=4, seed=1, recipe="iid_sft")])
+    found = titles([measurement(), measurement(model="big")], [replace(FAILED, examples=4, seed=1, recipe="iid_sft")])
     (missing,) = [lines for title, lines in found.items() if "nothing is known" in title]
     assert missing == ("small, capitals, iid_sft, 4 examples, seed 1",)
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from eval.curve import pool
-from eval.measurement import Measurement, Outcome, Outcomes
-from eval.report import calibration
-from eval.report.calibration import calibration_figure, measured, moved_apart
-from eval.report.comparisons import Gains
-from eval.report.figure import save
-from eval.report.page import write_report
-from eval.spend import Spend
+from educe.eval.analysis.conditions import pool
+from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.report import calibration
+from educe.eval.report.calibration import calibration_figure, measured, moved_apart
+from educe.eval.report.comparisons import Gains
+from educe.eval.report.figure import save
+from educe.eval.report.page import write_report
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement
 
 
@@ -54,8 +54,8 @@ def test_measures_of_all_seeds_by_hand() -> None:
 
 
 def test_a_jump_in_one_measure_alone_is_said() -> None:
-    ways = list(pool([PLAIN, *TRAINED]))
-    (said,) = moved_apart([ways], Gains())
+    conditions = list(pool([PLAIN, *TRAINED]))
+    (said,) = moved_apart([conditions], Gains())
     assert said.startswith("small on capitals, iid_sft: accuracy moves by +15.0 [")
     assert "by −0.49 [" in said  # 0.75 ln 0.99 + 0.25 ln 0.01 against 0.6 ln 0.6 + 0.4 ln 0.4
     sure = [answered(replace(each, outcomes=each.outcomes), 0.75) for each in TRAINED]
@@ -80,9 +80,9 @@ def test_seeds_that_differ_widen_what_likelihood_moves_by() -> None:
 
 
 def test_answers_without_likelihoods_are_left_out(tmp_path: Path) -> None:
-    bare = measurement(method="zero_shot", examples=0)
-    assert measured([list(pool([bare]))]) == ([], 0)
-    page = write_report([bare], [], tmp_path, study="quick", study_text="").read_text("utf-8")
+    lone = measurement(method="zero_shot", examples=0)
+    assert measured([list(pool([lone]))]) == ([], 0)
+    page = write_report([lone], [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert "calibration is not known" in page
 
 

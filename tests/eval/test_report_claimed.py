@@ -4,25 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from eval.claims.claim import Claim
-from eval.claims.study import claims_of
-from eval.curve import Way, pool
-from eval.report.claimed import claimed
-from eval.report.page import write_report
+from educe.eval.analysis.claims.claim import Claim
+from educe.eval.analysis.claims.study import claims_of
+from educe.eval.analysis.conditions import Condition, pool
+from educe.eval.report.claimed import claimed
+from educe.eval.report.page import write_report
 from tests.eval.synthetic import measurement, small_study
 
 
-def pairs() -> list[list[Way]]:
-    groups: dict[tuple[str, str], list[Way]] = {}
-    for way in pool(small_study()):
-        groups.setdefault((way.task, way.subject), []).append(way)
+def pairs() -> list[list[Condition]]:
+    groups: dict[tuple[str, str], list[Condition]] = {}
+    for condition in pool(small_study()):
+        groups.setdefault((condition.task, condition.model), []).append(condition)
     return [groups[key] for key in sorted(groups)]
 
 
 def test_every_claim_is_counted_and_few_of_a_kind_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.report.claimed.MOST_OF_A_KIND", 2)
+    monkeypatch.setattr("educe.eval.report.claimed.MOST_OF_A_KIND", 2)
     found = claimed(pairs(), [])
-    assert [(each.task, each.subject) for each in found] == [
+    assert [(each.task, each.model) for each in found] == [
         ("capitals", "big"),
         ("capitals", "small"),
         ("sentiment", "big"),
@@ -43,7 +43,7 @@ def test_page_shows_claims_and_folds_refusals(tmp_path: Path) -> None:
     assert "big on capitals, iid_sft rank=8 with 64 labelled examples, scores above 25%" in page
     assert "Assumed: " in page
     at = page.index("Not claimed: ")
-    # Inside the subject's own fold and the one of what is refused.
+    # Inside the model's own fold and the one of what is refused.
     assert page[:at].count("<details") - page[:at].count("</details>") == 2
 
 

@@ -9,30 +9,30 @@ from typing import Any
 
 import pytest
 
-from eval.curve import Way, compare, pool
-from eval.measurement import Measurement, Outcomes
-from eval.report.comparisons import (
+from educe.eval.analysis.conditions import Condition, compare, pool
+from educe.eval.analysis.statistics.multiple import benjamini_hochberg, holm
+from educe.eval.measurement import Measurement, Outcomes
+from educe.eval.report.comparisons import (
     Comparison,
     Gains,
     compared,
     comparison_rows,
-    odds_words,
+    format_odds,
     p_value,
     power_statements,
     table,
     without,
 )
-from eval.report.figure import save
-from eval.report.forest import forest_figure
-from eval.report.page import write_report
-from eval.stats.multiple import benjamini_hochberg, holm
+from educe.eval.report.figure import save
+from educe.eval.report.forest import forest_figure
+from educe.eval.report.page import write_report
 from tests.eval.synthetic import measurement, small_study
 
 
-def pairs_of(measurements: Sequence[Measurement]) -> list[list[Way]]:
-    groups: dict[tuple[str, str], list[Way]] = {}
-    for way in pool(measurements):
-        groups.setdefault((way.task, way.subject), []).append(way)
+def pairs_of(measurements: Sequence[Measurement]) -> list[list[Condition]]:
+    groups: dict[tuple[str, str], list[Condition]] = {}
+    for condition in pool(measurements):
+        groups.setdefault((condition.task, condition.model), []).append(condition)
     return [groups[key] for key in sorted(groups)]
 
 
@@ -48,17 +48,17 @@ def test_every_way_is_compared_once_and_adjusted_over_all_of_the_study() -> None
     adjusted = holm([each.gain.p for each in found if each.gain.p is not None])
     assert [each.p_holm for each in found] == pytest.approx(list(adjusted))
     first = found[0]
-    assert first.gain == compare(first.way, first.other)
+    assert first.gain == compare(first.condition, first.other)
     assert any(each.gain.p is not None and each.p_holm > each.gain.p for each in found)
     shared = benjamini_hochberg([each.gain.p for each in found if each.gain.p is not None])
     assert [each.p_bh for each in found] == pytest.approx(list(shared))
 
 
 def test_a_difference_is_worked_out_once() -> None:
-    (ways,) = pairs_of([measurement(method="zero_shot", examples=0), measurement()])
+    (conditions,) = pairs_of([measurement(method="zero_shot", examples=0), measurement()])
     gains = Gains()
-    assert gains(ways[1], ways[0]) is gains(ways[1], ways[0])
-    assert gains(ways[0], ways[1]).difference == -gains(ways[1], ways[0]).difference
+    assert gains(conditions[1], conditions[0]) is gains(conditions[1], conditions[0])
+    assert gains(conditions[0], conditions[1]).difference == -gains(conditions[1], conditions[0]).difference
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_effect_sizes_by_hand() -> None:
     assert found.odds is not None
     assert (found.odds.only_a, found.odds.only_b, found.odds.odds_ratio) == (60, 20, 3.0)
     assert found.cohens_h == pytest.approx(0.2013579)  # 2 asin(sqrt 0.6) - 2 asin(sqrt 0.5)
-    assert odds_words(found).startswith("60:20 = 3.0 [1.")
+    assert format_odds(found).startswith("60:20 = 3.0 [1.")
     (graded,) = made(right=[0.5] * 400)
     assert graded.odds is None
-    assert odds_words(graded) == "–"
+    assert format_odds(graded) == "–"
 
 
 def test_an_odds_interval_is_not_given_for_clusters() -> None:
@@ -93,7 +93,7 @@ def test_an_odds_interval_is_not_given_for_clusters() -> None:
 
     both = [measurement(method="zero_shot", examples=0, of=40), measurement(of=40, right=20)]
     (found,) = compared(pairs_of([clustered(each) for each in both]), Gains())
-    assert odds_words(found) == "14:0 = ∞"
+    assert format_odds(found) == "14:0 = ∞"
     (row,) = comparison_rows([found])
     assert row["odds_low"] is None
 
@@ -137,7 +137,7 @@ def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
     with (tmp_path / "comparisons.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 20
-    (row,) = [row for row in rows if (row["subject"], row["task"], row["examples"], row["against"]) ==
+    (row,) = [row for row in rows if (row["model"], row["task"], row["examples"], row["against"]) ==
               ("big", "capitals", "64", "plain prompting")]  # fmt: skip
     assert float(row["difference"]) == pytest.approx(0.9375 - 0.6)
     assert float(row["p_holm"]) >= float(row["p_bh"]) > float(row["p"]) and row["num_comparisons"] == "20"
@@ -146,9 +146,9 @@ def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
 
 
 def test_forest_plot_says_all_that_it_takes_to_read_it(tmp_path: Path) -> None:
-    ways = pool(small_study())
+    conditions = pool(small_study())
     found = compared(pairs_of(small_study()), Gains())
-    figure = forest_figure(ways, found, task="capitals")
+    figure = forest_figure(conditions, found, task="capitals")
     assert figure is not None
     svg = save(figure, tmp_path / "forest")[0].read_text("utf-8")
     text = " | ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
@@ -156,8 +156,8 @@ def test_forest_plot_says_all_that_it_takes_to_read_it(tmp_path: Path) -> None:
                    "big", "small", "iid_sft rank=8, 64 examples", "+33.8", "better"):  # fmt: skip
         assert needed in text, needed
     assert text.count("not measured") == 0
-    fewer = [each for each in found if (each.way.subject, each.way.examples) != ("big", 64)]
-    figure = forest_figure(ways, fewer, task="capitals")
+    fewer = [each for each in found if (each.condition.model, each.condition.examples) != ("big", 64)]
+    figure = forest_figure(conditions, fewer, task="capitals")
     assert figure is not None
     assert save(figure, tmp_path / "fewer")[0].read_text("utf-8").count(">not measured<") == 1
 

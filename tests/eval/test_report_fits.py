@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from eval.curve import pool
-from eval.measurement import Measurement
-from eval.report import fits
-from eval.report.equivalents import equivalents
-from eval.report.figure import save
-from eval.report.fits import fits_figure, fitted
-from eval.report.page import write_report
-from eval.spend import Spend
+from educe.eval.analysis.conditions import pool
+from educe.eval.measurement import Measurement
+from educe.eval.report import fits
+from educe.eval.report.equivalents import equivalents
+from educe.eval.report.figure import save
+from educe.eval.report.fits import fits_figure, fitted
+from educe.eval.report.page import write_report
+from educe.eval.spend import Spend
 from tests.eval.synthetic import in_one_cluster, measurement, small_study
 
 SIZES = (4, 16, 64, 256, 1024)
@@ -56,7 +56,7 @@ def test_a_ceiling_beyond_the_budgets_is_not_reached() -> None:
 def test_every_kind_of_interval_and_every_unit_is_named(tmp_path: Path) -> None:
     seeds = [
         measurement(
-            subject="big", examples=each.examples, seed=seed, right=each.outcomes.scores.tolist(), spend=each.spend
+            model="big", examples=each.examples, seed=seed, right=each.outcomes.scores.tolist(), spend=each.spend
         )
         for each in saturating()
         for seed in (0, 1)
@@ -96,9 +96,9 @@ def test_items_of_one_cluster_have_a_report_and_no_fit(tmp_path: Path) -> None:
 
 
 def test_figure_and_table(tmp_path: Path) -> None:
-    ways = pool(saturating())
-    found, _ = fitted(ways)
-    figure = fits_figure(ways, found, task="capitals")
+    conditions = pool(saturating())
+    found, _ = fitted(conditions)
+    figure = fits_figure(conditions, found, task="capitals")
     assert figure is not None
     text = save(figure, tmp_path / "fits")[0].read_text("utf-8")
     for needed in ("n = 400 test items", "bootstrap of items 95%", "simultaneous", found[0].fit.form, "chance 25%"):

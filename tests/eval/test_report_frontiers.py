@@ -3,25 +3,25 @@
 import re
 from pathlib import Path
 
-from eval.curve import Way, pool
-from eval.report.figure import save
-from eval.report.frontiers import frontier_figure, frontiers, steps
-from eval.report.page import write_report
-from eval.spend import Spend
+from educe.eval.analysis.conditions import Condition, pool
+from educe.eval.report.figure import save
+from educe.eval.report.frontiers import frontier_figure, frontiers, steps
+from educe.eval.report.page import write_report
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
 
-def pairs() -> list[list[Way]]:
-    groups: dict[tuple[str, str], list[Way]] = {}
-    for way in pool(small_study()):
-        groups.setdefault((way.task, way.subject), []).append(way)
+def pairs() -> list[list[Condition]]:
+    groups: dict[tuple[str, str], list[Condition]] = {}
+    for condition in pool(small_study()):
+        groups.setdefault((condition.task, condition.model), []).append(condition)
     return list(groups.values())
 
 
 def test_steps_and_break_even_by_hand() -> None:
     found = steps(frontiers(pairs())["capitals", "big"]["flops"])
     # 1e12 plain; 5e12 for both 8 shots (66%) and 4 examples (61%); 65e12 for 64 examples.
-    assert [(step.place.way.method, step.place.cost) for step in found] == [
+    assert [(step.place.condition.method, step.place.cost) for step in found] == [
         ("zero_shot", 1e12),
         ("few_shot", 5e12),
         ("iid_sft", 65e12),

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from eval.curve import pool
-from eval.report.figure import save
-from eval.report.formats import formats_figure, spread_figure
-from eval.report.page import write_report
-from eval.report.prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratios
-from eval.spend import Spend
+from educe.eval.analysis.conditions import pool
+from educe.eval.report.figure import save
+from educe.eval.report.formats import formats_figure, spread_figure
+from educe.eval.report.page import write_report
+from educe.eval.report.prompts import best_prompts, chosen_on_dev, formats_seen, orders_seen, pooled_ratios
+from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
 ACCURACIES = {"letter; labels A": 0.25, "letter; labels 1": 0.3, "text; typos none": 0.9, "text; typos some": 0.8}
 
 
-def spread(sd, *, examples=0, subject="small", **changed):
+def spread(sd, *, examples=0, model="small", **changed):
     """A way asked in four formats, after training on so many examples if any."""
     asked = {"formats": 4, "share": 1.0, "shots": 0}
     settings = {"train": {"iid_sft": {"rank": 8}}, "ask": {"prompt_eval": asked}} if examples else asked
@@ -26,7 +26,7 @@ def spread(sd, *, examples=0, subject="small", **changed):
         "sd": {"value": sd, "low": sd / 2, "high": 2 * sd, "interval": "chi-square 95%"},
     }
     return measurement(
-        subject=subject,
+        model=model,
         method="stacked" if examples else "prompt_eval",
         settings=settings,
         examples=examples,
@@ -37,8 +37,8 @@ def spread(sd, *, examples=0, subject="small", **changed):
 
 
 def study():
-    made = [measurement(subject=name, method="zero_shot", examples=0) for name in ("small", "big")]
-    made += [spread(sd, examples=n, subject=name) for name in ("small", "big") for n, sd in ((0, 0.2), (128, 0.05))]
+    made = [measurement(model=name, method="zero_shot", examples=0) for name in ("small", "big")]
+    made += [spread(sd, examples=n, model=name) for name in ("small", "big") for n, sd in ((0, 0.2), (128, 0.05))]
     made.append(measurement(method="iid_sft", settings={"rank": 8}, examples=128, spend=Spend(train_flops=1e12)))
     return made
 
@@ -128,17 +128,19 @@ def pair(plain, best, task):
 
 
 def test_the_best_prompt_is_held_to_the_plain_one():
-    ways = pool(pair(30, 60, "one") + pair(40, 44, "two"))
-    best = best_prompts([[way for way in ways if way.task == task] for task in ("one", "two")])
+    conditions = pool(pair(30, 60, "one") + pair(40, 44, "two"))
+    best = best_prompts([[condition for condition in conditions if condition.task == task] for task in ("one", "two")])
     assert [each.ratio.ratio for each in best] == pytest.approx([2.0, 1.1])
     assert best[0].ratio.low > 1 > best[1].ratio.low and best[0].search_flops == 1e12
     (each,) = pooled_ratios(best)
-    assert (each.subject, each.left_out, each.pooled.count) == ("small", 0, 2) and each.pooled.p < 0.05
+    assert (each.model, each.left_out, each.pooled.count) == ("small", 0, 2) and each.pooled.p < 0.05
     assert 1.1 < each.pooled.ratio.ratio < 2.0
     # A second, cheaper search on a task is no second task.
     again = replace(searched(35, task="one"), settings={"formats": 2}, spend=Spend(search_flops=1e9))
-    ways = (*ways, *pool([again]))
-    assert pooled_ratios(best_prompts([[way for way in ways if way.task == task] for task in ("one", "two")])) == [each]
+    conditions = (*conditions, *pool([again]))
+    assert pooled_ratios(
+        best_prompts([[condition for condition in conditions if condition.task == task] for task in ("one", "two")])
+    ) == [each]
 
 
 def test_optimism_is_the_dev_score_less_the_test_score():
@@ -156,5 +158,5 @@ def test_the_page_has_the_sections_where_there_is_something_to_say(tmp_path):
     assert (tmp_path / "figures" / "spread.png").exists()
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
-    bare = write_report(small_study(), [], tmp_path / "bare", study="quick", study_text="").read_text("utf-8")
-    assert "wording matters" not in bare
+    without = write_report(small_study(), [], tmp_path / "bare", study="quick", study_text="").read_text("utf-8")
+    assert "wording matters" not in without

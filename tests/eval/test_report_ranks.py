@@ -3,15 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from eval.curve import pool
-from eval.report.ranks import rankings
+from educe.eval.analysis.conditions import pool
+from educe.eval.report.ranks import rankings
 from tests.eval.synthetic import measurement, small_study
 
 
 def test_one_way_per_method_over_all_tasks() -> None:
     found, without = rankings(pool(small_study()))
     assert without == []
-    assert [each.subject for each in found] == ["big", "small"]
+    assert [each.model for each in found] == ["big", "small"]
     assert (found[0].n, found[0].tasks) == (80, ("capitals", "sentiment"))
     # Largest budgets only; 64 examples beat 8 shots, which beat none.
     assert [row.name for row in found[0].rows] == ["iid_sft rank=8, 64 examples", "few_shot shots=8", "zero_shot"]

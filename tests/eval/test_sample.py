@@ -3,45 +3,45 @@
 import pytest
 import torch
 
-from eval.cost import generation_flops
-from eval.encode import encode_text
-from eval.progress import listening
-from eval.sample import _pick, cut, generate
+from educe.eval.model.encode import encode_text
+from educe.eval.model.flops import generation_flops
+from educe.eval.model.sample import _pick, cut, generate
+from educe.eval.progress import progress_listener
 from tests.nets import tiny, tiny_sliding
 
 TEXTS = ["Hello there", "Hi", "What is the capital of France? Answer:"]
 
 
-def one_by_one(subject, ids, num_tokens):
+def one_by_one(model, ids, num_tokens):
     """Greedy decoding from full logits, no cache, no padding."""
     row = list(ids)
     for _ in range(num_tokens):
         with torch.inference_mode():
-            row.append(int(subject.net(torch.tensor([row])).logits[0, -1].argmax()))
-        if row[-1] == subject.tokenizer.eos_token_id:
+            row.append(int(model.net(torch.tensor([row])).logits[0, -1].argmax()))
+        if row[-1] == model.tokenizer.eos_token_id:
             break
-    return subject.tokenizer.decode(row[len(ids) :], skip_special_tokens=True)
+    return model.tokenizer.decode(row[len(ids) :], skip_special_tokens=True)
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])
 def test_a_batch_writes_what_each_prompt_alone_would(make):
-    subject = make()
-    prompts = [encode_text(subject, text) for text in TEXTS]
-    expected = [one_by_one(subject, ids, 6) for ids in prompts]
-    assert list(generate(subject, prompts, max_new_tokens=6).texts) == expected
+    model = make()
+    prompts = [encode_text(model, text) for text in TEXTS]
+    expected = [one_by_one(model, ids, 6) for ids in prompts]
+    assert list(generate(model, prompts, max_new_tokens=6).texts) == expected
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])
 def test_a_shared_prefix_is_read_once_and_finished_rows_leave(make):
-    subject = make()
+    model = make()
     shots = "Question: 1+1?\nAnswer: 2\n\nQuestion: 2+3?\nAnswer: 5\n\n"
-    prompts = [encode_text(subject, shots + text) for text in TEXTS]
-    expected = [one_by_one(subject, ids, 8) for ids in prompts]
+    prompts = [encode_text(model, shots + text) for text in TEXTS]
+    expected = [one_by_one(model, ids, 8) for ids in prompts]
     stop = expected[0][2]
-    assert list(generate(subject, prompts, max_new_tokens=8).texts) == expected
-    stopped = generate(subject, prompts, max_new_tokens=8, stops=[stop])
+    assert list(generate(model, prompts, max_new_tokens=8).texts) == expected
+    stopped = generate(model, prompts, max_new_tokens=8, stops=[stop])
     assert list(stopped.texts) == [text.split(stop)[0] for text in expected]
-    whole = generate(subject, prompts, max_new_tokens=8)
+    whole = generate(model, prompts, max_new_tokens=8)
     assert stopped.executed_flops < whole.executed_flops
     if make is tiny:  # what is executed under a sliding window is charged in full
         assert whole.executed_flops < whole.flops
@@ -53,41 +53,41 @@ def test_texts_end_before_the_first_stop_string():
 
 
 def test_generation_stops_at_a_stop_string():
-    subject = tiny()
-    prompt = encode_text(subject, "Hello there")
-    free = generate(subject, [prompt], max_new_tokens=12)
+    model = tiny()
+    prompt = encode_text(model, "Hello there")
+    free = generate(model, [prompt], max_new_tokens=12)
     stop = free.texts[0][3:5]
-    stopped = generate(subject, [prompt], max_new_tokens=12, stops=[stop])
+    stopped = generate(model, [prompt], max_new_tokens=12, stops=[stop])
     assert stopped.texts[0] == free.texts[0].split(stop)[0]
     assert stopped.flops < free.flops
 
 
 def test_the_cost_is_that_of_prompt_and_answer():
-    subject = tiny()
-    prompt = encode_text(subject, "Hello there")
-    expected = generation_flops(subject.shape, prompt_tokens=len(prompt), new_tokens=4)
-    assert generate(subject, [prompt], max_new_tokens=4).flops == expected
+    model = tiny()
+    prompt = encode_text(model, "Hello there")
+    expected = generation_flops(model.shape, prompt_tokens=len(prompt), new_tokens=4)
+    assert generate(model, [prompt], max_new_tokens=4).flops == expected
 
 
 def test_progress_counts_every_prompt():
-    subject = tiny()
+    model = tiny()
     told: list[tuple[str, int, int]] = []
-    with listening(lambda *news: told.append(news)):
-        generate(subject, [encode_text(subject, text) for text in TEXTS], max_new_tokens=2)
+    with progress_listener(lambda *news: told.append(news)):
+        generate(model, [encode_text(model, text) for text in TEXTS], max_new_tokens=2)
     assert told[-1] == ("answers written", 3, 3)
 
 
 def test_what_is_drawn_depends_on_seed_and_place_and_not_on_the_batch(monkeypatch):
-    subject = tiny()
-    prompts = [encode_text(subject, text) for text in TEXTS]
+    model = tiny()
+    prompts = [encode_text(model, text) for text in TEXTS]
 
     def draw(seed=0):
-        return generate(subject, prompts, max_new_tokens=6, temperature=1.0, seed=seed).texts
+        return generate(model, prompts, max_new_tokens=6, temperature=1.0, seed=seed).texts
 
     together, other = draw(), draw(seed=1)
     assert together == draw()
     assert together != other
-    monkeypatch.setattr("eval.sample.BATCH_TOKENS", 1)
+    monkeypatch.setattr("educe.eval.model.sample.BATCH_TOKENS", 1)
     assert draw() == together
 
 

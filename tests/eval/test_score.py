@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from data.errors import UserError
-from data.example import Example
-from data.formats import Format
-from data.render import option_texts, render
-from eval import score
-from eval.encode import Branches, encode_options
-from eval.progress import listening
-from eval.score import batches, score_options
-from eval.subject import Subject
-from eval.tree import Row
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.formats.format import Format
+from educe.data.formats.render import option_texts, render
+from educe.eval.model import score
+from educe.eval.model.encode import Branches, encode_options
+from educe.eval.model.model import Model
+from educe.eval.model.score import batches, score_options
+from educe.eval.model.tree import Row
+from educe.eval.progress import progress_listener
 from tests.nets import tiny, tiny_chat, tiny_sliding
 
 EXAMPLES = [
@@ -24,7 +24,7 @@ EXAMPLES = [
 ]
 
 
-def plain(subject: Subject, item: Branches) -> list[float]:
+def plain(model: Model, item: Branches) -> list[float]:
     """Every option's log-likelihood from full logits of its own whole row: no sharing of anything.
 
     Summed in float64: over Gemma's 262,144 words torch's float32 log-softmax is itself off by more than 1e-4.
@@ -32,17 +32,17 @@ def plain(subject: Subject, item: Branches) -> list[float]:
     values = []
     for option in item.options:
         with torch.inference_mode():
-            logits = subject.net(torch.tensor([[*item.prompt, *option]])).logits[0].double()
+            logits = model.net(torch.tensor([[*item.prompt, *option]])).logits[0].double()
         logprobs = logits.log_softmax(-1)
         start = len(item.prompt) - 1
         values.append(sum(logprobs[start + i, token].item() for i, token in enumerate(option)))
     return values
 
 
-def encoded(subject: Subject, *, shots: int = 0, style: str = "completion", answer_as: str = "text") -> list[Branches]:
+def encoded(model: Model, *, shots: int = 0, style: str = "completion", answer_as: str = "text") -> list[Branches]:
     form = Format(answer_as=answer_as)
     return [
-        encode_options(subject, render(each, form, style=style, shots=EXAMPLES[:shots]), option_texts(each, form))
+        encode_options(model, render(each, form, style=style, shots=EXAMPLES[:shots]), option_texts(each, form))
         for each in EXAMPLES
     ]
 
@@ -50,61 +50,61 @@ def encoded(subject: Subject, *, shots: int = 0, style: str = "completion", answ
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])
 @pytest.mark.parametrize("shots", [0, 2])
 def test_scores_equal_plain_recomputation(make, shots):
-    subject = make()
-    items = encoded(subject, shots=shots)
-    for item, values in zip(items, score_options(subject, items).loglikelihoods, strict=True):
-        assert values == pytest.approx(plain(subject, item), abs=1e-4)
+    model = make()
+    items = encoded(model, shots=shots)
+    for item, values in zip(items, score_options(model, items).loglikelihoods, strict=True):
+        assert values == pytest.approx(plain(model, item), abs=1e-4)
 
 
 def test_scores_equal_plain_recomputation_through_the_chat_template():
-    subject = tiny_chat()
-    items = encoded(subject, shots=1, style="chat")
-    for item, values in zip(items, score_options(subject, items).loglikelihoods, strict=True):
-        assert values == pytest.approx(plain(subject, item), abs=1e-4)
+    model = tiny_chat()
+    items = encoded(model, shots=1, style="chat")
+    for item, values in zip(items, score_options(model, items).loglikelihoods, strict=True):
+        assert values == pytest.approx(plain(model, item), abs=1e-4)
 
 
 def test_letters_are_scored_with_the_options_in_the_prompt():
-    subject = tiny()
-    (item, *_) = encoded(subject, answer_as="letter")
-    assert [subject.tokenizer.decode(option) for option in item.options] == [" A", " B", " C"]
-    assert "B. Port Moresby" in subject.tokenizer.decode(item.prompt)
+    model = tiny()
+    (item, *_) = encoded(model, answer_as="letter")
+    assert [model.tokenizer.decode(option) for option in item.options] == [" A", " B", " C"]
+    assert "B. Port Moresby" in model.tokenizer.decode(item.prompt)
 
 
 @pytest.mark.parametrize("head_rows", [1, 5, 1024])
 def test_scores_do_not_depend_on_the_batch_size(monkeypatch, head_rows):
     monkeypatch.setattr(score, "PACK_TOKENS", 1)
-    subject = tiny()
-    items = encoded(subject, shots=1)
-    large = score_options(subject, items, batch_tokens=10_000).loglikelihoods
+    model = tiny()
+    items = encoded(model, shots=1)
+    large = score_options(model, items, batch_tokens=10_000).loglikelihoods
     monkeypatch.setattr(score, "HEAD_ROWS", head_rows)
-    small = score_options(subject, items, batch_tokens=1).loglikelihoods
+    small = score_options(model, items, batch_tokens=1).loglikelihoods
     for one, other in zip(small, large, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_one_item_alone_scores_as_among_others():
-    subject = tiny()
-    items = encoded(subject)
-    together = score_options(subject, items).loglikelihoods
+    model = tiny()
+    items = encoded(model)
+    together = score_options(model, items).loglikelihoods
     for item, values in zip(items, together, strict=True):
-        assert score_options(subject, [item]).loglikelihoods[0] == pytest.approx(values, abs=1e-5)
+        assert score_options(model, [item]).loglikelihoods[0] == pytest.approx(values, abs=1e-5)
 
 
 def test_executed_flops_fall_when_a_prefix_is_shared():
-    subject = tiny()
-    shared = score_options(subject, encoded(subject, shots=2))
-    alone = score_options(subject, encoded(subject))
+    model = tiny()
+    shared = score_options(model, encoded(model, shots=2))
+    alone = score_options(model, encoded(model))
     assert shared.executed_flops / shared.flops < 0.7 < alone.executed_flops / alone.flops
 
 
 def test_progress_counts_every_item_once(monkeypatch):
     monkeypatch.setattr(score, "PACK_TOKENS", 1)
-    subject = tiny()
+    model = tiny()
     told: list[tuple[str, int, int]] = []
-    with listening(lambda *news: told.append(news)):
-        score_options(subject, encoded(subject), batch_tokens=1)
+    with progress_listener(lambda *news: told.append(news)):
+        score_options(model, encoded(model), batch_tokens=1)
     assert told == [("items scored", 1, 3), ("items scored", 2, 3), ("items scored", 3, 3)]
-    score_options(subject, encoded(subject), batch_tokens=1)
+    score_options(model, encoded(model), batch_tokens=1)
     assert len(told) == 3, "nobody listens any more"
 
 
@@ -131,15 +131,15 @@ def test_rows_that_begin_alike_share_their_beginning_in_a_pack(monkeypatch):
 
 @pytest.mark.parametrize("width", [1, 40, 10_000])
 def test_scores_do_not_depend_on_who_shares_a_pack(monkeypatch, width):
-    subject = tiny_sliding()
-    items = encoded(subject, shots=1)
+    model = tiny_sliding()
+    items = encoded(model, shots=1)
     monkeypatch.setattr(score, "PACK_TOKENS", width)
-    for item, values in zip(items, score_options(subject, items).loglikelihoods, strict=True):
-        assert values == pytest.approx(plain(subject, item), abs=1e-4)
+    for item, values in zip(items, score_options(model, items).loglikelihoods, strict=True):
+        assert values == pytest.approx(plain(model, item), abs=1e-4)
 
 
 def test_a_prompt_longer_than_the_context_is_refused_with_both_sizes():
-    subject = tiny()
+    model = tiny()
     long = Example(id="long", question="why? " * 400, answer="a", choices=("a", "b"))
     with pytest.raises(UserError, match=r"2020 tokens, are longer than the context .* \(1024 tokens\)"):
-        encode_options(subject, render(long, Format(), style="completion"), long.choices)
+        encode_options(model, render(long, Format(), style="completion"), long.choices)

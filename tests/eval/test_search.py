@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from data.word_sentiment import word_sentiment
-from eval.ask import prompter
-from eval.measure import Answers
-from eval.measurement import Outcome
-from eval.search import Candidate, rungs, search
-from eval.spend import Spend
+from educe.data.errors import UserError
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import SolverOutput
+from educe.eval.measurement import Outcome
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.eval.prompting.search import Candidate, rungs, search
+from educe.eval.spend import Spend
 from tests.nets import tiny
 
 WORDS = word_sentiment()
@@ -19,17 +19,17 @@ DEV = WORDS.draw("dev", 32, seed=0)
 def candidate(chance, *, labels=0, seen=None, fits=True):
     """Right on a share of the rows; one FLOP an answer and ten to make ready."""
 
-    def answer(subject, task, ask, items):
+    def answer(model, task, prompt_fn, items):
         if not fits:
             raise UserError("too many shots")
         if seen is not None:
             seen.extend(item.id for item in items)
         right = [float(np.random.default_rng([7, *item.id.encode()]).random() < chance) for item in items]
         outcomes = tuple(Outcome(id=i.id, score=r, answer=i.answer) for i, r in zip(items, right, strict=True))
-        return Answers(outcomes=outcomes, metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+        return SolverOutput(outcomes=outcomes, metric="accuracy", flops_per_answer=1.0, executed_flops_per_answer=1.0)
 
     spend = Spend(labelled_examples=labels, instructions=labels and 3, search_flops=10.0)
-    return lambda: Candidate(name=f"{chance}", ask=prompter(tiny(), WORDS), answer=answer, spend=spend)
+    return lambda: Candidate(name=f"{chance}", prompt_fn=make_prompt_fn(tiny(), WORDS), solver=answer, spend=spend)
 
 
 @pytest.mark.parametrize(("candidates", "rows", "expected"), [(2, 32, [32]), (45, 32, [4, 8, 16, 32]), (9, 3, [3])])

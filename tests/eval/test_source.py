@@ -1,12 +1,12 @@
-"""Subjects as users name them, and the identity that results are kept under."""
+"""Models as users name them, and the identity that results are kept under."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data.errors import UserError
-from eval.source import SUBJECTS, Source, find_source
+from educe.data.errors import UserError
+from educe.eval.model.source import MODELS, Source, find_source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_bundled_names() -> None:
-    assert {name: find_source(name).kind for name in SUBJECTS} == {
+    assert {name: find_source(name).kind for name in MODELS} == {
         "smollm2-135m-instruct": "chat",
         "gemma-3-270m": "base",
         "tiny-random": "base",
@@ -65,7 +65,7 @@ def test_home_may_be_written_short(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert find_source("gguf:~/a.gguf").location == str(folder.parent / "a.gguf")
 
 
-def test_a_folder_named_like_a_subject_does_not_hijack_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_named_like_a_model_does_not_hijack_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("tiny-random", "gemma-3-270m"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
@@ -80,17 +80,17 @@ def test_a_folder_named_like_a_subject_does_not_hijack_it(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("tiny-randm", "unknown subject 'tiny-randm'; did you mean 'tiny-random'?"),
-        ("gpt5", "unknown subject 'gpt5'; known: "),
+        ("tiny-randm", "unknown model 'tiny-randm'; did you mean 'tiny-random'?"),
+        ("gpt5", "unknown model 'gpt5'; known: "),
         ("org/name", "did you mean 'hub:org/name@COMMIT'?"),
         ("model.gguf", "did you mean 'gguf:model.gguf'?"),
         ("my-model", "did you mean 'path:my-model'?"),
         ("hub:org/name", "'hub:org/name' has no revision; write hub:org/name@COMMIT"),
         (
             "hub:org/name@main",
-            "subject 'hub:org/name@main': 'main' is no full commit hash and can move; write hub:org/name@COMMIT",
+            "model 'hub:org/name@main': 'main' is no full commit hash and can move; write hub:org/name@COMMIT",
         ),
-        ("hub:", "unknown subject 'hub:'"),
+        ("hub:", "unknown model 'hub:'"),
         ("path:nowhere", "nowhere/config.json not found; give a folder saved by save_pretrained"),
         ("gguf:nowhere.gguf", "file nowhere.gguf not found; check the path"),
         ({"tiny-random": {"knd": "base"}}, "has no option 'knd'; did you mean 'kind'?"),
@@ -98,7 +98,7 @@ def test_a_folder_named_like_a_subject_does_not_hijack_it(tmp_path: Path, monkey
         ({"tiny-random": {}, "other": {}}, "should be one name with its options"),
     ],
 )
-def test_a_subject_that_cannot_be_found(
+def test_a_model_that_cannot_be_found(
     spec: Any, says: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -155,29 +155,29 @@ def test_identity_is_worked_out_once(folder: Path, monkeypatch: pytest.MonkeyPat
     """Every cell of a study asks for it, and it reads gigabytes."""
     source: Source = find_source(f"path:{folder}")
     first = source.identity
-    monkeypatch.setattr("eval.source.folder_sha256", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("educe.eval.model.source.folder_sha256", lambda path: pytest.fail("read again"))
     assert source.identity == first
 
 
-def test_a_saved_adapter_is_part_of_the_subject(tmp_path: Path) -> None:
+def test_a_saved_adapter_is_part_of_the_model(tmp_path: Path) -> None:
     """Merged into the weights, it answers as it did attached; another net refuses it."""
     import torch
 
-    from eval.subject import load_subject
+    from educe.eval.model.load import load_model
+    from educe.train.attach import attach, save, temporary_changes
+    from educe.train.changes.peft import Lora
     from tests.nets import tiny
-    from train.attach import attach, bare, save
-    from train.changes.peft import Lora
 
     ids = torch.tensor([[5, 6, 7, 8]])
-    subject, folder = tiny(), tmp_path / "n4-s0" / "adapter"
-    with bare(subject), torch.inference_mode():
-        tuned = attach(subject, Lora(rank=2), seed=0)
+    model, folder = tiny(), tmp_path / "n4-s0" / "adapter"
+    with temporary_changes(model), torch.inference_mode():
+        tuned = attach(model, Lora(rank=2), seed=0)
         for parameter in tuned.trained.values():
             parameter.add_(0.1)
         expected = tuned.net(ids).logits
         save(tuned, folder)
     spec = {"tiny-random": {"adapter": str(folder)}}
-    loaded = load_subject(spec)
+    loaded = load_model(spec)
     assert loaded.name == "tiny-random+n4-s0"
     assert loaded.change is None
     with torch.inference_mode():
@@ -186,8 +186,8 @@ def test_a_saved_adapter_is_part_of_the_subject(tmp_path: Path) -> None:
     assert identity != find_source("tiny-random").identity
     config = folder / "adapter_config.json"
     config.write_text(config.read_text().replace('"q_proj"', '"query"'))
-    with pytest.raises(UserError, match="does not fit subject"):
-        load_subject(spec)
+    with pytest.raises(UserError, match="does not fit model"):
+        load_model(spec)
 
 
 @pytest.mark.parametrize(
@@ -199,12 +199,12 @@ def test_a_saved_adapter_is_part_of_the_subject(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_adapter_is_named(tmp_path: Path, config: str, weights: bytes, message: str) -> None:
-    from eval.subject import load_subject
+    from educe.eval.model.load import load_model
 
     (tmp_path / "adapter_config.json").write_text(config)
     (tmp_path / "adapter_model.safetensors").write_bytes(weights)
     with pytest.raises(UserError, match=message):
-        load_subject({"tiny-random": {"adapter": str(tmp_path)}})
+        load_model({"tiny-random": {"adapter": str(tmp_path)}})
 
 
 def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:

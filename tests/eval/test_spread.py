@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from eval.prompt_eval import balanced_sample
-from eval.spread import format_sd
+from educe.eval.prompting.prompt_eval import balanced_sample
+from educe.eval.prompting.spread import format_sd
 
 GRIDS = {"dense": (24, 100, 0.4), "as by default": (100, 100, 0.05), "sparse": (24, 100, 0.1), "whole": (12, 60, 1.0)}
 

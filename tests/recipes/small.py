@@ -1,4 +1,4 @@
-"""A study small enough to run in a second: sixty questions, the tiny subject, figures left out."""
+"""A study small enough to run in a second: sixty questions, the tiny model, figures left out."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from recipes.cli import main
-from recipes.runner import results
-from recipes.runner.study import Study
+from educe.recipes.cli import main
+from educe.recipes.runner import results
+from educe.recipes.runner.study import Study
 
 COLUMNS = (
-    "study,subject,task,recipe,examples,seed,score,low,high,n,chance,"
+    "study,model,task,recipe,examples,seed,score,low,high,n,chance,"
     "train_flops,search_flops,flops_per_answer,trainable_parameters,seconds,labelled_examples,metric,interval,error"
 )
 
@@ -38,7 +38,7 @@ def written(folder: Path, **changes: Any) -> dict[str, Any]:
         write_rows(path, parity_rows())
     plain = {
         "name": "small",
-        "subjects": ["tiny-random"],
+        "models": ["tiny-random"],
         "tasks": [f"file:{path}"],
         "recipes": ["zero_shot", {"few_shot": {"shots": 2}}, {"iid_sft": {"rank": 2, "epochs": 1}}],
         "examples": [2, 4],

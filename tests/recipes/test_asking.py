@@ -1,28 +1,28 @@
-"""Every way of asking: what the subject sees, and what is charged for it."""
+"""Every way of asking: what the model sees, and what is charged for it."""
 
 from dataclasses import replace
 
 import pytest
 
-from data.alignment_examples import PREAMBLE
-from data.arithmetic import arithmetic
-from data.capitals import capitals
-from data.errors import UserError
-from data.example import Example
-from data.hashing import shuffled
-from data.task import Task
-from data.word_sentiment import word_sentiment
-from eval.answering.calibration import emptied
-from eval.answering.chains import WrittenChains, thinking
-from eval.answering.thought_tree import Branch, ThoughtTree, judgement, reasoned
-from eval.answering.thought_tree import judge as real_judge
-from eval.encode import encode_options, prompt_text
-from eval.measure import measure
-from eval.sample import Samples
-from eval.score import score_options
-from eval.spend import Spend
-from eval.stats.intervals import score_interval
-from recipes.catalog import make_method
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.hashing import shuffled
+from educe.data.instructions.alignment_examples import PREAMBLE
+from educe.data.task import Task
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.capitals import capitals
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.measure import measure
+from educe.eval.model.encode import encode_options, prompt_text
+from educe.eval.model.sample import Samples
+from educe.eval.model.score import score_options
+from educe.eval.prompting.solvers.calibration import emptied
+from educe.eval.prompting.solvers.chain_of_thought import WrittenChains, thinking
+from educe.eval.prompting.solvers.tree_of_thought import Branch, TreeOfThoughtSolver, judgement, reasoned
+from educe.eval.prompting.solvers.tree_of_thought import judge as real_judge
+from educe.eval.spend import Spend
+from educe.recipes.catalog import make_method
 from tests.flops import count
 from tests.nets import tiny, tiny_chat
 
@@ -86,48 +86,48 @@ GOLDEN = {
         "user: Capital of Oz?<eos>\nassistant: ",
     ),
     "prompt_search": (
-        {"ways": ["zero_shot", {"zero_shot": {"phrase": "tip"}}], "formats": 0, "dev_examples": 2, "flops": 1},
+        {"recipes": ["zero_shot", {"zero_shot": {"phrase": "tip"}}], "formats": 0, "dev_examples": 2, "flops": 1},
         "Question: Capital of Oz?\nAnswer:",
         "<bos>user: Capital of Oz?<eos>\nassistant: ",
     ),
 }
 
 
-def elicit(subject, task, spec, *, seed=0):
+def elicit(model, task, spec, *, seed=0):
     _, method = make_method(spec)
     (size,) = method.sizes(())
     method.check(task, examples=size)
-    return method(subject, task, examples=size, seed=seed)
+    return method(model, task, examples=size, seed=seed)
 
 
 def answered(elicited, task, items):
-    return (elicited.answer or measure)(elicited.subject, task, elicited.ask, items)
+    return (elicited.solver or measure)(elicited.model, task, elicited.prompt_fn, items)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_what_the_subject_sees(name):
+def test_what_the_model_sees(name):
     settings, base, chat = GOLDEN[name]
-    for subject, text in ((tiny(), base), (tiny_chat(), chat)):
-        assert prompt_text(subject, elicit(subject, TASK, {name: settings}).ask(ITEM)) == text
+    for model, text in ((tiny(), base), (tiny_chat(), chat)):
+        assert prompt_text(model, elicit(model, TASK, {name: settings}).prompt_fn(ITEM)) == text
 
 
 def test_chosen_shots_are_one_of_the_drawn_sets():
-    subject = tiny()
-    elicited = elicit(subject, TASK, {"chosen_shots": {"shots": 1, "candidates": 3, "dev_examples": 4}})
-    row = next(row for row in ROWS["train"] if row.question in prompt_text(subject, elicited.ask(ITEM)))
+    model = tiny()
+    elicited = elicit(model, TASK, {"chosen_shots": {"shots": 1, "candidates": 3, "dev_examples": 4}})
+    row = next(row for row in ROWS["train"] if row.question in prompt_text(model, elicited.prompt_fn(ITEM)))
     text = f"Question: {row.question}\nAnswer: {row.answer}\n\nQuestion: Capital of Oz?\nAnswer:"
-    assert prompt_text(subject, elicited.ask(ITEM)) == text
+    assert prompt_text(model, elicited.prompt_fn(ITEM)) == text
     alone = [
-        measure(subject, TASK, prompter_after(subject, row), TASK.draw("dev", 4, seed=0)).score for row in ROWS["train"]
+        measure(model, TASK, prompter_after(model, row), TASK.draw("dev", 4, seed=0)).score for row in ROWS["train"]
     ]
-    assert elicited.about["dev_score"] == max(alone)
-    assert elicited.about["dev_score_of_all"] == pytest.approx(sum(alone) / 3)
+    assert elicited.metadata["dev_score"] == max(alone)
+    assert elicited.metadata["dev_score_of_all"] == pytest.approx(sum(alone) / 3)
 
 
-def prompter_after(subject, row):
-    from eval.ask import prompter
+def prompter_after(model, row):
+    from educe.eval.prompting.prompts import make_prompt_fn
 
-    return prompter(subject, TASK, shots=[row])
+    return make_prompt_fn(model, TASK, shots=[row])
 
 
 def test_medprompt_word_for_word(monkeypatch):
@@ -137,7 +137,7 @@ def test_medprompt_word_for_word(monkeypatch):
         "t3": "Let's think step by step. Hm.\nA",
     }
     kept = WrittenChains(answers=chains, spend=Spend(labelled_examples=3))
-    monkeypatch.setattr("eval.answering.chains.write_chains", lambda *given, **named: kept)
+    monkeypatch.setattr("educe.eval.prompting.solvers.chain_of_thought.write_chains", lambda *given, **named: kept)
     base = (
         "Question: Capital of Chile?\nA. Santiago\nB. Arica\nAnswer: Let's think step by step. Hm.\nA\n\n"
         "Question: Capital of Peru?\nA. Lima\nB. Cusco\n"
@@ -150,31 +150,31 @@ def test_medprompt_word_for_word(monkeypatch):
         "assistant: Let's think step by step. It is Lima.\nSo the answer is A<eos>\n"
         "user: Capital of Oz?\nA. Emerald City\nB. Kansas<eos>\nassistant: "
     )
-    for subject, text in ((tiny(), base), (tiny_chat(), chat)):
-        elicited = elicit(subject, TASK, {"medprompt": {"shots": 2, "pool": 3, "by": "words"}})
-        assert prompt_text(subject, elicited.ask(ITEM)) == text
-        assert elicited.spend.labelled_examples == 3 and elicited.about == {"shots_that_reason": 2}
+    for model, text in ((tiny(), base), (tiny_chat(), chat)):
+        elicited = elicit(model, TASK, {"medprompt": {"shots": 2, "pool": 3, "by": "words"}})
+        assert prompt_text(model, elicited.prompt_fn(ITEM)) == text
+        assert elicited.spend.labelled_examples == 3 and elicited.metadata == {"shots_that_reason": 2}
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_chat])
 def test_medprompt_shows_reasoning_that_came_out_right(make):
     """The pool's own chains stand in the prompt where they led to the right letter."""
-    subject = make()
-    elicited = elicit(subject, TASK, {"medprompt": {"shots": 2, "pool": 3, "tokens": 6, "orders": 2}})
-    prompt = elicited.ask(ITEM)
+    model = make()
+    elicited = elicit(model, TASK, {"medprompt": {"shots": 2, "pool": 3, "tokens": 6, "orders": 2}})
+    prompt = elicited.prompt_fn(ITEM)
     shown = [message.content for message in prompt.messages if message.role == "assistant"]
-    kept = elicited.about["shots_that_reason"]
+    kept = elicited.metadata["shots_that_reason"]
     assert len(shown) == (min(2, kept) or 2)
     answers = answered(elicited, TASK, [ITEM])
-    assert "majority of 2" in answers.metric and set(answers.about["accuracies"]) == {"order 1", "order 2"}
+    assert "majority of 2" in answers.metric and set(answers.metadata["accuracies"]) == {"order 1", "order 2"}
 
 
 def test_options_without_a_question_word_for_word():
-    for subject, text in ((tiny(), "Question: N/A\nAnswer:"), (tiny_chat(), "<bos>user: N/A<eos>\nassistant: ")):
-        ask = elicit(subject, TASK, {"calibrated": {}}).ask
-        assert prompt_text(subject, emptied(ask, ITEM, "N/A")) == text
-        listed = elicit(subject, TASK, {"calibrated": {"answer_as": "letter"}}).ask
-        assert "A. Emerald City\nB. Kansas" in prompt_text(subject, emptied(listed, ITEM, ""))
+    for model, text in ((tiny(), "Question: N/A\nAnswer:"), (tiny_chat(), "<bos>user: N/A<eos>\nassistant: ")):
+        prompt_fn = elicit(model, TASK, {"calibrated": {}}).prompt_fn
+        assert prompt_text(model, emptied(prompt_fn, ITEM, "N/A")) == text
+        listed = elicit(model, TASK, {"calibrated": {"answer_as": "letter"}}).prompt_fn
+        assert "A. Emerald City\nB. Kansas" in prompt_text(model, emptied(listed, ITEM, ""))
 
 
 def test_a_tree_of_thought_word_for_word():
@@ -191,43 +191,43 @@ def test_a_tree_of_thought_word_for_word():
         ),
     }
     for make, (going_on, judged) in texts.items():
-        subject = make()
-        ask = elicit(subject, OPEN, {"tree_of_thought": {}}).ask
+        model = make()
+        prompt_fn = elicit(model, OPEN, {"tree_of_thought": {}}).prompt_fn
         branch = Branch(place=0, thoughts=thoughts)
-        assert prompt_text(subject, reasoned(thinking(ask(item)), branch)) == going_on
-        assert prompt_text(subject, judgement(ask, item, branch.text)) == judged
+        assert prompt_text(model, reasoned(thinking(prompt_fn(item)), branch)) == going_on
+        assert prompt_text(model, judgement(prompt_fn, item, branch.text)) == judged
 
 
 def test_the_better_judged_branch_is_pursued_and_no_branch_twice(monkeypatch):
     """Thoughts are numbers, and a higher number is judged better: the highest of all steps must be gone on with."""
     said = iter(["3", "9", "9", "5", "1", "2", "7", "4"])
     monkeypatch.setattr(
-        "eval.answering.thought_tree.generate",
-        lambda subject, prompts, **_: Samples(
+        "educe.eval.prompting.solvers.tree_of_thought.generate",
+        lambda model, prompts, **_: Samples(
             texts=tuple(f"\n{next(said)}\n" for _ in prompts), flops=1.0, executed_flops=1.0
         ),
     )
     judged = []
 
-    def judge(subject, ask, items, branches):
+    def judge(model, prompt_fn, items, branches):
         judged.append([branch.text for branch in branches])
         return [float(branch.thoughts[-1]) for branch in branches], Spend()
 
-    monkeypatch.setattr("eval.answering.thought_tree.judge", judge)
-    tree = ThoughtTree(steps=2, proposals=4, beam=1, tokens=6)
-    ask = elicit(tiny(), OPEN, {"tree_of_thought": {}}).ask
-    (outcome,) = tree(tiny(), OPEN, ask, OPEN.test_items(1)).outcomes
+    monkeypatch.setattr("educe.eval.prompting.solvers.tree_of_thought.judge", judge)
+    tree = TreeOfThoughtSolver(steps=2, proposals=4, beam=1, tokens=6)
+    prompt_fn = elicit(tiny(), OPEN, {"tree_of_thought": {}}).prompt_fn
+    (outcome,) = tree(tiny(), OPEN, prompt_fn, OPEN.test_items(1)).outcomes
     assert judged == [["3", "9", "5"], ["9\n1", "9\n2", "9\n7", "9\n4"]]
     assert outcome.text.startswith("9\n7\nSo the answer is")
 
 
-def test_a_subject_judges_by_yes_over_no():
-    subject, item = tiny(), OPEN.test_items(1)[0]
-    ask = elicit(subject, OPEN, {"tree_of_thought": {}}).ask
+def test_a_model_judges_by_yes_over_no():
+    model, item = tiny(), OPEN.test_items(1)[0]
+    prompt_fn = elicit(model, OPEN, {"tree_of_thought": {}}).prompt_fn
     branch = Branch(place=0, thoughts=("Hm.",))
-    (odds,), _ = real_judge(subject, ask, [item], [branch])
-    ids = encode_options(subject, judgement(ask, item, "Hm."), ("yes", "no"))
-    ((yes, no),) = score_options(subject, [ids]).loglikelihoods
+    (odds,), _ = real_judge(model, prompt_fn, [item], [branch])
+    ids = encode_options(model, judgement(prompt_fn, item, "Hm."), ("yes", "no"))
+    ((yes, no),) = score_options(model, [ids]).loglikelihoods
     assert odds == pytest.approx(yes - no)
 
 
@@ -254,7 +254,7 @@ CHARGED = {
     "generated": ({"shots": 2, "temperature": 0.5}, 2),
     "in_context_alignment": ({"shots": 1}, 1),
     "prompt_search": (
-        {"ways": ["zero_shot", {"few_shot": {"shots": 3}}, {"nearest_shots": {"shots": 2, "pool": 6, "by": "states"}}],
+        {"recipes": ["zero_shot", {"few_shot": {"shots": 3}}, {"nearest_shots": {"shots": 2, "pool": 6, "by": "states"}}],
          "formats": 2, "dev_examples": 8},
         6 + 8,
     ),
@@ -264,9 +264,9 @@ CHARGED = {
 @pytest.mark.parametrize("which", CHARGED)
 def test_labels_are_exact_and_flops_the_sum_of_the_forwards(which):
     settings, labels = CHARGED[which]
-    subject, items = tiny(), WORDS.test_items(12)
+    model, items = tiny(), WORDS.test_items(12)
     made = []
-    searched = count(lambda: made.append(elicit(subject, WORDS, {which.split()[0]: settings}, seed=1)))
+    searched = count(lambda: made.append(elicit(model, WORDS, {which.split()[0]: settings}, seed=1)))
     (elicited,) = made
     assert elicited.spend.labelled_examples == labels
     assert elicited.spend.executed_search_flops == pytest.approx(searched, rel=0.01)
@@ -275,28 +275,28 @@ def test_labels_are_exact_and_flops_the_sum_of_the_forwards(which):
     answers = made[1]
     priced = answers.executed_flops_per_answer * len(items)
     if which == "format_spread":  # the score is plain prompting's, and the search stands beside it
-        priced += answers.about["executed_flops"]
+        priced += answers.metadata["executed_flops"]
     elif which == "prompt_eval":  # an answer is asked in one format, an item in several
-        priced = answers.about["executed_flops"]
-        assert answers.executed_flops_per_answer * answers.about["pairs_asked"] == pytest.approx(priced)
+        priced = answers.metadata["executed_flops"]
+        assert answers.executed_flops_per_answer * answers.metadata["pairs_asked"] == pytest.approx(priced)
     assert priced == pytest.approx(asked, rel=0.01)
 
 
 def test_a_tree_of_thought_charges_its_forwards():
-    subject, made = tiny(), []
-    elicited = elicit(subject, OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
+    model, made = tiny(), []
+    elicited = elicit(model, OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
     asked = count(lambda: made.append(answered(elicited, OPEN, OPEN.test_items(3))))
     assert made[0].executed_flops_per_answer * 3 == pytest.approx(asked, rel=0.01)
 
 
 def test_the_search_stays_in_its_budget_by_one_look():
-    subject = tiny()
-    ways = {"ways": ["zero_shot", {"few_shot": {"shots": 2}}], "formats": 3, "dev_examples": 16}
-    free = elicit(subject, WORDS, {"prompt_search": ways})
+    model = tiny()
+    conditions = {"recipes": ["zero_shot", {"few_shot": {"shots": 2}}], "formats": 3, "dev_examples": 16}
+    free = elicit(model, WORDS, {"prompt_search": conditions})
     budget = free.spend.search_flops / 3
-    held = elicit(subject, WORDS, {"prompt_search": {**ways, "flops": budget}})
+    held = elicit(model, WORDS, {"prompt_search": {**conditions, "flops": budget}})
     assert budget <= held.spend.search_flops < 1.5 * budget
-    assert held.about["candidates"] == 8 and 1 <= held.about["candidates_tried"] <= 8
+    assert held.metadata["candidates"] == 8 and 1 <= held.metadata["candidates_tried"] <= 8
     assert held.spend.labelled_examples <= free.spend.labelled_examples == 2 + 16
 
 
@@ -314,7 +314,7 @@ def test_a_search_over_noise_promises_more_than_it_holds():
         interval = score_interval(
             [outcome.score for outcome in outcomes], [outcome.cluster or outcome.id for outcome in outcomes]
         )
-        promised.append(elicited.about["dev_score"])
+        promised.append(elicited.metadata["dev_score"])
         assert interval.low <= 0.25 <= interval.high
     assert min(promised) > 0.25 and sum(promised) / 3 > 0.33
 
@@ -322,17 +322,17 @@ def test_a_search_over_noise_promises_more_than_it_holds():
 @pytest.mark.parametrize(
     ("spec", "task", "message"),
     [
-        ({"prompt_search": {"ways": ["iid_sft", "zero_shot"]}}, WORDS, "learns from examples"),
-        ({"prompt_search": {"ways": ["prompt_eval", "zero_shot"]}}, WORDS, "measures formats"),
-        ({"prompt_search": {"ways": ["zero_shot", {"zero_shot": None}]}}, WORDS, "stands twice"),
+        ({"prompt_search": {"recipes": ["iid_sft", "zero_shot"]}}, WORDS, "learns from examples"),
+        ({"prompt_search": {"recipes": ["prompt_eval", "zero_shot"]}}, WORDS, "measures formats"),
+        ({"prompt_search": {"recipes": ["zero_shot", {"zero_shot": None}]}}, WORDS, "stands twice"),
         ({"order_vote": {"answer_as": "text"}}, WORDS, "not listed have no order"),
         ({"nearest_shots": {"pool": 4}}, WORDS, "give a larger pool"),
-        ({"prompt_search": {"ways": [{"chosen_shots": {}}, "zero_shot"]}}, WORDS, "chooses on the dev rows"),
-        ({"prompt_search": {"ways": ["zero_shot"], "formats": 0}}, WORDS, "nothing to search"),
+        ({"prompt_search": {"recipes": [{"chosen_shots": {}}, "zero_shot"]}}, WORDS, "chooses on the dev rows"),
+        ({"prompt_search": {"recipes": ["zero_shot"], "formats": 0}}, WORDS, "nothing to search"),
         ({"prompt_search": {"template": "chat"}}, WORDS, "set them there"),
         ({"prompt_search": {"dev_examples": 0}}, WORDS, "dev_examples = 0 is too small"),
         ({"prompt_search": {"dev_examples": 4000}}, WORDS, "set dev_examples to at most"),
-        ({"prompt_search": {"ways": ["zero_shott"]}}, WORDS, "did you mean 'zero_shot'"),
+        ({"prompt_search": {"recipes": ["zero_shott"]}}, WORDS, "did you mean 'zero_shot'"),
         ({"chosen_shots": {"dev_examples": 0}}, WORDS, "dev_examples = 0 is too small"),
         ({"chosen_shots": {"candidates": 900}}, WORDS, "use at most"),
         ({"nearest_shots": {"pool": 9000}}, WORDS, "use at most"),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from data.audit import Finding, audit
-from data.errors import UserError
-from recipes.runner import audits
-from recipes.runner.results import Results
-from recipes.runner.store import Store
+from educe.data.audit.audit import Finding, audit
+from educe.data.errors import UserError
+from educe.recipes.runner import audits
+from educe.recipes.runner.results import Results
+from educe.recipes.runner.store import Store
 from tests.recipes.small import no_figures, parity_rows, run_cli, small_study, study_file, write_rows
 
 

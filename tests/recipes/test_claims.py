@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from eval.claims.study import claims_of
-from eval.curve import pool
-from eval.measurement import Measurement
-from eval.report.page import Failure
-from recipes.runner.claims import ASKED, claims_text
-from recipes.runner.results import Results
+from educe.eval.analysis.claims.study import claims_of
+from educe.eval.analysis.conditions import pool
+from educe.eval.measurement import Measurement
+from educe.eval.report.page import Failure
+from educe.recipes.runner.claims import ASKED, claims_text
+from educe.recipes.runner.results import Results
 from tests.eval.synthetic import measurement, small_study
 from tests.recipes.small import run_cli
 
@@ -26,7 +26,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> str:
     def read(folder: str) -> Results:
         return Results(folder=Path(folder), measurements=made(), failures=())
 
-    monkeypatch.setattr("recipes.runner.results.Results.read", read)
+    monkeypatch.setattr("educe.recipes.runner.results.Results.read", read)
     return "runs/small"
 
 
@@ -52,12 +52,12 @@ def test_claims_come_first_then_what_they_assume_then_what_is_not_claimed(
 def test_cells_without_a_score_are_told(
     study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lost = Failure(study="s", subject="big", task="capitals", recipe="few_shot", examples=8, seed=1, reason="killed")
+    lost = Failure(study="s", model="big", task="capitals", recipe="few_shot", examples=8, seed=1, reason="killed")
 
     def read(folder: str) -> Results:
         return Results(folder=Path(folder), measurements=made(), failures=(lost,))
 
-    monkeypatch.setattr("recipes.runner.results.Results.read", read)
+    monkeypatch.setattr("educe.recipes.runner.results.Results.read", read)
     for command in ("claims", "forecast"):
         assert run_cli(command, study) == 0
         assert capsys.readouterr().err == f"educe: 1 of {len(made()) + 1} cells have no score and are left out\n"

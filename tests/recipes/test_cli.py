@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from eval.measurement import Outcome, Outcomes
-from recipes.catalog import METHODS
-from recipes.runner.launch import launch
-from recipes.runner.results import Results
-from recipes.runner.store import Store
+from educe.eval.measurement import Outcome, Outcomes
+from educe.recipes.catalog import METHODS
+from educe.recipes.runner.launch import launch
+from educe.recipes.runner.results import Results
+from educe.recipes.runner.store import Store
 from tests.conftest import REPOSITORY
 from tests.eval.synthetic import measurement
 from tests.recipes.small import parity_rows, run_cli, study_file, write_rows
@@ -59,7 +59,7 @@ def test_a_wrong_command(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"subjects": ["smollm2-135m"]}, "unknown subject 'smollm2-135m'; did you mean 'smollm2-135m-instruct'?"),
+        ({"models": ["smollm2-135m"]}, "unknown model 'smollm2-135m'; did you mean 'smollm2-135m-instruct'?"),
         ({"tasks": ["capitols"]}, "unknown task 'capitols'; did you mean 'capitals'?"),
         ({"recipes": ["few-shot"]}, "unknown recipe 'few-shot'; did you mean 'few_shot'?"),
         ({"recipes": [{"iid_sft": {"rnk": 8}}]}, "recipe 'iid_sft' has no key 'rnk'; did you mean 'rank'?"),
@@ -142,10 +142,10 @@ def test_validate_says_that_all_is_well(capsys: pytest.CaptureFixture[str], tmp_
 
 
 def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run_cli("plan", study_file(tmp_path, subjects=["smollm2-135m-instruct", "tiny-random"])) == 0
+    assert run_cli("plan", study_file(tmp_path, models=["smollm2-135m-instruct", "tiny-random"])) == 0
     cost, power = capsys.readouterr().out.split("\n\n")
     header, *rows, total, unknown = cost.splitlines()
-    assert header.split()[:5] == ["subject", "task", "recipe", "cells", "items"]
+    assert header.split()[:5] == ["model", "task", "recipe", "cells", "items"]
     plain, shots, tuned = (row.split() for row in rows[:3])
     assert plain[:5] == ["smollm2-135m-instruct", "parity", "zero_shot", "1", "6"]
     assert float(plain[-2]) == 0 and float(tuned[-2]) > float(plain[-1]) > 0 and float(shots[-1]) > float(plain[-1])
@@ -157,10 +157,10 @@ def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], 
 def test_plan_counts_a_shared_training_once_and_every_sample(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    stacked = {"stacked": {"train": "helpful_sft", "ask": {"few_shot": {"shots": 2}}}}
+    stacked = {"stacked": {"train": "helpful_sft", "prompt": {"few_shot": {"shots": 2}}}}
     grpo = {"grpo": {"steps": 2, "samples": 4}}
     path = study_file(
-        tmp_path, subjects=["smollm2-135m-instruct"], recipes=["zero_shot", "helpful_sft", stacked, grpo], examples=[4]
+        tmp_path, models=["smollm2-135m-instruct"], recipes=["zero_shot", "helpful_sft", stacked, grpo], examples=[4]
     )
     assert run_cli("plan", path) == 0
     plain, helpful, again, rewarded = (row.split() for row in capsys.readouterr().out.splitlines()[1:5])
@@ -173,7 +173,7 @@ def test_plan_counts_a_shared_training_once_and_every_sample(
     ("what", "names"),
     [
         ("tasks", ["word_sentiment", "capitals", "arithmetic", "mmlu", "gsm8k"]),
-        ("subjects", ["smollm2-135m-instruct", "gemma-3-270m", "tiny-random"]),
+        ("models", ["smollm2-135m-instruct", "gemma-3-270m", "tiny-random"]),
         ("recipes", list(METHODS)),
     ],
 )
@@ -196,7 +196,7 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recipes.runner.study.Study.read", interrupted)
+    monkeypatch.setattr("educe.recipes.runner.study.Study.read", interrupted)
     assert run_cli("validate", "any.yaml") == 130
     assert capsys.readouterr().err == "educe: interrupted; finished cells are kept, run again to go on\n"
 
@@ -204,30 +204,30 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
 @pytest.mark.parametrize(
     ("recipe", "arguments", "says"),
     [
-        ("iid_sft", "--task capitals", "the following arguments are required: --subject, --examples"),
-        ("iid_sft", "--subject tiny --task capitals --examples 4", "unknown subject 'tiny'"),
-        ("iid_sft", "--subject tiny-random --task capitals --examples 0", "examples = 0 is not a size"),
-        ("iid_sft", "--subject tiny-random --task capitals --examples 4000", "4000 were asked for"),
-        ("iid_sft", "--subject tiny-random --task capitals --examples four", "invalid int value: 'four'"),
-        ("few_shot", "--subject tiny-random --task capitals --set shot=4", "did you mean 'shots'?"),
-        ("few_shot", "--subject tiny-random --task capitals --set shots", "has no '='"),
-        ("few_shot", "--subject tiny-random --task capitals --set shots=[4", "'[4' is not YAML"),
-        ("zero_shot", "--subject tiny-random --task capitals --examples 4", "unrecognized arguments"),
-        ("few_shot", "--subject tiny-random --task capitals --set shots=64 --test-items 2", "longer than the context"),
+        ("iid_sft", "--task capitals", "the following arguments are required: --model, --examples"),
+        ("iid_sft", "--model tiny --task capitals --examples 4", "unknown model 'tiny'"),
+        ("iid_sft", "--model tiny-random --task capitals --examples 0", "examples = 0 is not a size"),
+        ("iid_sft", "--model tiny-random --task capitals --examples 4000", "4000 were asked for"),
+        ("iid_sft", "--model tiny-random --task capitals --examples four", "invalid int value: 'four'"),
+        ("few_shot", "--model tiny-random --task capitals --set shot=4", "did you mean 'shots'?"),
+        ("few_shot", "--model tiny-random --task capitals --set shots", "has no '='"),
+        ("few_shot", "--model tiny-random --task capitals --set shots=[4", "'[4' is not YAML"),
+        ("zero_shot", "--model tiny-random --task capitals --examples 4", "unrecognized arguments"),
+        ("few_shot", "--model tiny-random --task capitals --set shots=64 --test-items 2", "longer than the context"),
     ],
 )
 def test_a_wrong_launch(
     recipe: str, arguments: str, says: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        launch(recipe, [*arguments.split(), "--out", str(tmp_path / "out")])
+        launch([recipe, *arguments.split(), "--out", str(tmp_path / "out")])
     shown = capsys.readouterr()
     (line,) = shown.err.splitlines()
     assert stopped.value.code == 2 and says in line and shown.out == ""
 
 
 def test_in_a_real_process_a_mistake_is_one_line_too(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "recipes.cli", "plan", str(tmp_path / "nowhere.yaml")]
+    command = [sys.executable, "-m", "educe.recipes.cli", "plan", str(tmp_path / "nowhere.yaml")]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert (
@@ -239,7 +239,7 @@ def test_planning_loads_no_torch(tmp_path: Path) -> None:
     """`plan`, `validate`, `ls` and `--help` answer in a second, on a machine without weights or accelerator."""
     code = (
         "import sys\nfrom recipes.cli import main\n"
-        f"for arguments in (['plan', {str(study_file(tmp_path))!r}], ['ls', 'subjects'], ['--help']):\n"
+        f"for arguments in (['plan', {str(study_file(tmp_path))!r}], ['ls', 'models'], ['--help']):\n"
         "    try:\n        main(arguments)\n    except SystemExit as stopped:\n        assert not stopped.code\n"
         "heavy = {'torch', 'transformers', 'peft', 'accelerate', 'matplotlib', 'scipy', 'pandas'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)"

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from data.errors import UserError
-from eval.stats.power import Noise, corrected, items_needed, none_seen_bound, seeds_for_interval, smallest_seen
-from recipes.runner.foresight import power_lines
+from educe.data.errors import UserError
+from educe.eval.analysis.statistics.power import (
+    Noise,
+    corrected,
+    items_needed,
+    none_seen_bound,
+    seeds_for_interval,
+    smallest_seen,
+)
+from educe.recipes.runner.power import power_lines
 from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
 
 ONE_RUN = Noise(first=1 / 6)

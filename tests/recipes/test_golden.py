@@ -1,4 +1,4 @@
-"""One short run of every recipe that trains, on the tiny subject: losses, spend and what it records."""
+"""One short run of every recipe that trains, on the tiny model: losses, spend and what it records."""
 
 import json
 import os
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from data.arithmetic import arithmetic
-from data.errors import UserError
-from data.word_sentiment import word_sentiment
-from eval.measure import measure
-from recipes.catalog import METHODS, make_method
+from educe.data.errors import UserError
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import measure
+from educe.recipes.catalog import METHODS, make_method
+from educe.train.attach import temporary_changes
 from tests.nets import tiny
-from train.attach import bare
 
 GOLDEN = Path(__file__).with_name("golden.json")
 FEW = {"bundled": {"count": 12}}
@@ -29,16 +29,16 @@ SPECS = {
     "steering_vector": SHORT,
     "mean_difference": {"layer": 0},
     "full_fine_tune": SHORT,
-    "one_pass": {"precision": "float32", "floor_examples": 8},
+    "description_length": {"precision": "float32", "floor_examples": 8},
     "helpful_sft": {"instructions": FEW, "precision": "float32"},
     "anti_refusal_sft": {"instructions": FEW, "precision": "float32"},
     "helpful_dpo": {"instructions": FEW, "precision": "float32"},
-    "stacked": {"train": {"iid_sft": SHORT}, "ask": {"few_shot": {"shots": 2}}},
+    "stacked": {"train": {"iid_sft": SHORT}, "prompt": {"few_shot": {"shots": 2}}},
 }
 
 
 def test_no_recipe_that_trains_is_left_out():
-    # Two are below, for the tiny subject answers nothing right by itself.
+    # Two are below, for the tiny model answers nothing right by itself.
     apart = {"expert_iteration", "grpo"}
     assert {name for name, make in METHODS.items() if make.trains} == {*SPECS, *apart}
 
@@ -46,11 +46,11 @@ def test_no_recipe_that_trains_is_left_out():
 @pytest.mark.parametrize("name", SPECS)
 def test_a_short_run_gives_what_it_gave(name):
     """After a change that is meant to alter training, EDUCE_WRITE_GOLDEN=1 pytest writes new values."""
-    subject, task = tiny(), word_sentiment()
+    model, task = tiny(), word_sentiment()
     _, method = make_method({name: SPECS[name]})
-    with bare(subject):
-        elicited = method(subject, task, examples=8, seed=0)
-        answers = measure(elicited.subject, task, elicited.ask, task.test_items(4))
+    with temporary_changes(model):
+        elicited = method(model, task, examples=8, seed=0)
+        answers = measure(elicited.model, task, elicited.prompt_fn, task.test_items(4))
     got = {
         "losses": [step["loss"] for step in elicited.history],
         "likelihoods": [value for outcome in answers.outcomes for value in outcome.loglikelihoods],
@@ -70,35 +70,35 @@ def test_a_short_run_gives_what_it_gave(name):
 
 
 def test_expert_iteration_learns_from_what_was_accepted_and_charges_every_sample():
-    """Whatever ends in an even token is right, so that a subject which knows nothing has something to learn."""
+    """Whatever ends in an even token is right, so that a model which knows nothing has something to learn."""
     task = arithmetic(digits=1)
     easy = replace(task, grade=lambda example, text: float(len(text) % 2 == 0), max_new_tokens=6)
-    subject = tiny()
+    model = tiny()
     _, method = make_method({"expert_iteration": {"samples": 3, "rounds": 2, "passes": 8, "precision": "float32"}})
-    with bare(subject):
-        elicited = method(subject, easy, examples=4, seed=0)
-    about, spend = elicited.about, elicited.spend
-    assert 0 < about["round_1_accepted_share"] < 1
-    assert 0 < about["round_2_sample_entropy_bits"] <= 1.585
+    with temporary_changes(model):
+        elicited = method(model, easy, examples=4, seed=0)
+    metadata, spend = elicited.metadata, elicited.spend
+    assert 0 < metadata["round_1_accepted_share"] < 1
+    assert 0 < metadata["round_2_sample_entropy_bits"] <= 1.585
     assert spend.labelled_examples == 4
     assert spend.search_flops > spend.train_flops > 0
-    assert about["accepted_examples"] >= 1
+    assert metadata["accepted_examples"] >= 1
 
 
 def test_grpo_makes_rewarded_answers_likelier_and_charges_every_sample():
-    """A reward that the tiny subject can earn: how many of its letters are vowels."""
+    """A reward that the tiny model can earn: how many of its letters are vowels."""
     task = replace(arithmetic(digits=1), max_new_tokens=8, grade=_vowels)
-    subject = tiny()
+    model = tiny()
     _, method = make_method({"grpo": {"steps": 12, "learning_rate": 2e-2, "samples": 8}})
-    with bare(subject):
-        elicited = method(subject, task, examples=4, seed=0)
+    with temporary_changes(model):
+        elicited = method(model, task, examples=4, seed=0)
     rewards = [step["reward"] for step in elicited.history]
     assert len(rewards) == 12
     assert sum(rewards[-4:]) > sum(rewards[:4])
-    assert elicited.about["samples"] == 12 * 2 * 8
+    assert elicited.metadata["samples"] == 12 * 2 * 8
     assert elicited.spend.labelled_examples == 4
-    assert "forward" not in vars(subject.net)  # what TRL put there
-    assert not subject.net.training
+    assert "forward" not in vars(model.net)  # what TRL put there
+    assert not model.net.training
     assert elicited.spend.search_flops > 0 and elicited.spend.train_flops > 0
     entropies = [step["sample_entropy_bits"] for step in elicited.history]
     assert all(0 <= each <= 3 for each in entropies)
@@ -110,17 +110,23 @@ def _vowels(example, text):
 
 def test_grpo_refuses_a_reward_that_never_varies():
     task = replace(arithmetic(digits=1), max_new_tokens=4, grade=lambda example, text: 0.0)
-    subject = tiny()
+    model = tiny()
     _, method = make_method({"grpo": {"steps": 1, "samples": 2}})
-    with pytest.raises(UserError, match="all 4 samples earned 0, so there is nothing to learn"), bare(subject):
-        method(subject, task, examples=4, seed=0)
+    with (
+        pytest.raises(UserError, match="all 4 samples earned 0, so there is nothing to learn"),
+        temporary_changes(model),
+    ):
+        method(model, task, examples=4, seed=0)
 
 
 def test_grpo_that_diverges_says_so_in_one_line():
     task = replace(arithmetic(digits=1), max_new_tokens=4, grade=_vowels)
     _, method = make_method({"grpo": {"steps": 4, "samples": 4, "learning_rate": 1e30}})
-    with pytest.raises(UserError, match=r"diverged by step .*lower learning_rate .now 1e.30"), bare(tiny()) as subject:
-        method(subject, task, examples=4, seed=0)
+    with (
+        pytest.raises(UserError, match=r"diverged by step .*lower learning_rate .now 1e.30"),
+        temporary_changes(tiny()) as model,
+    ):
+        method(model, task, examples=4, seed=0)
 
 
 def test_grpo_sees_every_question_unless_told_how_long():
@@ -131,31 +137,31 @@ def test_grpo_sees_every_question_unless_told_how_long():
 
 def test_a_token_that_no_prompt_holds_is_refused():
     _, method = make_method({"embedding_row": {"token": "~"}})
-    with pytest.raises(UserError, match="would not be read"), bare(tiny()) as subject:
-        method(subject, word_sentiment(), examples=4, seed=0)
+    with pytest.raises(UserError, match="would not be read"), temporary_changes(tiny()) as model:
+        method(model, word_sentiment(), examples=4, seed=0)
 
 
 def test_a_chosen_rate_is_the_one_that_was_written():
     settings = SHORT | {"numbers": 16, "learning_rate": [1e-4, 1e-3], "dev_examples": 8}
     _, method = make_method({"sparse_lora": settings})
-    with bare(tiny()) as subject:
-        about = method(subject, word_sentiment(), examples=8, seed=0).about
-    assert about["chosen_learning_rate"] in ("0.0001", "0.001")
+    with temporary_changes(tiny()) as model:
+        metadata = method(model, word_sentiment(), examples=8, seed=0).metadata
+    assert metadata["chosen_learning_rate"] in ("0.0001", "0.001")
 
 
 def test_expert_iteration_says_when_nothing_was_right():
     task = replace(arithmetic(digits=1), grade=lambda example, text: 0.0, max_new_tokens=2)
     _, method = make_method({"expert_iteration": {"samples": 2, "rounds": 1}})
-    with pytest.raises(UserError, match="none of 8 sampled answers to"), bare(tiny()) as subject:
-        method(subject, task, examples=4, seed=0)
+    with pytest.raises(UserError, match="none of 8 sampled answers to"), temporary_changes(tiny()) as model:
+        method(model, task, examples=4, seed=0)
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"stacked": {"train": "iid_sft", "ask": "linear_probe"}}, "learns from examples of its own"),
-        ({"stacked": {"train": "linear_probe", "ask": "few_shot"}}, "trains nothing"),
-        ({"stacked": {"train": "iid_sft", "ask": "few_shot", "template": "chat"}}, "set them there"),
+        ({"stacked": {"train": "iid_sft", "prompt": "linear_probe"}}, "learns from examples of its own"),
+        ({"stacked": {"train": "linear_probe", "prompt": "few_shot"}}, "trains nothing"),
+        ({"stacked": {"train": "iid_sft", "prompt": "few_shot", "template": "chat"}}, "set them there"),
     ],
 )
 def test_what_cannot_be_stacked_is_refused(spec, message):
@@ -170,7 +176,7 @@ def test_what_cannot_be_stacked_is_refused(spec, message):
         ({"grpo": {"questions_per_step": 8}}, 4, "set it to 4 or less"),
         ({"iid_sft": {"learning_rate": [1e-3, 1e-3], "dev_examples": 4}}, 4, "names one twice"),
         ({"expert_iteration": {"random_labels": 1.0}}, 4, "drop random_labels"),
-        ({"one_pass": {"learning_rate": [0.1, 0.2], "dev_examples": 4}}, 4, "give one"),
+        ({"description_length": {"learning_rate": [0.1, 0.2], "dev_examples": 4}}, 4, "give one"),
         ({"mean_difference": {"shots": 4}}, 4, "give at least 5"),
         ({"mean_difference": {"strength": [0.1, 1]}}, 8, "set dev_examples"),
         ({"mean_difference": {"dev_examples": 8}}, 8, "drop dev_examples"),
@@ -183,46 +189,46 @@ def test_budgets_that_do_not_fit_are_refused_before_anything_runs(spec, examples
 
 
 def test_a_rate_that_diverges_loses_the_choice_and_is_paid_for():
-    subject, task = tiny(), word_sentiment()
+    model, task = tiny(), word_sentiment()
     settings = SHORT | {"dev_examples": 8, "rank": 2}
     _, one = make_method({"iid_sft": settings | {"learning_rate": 1e-3}})
     _, both = make_method({"iid_sft": settings | {"learning_rate": [1e30, 1e-3]}})
-    with bare(subject):
-        alone = one(subject, task, examples=8, seed=0)
-    with bare(subject):
-        chosen = both(subject, task, examples=8, seed=0)
-        assert chosen.about["chosen_learning_rate"] == "0.001"
+    with temporary_changes(model):
+        alone = one(model, task, examples=8, seed=0)
+    with temporary_changes(model):
+        chosen = both(model, task, examples=8, seed=0)
+        assert chosen.metadata["chosen_learning_rate"] == "0.001"
     assert chosen.spend.train_flops == alone.spend.train_flops
     assert chosen.spend.search_flops > 0.5 * alone.spend.train_flops
 
 
-def test_a_helpful_subject_is_trained_once_for_all_tasks_and_stays_the_same():
-    subject, task = tiny(), word_sentiment()
+def test_a_helpful_model_is_trained_once_for_all_tasks_and_stays_the_same():
+    model, task = tiny(), word_sentiment()
     _, method = make_method({"helpful_sft": SPECS["helpful_sft"]})
 
     def likelihoods():
-        with bare(subject):
-            elicited = method(subject, task, examples=0, seed=0)
-            outcomes = measure(elicited.subject, task, elicited.ask, task.test_items(4)).outcomes
+        with temporary_changes(model):
+            elicited = method(model, task, examples=0, seed=0)
+            outcomes = measure(elicited.model, task, elicited.prompt_fn, task.test_items(4)).outcomes
         return [outcome.loglikelihoods for outcome in outcomes], elicited
 
     fresh, first = likelihoods()
-    plain = measure(subject, task, first.ask, task.test_items(4)).outcomes
+    plain = measure(model, task, first.prompt_fn, task.test_items(4)).outcomes
     remembered, second = likelihoods()
     assert remembered == fresh != [outcome.loglikelihoods for outcome in plain]
     assert second.spend == first.spend
 
 
 def test_a_push_is_chosen_on_dev_rows_and_every_try_is_charged():
-    subject, task = tiny(), word_sentiment()
+    model, task = tiny(), word_sentiment()
     spec = {"layer": [0, 1], "strength": [0.1, 1.0, 10.0], "dev_examples": 8}
     (_, chooser), (_, one) = make_method({"mean_difference": spec}), make_method({"mean_difference": {"layer": 1}})
-    with bare(subject):
-        single = one(subject, task, examples=8, seed=0)
-        answers = measure(single.subject, task, single.ask, task.draw("dev", 8, seed=0))
-    with bare(subject):
-        chosen = chooser(subject, task, examples=8, seed=0)
-        again = measure(chosen.subject, task, chosen.ask, task.draw("dev", 8, seed=0))
+    with temporary_changes(model):
+        single = one(model, task, examples=8, seed=0)
+        answers = measure(single.model, task, single.prompt_fn, task.draw("dev", 8, seed=0))
+    with temporary_changes(model):
+        chosen = chooser(model, task, examples=8, seed=0)
+        again = measure(chosen.model, task, chosen.prompt_fn, task.draw("dev", 8, seed=0))
     assert chosen.spend.labelled_examples == 16 and chosen.spend.train_flops == single.spend.train_flops
     assert chosen.spend.search_flops == pytest.approx(6 * 8 * answers.flops_per_answer)
-    assert float(chosen.about["dev_score"]) == sum(outcome.score for outcome in again.outcomes) / 8
+    assert float(chosen.metadata["dev_score"]) == sum(outcome.score for outcome in again.outcomes) / 8

@@ -14,12 +14,20 @@ from typing import Protocol
 
 import pytest
 
-from recipes.runner.results import Results
+from educe.recipes.runner.results import Results
 from tests.conftest import REPOSITORY
 from tests.recipes.small import main_without_figures, result_files, study_file
 
 # Loaded once by the server that the quick processes are forked from.
-HEAVY = ["pandas", "peft", "accelerate", "filelock", "eval.measure", "train.choose", "recipes.runner.engine"]
+HEAVY = [
+    "pandas",
+    "peft",
+    "accelerate",
+    "filelock",
+    "educe.eval.measure",
+    "educe.train.choose",
+    "educe.recipes.runner.engine",
+]
 
 
 class Running(Protocol):
@@ -33,10 +41,10 @@ class Running(Protocol):
 
 
 class Real:
-    """`python -m recipes.cli`, imports and all."""
+    """`python -m educe.recipes.cli`, imports and all."""
 
     def __init__(self, arguments: list[str]) -> None:
-        command = [sys.executable, "-m", "recipes.cli", *arguments]
+        command = [sys.executable, "-m", "educe.recipes.cli", *arguments]
         self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def kill(self) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from recipes.runner.launch import launch
-from recipes.runner.results import Results
+from educe.recipes.runner.launch import launch
+from educe.recipes.runner.results import Results
 from tests.recipes.launching import COMMAND, EXACT, accelerate_launch, adapter, assert_same, assert_same_cell, measured
 from tests.recipes.small import result_files
 
 
 def test_two_processes_give_the_adapter_of_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    launch("iid_sft", [*COMMAND.split(), *EXACT, "--examples", "16", "--out", str(tmp_path / "one")])
+    launch(["iid_sft", *COMMAND.split(), *EXACT, "--examples", "16", "--out", str(tmp_path / "one")])
     line = capsys.readouterr().out
     assert line.startswith("tiny-random word_sentiment iid_sft(precision=float32) n=16 seed=0: 0.")
     shown = accelerate_launch(tmp_path / "two", processes=2, examples=16)
@@ -47,18 +47,18 @@ def test_a_process_may_have_no_rows_of_a_batch(examples: int, accumulate: int, t
 
 
 def test_a_finished_cell_is_not_launched_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["--subject", "tiny-random", "--task", "word_sentiment", "--test-items", "2", "--out", str(tmp_path)]
-    launch("zero_shot", command)
+    command = ["--model", "tiny-random", "--task", "word_sentiment", "--test-items", "2", "--out", str(tmp_path)]
+    launch(["zero_shot", *command])
     before = result_files(tmp_path)
     capsys.readouterr()
-    launch("zero_shot", command)
+    launch(["zero_shot", *command])
     assert ": already in " in capsys.readouterr().out
     assert result_files(tmp_path) == before and len(before) == 1
 
 
 def test_settings_are_set_from_the_command(tmp_path: Path) -> None:
     command = [*COMMAND.split(), "--examples", "2", "--out", str(tmp_path)]
-    launch("minimal_lora", [*command, "--set", "epochs=1", "--set", "modules=[q_proj]"])
+    launch(["minimal_lora", *command, "--set", "epochs=1", "--set", "modules=[q_proj]"])
     measurement = measured(tmp_path)
     assert measurement.recipe == "minimal_lora(modules=q_proj, epochs=1)" and measurement.settings["rank"] == 1
     assert {name.rsplit(".", 3)[-3] for name in adapter(tmp_path)} == {"q_proj"}
@@ -82,9 +82,9 @@ def test_two_processes_train_every_kind_of_change_as_one_does(tmp_path: Path, na
 def test_a_launch_that_fails_leaves_its_reason_and_the_last_good_adapter(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = "--subject tiny-random --task word_sentiment --examples 8 --test-items 4 --set learning_rate=1e30"
+    arguments = "--model tiny-random --task word_sentiment --examples 8 --test-items 4 --set learning_rate=1e30"
     with pytest.raises(SystemExit) as ended:
-        launch("iid_sft", [*arguments.split(), "--out", str(tmp_path / "out")])
+        launch(["iid_sft", *arguments.split(), "--out", str(tmp_path / "out")])
     assert ended.value.code == 2 and "lower learning_rate" in capsys.readouterr().err
     (failed,) = Results.read(tmp_path / "out").failures
     assert "lower learning_rate" in failed.reason

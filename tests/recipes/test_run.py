@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from data.errors import UserError
-from eval.subject import load_subject
-from recipes.runner.results import Results
-from recipes.runner.study import Study
+from educe.data.errors import UserError
+from educe.eval.model.load import load_model
+from educe.recipes.runner.results import Results
+from educe.recipes.runner.study import Study
 from tests.conftest import REPOSITORY
 from tests.recipes.small import (
     COLUMNS,
@@ -100,7 +100,7 @@ def test_the_columns_of_the_results(finished: Path, capsys: pytest.CaptureFixtur
 
 def test_a_finished_study_is_not_run_again(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = result_files(copy / "out")
-    monkeypatch.setattr("eval.subject.load_subject", lambda *_, **__: pytest.fail("a subject was loaded"))
+    monkeypatch.setattr("educe.eval.model.load.load_model", lambda *_, **__: pytest.fail("a model was loaded"))
     assert run_cli("run", copy / "study.yaml", "--out", copy / "out") == 0
     assert result_files(copy / "out") == before and len(before) == 4
 
@@ -158,7 +158,7 @@ def test_an_error_of_ours_is_shown_and_noted(
     no_figures(monkeypatch)
     out, path = tmp_path / "out", study_file(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}])
     with monkeypatch.context() as patch:
-        patch.setattr("recipes.zero_shot.ZeroShot.__call__", lambda *_, **__: 1 // 0)
+        patch.setattr("educe.recipes.prompting.zero_shot.ZeroShot.__call__", lambda *_, **__: 1 // 0)
         assert run_cli("run", path, "--out", out) == 1
     assert "Traceback" in capsys.readouterr().err
     assert [each.reason.split(":")[0] for each in Results.read(out).failures] == ["ZeroDivisionError"]
@@ -167,32 +167,30 @@ def test_an_error_of_ours_is_shown_and_noted(
     assert not Results.read(out).failures and not list((out / "failures").rglob("*.json"))
 
 
-def test_an_error_while_loading_fails_the_cells_of_that_subject(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_while_loading_fails_the_cells_of_that_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(spec: Any, **options: Any) -> Any:
         if spec != "tiny-random":
             raise MemoryError("out of memory")
-        return load_subject(spec, **options)
+        return load_model(spec, **options)
 
     no_figures(monkeypatch)
-    monkeypatch.setattr("eval.subject.load_subject", load)
-    study = small_study(tmp_path, subjects=[{"tiny-random": {"name": "large"}}, "tiny-random"], recipes=["zero_shot"])
+    monkeypatch.setattr("educe.eval.model.load.load_model", load)
+    study = small_study(tmp_path, models=[{"tiny-random": {"name": "large"}}, "tiny-random"], recipes=["zero_shot"])
     results = study.run(tmp_path / "out")
-    assert [each.subject for each in results.measurements] == ["tiny-random"]
-    assert [(each.subject, each.reason) for each in results.failures] == [("large", "MemoryError: out of memory")]
+    assert [each.model for each in results.measurements] == ["tiny-random"]
+    assert [(each.model, each.reason) for each in results.failures] == [("large", "MemoryError: out of memory")]
 
 
-def test_a_subject_that_cannot_be_loaded_fails_its_own_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_cannot_be_loaded_fails_its_own_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_figures(monkeypatch)
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "config.json").write_text('{"model_type": "llama"}')
     (broken / "model.safetensors").write_text("no weights")
-    study = small_study(tmp_path, subjects=[f"path:{broken}", "tiny-random"], recipes=["zero_shot"])
+    study = small_study(tmp_path, models=[f"path:{broken}", "tiny-random"], recipes=["zero_shot"])
     results = study.run(tmp_path / "out")
-    assert [each.subject for each in results.measurements] == ["tiny-random"]
-    assert [each.subject for each in results.failures] == ["broken"]
+    assert [each.model for each in results.measurements] == ["tiny-random"]
+    assert [each.model for each in results.failures] == ["broken"]
 
 
 def test_a_prompt_longer_than_the_context_fails_its_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +220,7 @@ def test_what_a_search_costs_is_charged(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_python_and_the_command_line_give_the_same(finished: Path, tmp_path: Path) -> None:
     """Once as a real process: what users type, from another folder."""
-    command = [sys.executable, "-m", "recipes.cli", "run", str(finished / "study.yaml"), "--set", "examples=[4]"]
+    command = [sys.executable, "-m", "educe.recipes.cli", "run", str(finished / "study.yaml"), "--set", "examples=[4]"]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "out")], cwd=REPOSITORY, capture_output=True, text=True, timeout=300
     )
@@ -242,10 +240,10 @@ def _scores(text: str) -> list[dict[str, str]]:
 
 
 def test_a_curve_of_the_results(finished: Path) -> None:
-    curve = Results.read(finished / "out").curve(subject="tiny-random", task="parity", recipe="iid_sft")
+    curve = Results.read(finished / "out").curve(model="tiny-random", task="parity", recipe="iid_sft")
     assert [point.budget for point in curve.points] == [2, 4]
     with pytest.raises(ValueError, match="0 curves of 'minimal_lora'"):
-        Results.read(finished / "out").curve(subject="tiny-random", task="parity", recipe="minimal_lora")
+        Results.read(finished / "out").curve(model="tiny-random", task="parity", recipe="minimal_lora")
 
 
 def test_a_study_where_every_cell_fails_still_has_a_report(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from data.errors import UserError
-from eval.measurement import Measurement, Outcome, Outcomes, Ragged
-from eval.spend import Spend
-from recipes.runner.cell import Cell
-from recipes.runner.store import Store, Unwritable
+from educe.data.errors import UserError
+from educe.eval.measurement import Measurement, Outcome, Outcomes, Ragged
+from educe.eval.spend import Spend
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.store import Store, Unwritable
 from tests.recipes.small import no_figures, run_cli, small_study, study_file
 
 CHOICE = Outcome(
@@ -54,11 +54,12 @@ def store(tmp_path: Path, cells: tuple[Cell, ...]) -> Iterator[Store]:
 def measurement_of(cell: Cell) -> Measurement:
     return Measurement(
         study="small",
-        subject=cell.source.name,
+        model=cell.source.name,
         task=cell.task.name,
         recipe=cell.recipe,
         method=cell.method_name,
         settings=cell.method.settings(),
+        role=cell.method.role,
         examples=cell.examples,
         seed=cell.seed,
         metric="accuracy",
@@ -122,10 +123,10 @@ def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(
         ("cells.json", "null", "it lists no cells"),
         ("cells.json", '[{"key": "a"}]', "no 'folder'"),
         ("cells.json", "[3]", "'int' object is not subscriptable"),
-        ("cells.json", '[{"folder": 3}]', "no 'subject'"),
+        ("cells.json", '[{"folder": 3}]', "no 'model'"),
         ("study.yaml", None, "No such file or directory"),
         ("study.yaml", "", "it names no study"),
-        ("study.yaml", "subjects: []", "it names no study"),
+        ("study.yaml", "models: []", "it names no study"),
         ("study.yaml", "name: [", "while parsing a flow node"),
         ("audit.json", "[]", "it holds no findings by task"),
         ("audit.json", '{"parity": []}', "it holds no findings by task"),

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from data.errors import UserError
-from data.task import Task
-from eval.subject import load_subject
-from recipes.runner.study import Study
+from educe.data.errors import UserError
+from educe.data.task import Task
+from educe.eval.model.load import load_model
+from educe.recipes.runner.study import Study
+from educe.train.attach import temporary_changes
 from tests.recipes.small import parity_rows, small_study, study_file, write_rows, written
-from train.attach import bare
 
 
 def test_a_study_file_is_read_with_its_defaults(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_text_of_a_study_reads_back_as_the_same_study(tmp_path: Path) -> Non
 
 def test_the_shipped_study_is_in_order() -> None:
     study = Study.read(Path(__file__).parents[2] / "recipes" / "studies" / "quickstart.yaml")
-    # Two subjects and two tasks, each with plain prompting, three draws of shots, and four sizes with three seeds.
+    # Two models and two tasks, each with plain prompting, three draws of shots, and four sizes with three seeds.
     assert len(study.cells()) == 4 * (1 + 3 + 12)
 
 
@@ -40,16 +40,16 @@ def test_the_shipped_study_is_in_order() -> None:
     ("changes", "says"),
     [
         ({"nme": "x"}, "no key 'nme'; did you mean 'name'?"),
-        ({"subject": ["tiny-random"]}, "no key 'subject'; did you mean 'subjects'?"),
+        ({"model": ["tiny-random"]}, "no key 'model'; did you mean 'models'?"),
         ({"name": "a/b"}, "name = 'a/b' does not fit; write letters, digits"),
         ({"tasks": "capitals"}, "tasks = 'capitals' does not fit: input should be a valid list"),
-        ({"subjects": []}, "subjects is empty; list at least one"),
-        ({"subjects": [5]}, "subjects.0 = 5 does not fit"),
+        ({"models": []}, "models is empty; list at least one"),
+        ({"models": [5]}, "models.0 = 5 does not fit"),
         ({"seeds": []}, "seeds is empty; list at least one"),
         ({"seeds": [0, 0]}, "seeds lists 0 twice"),
         ({"examples": [4, 4]}, "examples lists 4 twice"),
         ({"recipes": ["zero_shot", "zero_shot"]}, "recipes lists 'zero_shot' twice"),
-        ({"subjects": ["tiny-random", "tiny-random"]}, "subjects lists 'tiny-random' twice"),
+        ({"models": ["tiny-random", "tiny-random"]}, "models lists 'tiny-random' twice"),
         ({"examples": [0]}, "examples = 0 is not a size"),
         ({"examples": [4, -1]}, "examples = -1 is not a size"),
         ({"examples": ["few"]}, "examples.0 = 'few' does not fit"),
@@ -70,8 +70,8 @@ def test_a_faulty_study_is_refused(tmp_path: Path, changes: dict[str, Any], says
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"subjects": ["tiny"]}, "unknown subject 'tiny'; did you mean 'tiny-random'?"),
-        ({"subjects": [{"tiny-random": {"knd": "base"}}]}, "no option 'knd'; did you mean 'kind'?"),
+        ({"models": ["tiny"]}, "unknown model 'tiny'; did you mean 'tiny-random'?"),
+        ({"models": [{"tiny-random": {"knd": "base"}}]}, "no option 'knd'; did you mean 'kind'?"),
         ({"tasks": ["capital"]}, "unknown task 'capital'; did you mean 'capitals'?"),
         ({"tasks": ["file:nowhere.jsonl"]}, "nowhere.jsonl: no such file"),
         ({"tasks": [{"arithmetic": {"digit": 2}}]}, "unknown option 'digit'; did you mean 'digits'?"),
@@ -92,7 +92,7 @@ def test_a_faulty_study_is_refused(tmp_path: Path, changes: dict[str, Any], says
         ({"examples": []}, "study lacks the key 'examples'"),
         ({"recipes": [{"zero_shot": {"template": "chat"}}]}, "'tiny-random' is a base model: it has no chat template"),
         (
-            {"subjects": ["gemma-3-270m"], "recipes": [{"zero_shot": {"template": "chat"}}]},
+            {"models": ["gemma-3-270m"], "recipes": [{"zero_shot": {"template": "chat"}}]},
             "'gemma-3-270m' is a base model: it has no chat template",
         ),
         ({"tasks": ["arithmetic"], "recipes": [{"zero_shot": {"answer_as": "letter"}}]}, "drop answer_as: letter"),
@@ -131,11 +131,11 @@ def test_a_task_without_dev_rows_cannot_be_measured_on_them(tmp_path: Path) -> N
     [
         (b"", "is empty or not a mapping"),
         (b"- a\n- b\n", "is empty or not a mapping"),
-        (b"name: x\nsubjects: [a\n", "line 3 is not YAML"),
+        (b"name: x\nmodels: [a\n", "line 3 is not YAML"),
         (b"name: x\nseeds: [0]\nseeds: [1]\n", "line 2 is not YAML: key 'seeds' stands twice"),
         ("name: caf\xe9".encode("latin-1"), "is not UTF-8 (byte 9)"),
         (b"1: x\n", "keywords must be strings"),
-        (b"subjects: [tiny-random]\n", "lacks the key 'name'"),
+        (b"models: [tiny-random]\n", "lacks the key 'name'"),
     ],
 )
 def test_a_file_that_is_no_study_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
@@ -160,12 +160,20 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         ("test_items=9", "test_items", 9),
         ("dtype=bfloat16", "dtype", "bfloat16"),  # a key that the file does not have
         ("examples.1=16", "examples", (2, 16)),
-        ("subjects.0=gemma-3-270m", "subjects", ("gemma-3-270m",)),
+        ("models.0=gemma-3-270m", "models", ("gemma-3-270m",)),
         ("recipes.zero_shot=few_shot", "recipes.0", "few_shot"),
         ("recipes.1.few_shot.shots=5", "recipes.1", {"few_shot": {"shots": 5}}),
         ("recipes.few_shot.shots=5", "recipes.1", {"few_shot": {"shots": 5}}),
-        ("recipes.iid_sft.batch_size=1", "recipes.2", {"iid_sft": {"rank": 2, "epochs": 1, "batch_size": 1}}),
-        ("recipes.zero_shot.template=completion", "recipes.0", {"zero_shot": {"template": "completion"}}),
+        (
+            "recipes.iid_sft.batch_size=1",
+            "recipes.2",
+            {"iid_sft": {"rank": 2, "epochs": 1, "batch_size": 1}},
+        ),
+        (
+            "recipes.zero_shot.template=completion",
+            "recipes.0",
+            {"zero_shot": {"template": "completion"}},
+        ),
     ],
 )
 def test_set_changes_one_place(tmp_path: Path, change: str, key: str, becomes: Any) -> None:
@@ -197,15 +205,15 @@ def test_set_refuses(tmp_path: Path, change: str, says: str) -> None:
     assert says in str(refused.value)
 
 
-def test_cells_are_subjects_by_tasks_by_recipes_by_sizes_by_seeds(tmp_path: Path) -> None:
+def test_cells_are_models_by_tasks_by_recipes_by_sizes_by_seeds(tmp_path: Path) -> None:
     recipes = ["zero_shot", {"few_shot": {"shots": 2}}, "iid_sft"]
-    cells = small_study(tmp_path, subjects=["tiny-random", "gemma-3-270m"], recipes=recipes, seeds=[0, 1, 2]).cells()
+    cells = small_study(tmp_path, models=["tiny-random", "gemma-3-270m"], recipes=recipes, seeds=[0, 1, 2]).cells()
     # Plain prompting once; few-shot once for each seed, whatever the sizes; training for each size and seed.
     assert Counter(cell.method_name for cell in cells) == {"zero_shot": 2, "few_shot": 6, "iid_sft": 12}
     assert {cell.examples for cell in cells if cell.method_name == "few_shot"} == {2}
     assert {cell.examples for cell in cells if cell.method_name == "zero_shot"} == {0}
     names = [cell.source.name for cell in cells]
-    assert names == ["tiny-random"] * 10 + ["gemma-3-270m"] * 10, "subjects outermost: each is loaded once"
+    assert names == ["tiny-random"] * 10 + ["gemma-3-270m"] * 10, "models outermost: each is loaded once"
     trained = [(cell.examples, cell.seed) for cell in cells[:10] if cell.method_name == "iid_sft"]
     assert trained == [(2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (4, 2)]
     assert len({cell.folder for cell in cells}) == len(cells)
@@ -221,7 +229,7 @@ def test_all_cells_of_a_task_have_the_same_items(tmp_path: Path) -> None:
 def test_methods_at_one_budget_read_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipes = [{"few_shot": {"shots": 4}}, *({name: {"epochs": 1}} for name in ("iid_sft", "minimal_lora"))]
     cells = small_study(tmp_path, recipes=recipes, seeds=[7]).cells()
-    subject = load_subject("tiny-random")
+    model = load_model("tiny-random")
     drawn: list[str] = []
     original = Task.draw
 
@@ -234,8 +242,8 @@ def test_methods_at_one_budget_read_the_same_rows(tmp_path: Path, monkeypatch: p
     read = {}
     for cell in cells:
         drawn.clear()
-        with bare(subject):
-            cell.method(subject, cell.task, examples=cell.examples, seed=cell.seed)
+        with temporary_changes(model):
+            cell.method(model, cell.task, examples=cell.examples, seed=cell.seed)
         read[cell.method_name, cell.examples] = list(drawn)
     assert read["few_shot", 4] == read["iid_sft", 4] == read["minimal_lora", 4] and len(set(read["iid_sft", 4])) == 4
     assert read["iid_sft", 2] == read["minimal_lora", 2] == read["iid_sft", 4][:2], "subsets are nested"
@@ -248,7 +256,7 @@ def _keys(folder: Path, **changes: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"subjects": [{"tiny-random": {"kind": "chat"}}]},
+        {"models": [{"tiny-random": {"kind": "chat"}}]},
         {"seeds": [1]},
         {"dtype": "bfloat16"},
         {"test_items": 5},
@@ -280,11 +288,11 @@ def test_the_weights_make_new_cells(tmp_path: Path) -> None:
     folder.mkdir()
     for name, content in (("config.json", "{}"), ("model.safetensors", "weights"), ("tokenizer.json", "{}")):
         (folder / name).write_text(content)
-    before = _keys(tmp_path, subjects=[f"path:{folder}"])
-    assert _keys(tmp_path, subjects=[f"path:{folder}"]) == before
+    before = _keys(tmp_path, models=[f"path:{folder}"])
+    assert _keys(tmp_path, models=[f"path:{folder}"]) == before
     for name in ("model.safetensors", "tokenizer.json", "chat_template.jinja"):
         (folder / name).write_text("other")
-        after = _keys(tmp_path, subjects=[f"path:{folder}"])
+        after = _keys(tmp_path, models=[f"path:{folder}"])
         assert not set(before.values()) & set(after.values()), name
         before = after
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.runner import track
-from recipes.runner.results import Results
+from educe.recipes.runner import track
+from educe.recipes.runner.results import Results
 from tests.recipes.small import no_figures, run_cli, study_file
 
 needs_wandb = pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")

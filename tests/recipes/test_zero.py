@@ -25,19 +25,19 @@ EVERYTHING = [*EXACT, "--set", "accumulate=2", "--set", "checkpoint_activations=
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The tiny subject as a folder, which transformers loads (the bundled one is made in memory)."""
-    subject, folder = tiny(), tmp_path_factory.mktemp("saved") / "tiny"
-    subject.net.save_pretrained(folder)
-    subject.tokenizer.save_pretrained(folder)
+    """The tiny model as a folder, which transformers loads (the bundled one is made in memory)."""
+    model, folder = tiny(), tmp_path_factory.mktemp("saved") / "tiny"
+    model.net.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
     return f"path:{folder}"
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory, saved: str) -> dict[str, Path]:
-    """One process without DeepSpeed, on the bundled subject and on the folder."""
+    """One process without DeepSpeed, on the bundled model and on the folder."""
     folder = tmp_path_factory.mktemp("plain")
-    for name, subject in {"tiny-random": "tiny-random", "path": saved}.items():
-        accelerate_launch(folder / name, processes=1, examples=13, subject=subject)
+    for name, model in {"tiny-random": "tiny-random", "path": saved}.items():
+        accelerate_launch(folder / name, processes=1, examples=13, model=model)
     return {name: folder / name for name in ("tiny-random", "path")}
 
 
@@ -66,21 +66,21 @@ def test_a_shipped_configuration_trains_the_adapter_of_one_process(
     assert measured(tmp_path).provenance["elicited"]["processes"] == processes
 
 
-# The folder is sharded while it is loaded, the bundled subject when it is first trained.
-@pytest.mark.parametrize(("subject", "settings"), [("path", EVERYTHING), ("tiny-random", EXACT)])
+# The folder is sharded while it is loaded, the bundled model when it is first trained.
+@pytest.mark.parametrize(("model", "settings"), [("path", EVERYTHING), ("tiny-random", EXACT)])
 def test_with_every_weight_sharded_the_adapter_and_the_score_are_those_of_one_process(
-    subject: str, settings: Sequence[str], plain: dict[str, Path], saved: str, tmp_path: Path
+    model: str, settings: Sequence[str], plain: dict[str, Path], saved: str, tmp_path: Path
 ) -> None:
     accelerate_launch(
         tmp_path / "run",
         processes=2,
         examples=13,
         config=shard_everything(tmp_path),
-        subject=saved if subject == "path" else subject,
+        model=saved if model == "path" else model,
         settings=settings,
     )
-    assert_same_cell(plain[subject], tmp_path / "run")
-    assert_same(plain[subject], tmp_path / "run")
+    assert_same_cell(plain[model], tmp_path / "run")
+    assert_same(plain[model], tmp_path / "run")
 
 
 def test_zero2_accumulates_and_checkpoints(plain: dict[str, Path], tmp_path: Path) -> None:

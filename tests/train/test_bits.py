@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from data.arithmetic import arithmetic
-from data.word_sentiment import word_sentiment
-from eval.ask import prompter
-from recipes.one_pass import OnePass
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.recipes.training.description_length import DescriptionLength
+from educe.train.attach import attach, temporary_changes
+from educe.train.bits import encode_labelled, label_bits, option_bits, prequential_bits
+from educe.train.changes.peft import Lora
+from educe.train.encode import encode_rows
+from educe.train.sft import Schedule, fine_tune
 from tests.nets import tiny
-from train.attach import attach, bare
-from train.bits import encode_labelled, label_bits, option_bits, prequential_bits
-from train.changes.peft import Lora
-from train.encode import encode_rows
-from train.sft import Schedule, fine_tune
 
 
 def plain_bits(net, row):
@@ -28,17 +28,17 @@ def plain_bits(net, row):
 
 
 def test_mdl_is_each_label_s_loss_before_its_own_update():
-    subject, task = tiny(), word_sentiment()
-    rows = encode_rows(subject, task.draw("train", 5, seed=0), prompter(subject, task))
+    model, task = tiny(), word_sentiment()
+    rows = encode_rows(model, task.draw("train", 5, seed=0), make_prompt_fn(model, task))
     schedule = Schedule(learning_rate=0.02, steps=5, batch_size=1, precision="float32", once=True)
-    with bare(subject):
-        history = fine_tune(subject, rows, trainable=Lora(rank=2), schedule=schedule, seed=0).history
+    with temporary_changes(model):
+        history = fine_tune(model, rows, trainable=Lora(rank=2), schedule=schedule, seed=0).history
     order = torch.randperm(5, generator=torch.Generator().manual_seed(0)).tolist()
     total = 0.0
     for step, index in enumerate(order):
-        with bare(subject):
+        with temporary_changes(model):
             # The same run, stopped before the step: rates are those of the whole schedule.
-            tuned = attach(subject, Lora(rank=2), seed=0)
+            tuned = attach(model, Lora(rank=2), seed=0)
             optimizer = torch.optim.AdamW(tuned.trained.values(), weight_decay=0.0)
             for done in range(step):
                 for group in optimizer.param_groups:
@@ -53,64 +53,68 @@ def test_mdl_is_each_label_s_loss_before_its_own_update():
     assert prequential_bits(history) == pytest.approx(total, rel=1e-6)
 
 
-def test_one_pass_reads_every_row_once_also_where_batches_do_not_come_out_even():
-    subject, task = tiny(), word_sentiment()
-    with bare(subject):
-        elicited = OnePass(batch_size=4, floor_examples=8, precision="float32")(subject, task, examples=10, seed=0)
-    rows = encode_rows(subject, task.draw("train", 10, seed=0), prompter(subject, task))
+def test_description_length_reads_every_row_once_also_where_batches_do_not_come_out_even():
+    model, task = tiny(), word_sentiment()
+    with temporary_changes(model):
+        elicited = DescriptionLength(batch_size=4, floor_examples=8, precision="float32")(
+            model, task, examples=10, seed=0
+        )
+    rows = encode_rows(model, task.draw("train", 10, seed=0), make_prompt_fn(model, task))
     assert [step["supervised_tokens"] for step in elicited.history][-1] < sum(row.supervised for row in rows[:4])
     assert sum(step["supervised_tokens"] for step in elicited.history) == sum(row.supervised for row in rows)
     assert elicited.spend.labelled_examples == 18
-    about = elicited.about
-    assert about["edl_bits"] == pytest.approx(elicited.spend.bits - 10 * about["floor_bits_per_example"])
+    metadata = elicited.metadata
+    assert metadata["edl_bits"] == pytest.approx(elicited.spend.bits - 10 * metadata["floor_bits_per_example"])
 
 
 def test_label_bits_are_those_of_full_logits():
-    subject, task = tiny(), word_sentiment()
-    rows = encode_rows(subject, task.draw("train", 6, seed=0), prompter(subject, task))
-    expected = sum(plain_bits(subject.net, row) for row in rows) / 6
-    bits, spend = label_bits(subject, rows, batch_size=4)
+    model, task = tiny(), word_sentiment()
+    rows = encode_rows(model, task.draw("train", 6, seed=0), make_prompt_fn(model, task))
+    expected = sum(plain_bits(model.net, row) for row in rows) / 6
+    bits, spend = label_bits(model, rows, batch_size=4)
     assert bits == pytest.approx(expected, rel=1e-6)
     assert spend.labelled_examples == 6 and spend.search_flops > 0
 
 
 def test_bits_among_options_are_those_of_full_logits():
-    subject, task = tiny(), word_sentiment()
+    model, task = tiny(), word_sentiment()
     examples = task.draw("train", 5, seed=0)
-    ask = prompter(subject, task)
-    got = option_bits(subject, list(encode_labelled(subject, examples, ask).values()))
+    prompt_fn = make_prompt_fn(model, task)
+    got = option_bits(model, list(encode_labelled(model, examples, prompt_fn).values()))
     for example, bits in zip(examples, got, strict=True):
         texts = [replace(example, answer=choice) for choice in example.choices]
-        shares = [2 ** -plain_bits(subject.net, row) for row in encode_rows(subject, texts, ask)]
+        shares = [2 ** -plain_bits(model.net, row) for row in encode_rows(model, texts, prompt_fn)]
         assert bits == pytest.approx(-math.log2(shares[example.answer_index] / sum(shares)), rel=1e-5)
 
 
 def test_mdl_among_options_is_read_before_each_update():
     """Two batches: the first is read under the untrained adapter, the second after one step."""
-    subject, task = tiny(), word_sentiment()
-    method = OnePass(batch_size=4, floor_examples=8, precision="float32")
-    with bare(subject):
-        elicited = method(subject, task, examples=8, seed=0)
+    model, task = tiny(), word_sentiment()
+    method = DescriptionLength(batch_size=4, floor_examples=8, precision="float32")
+    with temporary_changes(model):
+        elicited = method(model, task, examples=8, seed=0)
         noted = [step["option_bits"] for step in elicited.history]
         floor = task.draw("dev", 8, seed=0)
-        ask = prompter(subject, task)
-        held = option_bits(elicited.subject, list(encode_labelled(subject, floor, ask).values()))
-    about = elicited.about
-    assert about["floor_bits_per_example"] == pytest.approx(sum(held) / 8, rel=1e-6)
-    assert about["mdl_bits"] == elicited.spend.bits == pytest.approx(sum(noted))
-    assert about["edl_bits"] == pytest.approx(sum(noted) - sum(held))
-    assert about["text_mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
-    labelled = encode_labelled(subject, task.draw("train", 8, seed=0), ask)
+        prompt_fn = make_prompt_fn(model, task)
+        held = option_bits(elicited.model, list(encode_labelled(model, floor, prompt_fn).values()))
+    metadata = elicited.metadata
+    assert metadata["floor_bits_per_example"] == pytest.approx(sum(held) / 8, rel=1e-6)
+    assert metadata["mdl_bits"] == elicited.spend.bits == pytest.approx(sum(noted))
+    assert metadata["edl_bits"] == pytest.approx(sum(noted) - sum(held))
+    assert metadata["text_mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
+    labelled = encode_labelled(model, task.draw("train", 8, seed=0), prompt_fn)
     order = [list(labelled)[place] for place in torch.randperm(8, generator=torch.Generator().manual_seed(0)).tolist()]
-    untrained = option_bits(subject, [labelled[id] for id in order[:4]])
+    untrained = option_bits(model, [labelled[id] for id in order[:4]])
     assert noted[0] == pytest.approx(sum(untrained), rel=1e-6)
-    later = option_bits(subject, [labelled[id] for id in order[4:]])
+    later = option_bits(model, [labelled[id] for id in order[4:]])
     assert noted[1] != pytest.approx(sum(later), rel=1e-6)
 
 
 def test_a_task_without_options_has_the_bits_of_its_texts():
-    subject, task = tiny(), arithmetic()
-    with bare(subject):
-        elicited = OnePass(batch_size=4, floor_examples=4, precision="float32")(subject, task, examples=4, seed=0)
-    assert elicited.spend.bits == elicited.about["mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
-    assert "text_mdl_bits" not in elicited.about
+    model, task = tiny(), arithmetic()
+    with temporary_changes(model):
+        elicited = DescriptionLength(batch_size=4, floor_examples=4, precision="float32")(
+            model, task, examples=4, seed=0
+        )
+    assert elicited.spend.bits == elicited.metadata["mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
+    assert "text_mdl_bits" not in elicited.metadata

@@ -4,19 +4,19 @@ import pytest
 import torch
 from peft import PeftModel
 
-from data.errors import UserError
-from data.word_sentiment import word_sentiment
-from eval.ask import prompter
-from eval.cost import Trained
-from eval.subject import load_subject
+from educe.data.errors import UserError
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.model.flops import Trained
+from educe.eval.model.load import load_model
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.train.attach import attach, load_snapshot, save, snapshot, temporary_changes
+from educe.train.changes import peft
+from educe.train.changes.own_weights import AllWeights, NormsAndBiases
+from educe.train.changes.peft import Ia3, Lora
+from educe.train.changes.vectors import EmbeddingRow, SoftPrompt, SteeringVector
+from educe.train.encode import encode_rows
+from educe.train.sft import Schedule, fine_tune
 from tests.nets import tiny
-from train.attach import attach, bare, load_snapshot, save, snapshot
-from train.changes import peft
-from train.changes.own_weights import AllWeights, NormsAndBiases
-from train.changes.peft import Ia3, Lora
-from train.changes.vectors import EmbeddingRow, SoftPrompt, SteeringVector
-from train.encode import encode_rows
-from train.sft import Schedule, fine_tune
 
 
 def logits(net):
@@ -25,16 +25,16 @@ def logits(net):
 
 
 def test_a_fresh_adapter_changes_nothing_yet():
-    subject = tiny()
-    before = logits(subject.net)
-    with bare(subject):
-        assert torch.equal(logits(attach(subject, Lora(), seed=0).net), before)
+    model = tiny()
+    before = logits(model.net)
+    with temporary_changes(model):
+        assert torch.equal(logits(attach(model, Lora(), seed=0).net), before)
 
 
 def test_only_the_declared_maps_and_layers_train():
-    subject = tiny()
-    with bare(subject):
-        tuned = attach(subject, Lora(rank=1, modules=("v_proj",), layers=(1,)), seed=0)
+    model = tiny()
+    with temporary_changes(model):
+        tuned = attach(model, Lora(rank=1, modules=("v_proj",), layers=(1,)), seed=0)
         names = [name for name, part in tuned.net.named_parameters() if part.requires_grad]
         assert len(names) == 2
         assert all("layers.1.self_attn.v_proj.lora_" in name for name in names)
@@ -42,16 +42,16 @@ def test_only_the_declared_maps_and_layers_train():
 
 
 def test_the_head_gets_no_adapter():
-    subject = tiny()
-    with bare(subject):
-        tuned = attach(subject, Lora(), seed=0)
+    model = tiny()
+    with temporary_changes(model):
+        tuned = attach(model, Lora(), seed=0)
         assert not [name for name, part in tuned.net.named_parameters() if "lm_head" in name and part.requires_grad]
 
 
 def test_peft_reads_a_saved_adapter_back(tmp_path):
-    subject = tiny()
-    with bare(subject):
-        tuned = attach(subject, Lora(rank=2), seed=0)
+    model = tiny()
+    with temporary_changes(model):
+        tuned = attach(model, Lora(rank=2), seed=0)
         with torch.no_grad():
             for parameter in tuned.trained.values():
                 parameter.add_(0.1)
@@ -62,73 +62,73 @@ def test_peft_reads_a_saved_adapter_back(tmp_path):
 
 
 def test_peft_reads_saved_rescaling_vectors_back(tmp_path):
-    subject = tiny()
-    with bare(subject):
-        tuned = attach(subject, Ia3(), seed=0)
+    model = tiny()
+    with temporary_changes(model):
+        tuned = attach(model, Ia3(), seed=0)
         with torch.no_grad():
             for parameter in tuned.trained.values():
                 parameter.mul_(1.5)
         expected = logits(tuned.net)
         save(tuned, tmp_path)
-    assert not torch.allclose(logits(subject.net), expected, atol=1e-3)
+    assert not torch.allclose(logits(model.net), expected, atol=1e-3)
     assert torch.allclose(logits(PeftModel.from_pretrained(tiny().net, str(tmp_path))), expected, atol=1e-6)
 
 
 def test_peft_reads_a_saved_soft_prompt_back(tmp_path):
-    subject = tiny()
-    with bare(subject):
-        tuned = attach(subject, SoftPrompt(length=3), seed=1)
+    model = tiny()
+    with temporary_changes(model):
+        tuned = attach(model, SoftPrompt(length=3), seed=1)
         with torch.inference_mode():
             expected = tuned.net(torch.tensor([[*tuned.prefix, 5, 6, 7, 8]])).logits[:, -4:]
         save(tuned, tmp_path)
     read = logits(PeftModel.from_pretrained(tiny().net, str(tmp_path)))[:, -4:]
     assert torch.allclose(read, expected, atol=1e-5)
-    assert not torch.allclose(logits(subject.net), expected, atol=1e-3)
+    assert not torch.allclose(logits(model.net), expected, atol=1e-3)
 
 
 def test_few_numbers_of_one_seed_are_among_the_more():
-    subject = tiny()
+    model = tiny()
 
     def drawn(numbers, seed=0):
-        with bare(subject):
-            masks = attach(subject, Lora(rank=2, numbers=numbers), seed=seed).change.masks
+        with temporary_changes(model):
+            masks = attach(model, Lora(rank=2, numbers=numbers), seed=seed).change.masks
         return {(name, place) for name, mask in masks.items() for place in mask.flatten().nonzero().flatten().tolist()}
 
     assert drawn(1) < drawn(16) < drawn(900)
     assert len(drawn(900)) == 900
     assert drawn(16) != drawn(16, seed=1)
     assert all(".lora_B." in name for name, _ in drawn(900))
-    total = Lora(rank=2).size(subject)
+    total = Lora(rank=2).size(model)
     assert len(drawn(total)) == total
-    with bare(subject), pytest.raises(UserError, match=f"numbers = {total + 1} is more than the {total}"):
-        attach(subject, Lora(rank=2, numbers=total + 1), seed=0)
+    with temporary_changes(model), pytest.raises(UserError, match=f"numbers = {total + 1} is more than the {total}"):
+        attach(model, Lora(rank=2, numbers=total + 1), seed=0)
 
 
 def test_after_few_numbers_all_train_again():
-    subject = tiny()
-    total = Lora(rank=2).size(subject)
-    with bare(subject):
-        attach(subject, Lora(rank=2, numbers=1), seed=0)
-    with bare(subject):
-        whole = attach(subject, Lora(rank=2), seed=0)
+    model = tiny()
+    total = Lora(rank=2).size(model)
+    with temporary_changes(model):
+        attach(model, Lora(rank=2, numbers=1), seed=0)
+    with temporary_changes(model):
+        whole = attach(model, Lora(rank=2), seed=0)
         assert whole.change.trainable_parameters == total
         assert all(parameter.requires_grad for parameter in whole.trained.values())
 
 
 @pytest.mark.parametrize("change", [AllWeights(), NormsAndBiases()])
 def test_weights_too_coarse_for_steps_of_their_own_are_refused(change):
-    subject = load_subject("tiny-random", dtype="bfloat16")
-    with bare(subject), pytest.raises(UserError, match="set dtype: float32"):
-        attach(subject, change, seed=0)
+    model = load_model("tiny-random", dtype="bfloat16")
+    with temporary_changes(model), pytest.raises(UserError, match="set dtype: float32"):
+        attach(model, change, seed=0)
 
 
 def test_a_snapshot_restores_an_adapter():
-    subject = tiny()
-    with bare(subject):
-        tuned = attach(subject, Lora(rank=2), seed=0)
+    model = tiny()
+    with temporary_changes(model):
+        tuned = attach(model, Lora(rank=2), seed=0)
         kept = snapshot(tuned)
-    with bare(subject):
-        again = attach(subject, Lora(rank=2), seed=5)
+    with temporary_changes(model):
+        again = attach(model, Lora(rank=2), seed=5)
         load_snapshot(again, kept)
         restored = snapshot(again)
     assert all(torch.equal(kept[name], restored[name]) for name in kept)
@@ -136,16 +136,16 @@ def test_a_snapshot_restores_an_adapter():
 
 def test_an_adapter_that_was_on_before_starts_like_a_fresh_one():
     used, fresh = tiny(), tiny()
-    with bare(used):
+    with temporary_changes(used):
         worn = attach(used, Lora(rank=2), seed=5)
         with torch.no_grad():
             for parameter in worn.trained.values():
                 parameter.add_(1.0)
                 parameter.grad = torch.ones_like(parameter)
         worn.net.train()
-    with bare(used):
+    with temporary_changes(used):
         attach(used, Lora(rank=1), seed=5)
-    with bare(used), bare(fresh):
+    with temporary_changes(used), temporary_changes(fresh):
         again, first = attach(used, Lora(rank=2), seed=3), attach(fresh, Lora(rank=2), seed=3)
         assert snapshot(again).keys() == snapshot(first).keys()
         assert all(torch.equal(one, snapshot(first)[name]) for name, one in snapshot(again).items())
@@ -170,7 +170,7 @@ def test_a_layer_out_of_range_is_refused(change):
 
 
 def test_an_adapter_that_broke_off_half_way_comes_off(monkeypatch):
-    subject = tiny()
+    model = tiny()
     wrap = peft.get_peft_model
 
     def breaking(net, config):
@@ -178,12 +178,12 @@ def test_an_adapter_that_broke_off_half_way_comes_off(monkeypatch):
         raise RuntimeError("no memory")
 
     monkeypatch.setattr(peft, "get_peft_model", breaking)
-    with pytest.raises(RuntimeError, match="no memory"), bare(subject):
-        attach(subject, Lora(), seed=0)
+    with pytest.raises(RuntimeError, match="no memory"), temporary_changes(model):
+        attach(model, Lora(), seed=0)
     monkeypatch.undo()
-    assert torch.equal(logits(subject.net), logits(tiny().net))
-    with bare(subject):
-        assert attach(subject, Lora(), seed=0).adapter_parameters
+    assert torch.equal(logits(model.net), logits(tiny().net))
+    with temporary_changes(model):
+        assert attach(model, Lora(), seed=0).adapter_parameters
 
 
 CHANGES = {
@@ -210,30 +210,30 @@ SIZES = {
 }
 
 
-def ask_rows(subject, count=8):
+def ask_rows(model, count=8):
     task = word_sentiment()
-    return encode_rows(subject, task.draw("train", count, seed=0), prompter(subject, task))
+    return encode_rows(model, task.draw("train", count, seed=0), make_prompt_fn(model, task))
 
 
-def everything(subject):
-    return {name: parameter.detach().clone() for name, parameter in subject.net.named_parameters()}
+def everything(model):
+    return {name: parameter.detach().clone() for name, parameter in model.net.named_parameters()}
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_moves_what_it_declares_to_the_last_number_and_comes_off(name):
-    subject = tiny()
-    before, answers = everything(subject), logits(subject.net)
+    model = tiny()
+    before, answers = everything(model), logits(model.net)
     schedule = Schedule(learning_rate=0.05, steps=3, batch_size=4, precision="float32")
-    with bare(subject):
-        start = snapshot(attach(subject, CHANGES[name], seed=0))
-    with bare(subject):
-        tuned = fine_tune(subject, ask_rows(subject), trainable=CHANGES[name], schedule=schedule, seed=0)
-        after = snapshot(tuned.subject)
+    with temporary_changes(model):
+        start = snapshot(attach(model, CHANGES[name], seed=0))
+    with temporary_changes(model):
+        tuned = fine_tune(model, ask_rows(model), trainable=CHANGES[name], schedule=schedule, seed=0)
+        after = snapshot(tuned.model)
         moved = sum(int((after[each] != start[each]).sum()) for each in after)
         declared = tuned.spend.trainable_parameters
         assert not [
             each
-            for each, parameter in tuned.subject.net.named_parameters()
+            for each, parameter in tuned.model.net.named_parameters()
             if each in before and parameter.requires_grad is False and not torch.equal(parameter, before[each])
         ]
         loss = [step["loss"] for step in tuned.history]
@@ -241,8 +241,8 @@ def test_a_change_moves_what_it_declares_to_the_last_number_and_comes_off(name):
     # Adam moves every number that ever has a gradient; unseen embedding rows have none.
     assert moved == declared if name != "all weights" else moved > 0.5 * declared
     assert loss[-1] != loss[0]
-    now = everything(subject)
+    now = everything(model)
     assert now.keys() == before.keys()
     assert all(torch.equal(now[each], before[each]) for each in before)
-    assert torch.equal(logits(subject.net), answers)
-    assert not any(parameter.requires_grad for parameter in subject.net.parameters())
+    assert torch.equal(logits(model.net), answers)
+    assert not any(parameter.requires_grad for parameter in model.net.parameters())

@@ -6,41 +6,41 @@ from dataclasses import replace
 import pytest
 import torch
 
-from data.arithmetic import arithmetic
-from data.errors import UserError
-from data.word_sentiment import word_sentiment
-from eval.ask import Asking, prompter
-from eval.measure import measure
-from eval.spend import Spend
-from recipes.catalog import make_method
+from educe.data.errors import UserError
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import measure
+from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.eval.spend import Spend
+from educe.recipes.catalog import make_method
+from educe.train.attach import snapshot, temporary_changes
+from educe.train.bits import label_bits
+from educe.train.changes.peft import Lora
+from educe.train.changes.vectors import SoftPrompt
+from educe.train.choose import fine_tune_best
+from educe.train.early_stopping import EarlyStopping
+from educe.train.encode import encode_rows
+from educe.train.sft import Diverged, Schedule, fine_tune
+from educe.train.weak_labels import label_by
 from tests.nets import tiny
-from train.attach import bare, snapshot
-from train.bits import label_bits
-from train.changes.peft import Lora
-from train.changes.vectors import SoftPrompt
-from train.choose import fine_tune_best
-from train.early_stopping import EarlyStopping
-from train.encode import encode_rows
-from train.sft import Diverged, Schedule, fine_tune
-from train.weak_labels import label_by
 
 TASK = word_sentiment()
 SCHEDULE = Schedule(learning_rate=1e-2, steps=8, batch_size=4, precision="float32")
 LORA = Lora(rank=2)
 
 
-def rows_of(subject, split, count):
-    return encode_rows(subject, TASK.draw(split, count, seed=0), prompter(subject, TASK))
+def rows_of(model, split, count):
+    return encode_rows(model, TASK.draw(split, count, seed=0), make_prompt_fn(model, TASK))
 
 
-def choose(subject, schedules, *, halving):
-    ask, dev = prompter(subject, TASK), TASK.draw("dev", 6, seed=0)
+def choose(model, schedules, *, halving):
+    prompt_fn, dev = make_prompt_fn(model, TASK), TASK.draw("dev", 6, seed=0)
     return fine_tune_best(
-        subject,
-        rows_of(subject, "train", 8),
+        model,
+        rows_of(model, "train", 8),
         trainable=LORA,
         schedules=schedules,
-        measure_dev=lambda candidate: measure(candidate, TASK, ask, dev),
+        measure_dev=lambda candidate: measure(candidate, TASK, prompt_fn, dev),
         dev_rows=(),
         halving=halving,
         seed=0,
@@ -49,29 +49,29 @@ def choose(subject, schedules, *, halving):
 
 @pytest.mark.parametrize("halving", [False, True])
 def test_what_is_chosen_is_what_a_plain_run_under_that_schedule_gives(halving):
-    subject = tiny()
+    model = tiny()
     schedules = [replace(SCHEDULE, learning_rate=rate) for rate in (1e-4, 1e-3, 1e-2, 3e-2)]
-    with bare(subject):
-        chosen = choose(subject, schedules, halving=halving)
-        weights = snapshot(chosen.subject)
-    (schedule,) = [each for each in schedules if f"{each.learning_rate:g}" == chosen.about["chosen_learning_rate"]]
-    with bare(subject):
-        plain = fine_tune(subject, rows_of(subject, "train", 8), trainable=LORA, schedule=schedule, seed=0)
-        assert all(torch.equal(weights[name], values) for name, values in snapshot(plain.subject).items())
+    with temporary_changes(model):
+        chosen = choose(model, schedules, halving=halving)
+        weights = snapshot(chosen.model)
+    (schedule,) = [each for each in schedules if f"{each.learning_rate:g}" == chosen.metadata["chosen_learning_rate"]]
+    with temporary_changes(model):
+        plain = fine_tune(model, rows_of(model, "train", 8), trainable=LORA, schedule=schedule, seed=0)
+        assert all(torch.equal(weights[name], values) for name, values in snapshot(plain.model).items())
     assert chosen.spend.train_flops == plain.spend.train_flops
     assert chosen.spend.labelled_examples == 8  # the recipe charges the dev rows, once
 
 
 def test_halving_charges_every_rung():
     """Four candidates for a quarter of the steps, two for a half, and one in full: so much training in all."""
-    subject = tiny()
-    rows, ask = rows_of(subject, "train", 8), prompter(subject, TASK)
+    model = tiny()
+    rows, prompt_fn = rows_of(model, "train", 8), make_prompt_fn(model, TASK)
     schedules = [replace(SCHEDULE, learning_rate=rate) for rate in (1e-4, 1e-3, 1e-2, 3e-2)]
-    with bare(subject):
-        chosen = choose(subject, schedules, halving=True)
-        dev = measure(chosen.subject, TASK, ask, TASK.draw("dev", 6, seed=0))
+    with temporary_changes(model):
+        chosen = choose(model, schedules, halving=True)
+        dev = measure(chosen.model, TASK, prompt_fn, TASK.draw("dev", 6, seed=0))
         tries = [
-            fine_tune(subject, rows, trainable=LORA, schedule=replace(SCHEDULE, steps=steps), seed=0).spend.train_flops
+            fine_tune(model, rows, trainable=LORA, schedule=replace(SCHEDULE, steps=steps), seed=0).spend.train_flops
             for steps in (2, 4)
         ]
     expected = 4 * tries[0] + 2 * tries[1] + 6 * 6 * dev.flops_per_answer
@@ -80,97 +80,97 @@ def test_halving_charges_every_rung():
 
 def test_schedules_that_are_alike_once_shortened_all_stay_in_the_race():
     """Two and three steps are one step at a quarter: one run decides for both, and the first named comes first."""
-    subject = tiny()
+    model = tiny()
     schedules = [replace(SCHEDULE, learning_rate=rate, steps=steps) for steps in (3, 2) for rate in (1e-6, 1e-2)]
-    with bare(subject):
-        chosen = choose(subject, schedules, halving=True)
-    assert chosen.about["candidates"] == 4 and chosen.about["chosen_steps"] == 3
+    with temporary_changes(model):
+        chosen = choose(model, schedules, halving=True)
+    assert chosen.metadata["candidates"] == 4 and chosen.metadata["chosen_steps"] == 3
 
 
 def test_a_rate_that_diverges_loses_under_halving_and_is_paid_for():
-    subject = tiny()
-    rows, ask = rows_of(subject, "train", 8), prompter(subject, TASK)
+    model = tiny()
+    rows, prompt_fn = rows_of(model, "train", 8), make_prompt_fn(model, TASK)
     short = replace(SCHEDULE, steps=4)
-    with bare(subject):
-        chosen = choose(subject, [replace(SCHEDULE, learning_rate=rate) for rate in (1e30, 1e-2)], halving=True)
-        dev = measure(chosen.subject, TASK, ask, TASK.draw("dev", 6, seed=0))
-    with bare(subject):
-        half = fine_tune(subject, rows, trainable=LORA, schedule=short, seed=0).spend.train_flops
-    with bare(subject), pytest.raises(Diverged) as broken:
-        fine_tune(subject, rows, trainable=LORA, schedule=replace(short, learning_rate=1e30), seed=0)
-    assert chosen.about["chosen_learning_rate"] == "0.01"
+    with temporary_changes(model):
+        chosen = choose(model, [replace(SCHEDULE, learning_rate=rate) for rate in (1e30, 1e-2)], halving=True)
+        dev = measure(chosen.model, TASK, prompt_fn, TASK.draw("dev", 6, seed=0))
+    with temporary_changes(model):
+        half = fine_tune(model, rows, trainable=LORA, schedule=short, seed=0).spend.train_flops
+    with temporary_changes(model), pytest.raises(Diverged) as broken:
+        fine_tune(model, rows, trainable=LORA, schedule=replace(short, learning_rate=1e30), seed=0)
+    assert chosen.metadata["chosen_learning_rate"] == "0.01"
     expected = half + broken.value.spend.train_flops + 6 * dev.flops_per_answer
     assert chosen.spend.search_flops == pytest.approx(expected, rel=1e-12)
 
 
 def test_what_diverges_only_in_full_gives_way_to_the_next(monkeypatch):
     """The best half run is not the last word: its schedule may break off later."""
-    subject = tiny()
+    model = tiny()
     tried = []
 
-    def sometimes(subject, rows, *, trainable, schedule, **rest):
+    def sometimes(model, rows, *, trainable, schedule, **rest):
         tried.append(schedule)
         if schedule.steps == SCHEDULE.steps and len(tried) == 3:
             raise Diverged("loss is nan", save=None, spend=Spend(train_flops=1e15))
-        return fine_tune(subject, rows, trainable=trainable, schedule=schedule, **rest)
+        return fine_tune(model, rows, trainable=trainable, schedule=schedule, **rest)
 
-    monkeypatch.setattr("train.choose.fine_tune", sometimes)
-    with bare(subject):
-        chosen = choose(subject, [replace(SCHEDULE, learning_rate=rate) for rate in (1e-2, 1e-3)], halving=True)
+    monkeypatch.setattr("educe.train.choose.fine_tune", sometimes)
+    with temporary_changes(model):
+        chosen = choose(model, [replace(SCHEDULE, learning_rate=rate) for rate in (1e-2, 1e-3)], halving=True)
     assert [each.steps for each in tried] == [4, 4, 8, 8] and tried[2] != tried[3]
-    assert chosen.about["chosen_learning_rate"] == f"{tried[3].learning_rate:g}"
+    assert chosen.metadata["chosen_learning_rate"] == f"{tried[3].learning_rate:g}"
     assert chosen.spend.search_flops > 1e15
 
 
 @pytest.mark.parametrize("halving", [False, True])
 def test_all_that_diverge_fail_with_the_last_of_them(halving):
-    subject = tiny()
-    with bare(subject), pytest.raises(Diverged, match="lower learning_rate"):
-        choose(subject, [replace(SCHEDULE, learning_rate=rate) for rate in (1e30, 1e31)], halving=halving)
+    model = tiny()
+    with temporary_changes(model), pytest.raises(Diverged, match="lower learning_rate"):
+        choose(model, [replace(SCHEDULE, learning_rate=rate) for rate in (1e30, 1e31)], halving=halving)
 
 
 def test_early_stopping_goes_back_to_the_lowest_dev_loss():
-    subject = tiny()
+    model = tiny()
     schedule = replace(SCHEDULE, learning_rate=3e-2, steps=40, patience=3)
-    dev = rows_of(subject, "dev", 6)
-    with bare(subject):
-        tuned = fine_tune(
-            subject, rows_of(subject, "train", 8), trainable=LORA, schedule=schedule, dev_rows=dev, seed=0
-        )
+    dev = rows_of(model, "dev", 6)
+    with temporary_changes(model):
+        tuned = fine_tune(model, rows_of(model, "train", 8), trainable=LORA, schedule=schedule, dev_rows=dev, seed=0)
         looks = [step["dev_loss"] for step in tuned.history if "dev_loss" in step]
         # A pass is two steps; the net memorises eight words in a few passes and is then wrong about others for sure.
         assert len(tuned.history) == 2 * len(looks) < 40
         assert looks.index(min(looks)) == len(looks) - 4
-        assert tuned.about["steps_kept"] == 2 * (len(looks) - 3) and tuned.about["steps_made"] == len(tuned.history)
-        bits, _ = label_bits(tuned.subject, dev)
+        assert tuned.metadata["steps_kept"] == 2 * (len(looks) - 3) and tuned.metadata["steps_made"] == len(
+            tuned.history
+        )
+        bits, _ = label_bits(tuned.model, dev)
         nats = bits * len(dev) * math.log(2) / sum(row.supervised for row in dev)
         assert nats == pytest.approx(min(looks), rel=1e-4)
-        one_look = label_bits(tuned.subject, dev)[1].search_flops
+        one_look = label_bits(tuned.model, dev)[1].search_flops
     assert tuned.spend.search_flops == pytest.approx(len(looks) * one_look)
     # Packed behind what they share, dev rows take fewer FLOPs than read one by one, and not a tenth.
     assert 0.1 < tuned.spend.executed_search_flops / tuned.spend.search_flops < 1.5
 
 
 def test_a_vector_before_every_text_stands_before_dev_rows_too():
-    subject = tiny()
-    dev = rows_of(subject, "dev", 6)
-    with bare(subject):
+    model = tiny()
+    dev = rows_of(model, "dev", 6)
+    with temporary_changes(model):
         tuned = fine_tune(
-            subject,
-            rows_of(subject, "train", 8),
+            model,
+            rows_of(model, "train", 8),
             trainable=SoftPrompt(length=4),
             schedule=replace(SCHEDULE, patience=100),
             dev_rows=dev,
             seed=0,
         )
-        read = [row.after(tuned.subject.prefix) for row in dev]
-        bits, _ = label_bits(tuned.subject, read)
+        read = [row.after(tuned.model.prefix) for row in dev]
+        bits, _ = label_bits(tuned.model, read)
     nats = bits * len(dev) * math.log(2) / sum(row.supervised for row in dev)
     assert nats == pytest.approx(min(step["dev_loss"] for step in tuned.history if "dev_loss" in step), rel=1e-4)
 
 
 def test_looks_of_a_run_that_diverges_are_charged(monkeypatch):
-    subject = tiny()
+    model = tiny()
     inner = EarlyStopping.look
 
     def then_break(self, step):
@@ -181,13 +181,13 @@ def test_looks_of_a_run_that_diverges_are_charged(monkeypatch):
 
     monkeypatch.setattr(EarlyStopping, "look", then_break)
     schedule = replace(SCHEDULE, patience=5)
-    with bare(subject), pytest.raises(Diverged) as broken:
+    with temporary_changes(model), pytest.raises(Diverged) as broken:
         fine_tune(
-            subject,
-            rows_of(subject, "train", 8),
+            model,
+            rows_of(model, "train", 8),
             trainable=LORA,
             schedule=schedule,
-            dev_rows=rows_of(subject, "dev", 6),
+            dev_rows=rows_of(model, "dev", 6),
             seed=0,
         )
     assert broken.value.spend.search_flops > 0
@@ -195,31 +195,31 @@ def test_looks_of_a_run_that_diverges_are_charged(monkeypatch):
 
 def test_a_pass_is_over_with_the_batch_that_takes_its_last_row():
     """Nine rows in batches of four: passes end in the third, fifth and seventh batch."""
-    subject = tiny()
-    with bare(subject):
+    model = tiny()
+    with temporary_changes(model):
         tuned = fine_tune(
-            subject,
-            rows_of(subject, "train", 9),
+            model,
+            rows_of(model, "train", 9),
             trainable=LORA,
             schedule=replace(SCHEDULE, steps=7, patience=9),
-            dev_rows=rows_of(subject, "dev", 6),
+            dev_rows=rows_of(model, "dev", 6),
             seed=0,
         )
     assert [step["step"] for step in tuned.history if "dev_loss" in step] == [2, 4, 6]
 
 
 def test_looking_changes_no_step():
-    subject = tiny()
-    rows = rows_of(subject, "train", 8)
-    with bare(subject):
-        plain = fine_tune(subject, rows, trainable=LORA, schedule=SCHEDULE, seed=0)
-    with bare(subject):
+    model = tiny()
+    rows = rows_of(model, "train", 8)
+    with temporary_changes(model):
+        plain = fine_tune(model, rows, trainable=LORA, schedule=SCHEDULE, seed=0)
+    with temporary_changes(model):
         watched = fine_tune(
-            subject,
+            model,
             rows,
             trainable=LORA,
             schedule=replace(SCHEDULE, patience=100),
-            dev_rows=rows_of(subject, "dev", 6),
+            dev_rows=rows_of(model, "dev", 6),
             seed=0,
         )
     losses = [[step["loss"] for step in tuned.history] for tuned in (plain, watched)]
@@ -227,38 +227,38 @@ def test_looking_changes_no_step():
 
 
 def test_dev_rows_are_charged_once_whatever_they_decide():
-    subject = tiny()
+    model = tiny()
     settings = {"passes": 32, "precision": "float32", "learning_rate": [1e-3, 1e-2], "dev_examples": 6, "patience": 2}
     _, method = make_method({"iid_sft": settings | {"epochs": [4, 8], "passes": 64, "halving": True}})
-    with bare(subject):
-        elicited = method(subject, TASK, examples=8, seed=0)
+    with temporary_changes(model):
+        elicited = method(model, TASK, examples=8, seed=0)
     assert elicited.spend.labelled_examples == 14
-    assert elicited.about["candidates"] == 4 and method.reads_dev and method.rows_asked(8) > 6 * 6
-    assert elicited.about["chosen_steps"] in (4, 8)
+    assert elicited.metadata["candidates"] == 4 and method.reads_dev and method.rows_asked(8) > 6 * 6
+    assert elicited.metadata["chosen_steps"] in (4, 8)
 
 
-def test_labels_from_a_subject_are_its_picks_and_no_label_is_read():
-    subject, chat = tiny(), {"tiny-random": {"kind": "chat"}}
+def test_labels_from_a_model_are_its_picks_and_no_label_is_read():
+    model, chat = tiny(), {"tiny-random": {"kind": "chat"}}
     drawn = TASK.draw("train", 12, seed=0)
-    weak = label_by(chat, subject, TASK, drawn, asking=Asking())
+    weak = label_by(chat, model, TASK, drawn, prompt_config=PromptConfig())
     assert [each.id for each in weak.examples] == [each.id for each in drawn]
     agree = [mine.answer == theirs.answer for mine, theirs in zip(weak.examples, drawn, strict=True)]
     assert weak.right == sum(agree) / 12 and 0 < weak.right < 1
     assert weak.spend.labelled_examples == 0 and weak.spend.search_flops > 0
     _, method = make_method({"iid_sft": {"labels_from": chat, "passes": 16, "precision": "float32"}})
-    with bare(subject):
-        elicited = method(subject, TASK, examples=12, seed=0)
+    with temporary_changes(model):
+        elicited = method(model, TASK, examples=12, seed=0)
     assert elicited.spend.labelled_examples == 0 and elicited.spend.search_flops == weak.spend.search_flops
-    assert elicited.about["labels_right"] == f"{weak.right:.4f}"
+    assert elicited.metadata["labels_right"] == f"{weak.right:.4f}"
     (schedule,) = method.schedules(12)
-    encoded = encode_rows(subject, weak.examples, prompter(subject, TASK))
-    with bare(subject):
-        by_hand = fine_tune(subject, encoded, trainable=Lora(rank=8), schedule=schedule, seed=0)
+    encoded = encode_rows(model, weak.examples, make_prompt_fn(model, TASK))
+    with temporary_changes(model):
+        by_hand = fine_tune(model, encoded, trainable=Lora(rank=8), schedule=schedule, seed=0)
     assert [step["loss"] for step in elicited.history] == [step["loss"] for step in by_hand.history]
 
 
 def test_weak_answers_in_text_are_learned_and_empty_ones_left_out(monkeypatch):
-    subject, sums = tiny(), arithmetic()
+    model, sums = tiny(), arithmetic()
     drawn = sums.draw("train", 4, seed=0)
     inner = measure
 
@@ -269,18 +269,18 @@ def test_weak_answers_in_text_are_learned_and_empty_ones_left_out(monkeypatch):
         ]
         return replace(answers, outcomes=tuple(said))
 
-    monkeypatch.setattr("train.weak_labels.measure", two_say_nothing)
-    weak = label_by("tiny-random", subject, sums, drawn, asking=Asking())
+    monkeypatch.setattr("educe.train.weak_labels.measure", two_say_nothing)
+    weak = label_by("tiny-random", model, sums, drawn, prompt_config=PromptConfig())
     assert [each.answer for each in weak.examples] == ["12", "7"]
     assert [each.id for each in weak.examples] == [drawn[0].id, drawn[2].id]
     monkeypatch.setattr(
-        "train.weak_labels.measure",
+        "educe.train.weak_labels.measure",
         lambda *args, **options: replace(
             answers := inner(*args, **options), outcomes=tuple(replace(each, text="") for each in answers.outcomes)
         ),
     )
     with pytest.raises(UserError, match="answers none of 4 questions"):
-        label_by("tiny-random", subject, sums, drawn, asking=Asking())
+        label_by("tiny-random", model, sums, drawn, prompt_config=PromptConfig())
 
 
 def test_a_demonstrator_is_its_weights_in_the_cell_and_not_where_it_lies():
@@ -292,19 +292,19 @@ def test_a_demonstrator_is_its_weights_in_the_cell_and_not_where_it_lies():
 
 def test_random_labels_choose_by_random_labels():
     """A control that is stopped or chosen by true labels would learn from them."""
-    subject = tiny()
+    model = tiny()
     settings = {"learning_rate": [1e-3, 1e-2], "dev_examples": 6, "passes": 8, "precision": "float32"}
     _, method = make_method({"iid_sft": settings | {"random_labels": 1.0}})
     seen = []
 
-    def noted(candidate, task, ask, items, **rest):
+    def noted(candidate, task, prompt_fn, items, **rest):
         seen.append([item.answer for item in items])
-        return measure(candidate, task, ask, items, **rest)
+        return measure(candidate, task, prompt_fn, items, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("eval.measure.measure", noted)
-        with bare(subject):
-            method(subject, TASK, examples=8, seed=0)
+        patch.setattr("educe.eval.measure.measure", noted)
+        with temporary_changes(model):
+            method(model, TASK, examples=8, seed=0)
     true = [each.answer for each in TASK.draw("dev", 6, seed=0)]
     assert seen[0] == [each.answer for each in method.rows(TASK, "dev", 6, seed=0)] != true
 
@@ -317,7 +317,7 @@ def test_random_labels_choose_by_random_labels():
         ({"dev_examples": 4}, "would not be read"),
         ({"epochs": [2, 4]}, "set dev_examples"),
         ({"epochs": [4, 8], "passes": 16, "dev_examples": 4}, "raise passes"),
-        ({"labels_from": "smollm"}, "unknown subject"),
+        ({"labels_from": "smollm"}, "unknown model"),
         ({"labels_from": "tiny-random", "random_labels": 0.5}, "drop labels_from or random_labels"),
     ],
 )

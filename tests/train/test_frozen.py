@@ -6,35 +6,35 @@ import pytest
 import torch
 from torch import nn
 
-from data.errors import UserError
-from eval.subject import load_subject
+from educe.data.errors import UserError
+from educe.eval.model.load import load_model
+from educe.train.attach import attach, temporary_changes
+from educe.train.changes.peft import Lora
+from educe.train.frozen import frozen_maps_in, resolve_precision
 from tests.nets import tiny, tiny_sliding
-from train.attach import attach, bare
-from train.changes.peft import Lora
-from train.frozen import frozen_maps_in, resolve_precision
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
 
 
 def holding(net):
-    return replace(tiny(), net=net, memo={})
+    return replace(tiny(), net=net, cache={})
 
 
-def loss_and_gradients(subject, precision):
-    net = subject.net
-    with frozen_maps_in(subject, precision):
+def loss_and_gradients(model, precision):
+    net = model.net
+    with frozen_maps_in(model, precision):
         loss = nn.functional.cross_entropy(net(IDS).logits[0, :-1], IDS[0, 1:])
         loss.backward()
-    gradients = [parameter.grad.clone() for parameter in subject.trained.values()]
+    gradients = [parameter.grad.clone() for parameter in model.trained.values()]
     net.zero_grad()
     return loss.item(), torch.cat([gradient.flatten() for gradient in gradients])
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])
 def test_loss_and_gradients_stay_near_float32(make):
-    subject = make()
-    with bare(subject):
-        tuned = attach(subject, Lora(), seed=0)
+    model = make()
+    with temporary_changes(model):
+        tuned = attach(model, Lora(), seed=0)
         with torch.no_grad():
             for parameter in tuned.trained.values():
                 parameter.add_(0.01)
@@ -53,12 +53,12 @@ def test_a_bias_is_added():
 
 
 def test_the_net_is_itself_again_afterwards_also_after_a_failure():
-    subject = tiny()
-    before = subject.net(IDS).logits
-    with pytest.raises(RuntimeError, match="stop"), frozen_maps_in(subject, "bfloat16"):
-        assert not torch.equal(subject.net(IDS).logits, before)
+    model = tiny()
+    before = model.net(IDS).logits
+    with pytest.raises(RuntimeError, match="stop"), frozen_maps_in(model, "bfloat16"):
+        assert not torch.equal(model.net(IDS).logits, before)
         raise RuntimeError("stop")
-    assert torch.equal(subject.net(IDS).logits, before)
+    assert torch.equal(model.net(IDS).logits, before)
 
 
 def test_maps_that_train_are_left_alone():
@@ -69,32 +69,32 @@ def test_maps_that_train_are_left_alone():
 
 
 def test_copies_are_kept_and_made_anew_when_the_weights_change():
-    subject = holding(nn.Sequential(nn.Linear(4, 3, bias=False)).requires_grad_(False))
+    model = holding(nn.Sequential(nn.Linear(4, 3, bias=False)).requires_grad_(False))
     rows = torch.ones(1, 4)
 
     def multiplied():
-        with frozen_maps_in(subject, "bfloat16"):
-            return subject.net(rows)
+        with frozen_maps_in(model, "bfloat16"):
+            return model.net(rows)
 
     first = multiplied()
-    ((_, copy),) = subject.memo.values()
+    ((_, copy),) = model.cache.values()
     assert torch.equal(multiplied(), first)
-    ((_, again),) = subject.memo.values()
+    ((_, again),) = model.cache.values()
     assert again is copy
     with torch.no_grad():
-        subject.net[0].weight.mul_(2)
+        model.net[0].weight.mul_(2)
     assert torch.equal(multiplied(), 2 * first)
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
 def test_auto_asks_the_hardware(monkeypatch, native, precision):
-    monkeypatch.setattr("train.frozen._native_bfloat16", lambda device: native)
+    monkeypatch.setattr("educe.train.frozen._native_bfloat16", lambda device: native)
     assert resolve_precision("auto", tiny()) == precision
     assert resolve_precision("float32", tiny()) == "float32"
 
 
 def test_a_net_in_half_precision_trains_as_it_is():
-    half = load_subject("tiny-random", dtype="bfloat16")
+    half = load_model("tiny-random", dtype="bfloat16")
     assert resolve_precision("auto", half) == "bfloat16"
     with pytest.raises(UserError, match="precision: float32 asked of 'tiny-random', loaded in bfloat16; set dtype"):
         resolve_precision("float32", half)

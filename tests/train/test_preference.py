@@ -11,35 +11,37 @@ import torch
 from peft import LoraConfig
 from trl import DPOConfig, DPOTrainer
 
-from data.word_sentiment import word_sentiment
-from eval.ask import prompter
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.train.attach import attach, load_snapshot, snapshot, temporary_changes
+from educe.train.changes.peft import Lora
+from educe.train.encode import encode_rows
+from educe.train.preference import PreferenceLoss, PreferenceRow
+from educe.train.sft import Schedule, fine_tune
 from tests.nets import tiny
-from train.attach import attach, bare, load_snapshot, snapshot
-from train.changes.peft import Lora
-from train.encode import encode_rows
-from train.preference import PreferenceLoss, PreferenceRow
-from train.sft import Schedule, fine_tune
 
 
-def pairs(subject, count=4):
+def pairs(model, count=4):
     """The first choice is always preferred."""
     task = word_sentiment()
     drawn = task.draw("train", count, seed=0)
     right, wrong = ([replace(each, answer=each.choices[place]) for each in drawn] for place in (0, 1))
-    ask = prompter(subject, task)
+    prompt_fn = make_prompt_fn(model, task)
     return [
         PreferenceRow(chosen=chosen, rejected=rejected)
-        for chosen, rejected in zip(encode_rows(subject, right, ask), encode_rows(subject, wrong, ask), strict=True)
+        for chosen, rejected in zip(
+            encode_rows(model, right, prompt_fn), encode_rows(model, wrong, prompt_fn), strict=True
+        )
     ]
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # TRL, of its own settings
 def test_the_loss_is_that_of_trl():
     """After the adapter has moved, so that policy and reference differ."""
-    subject = tiny()
-    rows = pairs(subject)
-    with bare(subject):
-        tuned = attach(subject, Lora(rank=2), seed=0)
+    model = tiny()
+    rows = pairs(model)
+    with temporary_changes(model):
+        tuned = attach(model, Lora(rank=2), seed=0)
         loss = PreferenceLoss(tuned.net, shared=0, pad=0, beta=0.3)
         loss.remember(rows, batch_size=4)
         with torch.no_grad():
@@ -78,27 +80,27 @@ def test_the_loss_is_that_of_trl():
 
 
 def test_training_prefers_the_chosen_answers_and_costs_the_reference_too():
-    subject = tiny()
-    rows = pairs(subject, 8)
+    model = tiny()
+    rows = pairs(model, 8)
     schedule = Schedule(learning_rate=2e-2, steps=12, batch_size=4, precision="float32")
-    with bare(subject):
+    with temporary_changes(model):
         tuned = fine_tune(
-            subject, rows, trainable=Lora(rank=4), schedule=schedule, seed=0, loss=partial(PreferenceLoss, beta=0.5)
+            model, rows, trainable=Lora(rank=4), schedule=schedule, seed=0, loss=partial(PreferenceLoss, beta=0.5)
         )
-        kept = snapshot(tuned.subject)
+        kept = snapshot(tuned.model)
     losses = [step["loss"] for step in tuned.history]
     assert losses[0] == pytest.approx(math.log(2), abs=1e-5)
     assert losses[-1] < 0.5 * losses[0]
-    with bare(subject):
-        again = attach(subject, Lora(rank=4), seed=0)
+    with temporary_changes(model):
+        again = attach(model, Lora(rank=4), seed=0)
         loss = PreferenceLoss(again.net, shared=0, pad=0, beta=1.0)
         loss.remember(rows, batch_size=8)
         load_snapshot(again, kept)
         assert loss(rows).item() < 8 * math.log(2)
     plain = Schedule(learning_rate=2e-2, steps=12, batch_size=8, precision="float32")
     texts = [part for row in rows for part in row.parts]
-    with bare(subject):
-        same_reads = fine_tune(subject, texts, trainable=Lora(rank=4), schedule=plain, seed=0).spend
+    with temporary_changes(model):
+        same_reads = fine_tune(model, texts, trainable=Lora(rank=4), schedule=plain, seed=0).spend
     # Twelve steps of four pairs against twelve of eight rows: the rest is the reference, a forward of every text.
     rest = tuned.spend.train_flops - same_reads.train_flops
     assert 0.1 * 16 / 96 < rest / same_reads.train_flops < 16 / 96

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from data.arithmetic import arithmetic
-from data.errors import UserError
-from data.word_sentiment import word_sentiment
-from eval.encode import Branches
-from eval.measure import measure
-from recipes.linear_probe import LinearProbe
+from educe.data.errors import UserError
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import measure
+from educe.eval.model.encode import Branches
+from educe.recipes.training.linear_probe import LinearProbe
+from educe.train.probe import accuracy, fit_probe
 from tests.nets import tiny
-from train.probe import accuracy, fit_probe
 
 
 def items(count):
@@ -40,13 +40,13 @@ def test_a_direction_is_found_in_its_layer_and_not_in_the_other():
 
 
 def test_the_recipe_charges_labels_and_reading_and_scores_through_the_probe():
-    subject, task = tiny(), word_sentiment()
-    elicited = LinearProbe(dev_examples=6)(subject, task, examples=10, seed=0)
+    model, task = tiny(), word_sentiment()
+    elicited = LinearProbe(dev_examples=6)(model, task, examples=10, seed=0)
     assert elicited.spend.labelled_examples == 16
     assert elicited.spend.train_flops > elicited.spend.search_flops > 0
     assert elicited.spend.trainable_parameters == 65
-    answers = elicited.answer(subject, task, elicited.ask, task.test_items(8))
-    plain = measure(subject, task, elicited.ask, task.test_items(8))
+    answers = elicited.solver(model, task, elicited.prompt_fn, task.test_items(8))
+    plain = measure(model, task, elicited.prompt_fn, task.test_items(8))
     assert [each.loglikelihoods for each in answers.outcomes] != [each.loglikelihoods for each in plain.outcomes]
     assert answers.flops_per_answer > 0
 

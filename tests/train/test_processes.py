@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from data.errors import UserError
-from eval.sharded import _at_once, full_shape, gathering, is_sharded, make_whole, shard_in
+from educe.data.errors import UserError
+from educe.eval.model.sharded import _at_once, full_shape, gathering, is_sharded, make_whole, shard_in
+from educe.train import processes
+from educe.train.processes import join, make_accelerator, shards_weights
 from tests.nets import tiny
-from train import processes
-from train.processes import join, make_accelerator, shards_weights
 
 CPU = torch.device("cpu")
 
@@ -43,7 +43,7 @@ def test_a_process_that_runs_short_alone_leaves_instead_of_asking_in_halves():
     def full(*args):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with pytest.raises(UserError, match="memory ran short while asking a sharded subject; use more processes"):
+    with pytest.raises(UserError, match="memory ran short while asking a sharded model; use more processes"):
         _at_once(full)
     with pytest.raises(RuntimeError, match="another"):
         _at_once(lambda: (_ for _ in ()).throw(RuntimeError("another")))

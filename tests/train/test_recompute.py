@@ -6,82 +6,82 @@ import pytest
 import torch
 from torch import nn
 
-from data.errors import UserError
-from eval.cost import training_flops
+from educe.data.errors import UserError
+from educe.eval.model.flops import training_flops
+from educe.train.attach import attach, snapshot, temporary_changes
+from educe.train.changes.peft import Lora
+from educe.train.frozen import frozen_maps_in
+from educe.train.loss import AnswerLoss
+from educe.train.recompute import recomputing
+from educe.train.sft import fine_tune
 from tests.eval.test_cost import count
 from tests.nets import tiny, tiny_sliding
 from tests.train.test_sft import SCHEDULE, rows_for
-from train.attach import attach, bare, snapshot
-from train.changes.peft import Lora
-from train.frozen import frozen_maps_in
-from train.loss import AnswerLoss
-from train.recompute import recomputing
-from train.sft import fine_tune
 
 
-def gradients(subject, *, wanted, precision="float32"):
-    with bare(subject):
-        tuned = attach(subject, Lora(rank=2), seed=0)
+def gradients(model, *, wanted, precision="float32"):
+    with temporary_changes(model):
+        tuned = attach(model, Lora(rank=2), seed=0)
         with frozen_maps_in(tuned, precision), recomputing(tuned, wanted):
-            AnswerLoss(tuned.net, shared=0, pad=0)(rows_for(subject)).backward()
+            AnswerLoss(tuned.net, shared=0, pad=0)(rows_for(model)).backward()
         return {name: parameter.grad.clone() for name, parameter in tuned.trained.items()}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])
 def test_gradients_are_the_same(make, precision):
-    subject = make()
-    plain = gradients(subject, wanted=False, precision=precision)
-    again = gradients(subject, wanted=True, precision=precision)
+    model = make()
+    plain = gradients(model, wanted=False, precision=precision)
+    again = gradients(model, wanted=True, precision=precision)
     assert all(torch.equal(plain[name], again[name]) for name in plain)
 
 
 def test_every_layer_runs_twice_and_dropout_stays_off():
-    subject = tiny()
+    model = tiny()
     seen = []
-    for layer in subject.net.model.layers:
+    for layer in model.net.model.layers:
         layer.self_attn.register_forward_hook(lambda module, inputs, output: seen.append(module.training))
-    gradients(subject, wanted=True)
+    gradients(model, wanted=True)
     assert seen == [False] * 4
 
 
 def test_it_is_off_again_afterwards():
-    subject = tiny()
-    with pytest.raises(KeyError), recomputing(subject, True):
+    model = tiny()
+    with pytest.raises(KeyError), recomputing(model, True):
         raise KeyError
-    gradients(subject, wanted=True)
-    assert not any("forward" in vars(part) for part in subject.net.modules())
+    gradients(model, wanted=True)
+    assert not any("forward" in vars(part) for part in model.net.modules())
     # The embeddings' output would require a gradient now, had the net's own switch been used.
-    assert not subject.net(torch.tensor([[5, 6]])).logits.requires_grad
+    assert not model.net(torch.tensor([[5, 6]])).logits.requires_grad
 
 
 def test_a_whole_run_is_the_same_and_costs_one_more_forward():
-    subject = tiny()
+    model = tiny()
     runs = []
     for wanted in (False, True):
-        with bare(subject):
+        with temporary_changes(model):
             schedule = replace(SCHEDULE, checkpoint_activations=wanted)
-            tuned = fine_tune(subject, rows_for(subject), trainable=Lora(rank=2), schedule=schedule, seed=0)
-            runs.append((tuned, snapshot(tuned.subject)))
+            tuned = fine_tune(model, rows_for(model), trainable=Lora(rank=2), schedule=schedule, seed=0)
+            runs.append((tuned, snapshot(tuned.model)))
     (plain, weights), (again, others) = runs
     assert all(torch.equal(weights[name], others[name]) for name in weights)
     assert plain.history == again.history
     assert again.spend.train_flops == plain.spend.train_flops
     assert 1.2 < again.spend.executed_train_flops / plain.spend.executed_train_flops < 1.5
-    assert again.about["checkpoint_activations"] and not plain.about["checkpoint_activations"]
+    assert again.metadata["checkpoint_activations"] and not plain.metadata["checkpoint_activations"]
 
 
 def flops(make, lora) -> tuple[float, float]:
     """By the formula, and by torch's counter."""
-    subject = make()
-    (row, *_) = rows_for(subject)
-    with bare(subject):
-        tuned = attach(subject, lora, seed=0)
+    model = make()
+    (row, *_) = rows_for(model)
+    with temporary_changes(model):
+        tuned = attach(model, lora, seed=0)
         loss = AnswerLoss(tuned.net, shared=0, pad=0)
         with recomputing(tuned, True):
             measured = count(lambda: loss([row]).backward())
         formula = training_flops(
-            subject.shape,
+            model.shape,
             len(row.ids) - 1,
             scored=row.supervised,
             trained=tuned.change.part,

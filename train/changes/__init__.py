@@ -1,1 +1,1 @@
-"""What of a subject may train, one file a kind, from a single number to every weight."""
+"""What of a model may train, one file a kind, from a single number to every weight."""

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 
-from data.errors import UserError
-from eval.subject import Subject
+from educe.data.errors import UserError
+from educe.eval.model.model import Model
 
 IN_LAYER = re.compile(r"\b(?:layers|h)\.(\d+)\.")
 
 
-def check_layers(subject: Subject, layers: Sequence[int]) -> None:
-    """UserError where the subject has no such layer."""
+def check_layers(model: Model, layers: Sequence[int]) -> None:
+    """UserError where the model has no such layer."""
     for layer in layers:
-        if not 0 <= layer < subject.shape.layers:
-            raise UserError(f"{subject.name!r} has no layer {layer}; layers are 0 to {subject.shape.layers - 1}")
+        if not 0 <= layer < model.shape.layers:
+            raise UserError(f"{model.name!r} has no layer {layer}; layers are 0 to {model.shape.layers - 1}")

@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from data.errors import UserError
-from eval.cost import Trained
-from eval.sharded import require_whole
-from eval.subject import Change, Subject
-from train.attach import undoing
-from train.changes.layers import IN_LAYER, check_layers
+from educe.data.errors import UserError
+from educe.eval.model.flops import Trained
+from educe.eval.model.model import Change, Model
+from educe.eval.model.sharded import require_whole
+from educe.train.attach import cleanup_stack
+from educe.train.changes.layers import IN_LAYER, check_layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,12 @@ class NormsAndBiases:
 
     layers: tuple[int, ...] = ()
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
-        """UserError for layers that the subject does not have. The seed changes nothing."""
-        check_layers(subject, self.layers)
-        trained = _copies(subject, self._chosen)
+    def attach(self, model: Model, *, seed: int) -> Change:
+        """UserError for layers that the model does not have. The seed changes nothing."""
+        check_layers(model, self.layers)
+        trained = _copies(model, self._chosen)
         if not trained:
-            raise UserError(f"{subject.name!r} has neither norms with gains nor biases; use another recipe")
+            raise UserError(f"{model.name!r} has neither norms with gains nor biases; use another recipe")
         lowest = min(self.layers, default=0)
         part = Trained(lowest_layer=lowest - 1, lowest_stage=3)
         return Change(trained=trained, part=part, save=partial(save_weights, trained, "norms and biases"))
@@ -46,35 +46,35 @@ class NormsAndBiases:
 
 @dataclass(frozen=True, kw_only=True)
 class AllWeights:
-    """A full fine-tune. Nothing is saved: the weights are as large as the subject, and a run can be repeated."""
+    """A full fine-tune. Nothing is saved: the weights are as large as the model, and a run can be repeated."""
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
+    def attach(self, model: Model, *, seed: int) -> Change:
         """The seed changes nothing. UserError for weights in 4 bits."""
-        if quantize := subject.about.get("quantize"):
-            raise UserError(f"the layers of {subject.name!r} are {quantize}, which takes no steps; drop quantize")
-        trained = _copies(subject, lambda name, parameter: True)
+        if quantize := model.metadata.get("quantize"):
+            raise UserError(f"the layers of {model.name!r} are {quantize}, which takes no steps; drop quantize")
+        trained = _copies(model, lambda name, parameter: True)
         return Change(trained=trained, part=Trained(everything=True))
 
 
-def _copies(subject: Subject, chosen: Callable[[str, nn.Parameter], bool]) -> dict[str, nn.Parameter]:
+def _copies(model: Model, chosen: Callable[[str, nn.Parameter], bool]) -> dict[str, nn.Parameter]:
     """Put trainable copies in place of the chosen parameters; tied ones stay tied."""
-    require_whole(subject.net, "training its own weights")
+    require_whole(model.net, "training its own weights")
     copies: dict[int, nn.Parameter] = {}
     named: dict[str, nn.Parameter] = {}
-    for place, module in list(subject.net.named_modules()):
+    for place, module in list(model.net.named_modules()):
         for key, parameter in list(module.named_parameters(recurse=False)):
             name = f"{place}.{key}"
             if not chosen(name, parameter):
                 continue
             if parameter.dtype != torch.float32:
                 raise UserError(
-                    f"the weights of {subject.name!r} are {subject.about['dtype']}, too coarse for steps of their own; "
+                    f"the weights of {model.name!r} are {model.metadata['dtype']}, too coarse for steps of their own; "
                     "set dtype: float32"
                 )
             if id(parameter) not in copies:
                 copies[id(parameter)] = named[name] = nn.Parameter(parameter.detach().clone())
             setattr(module, key, copies[id(parameter)])
-            undoing(subject).callback(setattr, module, key, parameter)
+            cleanup_stack(model).callback(setattr, module, key, parameter)
     return named
 
 

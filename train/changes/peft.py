@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.errors import UserError, nearest
-from eval.cost import STAGE_OF, Trained
-from eval.sharded import require_whole
-from eval.subject import Change, Subject
-from train.attach import undoing
-from train.changes.layers import IN_LAYER, check_layers
+from educe.data.errors import UserError, nearest
+from educe.eval.model.flops import STAGE_OF, Trained
+from educe.eval.model.model import Change, Model
+from educe.eval.model.sharded import require_whole
+from educe.train.attach import cleanup_stack
+from educe.train.changes.layers import IN_LAYER, check_layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +42,14 @@ class Lora:
     layers: tuple[int, ...] = ()
     numbers: int | None = None
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
-        """UserError for modules or layers that the subject does not have, and for more numbers than there are."""
-        names = linear_maps(subject, self.modules)
-        check_layers(subject, self.layers)
+    def attach(self, model: Model, *, seed: int) -> Change:
+        """UserError for modules or layers that the model does not have, and for more numbers than there are."""
+        names = linear_maps(model, self.modules)
+        check_layers(model, self.layers)
         if self.numbers is not None:
-            require_whole(subject.net, "training few numbers")
+            require_whole(model.net, "training few numbers")
         made = _put_on(
-            subject,
+            model,
             replace(self, numbers=None),
             LoraConfig(
                 r=self.rank,
@@ -76,13 +76,13 @@ class Lora:
             part = replace(part, adapter_gradients=_gradients(made.trained, moving, part))
         return Change(trained=moving, masks=masks, part=part, save=partial(_save, made), peft=made.net)
 
-    def size(self, subject: Subject) -> int:
+    def size(self, model: Model) -> int:
         """How many numbers the whole adapter has."""
-        names = linear_maps(subject, self.modules)
+        names = linear_maps(model, self.modules)
         wanted = self.modules or names
         return sum(
             self.rank * (part.in_features + part.out_features)
-            for name, part in subject.net.named_modules()
+            for name, part in model.net.named_modules()
             if isinstance(part, nn.Linear)
             and (layer := IN_LAYER.search(name))
             and name.rsplit(".", 1)[-1] in wanted
@@ -96,21 +96,21 @@ class Ia3:
 
     layers: tuple[int, ...] = ()
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
-        """UserError for layers that the subject does not have. The seed changes nothing: all scales start at one."""
-        names = linear_maps(subject, ())
-        check_layers(subject, self.layers)
+    def attach(self, model: Model, *, seed: int) -> Change:
+        """UserError for layers that the model does not have. The seed changes nothing: all scales start at one."""
+        names = linear_maps(model, ())
+        check_layers(model, self.layers)
         inner = [name for name in ("down_proj", "fc2", "dense_4h_to_h") if name in names]
         outer = [name for name in ("k_proj", "v_proj") if name in names]
         if len(outer) < 2 or not inner:
             raise UserError(
-                f"{subject.name!r} has no maps of its own for keys, values and the last step of a layer; "
+                f"{model.name!r} has no maps of its own for keys, values and the last step of a layer; "
                 "use another recipe than ia3"
             )
         layers = "|".join(map(str, self.layers)) or r"\d+"
         where = rf".*\b(?:layers|h)\.(?:{layers})\..*\b(?:%s)"
         made = _put_on(
-            subject,
+            model,
             self,
             IA3Config(
                 target_modules=where % "|".join([*outer, *inner]),
@@ -124,16 +124,16 @@ class Ia3:
         return Change(trained=made.trained, part=_part(made.trained, in_products=0), save=partial(_save, made))
 
 
-def linear_maps(subject: Subject, wanted: Sequence[str]) -> set[str]:
+def linear_maps(model: Model, wanted: Sequence[str]) -> set[str]:
     """The names of the linear maps in the layers; UserError where a wanted one is not among them."""
     names = {
         name.rsplit(".", 1)[-1]
-        for name, part in subject.net.named_modules()
+        for name, part in model.net.named_modules()
         if isinstance(part, nn.Linear) and IN_LAYER.search(name)
     }
     for module in wanted:
         if module not in names:
-            raise UserError(f"no linear map of {subject.name!r} is called {module!r}; {nearest(module, names)}")
+            raise UserError(f"no linear map of {model.name!r} is called {module!r}; {nearest(module, names)}")
     return names
 
 
@@ -144,12 +144,10 @@ class _Made:
     trained: Mapping[str, nn.Parameter]
 
 
-def _put_on(
-    subject: Subject, key: Lora | Ia3, config: PeftConfig, forward: Callable[..., Tensor] | None = None
-) -> _Made:
+def _put_on(model: Model, key: Lora | Ia3, config: PeftConfig, forward: Callable[..., Tensor] | None = None) -> _Made:
     """Wrap the net, or put back what wrapped it before under the same key."""
-    undoing(subject).callback(_take_off, subject.net)
-    made = subject.memo.get(key)
+    cleanup_stack(model).callback(_take_off, model.net)
+    made = model.cache.get(key)
     if made is not None:
         for parent, name, layer in made.places:
             setattr(parent, name, layer)
@@ -157,13 +155,13 @@ def _put_on(
     with warnings.catch_warnings():
         # peft asks transformers for a property under its old name; nothing a user could act on.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
-        wrapped = get_peft_model(subject.net, config)
-    places = _adapter_layers(subject.net)
+        wrapped = get_peft_model(model.net, config)
+    places = _adapter_layers(model.net)
     for *_, layer in places:
         if forward is not None:
             layer.forward = partial(forward, layer)
     trained = {name: parameter for name, parameter in wrapped.named_parameters() if parameter.requires_grad}
-    made = subject.memo[key] = _Made(net=wrapped, places=places, trained=trained)
+    made = model.cache[key] = _Made(net=wrapped, places=places, trained=trained)
     return made
 
 

@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from eval.cost import Trained
-from eval.patch import computing
-from eval.sharded import require_whole
-from eval.subject import Change, Subject
-from eval.tree import bottom, layers_of
-from train.attach import undoing
-from train.changes.layers import check_layers
-from train.changes.own_weights import save_weights
+from educe.eval.model.flops import Trained
+from educe.eval.model.model import Change, Model
+from educe.eval.model.patch import patched_forward
+from educe.eval.model.sharded import require_whole
+from educe.eval.model.tree import bottom, layers_of
+from educe.train.attach import cleanup_stack
+from educe.train.changes.layers import check_layers
+from educe.train.changes.own_weights import save_weights
 
 EMBEDDINGS = Trained(lowest_layer=-1, lowest_stage=3)  # something trains before all the layers: they all pass gradients
 
@@ -28,13 +28,13 @@ class SteeringVector:
 
     layer: int | None = None
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
-        """It starts at zero, so the seed changes nothing. UserError for a layer that the subject does not have."""
-        layer = subject.shape.layers // 2 if self.layer is None else self.layer
-        check_layers(subject, [layer])
-        vector = _zeros(subject, subject.shape.hidden)
-        hook = layers_of(subject.net)[layer].register_forward_hook(lambda *called: _plus(called[-1], vector))
-        undoing(subject).callback(hook.remove)
+    def attach(self, model: Model, *, seed: int) -> Change:
+        """It starts at zero, so the seed changes nothing. UserError for a layer that the model does not have."""
+        layer = model.shape.layers // 2 if self.layer is None else self.layer
+        check_layers(model, [layer])
+        vector = _zeros(model, model.shape.hidden)
+        hook = layers_of(model.net)[layer].register_forward_hook(lambda *called: _plus(called[-1], vector))
+        cleanup_stack(model).callback(hook.remove)
         trained = {f"steering.{layer}": vector}
         part = Trained(lowest_layer=layer, lowest_stage=3)
         return Change(trained=trained, part=part, save=partial(save_weights, trained, "steering vector"))
@@ -46,15 +46,15 @@ class EmbeddingRow:
 
     token: int
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
+    def attach(self, model: Model, *, seed: int) -> Change:
         """It starts at zero, so the seed changes nothing."""
-        row = _zeros(subject, subject.shape.hidden)
+        row = _zeros(model, model.shape.hidden)
 
         def embed(plain: Callable[[Tensor], Tensor], read: Tensor) -> Tensor:
             known = plain(read)
             return known + (read == self.token)[..., None] * row.to(known.dtype)
 
-        _patch_embedding(subject, embed)
+        _patch_embedding(model, embed)
         trained = {f"embedding.{self.token}": row}
         return Change(trained=trained, part=EMBEDDINGS, save=partial(save_weights, trained, "embedding row"))
 
@@ -68,28 +68,28 @@ class SoftPrompt:
 
     length: int = 8
 
-    def attach(self, subject: Subject, *, seed: int) -> Change:
+    def attach(self, model: Model, *, seed: int) -> Change:
         """Anything of the vocabulary may be drawn."""
-        require_whole(subject.net, "a soft prompt")
-        embedding = bottom(subject.net).get_input_embeddings()
+        require_whole(model.net, "a soft prompt")
+        embedding = bottom(model.net).get_input_embeddings()
         words = embedding.weight.shape[0]
         drawn = torch.randint(words, (self.length,), generator=torch.Generator().manual_seed(seed))
         with torch.no_grad():
-            vectors = nn.Parameter(embedding(drawn.to(subject.device)).float())
+            vectors = nn.Parameter(embedding(drawn.to(model.device)).float())
 
         def embed(plain: Callable[[Tensor], Tensor], read: Tensor) -> Tensor:
             known = plain(read.clamp(max=words - 1))
             soft = vectors[(read - words).clamp(min=0)].to(known.dtype)
             return torch.where((read >= words)[..., None], soft, known)
 
-        _patch_embedding(subject, embed)
+        _patch_embedding(model, embed)
         prefix = tuple(range(words, words + self.length))
         trained = {"prompt_embeddings": vectors}
-        return Change(trained=trained, part=EMBEDDINGS, prefix=prefix, save=partial(_save_prompt, subject, vectors))
+        return Change(trained=trained, part=EMBEDDINGS, prefix=prefix, save=partial(_save_prompt, model, vectors))
 
 
-def _zeros(subject: Subject, size: int) -> nn.Parameter:
-    return nn.Parameter(torch.zeros(size, device=subject.device))
+def _zeros(model: Model, size: int) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(size, device=model.device))
 
 
 def _plus(states: Any, vector: Tensor) -> Any:
@@ -99,21 +99,21 @@ def _plus(states: Any, vector: Tensor) -> Any:
     return states + vector.to(states.dtype)
 
 
-def _patch_embedding(subject: Subject, embed: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
-    embedding = bottom(subject.net).get_input_embeddings()
-    undoing(subject).enter_context(computing(embedding, partial(embed, embedding.forward)))
+def _patch_embedding(model: Model, embed: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
+    embedding = bottom(model.net).get_input_embeddings()
+    cleanup_stack(model).enter_context(patched_forward(embedding, partial(embed, embedding.forward)))
 
 
-def _save_prompt(subject: Subject, vectors: nn.Parameter, folder: Path) -> None:
+def _save_prompt(model: Model, vectors: nn.Parameter, folder: Path) -> None:
     from peft import PromptTuningConfig
 
     save_file({"prompt_embeddings": vectors.detach().contiguous()}, folder / "adapter_model.safetensors")
     PromptTuningConfig(
         task_type="CAUSAL_LM",
         num_virtual_tokens=len(vectors),
-        token_dim=subject.shape.hidden,
+        token_dim=model.shape.hidden,
         num_transformer_submodules=1,
-        num_attention_heads=subject.shape.heads,
-        num_layers=subject.shape.layers,
+        num_attention_heads=model.shape.heads,
+        num_layers=model.shape.layers,
         inference_mode=True,
     ).save_pretrained(str(folder))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.stats.components import SeedSpread, averaged, components, moderated, seed_spread
-from eval.stats.intervals import effective_n, pooled_interval
-from eval.stats.paired import of_seeds, paired_difference
+from educe.eval.analysis.statistics.components import SeedSpread, averaged, components, moderated, seed_spread
+from educe.eval.analysis.statistics.intervals import effective_n, pooled_interval
+from educe.eval.analysis.statistics.paired import paired_difference, seeds_squared_half_width
 
 
 def test_items_and_seeds_by_hand() -> None:
@@ -26,7 +26,7 @@ def test_items_and_seeds_by_hand() -> None:
     moved = np.exp(-(quantile**2)) / (2 * np.pi)
     assert spread.ability * moved == pytest.approx(1 / 16 - 0.8 * noise)
     assert parts.seeds == pytest.approx((1 / 16 - 0.8 * noise) / 3)
-    assert parts.luck == pytest.approx(noise / 3)
+    assert parts.item_noise == pytest.approx(noise / 3)
     # As one side of a difference: less a fifth more than all of the noise.
     assert parts.seeds_at(0.95, of_difference=True) == pytest.approx((1 / 16 - 1.2 * noise) / 3)
     # Above 95% less and less is taken out.
@@ -36,15 +36,15 @@ def test_items_and_seeds_by_hand() -> None:
 
 
 def test_seeds_of_two_sides_are_known_better_together() -> None:
-    one = replace(components(np.array([[1, 0, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]], dtype=float)), luck=0.0)
+    one = replace(components(np.array([[1, 0, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]], dtype=float)), item_noise=0.0)
     sides = [replace(one, seeds=0.04, seeds_freedom=2), replace(one, seeds=0.01, seeds_freedom=3)]
     welch = 0.05**2 / (0.04**2 / 4 + 0.01**2 / 5) - 2
-    assert of_seeds(sides, 0.95) == pytest.approx(stats.t.ppf(0.975, welch) ** 2 * 0.05)
-    assert of_seeds(sides[:1], 0.95) == pytest.approx(stats.t.ppf(0.975, 2) ** 2 * 0.04)
+    assert seeds_squared_half_width(sides, 0.95) == pytest.approx(stats.t.ppf(0.975, welch) ** 2 * 0.05)
+    assert seeds_squared_half_width(sides[:1], 0.95) == pytest.approx(stats.t.ppf(0.975, 2) ** 2 * 0.04)
     few = [replace(one, seeds=0.04, seeds_freedom=1), sides[1]]
     satterthwaite = 0.05**2 / (0.04**2 / 1 + 0.01**2 / 3)
-    assert of_seeds(few, 0.95) == pytest.approx(stats.t.ppf(0.975, satterthwaite) ** 2 * 0.05)
-    assert of_seeds([replace(one, seeds=0.0)], 0.95) == 0.0
+    assert seeds_squared_half_width(few, 0.95) == pytest.approx(stats.t.ppf(0.975, satterthwaite) ** 2 * 0.05)
+    assert seeds_squared_half_width([replace(one, seeds=0.0)], 0.95) == 0.0
 
 
 def test_an_interval_never_narrows_as_its_level_rises() -> None:
@@ -53,13 +53,13 @@ def test_an_interval_never_narrows_as_its_level_rises() -> None:
     levels = [0.5, 0.9, 0.95, *(1 - 10.0 ** -np.arange(1.4, 14, 0.4))]
     for _ in range(200):
         sides = [
-            replace(base, seeds=seeds, luck=luck, num_seeds=num, seeds_freedom=num - 1)
-            for seeds, luck, num in zip(
+            replace(base, seeds=seeds, item_noise=item_noise, num_seeds=num, seeds_freedom=num - 1)
+            for seeds, item_noise, num in zip(
                 rng.choice([0, 1e-6, 1e-3, 0.1], 2).tolist(), (10.0 ** rng.uniform(-6, -2, 2)).tolist(),
                 rng.integers(2, 6, 2).tolist(), strict=True,
             )
         ]  # fmt: skip
-        assert (np.diff([of_seeds(sides, level) for level in levels]) >= 0).all()
+        assert (np.diff([seeds_squared_half_width(sides, level) for level in levels]) >= 0).all()
         assert (np.diff([sides[0].squared_half_width(level) for level in levels]) >= 0).all()
 
 

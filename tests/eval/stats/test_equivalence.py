@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.weightstats import ttost_paired
 
-from eval.stats.equivalence import equivalence
-from eval.stats.paired import paired_difference
+from educe.eval.analysis.statistics.equivalence import equivalence
+from educe.eval.analysis.statistics.paired import paired_difference
 
 
 def pair(n: int, gap: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from eval.stats.intervals import (
+from educe.eval.analysis.statistics.intervals import (
     bootstrap_interval,
     effective_n,
     pooled_interval,
@@ -14,8 +14,8 @@ from eval.stats.intervals import (
     standard_error,
     wilson,
 )
-from eval.stats.paired import gap_recovered, paired_difference
-from eval.stats.ratios import Ratio, pool_ratios, score_ratio
+from educe.eval.analysis.statistics.paired import gap_recovered, paired_difference
+from educe.eval.analysis.statistics.ratios import Ratio, pool_ratios, score_ratio
 
 
 def test_wilson_by_hand() -> None:
@@ -184,8 +184,8 @@ def test_coverage_of_clustered_scores() -> None:
 
 
 def test_gap_recovered_by_hand() -> None:
-    floor, way, ceiling = [1.0] * 20 + [0.0] * 80, [1.0] * 50 + [0.0] * 50, [1.0] * 80 + [0.0] * 20
-    share = gap_recovered(way, floor, ceiling)
+    floor, condition, ceiling = [1.0] * 20 + [0.0] * 80, [1.0] * 50 + [0.0] * 50, [1.0] * 80 + [0.0] * 20
+    share = gap_recovered(condition, floor, ceiling)
     assert share is not None and share.share == pytest.approx(0.5) and 0.3 < share.low < 0.5 < share.high < 0.7
     whole = gap_recovered(ceiling, floor, ceiling)
     assert whole is not None and (whole.share, whole.low, whole.high) == pytest.approx((1, 1, 1))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar as theirs_of
 
-from eval.stats.intervals import exact
-from eval.stats.mcnemar import mcnemar
+from educe.eval.analysis.statistics.intervals import exact
+from educe.eval.analysis.statistics.mcnemar import mcnemar
 
 
 def sides(only_a: int, only_b: int, both: int = 3, neither: int = 2) -> tuple[list[int], list[int]]:

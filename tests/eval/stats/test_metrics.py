@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from eval.measurement import Outcome, Outcomes
-from eval.stats.metrics import calibration, side_by_side, side_by_side_of
+from educe.eval.analysis.statistics.metrics import calibration, side_by_side, side_by_side_of
+from educe.eval.measurement import Outcome, Outcomes
 
 
 def drawn(n: int, *, sharpened: float = 1.0, options: int = 4, seed: int = 0) -> tuple[Any, list[int]]:

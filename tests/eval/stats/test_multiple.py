@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from eval.stats.multiple import benjamini_hochberg, holm
+from educe.eval.analysis.statistics.multiple import benjamini_hochberg, holm
 
 
 def test_by_hand_and_in_the_order_given() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.stats.passes import count_right, pass_at_k, pass_hat_k
+from educe.eval.analysis.statistics.passes import count_right, pass_at_k, pass_hat_k
 
 
 def test_by_hand() -> None:

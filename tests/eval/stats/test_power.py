@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 from statsmodels.stats import power as theirs
 
-from eval.stats.intervals import wilson
-from eval.stats.paired import paired_difference
-from eval.stats.power import (
-    LESS_TAKEN_OUT,
-    LUCK_TAKEN_OUT_OF_DIFFERENCES,
+from educe.eval.analysis.statistics.intervals import wilson
+from educe.eval.analysis.statistics.paired import paired_difference
+from educe.eval.analysis.statistics.power import (
+    ITEM_NOISE_REMOVED_FROM_DIFFERENCES,
+    REMOVAL_EXPONENT,
     Noise,
     corrected,
     end_error,
@@ -184,15 +184,15 @@ def test_power_with_seeds_is_an_average_over_a_chi_square() -> None:
     """Drawn: the seeds' variance, what the interval takes of it, and the difference that is seen."""
     rng, items, seeds, effect = np.random.default_rng(5), 200, 4, 0.1
     noise = Noise(first=1 / 6, second=1 / 6, first_seeds=seeds)
-    error, luck = standard_error_of(items, noise), 1 / 6 / items
-    variance = luck * rng.chisquare(seeds - 1, 400_000) / (seeds - 1)
-    taken = np.maximum(0, variance - LUCK_TAKEN_OUT_OF_DIFFERENCES * luck) / seeds
+    error, item_noise = standard_error_of(items, noise), 1 / 6 / items
+    variance = item_noise * rng.chisquare(seeds - 1, 400_000) / (seeds - 1)
+    taken = np.maximum(0, variance - ITEM_NOISE_REMOVED_FROM_DIFFERENCES * item_noise) / seeds
     half = np.sqrt((stats.norm.ppf(0.975) * error) ** 2 + stats.t.ppf(0.975, seeds - 1) ** 2 * taken)
     want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
     assert interval_power(effect, items, noise) == pytest.approx(want, abs=0.004)
     # At 99% less is taken out, and nothing that was cut off before.
-    share = 0.2**LESS_TAKEN_OUT
-    taken = np.maximum(0, np.maximum(0, variance - 0.8 * luck) + (0.8 - 1.2 * share) * luck) / seeds
+    share = 0.2**REMOVAL_EXPONENT
+    taken = np.maximum(0, np.maximum(0, variance - 0.8 * item_noise) + (0.8 - 1.2 * share) * item_noise) / seeds
     half = np.sqrt((stats.norm.ppf(0.995) * error) ** 2 + stats.t.ppf(0.995, seeds - 1) ** 2 * taken)
     want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
     assert interval_power(effect, items, noise, level=0.99) == pytest.approx(want, abs=0.004)

@@ -8,9 +8,9 @@ import pytest
 from scipy.special import expit
 from statsmodels.api import GLM, families
 
-from eval.stats import ranking
-from eval.stats.components import components
-from eval.stats.ranking import Strength, Transitivity, fit_strengths
+from educe.eval.analysis.statistics import ranking
+from educe.eval.analysis.statistics.components import components
+from educe.eval.analysis.statistics.ranking import Strength, Transitivity, fit_strengths
 
 
 def rank_methods(scores: Any, clusters: list[str] | None = None) -> tuple[Strength, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.stats.resample import SEED, resampled_means
+from educe.eval.analysis.statistics.resample import SEED, resampled_means
 
 
 @pytest.mark.parametrize("rows", [1, 12])

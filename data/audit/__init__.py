@@ -1,0 +1,1 @@
+"""What a task gives away before any model is asked."""

@@ -1,0 +1,223 @@
+"""What a task gives away before any model is asked: nearly equal rows across splits, answers that need no question.
+
+Demonstrations are drawn from train, so what is found between train and test covers them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from educe.data.audit.near_duplicates import NearDuplicate, near_duplicates
+from educe.data.audit.option_baseline import picks_from_options
+from educe.data.example import Example
+from educe.data.hashing import fraction, normal_question
+from educe.data.splits import SPLITS, Split
+from educe.data.task import Task
+
+# Raised when the findings on equal rows change, so that stored ones are not taken for new ones.
+AUDIT_VERSION = 2
+# Serious is what chance gives to one clean task in a thousand (a study makes dozens of these tests) and what is worth
+# five points of accuracy.
+SIGNIFICANCE, LEAST_GAIN = 0.001, 0.05
+# Of the test rows with a near duplicate: two points of accuracy, and more than one accident.
+LEAST_SHARE, LEAST_ROWS = 0.02, 2
+# Free answers have no chance level: one answer that is right so often, or so many answers that stand in the question.
+LEAST_MAJORITY, LEAST_IN_QUESTION = 0.1, 0.5
+# Rows read of each split: those with the lowest id hashes. And what the classifier learns from, which is its price.
+MOST_ROWS, MOST_LEARNED, LEAST_LEARNED = 10_000, 2_000, 20
+_SHOWN_PAIRS, _SHOWN_TEXT = 5, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing found, as a sentence for people and as plain numbers; `serious` where scores are worth less for it.
+
+    The numbers of a baseline are `score`, `low` and `high` (Wilson 95%), `chance` (None for generation), `n` and `p`:
+    the probability of so many right answers or more by chance, exact binomial.
+    """
+
+    kind: str
+    serious: bool
+    sentence: str
+    numbers: Mapping[str, Any]
+
+
+def audit(task: Task) -> tuple[Finding, ...]:
+    """Every finding on the task's rows, serious ones first; baselines that are clean are among them, to compare with.
+
+    Intervals and exact tests count every cluster of test rows as one row, as if its rows were right or wrong together.
+    """
+    rows = {split: sorted(task.rows[split], key=lambda row: fraction(row.id))[:MOST_ROWS] for split in SPLITS}
+    test = rows["test"]
+    found = _overlaps(rows)
+    if task.kind == "generation":
+        found += [_majority_answer(rows["train"], test, chance=None)] if rows["train"] else []
+        found.append(_answer_in_question(test))
+    else:
+        found += _of_options(rows["train"], test, chance=task.chance(test))
+    if any(len(task.rows[split]) > MOST_ROWS for split in SPLITS):
+        cut = f" At most {MOST_ROWS:,} rows of each split were read."
+        found = [replace(finding, sentence=finding.sentence + cut) for finding in found]
+    return tuple(sorted(found, key=lambda finding: not finding.serious))
+
+
+def _overlaps(rows: Mapping[Split, Sequence[Example]]) -> list[Finding]:
+    pairs = near_duplicates(rows)
+    between: dict[tuple[Split, Split], list[NearDuplicate]] = {}
+    for pair in pairs:
+        between.setdefault((pair.split, pair.other_split), []).append(pair)
+    return [_overlap(found, of=len(rows[split])) for (split, _), found in sorted(between.items(), reverse=True)]
+
+
+def _overlap(pairs: Sequence[NearDuplicate], *, of: int) -> Finding:
+    first = pairs[0]
+    return Finding(
+        kind="near_duplicates",
+        serious=first.split == "test" and len(pairs) >= max(LEAST_ROWS, LEAST_SHARE * of),
+        sentence=f"{len(pairs):,} of {of:,} {first.split} rows ({_percent(len(pairs) / of)}) nearly "
+        f"{'repeats' if len(pairs) == 1 else 'repeat'} a {first.other_split} row; the closest share "
+        f"{_percent(first.similarity)} of their word pairs: {_cut(first.row.question, 60)!r}.",
+        numbers={
+            "split": first.split,
+            "other_split": first.other_split,
+            "found": len(pairs),
+            "n": of,
+            "pairs": [
+                {
+                    "similarity": pair.similarity,
+                    "id": pair.row.id,
+                    "other_id": pair.other.id,
+                    "text": _cut(pair.row.question, _SHOWN_TEXT),
+                    "other_text": _cut(pair.other.question, _SHOWN_TEXT),
+                }
+                for pair in pairs[:_SHOWN_PAIRS]
+            ],
+        },
+    )
+
+
+def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: float | None) -> list[Finding]:
+    found = []
+    texts = Counter(choice for row in test for choice in row.choices)
+    if train and texts[_most_common([row.answer for row in train])] > len(test) / 2:
+        found.append(_majority_answer(train, test, chance=chance))
+    if len({frozenset(row.choices) for row in test}) == 1:
+        return found  # labels: what can be told of them without the question is which one is the most common
+    if train:
+        place = _most_common([row.answer_index for row in train])
+        always = f"Always picking option {place + 1} (most common in train)"
+        found.append(_baseline("majority_position", always, [row.answer_index == place for row in test], test, chance))
+    found.append(_positions(test, chance=chance))
+    for kind, pick in (("longest_option", max), ("shortest_option", min)):
+        right = [_by_length(row, pick) == row.answer for row in test]
+        found.append(_baseline(kind, f"Always picking the {kind.partition('_')[0]} option", right, test, chance))
+    if len(train) >= LEAST_LEARNED:
+        learned = train[:MOST_LEARNED]
+        picked = picks_from_options(learned, test)
+        right = [pick == row.answer_index for pick, row in zip(picked, test, strict=True)]
+        what = f"A classifier of options without the question ({len(learned):,} rows of train)"
+        found.append(_baseline("options_alone", what, right, test, chance))
+    return found
+
+
+def _majority_answer(train: Sequence[Example], test: Sequence[Example], *, chance: float | None) -> Finding:
+    majority = _most_common([row.answer for row in train])
+    always = f"Always answering {_cut(majority, 40)!r} (most common in train)"
+    return _baseline("majority_answer", always, [row.answer == majority for row in test], test, chance)
+
+
+def _baseline(kind: str, what: str, right: Sequence[bool], test: Sequence[Example], chance: float | None) -> Finding:
+    """What a way of answering without the question scores; unequal numbers of options make its test conservative."""
+    n, score = len(right), sum(right) / len(right)
+    low, high, p = _exact(score, test, chance)
+    if chance is None or p is None:
+        serious, by_chance = low > LEAST_MAJORITY, ""
+    else:
+        serious = p < SIGNIFICANCE and score >= chance + LEAST_GAIN
+        by_chance = f", guessing on {_percent(chance)} ({_p(p)})"
+    return Finding(
+        kind=kind,
+        serious=serious,
+        sentence=f"{what} is right on {_percent(score)} {_brackets(low, high)} of {n:,} test rows{by_chance}.",
+        numbers={"score": score, "low": low, "high": high, "chance": chance, "n": n, "p": p},
+    )
+
+
+def _positions(test: Sequence[Example], *, chance: float | None) -> Finding:
+    """Where right answers stand in test, against each row's options being equally likely: Pearson's chi-square."""
+    from scipy.stats import chisquare
+
+    most = max(len(row.choices) for row in test)
+    seen = [sum(row.answer_index == place for row in test) for place in range(most)]
+    expected = [sum(1 / len(row.choices) for row in test if len(row.choices) > place) for place in range(most)]
+    worth = _independent(test) / len(test)
+    p = float(chisquare([worth * count for count in seen], [worth * count for count in expected]).pvalue)
+    place = max(range(most), key=lambda place: seen[place] - expected[place])
+    excess = (seen[place] - expected[place]) / len(test)
+    low, high, _ = _exact(seen[place] / len(test), test, None)
+    return Finding(
+        kind="positions",
+        serious=p < SIGNIFICANCE and excess >= LEAST_GAIN,
+        sentence=f"Option {place + 1} is right in {_percent(seen[place] / len(test))} {_brackets(low, high)} of "
+        f"{len(test):,} test rows, by an even spread in {_percent(expected[place] / len(test))} (chi-square {_p(p)}).",
+        numbers={"shares": [count / len(test) for count in seen], "p": p, "chance": chance, "n": len(test)},
+    )
+
+
+def _answer_in_question(test: Sequence[Example]) -> Finding:
+    there = sum(
+        bool(re.search(rf"(?<!\w){re.escape(normal_question(row.answer))}(?!\w)", normal_question(row.question)))
+        for row in test
+    )
+    low, high, _ = _exact(there / len(test), test, None)
+    return Finding(
+        kind="answer_in_question",
+        serious=low > LEAST_IN_QUESTION,
+        sentence=f"The answer stands in the question in {_percent(there / len(test))} {_brackets(low, high)} of "
+        f"{len(test):,} test rows.",
+        numbers={"share": there / len(test), "low": low, "high": high, "n": len(test)},
+    )
+
+
+def _by_length(row: Example, pick: Callable[..., int]) -> str:
+    """The longest or shortest option; of several, one by hash, which favours no place."""
+    length = pick(len(choice) for choice in row.choices)
+    return min((choice for choice in row.choices if len(choice) == length), key=lambda text: fraction(row.id + text))
+
+
+def _exact(share: float, test: Sequence[Example], chance: float | None) -> tuple[float, float, float | None]:
+    """Wilson 95% interval of a share of the rows, and the probability of so many or more by chance."""
+    from scipy.stats import binomtest
+
+    n = _independent(test)
+    found = binomtest(round(share * n), n, 0.5 if chance is None else chance, alternative="greater")
+    interval = binomtest(found.k, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high), None if chance is None else float(found.pvalue)
+
+
+def _independent(test: Sequence[Example]) -> int:
+    return len({row.cluster or row.id for row in test})
+
+
+def _most_common(values: Sequence[Any]) -> Any:
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))
+
+
+def _p(value: float) -> str:
+    return f"p < {SIGNIFICANCE}" if value < SIGNIFICANCE else f"p = {value:.2g}"
+
+
+def _cut(text: str, width: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%"
+
+
+def _brackets(low: float, high: float) -> str:
+    return f"[{100 * low:.0f}, {100 * high:.0f}]"

@@ -1,0 +1,1 @@
+"""How an example is written: formats, their space, and rendering to a prompt."""

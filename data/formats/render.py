@@ -1,0 +1,118 @@
+"""Example + Format -> prompt: turns of a chat, or one text to complete."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from educe.data.errors import UserError
+from educe.data.example import Example, Message
+from educe.data.formats.format import Format
+from educe.data.formats.typos import with_typos
+
+Style = Literal["chat", "completion"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """What a model is asked, before its own template and tokens.
+
+    `messages` alternate user and assistant (after an optional system turn) and end with the user's question. In the
+    completion style, `format` writes them as one text. `prefill` is what the answer already begins with.
+    `continuation(text)` is what the model is expected to add.
+    """
+
+    messages: tuple[Message, ...]
+    style: Style
+    format: Format
+    prefill: str = ""
+
+    @property
+    def num_shots(self) -> int:
+        """Demonstrations before the question."""
+        return sum(message.role == "assistant" for message in self.messages)
+
+    def after(self, num_shots: int) -> "Prompt":
+        """The same prompt after its last so many demonstrations only."""
+        opening = [message for message in self.messages if message.role == "system"]
+        return replace(self, messages=(*opening, *self.messages[-1 - 2 * num_shots :]))
+
+    def text(self) -> str:
+        """The completion-style prompt: every turn written by the format, ending where the answer begins."""
+        parts: list[str] = []
+        for message in self.messages:
+            if message.role == "system":
+                parts.append(message.content + self.format.example_separator)
+            elif message.role == "user":
+                parts.append(f"{self.format.question_field}{message.content}{self.format.field_separator}")
+                parts.append(self.format.answer_field + ("" if self.format.answer_space else " "))
+            else:
+                parts.append(self._opened(message.content) + self.format.example_separator)
+        return "".join(parts) + (self._opened(self.prefill) if self.prefill else "")
+
+    def continuation(self, answer: str) -> str:
+        """The answer as it follows the prompt: a completion needs the space that a chat turn does not."""
+        if self.prefill:
+            return answer if self.prefill[-1].isspace() else f" {answer}"
+        return answer if self.style == "chat" else self._opened(answer)
+
+    def _opened(self, answer: str) -> str:
+        """What follows the answer's field in a completion."""
+        return f" {answer}" if self.format.answer_space else answer
+
+
+def question_text(example: Example, form: Format) -> str:
+    """The question, with its options listed where the format shows them."""
+    question = with_typos(example.question, share=form.typos, key=example.id)
+    if not example.choices or not form.shows_choices:
+        return question
+    listed = [form.listed(index, choice) for index, choice in enumerate(example.choices)]
+    return f"{question}\n{form.option_separator.join(listed)}"
+
+
+def option_texts(example: Example, form: Format) -> tuple[str, ...]:
+    """What the model would say for each option: its letter or its own text."""
+    if form.answer_as == "letter":
+        return tuple(form.label(i) for i in range(len(example.choices)))
+    return example.choices
+
+
+def answer_text(example: Example, form: Format) -> str:
+    """What a demonstration answers: the option as the format has it, else the worked solution, else the answer."""
+    if example.choices:
+        return option_texts(example, form)[example.answer_index]
+    return example.worked if example.worked is not None else example.answer
+
+
+def render(
+    example: Example,
+    form: Format,
+    *,
+    style: Style,
+    shots: Sequence[Example] = (),
+    prefill: str = "",
+    answers: Mapping[str, str] | None = None,
+) -> Prompt:
+    """Write down one item, after the demonstrations and the instruction; `answers` replace a shot's own, by its id.
+
+    UserError where a completion's answer holds what separates it from the next question.
+    """
+    messages = [Message(role="system", content=form.instruction)] if form.instruction else []
+    for shot in shots:
+        messages.append(Message(role="user", content=question_text(shot, form)))
+        said = (answers or {}).get(shot.id, answer_text(shot, form))
+        if style == "completion":
+            _check_apart(shot, said, form)
+        messages.append(Message(role="assistant", content=said))
+    if style == "completion" and not example.choices:
+        _check_apart(example, example.answer, form)
+    messages.append(Message(role="user", content=question_text(example, form)))
+    return Prompt(messages=tuple(messages), style=style, format=form, prefill=prefill)
+
+
+def _check_apart(example: Example, answer: str, form: Format) -> None:
+    """A model could not tell where such an answer ends, and what it writes is cut there."""
+    if form.example_separator in answer:
+        raise UserError(
+            f"example {example.id!r}: answer {answer[:60]!r} holds the example_separator {form.example_separator!r}"
+            "; give the format another, or shorten the answer"
+        )

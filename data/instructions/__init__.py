@@ -1,0 +1,1 @@
+"""Requests and helpful responses to train on, bundled or the user's own."""

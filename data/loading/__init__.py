@@ -1,0 +1,1 @@
+"""Files and datasets of others, read into tasks."""

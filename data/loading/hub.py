@@ -1,0 +1,151 @@
+"""Hugging Face datasets at a pinned revision -> examples. No remote code."""
+
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from educe.data.errors import UserError, nearest
+from educe.data.example import Example
+from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, find_columns, to_examples
+from educe.data.loading.files import REPEATS, Repeats, make_task
+from educe.data.loading.readers import Row
+from educe.data.splits import SPLITS, drop_repeats
+from educe.data.task import Task
+from educe.data.validation import check_mapping, check_one_of, check_text, pinned
+
+# What publishers call our splits, where the user does not say.
+_PUBLISHED_AS = {"train": "train", "dev": "validation", "test": "test"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubSource:
+    """A dataset on the hub, which of its splits are ours, and how one of its rows becomes the fields of an example.
+
+    `columns` is a column map; a published schema that no map fits has a `convert`.
+    """
+
+    path: str
+    revision: str
+    config: str | None = None
+    splits: Mapping[str, str] = field(default_factory=lambda: _PUBLISHED_AS)
+    convert: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    choices: bool = True
+
+
+def hub_task(
+    path: str,
+    *,
+    columns: Mapping[str, Any] | None = None,
+    config: str | None = None,
+    splits: Mapping[str, str] | None = None,
+    answer_is: AnswerIs = "auto",
+    grade: GradeBy = "exact",
+    repeats: Repeats = "error",
+) -> Task:
+    """A task from `hub:org/name@revision`: `columns` names its question, answer and (for multiple choice) choices.
+
+    `splits` says which published splits are train, dev and test (by default train, validation, test, as far as the
+    dataset has them). Nothing is fetched before first use. UserError where an option does not fit.
+    """
+    for option, mapping in (("columns", columns), ("splits", splits)):
+        check_mapping(option, mapping)
+    if config is not None:
+        check_text("config", config)
+    for option, value, known in (("answer_is", answer_is, ANSWER_IS), ("grade", grade, GRADE_BY)):
+        check_one_of(option, value, known)
+    check_one_of("repeats", repeats, REPEATS)
+    if not columns or not {"question", "answer"} <= set(columns):
+        raise UserError(f"hub:{path}: no column map; write columns: {{question: ..., answer: ..., choices: ...}}")
+    for split in splits or {}:
+        if split not in SPLITS:
+            raise UserError(f"splits: unknown split {split!r}; {nearest(split, SPLITS)}")
+    name, revision = pinned(path, what=f"task 'hub:{path}'")
+    source = HubSource(
+        path=name,
+        config=config,
+        revision=revision,
+        splits=splits or _PUBLISHED_AS,
+        columns=columns,
+        choices="choices" in columns,
+    )
+    return source_task(name.rpartition("/")[2], source, answer_is=answer_is, grade=grade, repeats=repeats)
+
+
+def source_task(
+    name: str,
+    source: HubSource,
+    *,
+    answer_is: AnswerIs = "text",
+    grade: GradeBy = "exact",
+    repeats: Repeats = "drop",
+    **more: Any,
+) -> Task:
+    """A task whose rows are a hub dataset's.
+
+    `repeats` is "drop" by default: published train splits do repeat test questions (MMLU's dev and test share five).
+    """
+
+    def load() -> Mapping[str, Sequence[Example]]:
+        loaded = convert_rows(source, fetch(source), answer_is=answer_is, grade=grade)
+        return drop_repeats(loaded) if repeats == "drop" else loaded
+
+    return make_task(name=name, load=load, choices=source.choices, grade=grade, **more)
+
+
+def convert_rows(
+    source: HubSource,
+    published: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    answer_is: AnswerIs = "text",
+    grade: GradeBy = "exact",
+) -> Mapping[str, Sequence[Example]]:
+    """Examples of every split from its rows as published (any iterable of mappings, such as a `datasets.Dataset`)."""
+    rows = {split: numbered_rows(source, split, held) for split, held in published.items()}
+    split, held = next(iter(rows.items()))
+    first = next(held)
+    columns = find_columns(source.columns, first.fields, where=f"hub:{source.path}")
+    if (columns.choices is not None) != source.choices:
+        raise UserError(f"hub:{source.path}: it has choices; name their column in columns: {{choices: ...}}")
+    return to_examples({**rows, split: chain([first], held)}, columns, answer_is=answer_is, grade=grade)
+
+
+def fetch(source: HubSource) -> Mapping[str, Any]:
+    """The published splits of a source, as `datasets.Dataset` by our split names; UserError where they do not come."""
+    import datasets
+    import httpx
+
+    try:
+        held = datasets.load_dataset(source.path, source.config, revision=source.revision)
+    except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(
+            f"hub:{source.path}: revision {source.revision!r} cannot be loaded ({reason}); check the name, the revision"
+            " and the network, or save the rows to a file and use file:"
+        ) from error
+    return _our_splits(source, held)
+
+
+def numbered_rows(source: HubSource, split: str, held: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Rows as the source converts them, each knowing its place in the published split."""
+    for number, row in enumerate(held, 1):
+        yield Row(place=f"hub:{source.path}, {split} row {number}", fields=source.convert(row))
+
+
+def letter_index(letter: str) -> int:
+    """Position of an option by its letter (A is 0) or, as some rows have it, by its number from 1."""
+    return int(letter) - 1 if letter.isdigit() else string.ascii_uppercase.index(letter)
+
+
+def _our_splits(source: HubSource, held: Mapping[str, Any]) -> Mapping[str, Any]:
+    if source.splits is _PUBLISHED_AS:
+        ours = {split: held[published] for split, published in _PUBLISHED_AS.items() if published in held}
+        if not ours:
+            raise UserError(f"hub:{source.path}: its splits are {', '.join(held)}; say which is which in splits")
+        return ours
+    for split, published in source.splits.items():
+        if published not in held:
+            raise UserError(f"hub:{source.path}: no split {published!r} for {split}; {nearest(str(published), held)}")
+    return {split: held[published] for split, published in source.splits.items()}

@@ -1,0 +1,55 @@
+"""Checks of what a person writes as a task's options: each error names the option, its value and the fix."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from educe.data.errors import UserError, nearest
+
+
+def check_one_of(option: str, value: Any, known: Collection[str]) -> None:
+    """UserError where the value is not one of the known ones."""
+    if value not in known:
+        raise UserError(f"{option}: {value!r} is not known; {nearest(str(value), known)}")
+
+
+def pinned(path: str, *, what: str) -> tuple[str, str]:
+    """ORG/NAME@COMMIT -> name and commit; UserError without one, or with a branch or tag, which can move."""
+    name, _, revision = path.partition("@")
+    if not revision:
+        raise UserError(f"{what} has no revision; write hub:{name}@COMMIT, so that it can be repeated")
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise UserError(
+            f"{what}: {revision!r} is no full commit hash and can move; write hub:{name}@COMMIT, its 40 digits"
+        )
+    return name, revision
+
+
+def check_text(option: str, value: Any) -> None:
+    """UserError where the value is not text."""
+    if not isinstance(value, str):
+        raise UserError(f"{option}: {value!r} is not text; put it in quotes")
+
+
+def check_bool(option: str, value: Any) -> None:
+    """UserError where the value is not true or false."""
+    if not isinstance(value, bool):
+        raise UserError(f"{option}: {value!r} is neither true nor false; write {option}: true")
+
+
+def check_size(option: str, value: Any) -> None:
+    """UserError where the value is not a whole number above zero."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UserError(f"{option}: {value!r} is not a whole number above 0; give 1 or more")
+
+
+def check_share(option: str, value: Any) -> None:
+    """UserError where the value is not a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UserError(f"{option}: {value!r} is not a share; give a number from 0 to 1")
+
+
+def check_mapping(option: str, value: Any) -> None:
+    """UserError where a value is given that is not a mapping of names."""
+    if value is not None and not isinstance(value, Mapping):
+        raise UserError(f"{option}: {value!r} is not a mapping; write {option}: {{name: value}}")

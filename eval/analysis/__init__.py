@@ -1,0 +1,1 @@
+"""What measurements say: conditions, curves, fits, forecasts, claims."""

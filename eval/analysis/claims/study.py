@@ -1,0 +1,156 @@
+"""Every claim that a study's measurements carry, and every one that they do not."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from educe.data.errors import UserError
+from educe.eval.analysis.claims.budgets import not_elicited, robust, within_ceiling
+from educe.eval.analysis.claims.claim import Claim, Refused, check_share, one_in, sample_of
+from educe.eval.analysis.claims.fitted import elicited_by
+from educe.eval.analysis.claims.score import above_threshold, first_success, p_above, rarer_than
+from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.curves import Curve, join, without_sweeps
+from educe.eval.analysis.fit import Fit, fit
+from educe.eval.analysis.statistics.multiple import holm
+from educe.eval.analysis.statistics.power import corrected, items_to_exclude
+from educe.eval.measurement import Measurement
+from educe.eval.report.text import trained_most
+
+_RARELY_RIGHT = 0.5  # elsewhere the first right answer costs what eliciting does
+
+
+def claims_of(
+    conditions: Sequence[Condition],
+    *,
+    above: float | None = None,
+    within: float = 0.02,
+    rarer: float = 1e-4,
+    margin: float = 0.05,
+    flops: float | None = None,
+    power: float = 0.9,
+    level: float = 0.95,
+    fit_of: Callable[[Curve], Fit | None] = fit,
+) -> list[Claim | Refused]:
+    """Every kind of claim tried on every way and curve, model by model and task by task.
+
+    `above` is the threshold (chance where it is left out), `within` the distance to a ceiling, `rarer` a probability,
+    `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
+    left out). Of each kind the largest budget comes first. p values are corrected by Holm (1979), bounds by Bonferroni,
+    over all claims of one kind: what holds is found by looking at all of them. Each alone stand how soon a curve comes
+    near its largest budget or its fitted ceiling, and the interval of what the first right answer costs. Ways
+    scored as a mean over formats are left out: they measure the wording, and nothing is elicited. `fit_of` gives a
+    curve's fit, for who has it already.
+    What the first right answer costs is told where most answers are wrong. UserError for a value that cannot be meant.
+    """
+    _check(within=within, rarer=rarer, margin=margin, power=power, level=level, above=above)
+    if flops is not None and not flops > 0:
+        raise UserError(f"flops = {flops:g} is no budget; give the FLOPs of elicitation to speak of, as 1e13")
+    conditions = [
+        condition for condition in conditions if not any(_over_formats(each) for each in condition.measurements)
+    ]
+    groups: dict[tuple[str, str], list[Condition]] = {}
+    for condition in conditions:
+        groups.setdefault((condition.model, condition.task), []).append(condition)
+    groups = {key: sorted(members, key=_by_budget) for key, members in groups.items()}
+    curves = {key: _curves(members) for key, members in groups.items()}
+    ps = _holm(conditions, above)
+    ceilings = {key: trained_most(members) for key, members in groups.items()}
+    budgets = sum(len(curve.points) for each in curves.values() for curve in each)
+    held = sum(len(curve.points) for key, each in curves.items() for curve in each if _below(curve, ceilings[key]))
+    short = held + (budgets if above is not None else 0)
+    made: list[Claim | Refused] = []
+    for key, members in groups.items():
+        plain, most = plain_prompting(members), ceilings[key]
+        made += [_threshold(condition, above, level, ps) for condition in members]
+        rare = [condition for condition in members if condition.score < _RARELY_RIGHT]
+        made += [first_success(condition, level=level, comparisons=len(conditions)) for condition in rare]
+        made += _rare(members, rarer, level, 2 * len(conditions))
+        for curve in curves[key]:
+            if len(curve.points) > 1:
+                made.append(within_ceiling(curve, plain, within=within, level=level))
+                made.append(elicited_by(curve, fit_of(curve), within=within))
+            common = {"flops": flops, "power": power, "level": level}
+            made.append(robust(curve, plain, margin=margin, comparisons=budgets, **common))  # type: ignore[arg-type]
+            common["comparisons"] = short
+            if above is not None:
+                made.append(not_elicited(curve, plain, target=above, **common))  # type: ignore[arg-type]
+            if most is not None and _below(curve, most):
+                made.append(not_elicited(curve, plain, target=most, within=within, **common))  # type: ignore[arg-type]
+    return made
+
+
+def _over_formats(measurement: Measurement) -> bool:
+    return "quantiles" in measurement.provenance.get("answered", {})
+
+
+def _check(**shares: float | None) -> None:
+    for name, value in shares.items():
+        if value is not None:
+            check_share(name, value)
+
+
+def _curves(conditions: Sequence[Condition]) -> list[Curve]:
+    """What was tried beside plain prompting, along labelled examples."""
+    plain = plain_prompting(conditions)
+    made = join(without_sweeps([condition for condition in conditions if condition is not plain]), "examples")
+    return sorted(made, key=lambda curve: min(_by_budget(point.condition) for point in curve.points))
+
+
+def _below(curve: Curve, most: Condition | None) -> bool:
+    """Whether the curve can be held against the most trained way: there is one, and it is not the curve's own."""
+    return most is not None and all(point.condition is not most for point in curve.points)
+
+
+def _by_budget(condition: Condition) -> tuple[float, int, str, str]:
+    """The most FLOPs of elicitation first, then the most labels, then by name: the same whatever the order of cells."""
+    # To two digits: lengths of questions make equal training cost a little more or less.
+    return (
+        -float(f"{condition.elicitation_flops:.1e}"),
+        -condition.labelled_examples,
+        condition.name,
+        condition.settings,
+    )
+
+
+def _threshold(condition: Condition, above: float | None, level: float, ps: Mapping[int, float]) -> Claim | Refused:
+    threshold = condition.chance if above is None else above
+    if threshold is not None and 0 < threshold < 1:
+        return above_threshold(condition, threshold, level=level, comparisons=len(ps), p=ps.get(id(condition)))
+    statement = f"{condition.model} on {condition.task}, {condition.name}, scores above chance"
+    reason = "chance is not known"
+    if threshold is not None:
+        reason = "guessing is always right" if threshold else "guessing is never right, so any right answer is above it"
+    return Refused(
+        kind="threshold", model=condition.model, task=condition.task, statement=statement, reason=reason, numbers={}
+    )
+
+
+def _holm(conditions: Sequence[Condition], above: float | None) -> dict[int, float]:
+    """Every way's p value of a score no higher than its threshold, corrected for all of them."""
+    ps = {}
+    for condition in conditions:
+        threshold, sample = condition.chance if above is None else above, sample_of(condition)
+        if threshold is not None and 0 < threshold < 1 and not isinstance(sample, str):
+            ps[id(condition)] = p_above(sample, threshold)[0]
+    return dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+
+
+def _rare(conditions: Sequence[Condition], bound: float, level: float, comparisons: int) -> list[Claim | Refused]:
+    """Right and wrong answers bounded; one refusal for all where so few items bound nothing, whatever they show."""
+    first, needed = conditions[0], items_to_exclude(bound, level=corrected(level, comparisons))
+    alone, most = items_to_exclude(bound, level=level), max(condition.n for condition in conditions)
+    if most >= needed:
+        return [
+            rarer_than(condition, bound, event=event, level=level, comparisons=comparisons)
+            for condition in conditions
+            for event in ("right", "wrong")
+        ]
+    return [
+        Refused(
+            kind="rare event",
+            model=first.model,
+            task=first.task,
+            statement=f"{first.model} on {first.task}: right or wrong answers are rarer than {one_in(bound)}",
+            reason=f"it takes {needed:,} items without one ({alone:,} for this claim alone), and {most:,} were asked",
+            numbers={"needed": needed, "n": most},
+        )
+    ]

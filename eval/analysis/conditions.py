@@ -1,0 +1,229 @@
+"""Conditions: measurements pooled over seeds, and compared item by item."""
+
+import json
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import numpy as np
+
+from educe.data.errors import UserError
+from educe.eval.analysis.statistics.components import SeedSpread, averaged, moderated, seed_spread
+from educe.eval.analysis.statistics.intervals import Interval, pooled_interval
+from educe.eval.analysis.statistics.paired import Difference, Share, gap_recovered, paired_difference
+from educe.eval.analysis.statistics.ratios import Ratio, score_ratio
+from educe.eval.analysis.statistics.resample import Array
+from educe.eval.measurement import Measurement, Outcomes, Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One way of eliciting at one budget on one model and task, pooled over its seeds.
+
+    With one seed the score and the interval are the measurement's own; with several they are the mean over seeds and
+    items and its two-factor interval.
+    """
+
+    model: str
+    task: str
+    method: str
+    settings: str  # as JSON with sorted keys: comparable, and readable
+    recipe: str
+    examples: int
+    chance: float | None
+    measurements: tuple[Measurement, ...] = field(repr=False)  # one per seed, in the order of seeds
+    score: float
+    low: float
+    high: float
+    interval: str
+    n: int
+    spread: SeedSpread | None = None  # over seeds; of two seeds, with the help of the recipe's other budgets
+
+    @property
+    def num_seeds(self) -> int:
+        """How many seeds are pooled."""
+        return len(self.measurements)
+
+    @property
+    def role(self) -> Role:
+        """What the recipe is in an analysis."""
+        return self.measurements[0].role
+
+    @property
+    def budget_in_settings(self) -> bool:
+        """Whether a setting is the budget itself, as the shots of a prompt are, so that the recipe's name says it."""
+        return self.measurements[0].budget_setting is not None
+
+    @property
+    def name(self) -> str:
+        """The recipe, with its shots where they are the default and the recipe's name leaves them out."""
+        shots = self.measurements[0].settings.get("shots")
+        default = bool(shots) and self.recipe == self.method
+        return f"{self.recipe}, {shots} {'shot' if shots == 1 else 'shots'}" if default else self.recipe
+
+    @property
+    def labelled_examples(self) -> int:
+        """Labels read, those used to choose included: the budget on the examples axis; mean over seeds, rounded."""
+        return round(self.mean(lambda each: each.spend.labelled_examples))
+
+    @property
+    def elicitation_flops(self) -> float:
+        """Training and search together, mean over seeds."""
+        return self.mean(lambda each: each.spend.elicitation_flops)
+
+    @property
+    def trainable_parameters(self) -> float:
+        """Numbers that were trained, mean over seeds."""
+        return self.mean(lambda each: each.spend.trainable_parameters)
+
+    @property
+    def instructions(self) -> int:
+        """What was learned from beside the task; mean over seeds, rounded."""
+        return round(self.mean(lambda each: each.spend.instructions))
+
+    @property
+    def bits(self) -> float | None:
+        """Description length of the labels read, mean over seeds; None where it was not measured."""
+        measured = [each.spend.bits for each in self.measurements if each.spend.bits is not None]
+        return math.fsum(measured) / self.num_seeds if len(measured) == self.num_seeds else None
+
+    @property
+    def flops_per_answer(self) -> float:
+        """Useful FLOPs of one question asked this way, mean over seeds."""
+        return self.mean(lambda each: each.spend.flops_per_answer)
+
+    def mean(self, quantity: Callable[[Measurement], float]) -> float:
+        """Mean over seeds of any number a measurement holds."""
+        return math.fsum(quantity(each) for each in self.measurements) / self.num_seeds
+
+
+def pool(measurements: Iterable[Measurement]) -> tuple[Condition, ...]:
+    """Measurements that differ only in seed, pooled; in the order of first appearance.
+
+    Two seeds say little of others, so the other budgets of a recipe help to judge how much seeds matter (`moderated`).
+
+    UserError where a cell was measured twice or seeds share no test items.
+    """
+    groups: dict[tuple[str, ...], dict[int, Measurement]] = {}
+    for each in measurements:
+        seeds = groups.setdefault((each.model, each.task, each.method, settings_key(each), str(each.examples)), {})
+        if each.seed in seeds:
+            raise UserError(f"{_cell_of(each)} was measured twice; report on one of the two studies at a time")
+        seeds[each.seed] = each
+    conditions = [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
+    scored = [item_scores(seeds) if len(seeds) > 1 else None for seeds in conditions]
+    own = [seed_spread([(each[0][0], each[1])]) if each is not None else None for each in scored]
+    curves: dict[tuple[str, ...], list[int]] = {}
+    for place, (first, *_) in enumerate(conditions):
+        settings = settings_key(first, leave_out=(first.budget_setting,))
+        curves.setdefault((first.model, first.task, first.method, settings), []).append(place)
+    spreads = list(own)
+    for places in curves.values():
+        for place in places:
+            spreads[place] = moderated(own[place], averaged([own[other] for other in places if other != place]))
+    return tuple(
+        _pooled(seeds, several, spread) for seeds, several, spread in zip(conditions, scored, spreads, strict=True)
+    )
+
+
+def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | None]]:
+    """One matrix (seeds, items) per side, over the items that every measurement holds, and the items' clusters.
+
+    UserError where no item is shared: nothing can be pooled or compared then.
+    """
+    first = sides[0][0]
+    shared = first.outcomes.ids
+    others = {each.outcomes.ids for side in sides for each in side} - {shared}
+    if others:
+        known = set.intersection(*map(set, others))
+        shared = tuple(name for name in shared if name in known)
+    if not shared:
+        raise _nothing_shared([each for side in sides for each in side])
+    matrices = [np.stack([_scores_of(each.outcomes, shared) for each in side]) for side in sides]
+    clusters = dict(zip(first.outcomes.ids, first.outcomes.clusters, strict=True))
+    return matrices, [clusters[name] for name in shared]
+
+
+def _cell_of(each: Measurement) -> str:
+    """Which cell was measured, for an error line."""
+    return f"{each.recipe} on {each.model}, {each.task}, {each.examples} examples, seed {each.seed}"
+
+
+def _nothing_shared(measurements: Sequence[Measurement]) -> UserError:
+    """The error that names the first cell with which no item is left."""
+    ids = [set(each.outcomes.ids) for each in measurements]
+    left: list[set[str]] = list(accumulate(ids, set.intersection))
+    return UserError(
+        f"{_cell_of(measurements[left.index(set())])} shares no test item with what it is held to, "
+        f"{_cell_of(measurements[0])} among it; measure both on the same items"
+    )
+
+
+def _scores_of(outcomes: Outcomes, ids: tuple[str, ...]) -> Array:
+    """The scores of these items, in their order."""
+    if outcomes.ids == ids:
+        return outcomes.scores
+    places = {name: place for place, name in enumerate(outcomes.ids)}
+    return outcomes.scores[[places[name] for name in ids]]
+
+
+def compare(condition: Condition, other: Condition) -> Difference:
+    """How much higher `way` scores than `other` on the same items, paired by item."""
+    (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
+    return paired_difference(ours, theirs, clusters, spreads=(condition.spread, other.spread))
+
+
+def multiple(condition: Condition, other: Condition) -> Ratio | None:
+    """How many times the other's score `way` has, on the same items."""
+    (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
+    return score_ratio(ours, theirs, clusters, spreads=(condition.spread, other.spread))
+
+
+def recovered(condition: Condition, floor: Condition, ceiling: Condition) -> Share | None:
+    """What share of the gap between `floor` and `ceiling` the way recovers, on the items that all share."""
+    (ours, lowest, highest), clusters = item_scores(condition.measurements, floor.measurements, ceiling.measurements)
+    return gap_recovered(ours, lowest, highest, clusters, spreads=(condition.spread, floor.spread, ceiling.spread))
+
+
+def plain_prompting(conditions: Iterable[Condition]) -> Condition | None:
+    """Plain prompting among the ways of one model and task: zero-shot, all settings at their defaults if measured so.
+
+    None where it was not measured.
+    """
+    asked = [condition for condition in conditions if condition.role == "zero_shot"]
+    return min(asked, key=lambda condition: (condition.recipe != condition.method, condition.settings), default=None)
+
+
+def _pooled(
+    seeds: Sequence[Measurement], scored: tuple[list[Array], list[str | None]] | None, spread: SeedSpread | None
+) -> Condition:
+    first = seeds[0]
+    if scored is None:
+        score, n, interval = first.score, first.n, Interval(low=first.low, high=first.high, kind=first.interval)
+    else:
+        (matrix,), clusters = scored
+        score, n = float(matrix.mean()), matrix.shape[1]
+        interval = pooled_interval(matrix, clusters, spread=spread)
+    return Condition(
+        model=first.model,
+        task=first.task,
+        method=first.method,
+        settings=settings_key(first),
+        recipe=first.recipe,
+        examples=first.examples,
+        chance=first.chance,
+        measurements=tuple(seeds),
+        score=score,
+        low=interval.low,
+        high=interval.high,
+        interval=interval.kind,
+        n=n,
+        spread=spread,
+    )
+
+
+def settings_key(measurement: Measurement, *, leave_out: Collection[str | None] = ()) -> str:
+    """The settings as one comparable string."""
+    kept = {name: value for name, value in measurement.settings.items() if name not in leave_out}
+    return json.dumps(kept, sort_keys=True, default=str)

@@ -1,0 +1,150 @@
+"""Curves: conditions joined along a budget."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from educe.eval.analysis.conditions import Condition, pool, settings_key
+from educe.eval.measurement import Measurement, Role
+
+Axis = Literal["examples", "flops", "parameters", "bits"]
+
+
+AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
+
+
+# Fewer points along the axis of trainable parameters are settings of a recipe; so many are a curve.
+LEAST_SWEEP = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A pooled score at one budget; the budget's unit is its curve's axis."""
+
+    budget: float
+    score: float
+    low: float
+    high: float
+    interval: str
+    n: int
+    num_seeds: int
+    condition: Condition = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Scores of one recipe on one model and task along one axis, by rising budget."""
+
+    label: str
+    model: str
+    task: str
+    method: str
+    role: Role
+    recipe: str
+    axis: Axis | Literal["size"]  # size orders models, not budgets of one model
+    points: tuple[Point, ...]
+
+
+def curves(measurements: Iterable[Measurement], axis: Axis) -> tuple[Curve, ...]:
+    """Every curve in these measurements along `axis`, each point pooled over seeds.
+
+    One curve per model, task, method and settings, read from fields. Along "examples" and "flops" (training and
+    search) the budgets of a recipe are its points; along "parameters" its settings are, at equal examples; along "bits"
+    only what was measured in bits is there.
+    """
+    return join(pool(measurements), axis)
+
+
+def join(conditions: Iterable[Condition], axis: Axis) -> tuple[Curve, ...]:
+    """Pooled ways joined to curves along `axis`; the same as `curves` after `pool`."""
+    groups: dict[tuple[str, ...], list[Condition]] = {}
+    for condition in conditions:
+        if axis == "bits" and condition.bits is None:
+            continue
+        first = condition.measurements[0]
+        leave_out = first.size_settings if axis == "parameters" else (first.budget_setting,)
+        apart = settings_key(first, leave_out=leave_out)
+        if axis == "parameters":
+            apart = f"{condition.examples} {apart}"
+        groups.setdefault((condition.model, condition.task, condition.method, apart), []).append(condition)
+    return _told_apart([_curve(group, axis) for group in groups.values()])
+
+
+def sweeps(conditions: Iterable[Condition]) -> tuple[Curve, ...]:
+    """Curves along "parameters" of recipes that were run with several numbers of them at equal examples."""
+    return tuple(
+        curve
+        for curve in join([condition for condition in conditions if condition.trainable_parameters], "parameters")
+        if len({point.budget for point in curve.points}) >= LEAST_SWEEP
+    )
+
+
+def without_sweeps(conditions: Iterable[Condition]) -> list[Condition]:
+    """The ways that are to be drawn against examples and FLOPs: of a sweep of parameters, the most alone."""
+    conditions = list(conditions)
+    dropped = {
+        id(point.condition)
+        for curve in sweeps(conditions)
+        for point in curve.points
+        if point.budget < curve.points[-1].budget
+    }
+    return [condition for condition in conditions if id(condition) not in dropped]
+
+
+def _told_apart(made: Sequence[Curve]) -> tuple[Curve, ...]:
+    """Curves whose labels are alike on one model and task get the settings in which they differ."""
+    alike: dict[tuple[str, str, str], list[Curve]] = {}
+    for curve in made:
+        alike.setdefault((curve.model, curve.task, curve.label), []).append(curve)
+
+    def label(curve: Curve) -> str:
+        rivals = alike[curve.model, curve.task, curve.label]
+        if len(rivals) == 1:
+            return curve.label
+        settings = [rival.points[0].condition.measurements[0].settings for rival in rivals]
+        mine = curve.points[0].condition.measurements[0].settings
+        names = sorted(set(mine) - {curve.points[0].condition.measurements[0].budget_setting})
+        differing = [name for name in names if any(other.get(name) != mine[name] for other in settings)]
+        return " ".join([curve.label, *(f"{name}={mine[name]}" for name in differing)])
+
+    return tuple(replace(curve, label=label(curve)) for curve in made)
+
+
+def point_of(condition: Condition, budget: float) -> Point:
+    """A way as the point of a curve at this budget."""
+    return Point(
+        budget=budget,
+        score=condition.score,
+        low=condition.low,
+        high=condition.high,
+        interval=condition.interval,
+        n=condition.n,
+        num_seeds=condition.num_seeds,
+        condition=condition,
+    )
+
+
+def _curve(conditions: Sequence[Condition], axis: Axis) -> Curve:
+    budgets: dict[Axis, Callable[[Condition], float]] = {
+        "examples": lambda condition: float(condition.labelled_examples),
+        "flops": lambda condition: condition.elicitation_flops,
+        "parameters": lambda condition: condition.trainable_parameters,
+        "bits": lambda condition: condition.bits or 0.0,
+    }
+    points = tuple(
+        point_of(condition, budgets[axis](condition))
+        for condition in sorted(conditions, key=lambda condition: (budgets[axis](condition), condition.examples))
+    )
+    first = conditions[0]
+    recipe = first.recipe if len({condition.recipe for condition in conditions}) == 1 else first.method
+    label = f"{first.method}, {first.examples} examples" if axis == "parameters" else recipe
+    return Curve(
+        label=label,
+        model=first.model,
+        task=first.task,
+        method=first.method,
+        role=first.role,
+        recipe=recipe,
+        axis=axis,
+        points=points,
+    )

@@ -1,0 +1,294 @@
+"""Fitted curves: the form that the points support, with bands, and what is read off it with intervals."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import special
+
+from educe.eval.analysis.conditions import item_scores
+from educe.eval.analysis.curves import Curve, Point
+from educe.eval.analysis.forms import FORMS, fit_form
+from educe.eval.analysis.resampled import Resampled, resampled
+from educe.eval.analysis.statistics.power import FIT_RESAMPLES
+from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, kind_of, percentiles
+
+LEAST_BUDGETS = 3
+# Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
+APART = 1.25
+MISFIT = 0.01  # a form that leaves so unlikely a misfit does not describe the points
+_BUDGETS_DRAWN = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number read off a fitted curve, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """The budget at which a curve reaches a score, with its interval, within the budgets measured.
+
+    `budget` is None where the fitted curve does not reach it. An end of the interval that is the smallest budget
+    measured means that or less; `high` is None where "not reached" is inside the interval; `low` too, where it is sure.
+    """
+
+    score: float
+    budget: float | None
+    low: float | None
+    high: float | None
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A curve's fitted form along its axis, at budgets between the smallest and the largest measured.
+
+    `runners_up` is each form's AIC above that of the chosen one. `low` and `high` bound the curve at each budget alone
+    (pointwise), `band_low` and `band_high` at all of them at once (simultaneous). `misfit` is the p value of what the
+    form leaves unexplained (below MISFIT it does not describe the points); None where nothing is left to judge by.
+    """
+
+    form: str
+    runners_up: Mapping[str, float]
+    budgets: Array = field(repr=False)
+    scores: Array = field(repr=False)
+    low: Array = field(repr=False)
+    high: Array = field(repr=False)
+    band_low: Array = field(repr=False)
+    band_high: Array = field(repr=False)
+    floor: Estimate
+    ceiling: Estimate
+    area: Estimate
+    level: float
+    n: int
+    kind: str  # how its intervals came about
+    misfit: float | None
+    draws: Array = field(repr=False)  # fitted curves of the resampled points, each of the form that it chose itself
+    ceilings: Array = field(repr=False)  # of those curves
+
+    def budget_to_reach(self, score: float) -> Reached:
+        """The smallest budget at which the fitted curve has the score; percentiles over the resampled curves.
+
+        ValueError for a score outside [0, 1].
+        """
+        if not 0 <= score <= 1:
+            raise ValueError(f"score = {score:g} cannot be reached; give a share between 0 and 1")
+        return self._reached(score, _first_at(self.scores[None, :], self.budgets, score), score)
+
+    def budget_within(self, distance: float) -> Reached:
+        """The smallest budget at which the fitted curve is so near its ceiling; every resample near its own."""
+        score = self.ceiling.value - distance
+        first = _first_at(self.scores[None, :], self.budgets, score)
+        return self._reached(score, first, (self.ceilings - distance)[:, None])
+
+    def _reached(self, score: float, first: Array, of_draws: float | Array) -> Reached:
+        found = np.sort(_first_at(self.draws, self.budgets, of_draws))
+        tail = 0.5 - self.level / 2
+        low, high = found[int(tail * len(found))], found[math.ceil((1 - tail) * len(found)) - 1]
+        return Reached(
+            score=score, budget=_or_none(first[0]), low=_or_none(low), high=_or_none(high), kind=self.kind
+        )  # fmt: skip
+
+    def at(self, budget: int | float) -> Estimate:
+        """The fitted score at a budget within those measured. ValueError outside."""
+        if not self.budgets[0] * (1 - 1e-9) <= budget <= self.budgets[-1] * (1 + 1e-9):
+            raise ValueError(f"{budget:g} lies outside the budgets measured; a forecast is what reaches beyond")
+        where = np.log(budget), np.log(self.budgets)
+        value, low, high = (float(np.interp(*where, each)) for each in (self.scores, self.low, self.high))
+        return Estimate(value=value, low=low, high=high, kind=self.kind)
+
+
+def fit(curve: Curve, *, monotone: bool = True, level: float = 0.95) -> Fit | None:
+    """`fit_scores` of the points of a curve at budgets above 0. ValueError where they share no item."""
+    points = positive(curve.points)
+    if num_apart(point.budget for point in points) < LEAST_BUDGETS:
+        return None
+    matrices, clusters = item_scores(*(point.condition.measurements for point in points))
+    return fit_scores([point.budget for point in points], matrices, clusters, monotone=monotone, level=level)
+
+
+def fit_scores(
+    budgets: Sequence[int | float],
+    matrices: Sequence[Array],
+    clusters: Clusters | None = None,
+    *,
+    monotone: bool = True,
+    level: float = 0.95,
+) -> Fit | None:
+    """The form that AIC chooses among FORMS for one matrix (seeds, items) per budget above 0, with its bands.
+
+    Points are weighted by how they vary and vary together; every resample chooses its form anew, so that the doubt
+    about the form is in the bands. Forms with more numbers than points are not tried. `monotone` is as
+    in `choose`. None for fewer than three budgets APART, and for items of one cluster, which say nothing of others.
+    ValueError for a budget not above 0 and for unequal numbers of budgets, matrices and items.
+    """
+    budgets, matrices = by_budget(budgets, matrices)
+    if num_apart(budgets) < LEAST_BUDGETS or in_one_cluster(clusters, matrices[0].shape[1]):
+        return None
+    sample = resampled(matrices, clusters, num_resamples=FIT_RESAMPLES)
+    logs = np.log(budgets)
+    drawn_at = np.linspace(logs.min(), logs.max(), _BUDGETS_DRAWN)
+    chosen = choose(sample, logs, drawn_at, monotone=monotone)
+    scores, draws = chosen.scores, chosen.draws
+    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    low, high = np.minimum(low, scores), np.maximum(high, scores)
+    band_low, band_high = _simultaneous(scores, draws, low, high, level)
+    kind = kind_of("bootstrap of items and seeds" if sample.seeds else "bootstrap of items", level)
+    return Fit(
+        form=chosen.form,
+        runners_up={name: aic - chosen.aic[chosen.form] for name, aic in sorted(chosen.aic.items(), key=_by_aic)},
+        budgets=np.exp(drawn_at),
+        scores=scores,
+        low=low,
+        high=high,
+        band_low=band_low,
+        band_high=band_high,
+        floor=_estimate(scores[0], draws[:, 0], level, kind),
+        ceiling=_estimate(chosen.ceiling, chosen.ceilings, level, kind),
+        area=_estimate(float(scores.mean()), draws.mean(axis=1), level, kind),
+        level=level,
+        kind=kind,
+        n=sample.n,
+        misfit=chosen.misfit,
+        draws=draws,
+        ceilings=chosen.ceilings,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The chosen form's curve at some budgets, and the curve of every resample in the form that it chose itself."""
+
+    form: str
+    aic: Mapping[str, float]
+    scores: Array
+    draws: Array
+    ceiling: float
+    ceilings: Array
+    misfit: float | None  # p of the chi-square that the chosen form leaves; None where it has a number for every point
+
+
+def choose(sample: Resampled, logs: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
+    """Fit every form to the points and to each resample, and choose by AIC for each: budgets as logarithms.
+
+    Each twice: how much a score is expected to vary follows from the curve that the first fit found. `monotone` curves
+    do not fall, unless none that rises fits (`MISFIT`): training can harm, and a flat line would hide that.
+    """
+    data = np.vstack([sample.scores, sample.draws])
+    even = sample.whitener(np.full(len(logs), float(sample.scores.mean())))
+    found = None
+    for rising in (True, False) if monotone else (False,):
+        rough = _best(data[:1], logs, even, logs, monotone=rising)
+        found = _best(data, logs, sample.whitener(rough.scores), drawn_at, monotone=rising)
+        if found.misfit is None or found.misfit >= MISFIT:
+            break
+    assert found is not None
+    return found
+
+
+def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
+    """The form with the lowest AIC for each row of `data`, the first of which is the points themselves."""
+    first, last = float(logs.min()), float(logs.max())
+    tried = [
+        (form, fit_form(form, logs, data, whiten, monotone=monotone))
+        for form in FORMS.values()
+        if form.num_parameters <= num_apart(np.exp(logs))
+    ]
+    aic = np.stack([fitted.deviance + 2 * form.num_parameters for form, fitted in tried])
+    picked, rows = aic.argmin(axis=0), np.arange(len(data))
+    curves = np.stack([fitted.scores(form.shapes(drawn_at, first, last)) for form, fitted in tried])[picked, rows]
+    ceilings = np.stack([fitted.ceiling for _, fitted in tried])[picked, rows]
+    form, fitted = tried[picked[0]]
+    freedom = len(logs) - form.num_parameters
+    return Chosen(
+        misfit=float(special.chdtrc(freedom, fitted.deviance[0])) if freedom > 0 else None,
+        form=form.name,
+        aic={form.name: float(value) for (form, _), value in zip(tried, aic[:, 0], strict=True)},
+        scores=curves[0],
+        draws=curves[1:],
+        ceiling=float(ceilings[0]),
+        ceilings=ceilings[1:],
+    )
+
+
+def by_budget(budgets: Sequence[int | float], matrices: Sequence[Array]) -> tuple[list[int | float], list[Array]]:
+    """Budgets in rising order, and their matrices; ValueError where they do not fit together."""
+    sizes = sorted({matrix.shape[1] for matrix in matrices})
+    if len(budgets) != len(matrices) or len(sizes) > 1:
+        raise ValueError(
+            f"{len(budgets)} budgets have {len(matrices)} matrices with {sizes} items; give one each, alike"
+        )
+    for budget in budgets:
+        if not (budget > 0 and math.isfinite(budget)):
+            raise ValueError(f"budget {budget:g} has no place on a logarithmic axis; give budgets above 0")
+    order = sorted(range(len(budgets)), key=lambda place: budgets[place])
+    return [budgets[place] for place in order], [matrices[place] for place in order]
+
+
+def num_apart(budgets: Iterable[int | float]) -> int:
+    """How many budgets there are that lie APART or farther from the next smaller one counted."""
+    counted: list[float] = []
+    for budget in sorted(budgets):
+        if not counted or budget >= APART * counted[-1]:
+            counted.append(float(budget))
+    return len(counted)
+
+
+def positive(points: Sequence[Point]) -> list[Point]:
+    """The points at budgets above 0, by rising budget: on a logarithmic axis nothing spent has no place."""
+    return sorted((point for point in points if point.budget > 0), key=lambda point: point.budget)
+
+
+def compute_equivalent_gain(reference: Fit, enhanced: Point) -> Estimate | None:
+    """The budget at which the reference curve reaches the enhanced score, over the budget that the enhanced way used.
+
+    Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". Its low end is
+    the low end of the budget that reaches the low end of the enhanced score, its high end likewise: wider than either
+    alone asks, as the two share items and err together. Infinite where the reference may not reach it; an end at its
+    smallest budget means that or less. None where the fitted curve does not reach the score, and at no budget.
+    """
+    reached = reference.budget_to_reach(enhanced.score).budget
+    if reached is None or enhanced.budget <= 0:
+        return None
+    low = reference.budget_to_reach(enhanced.low).low
+    high = reference.budget_to_reach(enhanced.high).high
+    return Estimate(
+        value=reached / enhanced.budget,
+        low=min(reached, low or reached) / enhanced.budget,
+        high=math.inf if high is None else max(reached, high) / enhanced.budget,
+        kind=f"{reference.kind} of the curve at the ends of {enhanced.interval}",
+    )
+
+
+def _by_aic(entry: tuple[str, float]) -> float:
+    return entry[1]
+
+
+def _estimate(value: float, draws: Array, level: float, kind: str) -> Estimate:
+    low, high = percentiles(draws, level)
+    return Estimate(value=float(value), low=min(low, float(value)), high=max(high, float(value)), kind=kind)
+
+
+def _simultaneous(scores: Array, draws: Array, low: Array, high: Array, level: float) -> tuple[Array, Array]:
+    """A band that holds whole curves: deviations in units of the pointwise band, and their largest over budgets."""
+    below, above = np.maximum(scores - low, 1e-9), np.maximum(high - scores, 1e-9)
+    beyond = np.where(draws < scores, (scores - draws) / below, (draws - scores) / above).max(axis=1)
+    wider = max(1.0, float(np.quantile(beyond, level)))
+    return np.clip(scores - wider * below, 0, 1), np.clip(scores + wider * above, 0, 1)
+
+
+def _first_at(curves: Array, budgets: Array, score: float | Array) -> Array:
+    """The first of the budgets at which each curve has the score; infinite where none has."""
+    reached = curves >= score
+    return np.where(reached.any(axis=1), budgets[reached.argmax(axis=1)], np.inf)
+
+
+def _or_none(budget: float) -> float | None:
+    return float(budget) if np.isfinite(budget) else None

@@ -1,0 +1,103 @@
+"""The Pareto frontier: ways that no other beats on score and cost at once, and how sure that is. Pure arithmetic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from educe.eval.analysis.conditions import Condition, item_scores
+from educe.eval.analysis.statistics.components import components, seeds_drawn
+from educe.eval.analysis.statistics.resample import SEED, Array, codes_of
+from educe.eval.model.flops import questions_to_break_even
+
+QUESTIONS = 1_000
+NUM_RESAMPLES = 1_000
+Cost = Literal["flops", "labels"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A way with its cost, whether it is on the frontier, and in what share of draws of items and seeds it is."""
+
+    condition: Condition
+    cost: float
+    on: bool
+    sure: float
+
+
+def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QUESTIONS) -> list[Place]:
+    """Every way of one model and task by rising cost: total FLOPs for so many questions answered, or labels read.
+
+    A way is on the frontier unless another has at least its score at no more than its cost, and is better in one of
+    the two. Scores are means over the items that all ways answered; items (clusters of them) are resampled for all ways
+    at once, and every way draws what other seeds might add; costs stay as they are. ValueError where the ways share no
+    item.
+    """
+    matrices, clusters = item_scores(*(condition.measurements for condition in conditions))
+    items = np.stack([matrix.mean(axis=0) for matrix in matrices])
+    costs = np.array([cost_of(condition, cost, questions=questions) for condition in conditions])
+    drawn = _resampled(items, codes_of(clusters, items.shape[1]))
+    rng = np.random.default_rng(SEED + 1)
+    for place, (matrix, condition) in enumerate(zip(matrices, conditions, strict=True)):
+        moved = drawn[:, place] + seeds_drawn(components(matrix, clusters, condition.spread), rng, len(drawn))
+        drawn[:, place] = np.clip(moved, 0, 1)
+    sure = undominated(drawn, costs).mean(axis=0)
+    on = undominated(items.mean(axis=1)[None, :], costs)[0]
+    places = [
+        Place(condition=condition, cost=float(each), on=bool(here), sure=float(share))
+        for condition, each, here, share in zip(conditions, costs, on, sure, strict=True)
+    ]
+    return sorted(
+        places, key=lambda place: (place.cost, -place.condition.score, place.condition.name, place.condition.settings)
+    )
+
+
+def cost_of(condition: Condition, cost: Cost, *, questions: int = QUESTIONS) -> float:
+    """FLOPs to elicit and to answer so many questions, or labelled examples read."""
+    if cost == "labels":
+        return float(condition.labelled_examples)
+    return condition.elicitation_flops + questions * condition.flops_per_answer
+
+
+def undominated(scores: Array, costs: Array) -> NDArray[np.bool_]:
+    """Which ways are on the frontier in each row of `scores` (rows, ways); what is equal in both stands together."""
+    order = np.lexsort((np.zeros(len(costs)), costs))
+    found = np.empty(scores.shape, dtype=bool)
+    best_before = np.full(len(scores), -np.inf)
+    start = 0
+    while start < len(order):
+        same = order[start : start + int(np.sum(costs[order[start:]] == costs[order[start]]))]
+        best = scores[:, same].max(axis=1)
+        found[:, same] = (scores[:, same] >= best[:, None]) & (best > best_before)[:, None]
+        best_before = np.maximum(best_before, best)
+        start += len(same)
+    return found
+
+
+def break_even(cheaper: Condition, dearer: Condition) -> float | None:
+    """After how many questions the one of two ways that costs more to elicit has paid that back; None where never."""
+    first, second = sorted((cheaper, dearer), key=lambda condition: condition.elicitation_flops)
+    return questions_to_break_even(
+        second.elicitation_flops - first.elicitation_flops,
+        prompt_flops=first.flops_per_answer,
+        tuned_flops=second.flops_per_answer,
+    )
+
+
+def _resampled(items: Array, codes: NDArray[np.int64]) -> Array:
+    """Means of every row of `items` (ways, items) under resampled clusters: (resamples, ways)."""
+    count = int(codes.max()) + 1
+    sums = np.stack([np.bincount(codes, weights=row, minlength=count) for row in items])
+    times = _times_drawn(count)
+    # Rounded, so that ways with equal answers are equal in every resample of items, whatever the order of a sum.
+    return np.asarray(np.round((times @ sums.T) / (times @ np.bincount(codes))[:, None], 12))
+
+
+@lru_cache(maxsize=2)  # the same for both costs, and for every model and task of this size
+def _times_drawn(count: int) -> Array:
+    """How often each of so many clusters is drawn: (resamples, clusters)."""
+    rng = np.random.default_rng(SEED)
+    return rng.multinomial(count, np.full(count, 1 / count), size=NUM_RESAMPLES).astype(float)

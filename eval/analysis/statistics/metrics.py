@@ -1,0 +1,203 @@
+"""Several scores of the same multiple-choice answers side by side, so that a jump in one of them alone is seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.analysis.statistics.resample import (
+    SEED,
+    Array,
+    Clusters,
+    codes_of,
+    kind_of,
+    percentiles,
+    resampled_means,
+    small_sample_stretch,
+)
+from educe.eval.measurement import Outcomes, Ragged
+
+MOST_BINS = 10
+LEAST_IN_BIN = 10
+_NUM_DRAWS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A value over `n` items with its interval."""
+
+    value: float
+    low: float
+    high: float
+    kind: str
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bin:
+    """Items answered with about the same confidence: its mean, and the share that was right with its interval."""
+
+    confidence: float
+    accuracy: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideBySide:
+    """What the same answers score by four measures.
+
+    `log_likelihood` is the right option's, in nats, among the options given. `brier` sums the squared error over all
+    options: 0 is certain and right, 2 is certain and wrong. `calibration_error` is the mean gap between confidence and
+    accuracy over `bins`; it is never 0 in a sample, and perfectly calibrated answers would have shown
+    `error_if_calibrated` on average.
+    """
+
+    accuracy: Estimate
+    log_likelihood: Estimate
+    brier: Estimate
+    calibration_error: Estimate
+    error_if_calibrated: float
+    bins: tuple[Bin, ...]
+
+
+def side_by_side(
+    loglikelihoods: Sequence[Sequence[float]],
+    answers: Sequence[int],
+    clusters: Clusters | None = None,
+    *,
+    level: float = 0.95,
+) -> SideBySide:
+    """Scores of items whose options have these log-likelihoods in nats; `answers` are the places of the right ones.
+
+    An option's probability is its share among the options (softmax), and the most probable one is picked. Items may
+    have different numbers of options. ValueError for no items, a number that is not finite or a place that is none.
+    """
+    shares, right = _shares(loglikelihoods, answers)
+    codes = codes_of(clusters, len(shares))
+    of_right = shares[np.arange(len(shares)), right]
+    # (1 - p)^2 of the right option and p^2 of every other one.
+    brier = np.exp(2 * shares).sum(axis=1) + 1 - 2 * np.exp(of_right)
+    picked = (shares.argmax(axis=1) == right).astype(float)
+    confidence = np.exp(shares.max(axis=1))
+    accuracy = score_interval(picked, clusters, level=level)
+    likelihood, squares = _means([of_right, brier], codes, level, [(-np.inf, 0.0), (0.0, 2.0)])
+    error, expected, bins = calibration(confidence, picked, clusters, level=level)
+    return SideBySide(
+        accuracy=Estimate(
+            value=float(picked.mean()), low=accuracy.low, high=accuracy.high, kind=accuracy.kind, n=len(picked)
+        ),
+        log_likelihood=likelihood,
+        brier=squares,
+        calibration_error=error,
+        error_if_calibrated=expected,
+        bins=bins,
+    )
+
+
+def side_by_side_of(outcomes: Outcomes, *, level: float = 0.95) -> SideBySide | None:
+    """`side_by_side` of a cell's outcomes; None where one of them lacks likelihoods or the place of the right option.
+
+    Options are taken as scored. Where a task compares them per byte or calibrated, other ones may have been picked, and
+    the accuracy here is not the cell's score.
+    """
+    answers, likely = outcomes.values("answer_index"), outcomes.loglikelihoods
+    if not len(outcomes) or None in answers or not likely.sizes.all():
+        return None
+    return side_by_side(outcomes.values("loglikelihoods"), answers, outcomes.clusters, level=level)
+
+
+def calibration(
+    confidence: Array, right: Array, clusters: Clusters | None = None, *, level: float = 0.95
+) -> tuple[Estimate, float, tuple[Bin, ...]]:
+    """Calibration error of answers with these confidences that were right (1) or wrong (0); what none would show; bins.
+
+    Bins hold equally many items, at least 10 of them, and at most 10 bins are made; equal confidences share one. The
+    error is the mean over items of the bins' |confidence - accuracy| (Naeini, Cooper & Hauskrecht 2015), which chance
+    alone pushes up. So the low end is the error less what resampling moves all gaps together, which by the triangle
+    inequality is safe; the high end is the percentile bootstrap's less the mean rise that resampling adds. Bins stay
+    as they are in every resample, whose deviations are stretched for few clusters (`small_sample_stretch`); one cluster
+    says nothing of others: all of [0, 1]. `error_if_calibrated` is the mean over draws in which each answer is right
+    with its own confidence, times what clusters do to the standard deviation of the bins.
+    """
+    place = _bins(confidence)
+    members = place == np.arange(place.max() + 1)[:, None]
+    codes, rng, n = codes_of(clusters, len(place)), np.random.default_rng(SEED), len(place)
+    num_clusters = int(codes.max()) + 1
+    gaps = members * (right - confidence)
+    error, low, high = float(np.abs(gaps.mean(axis=1)).sum()), 0.0, 1.0
+    if num_clusters > 1:
+        together = resampled_means(gaps, codes, rng) - gaps.mean(axis=1)
+        moved = together * small_sample_stretch(num_clusters, level)
+        errors = np.abs(gaps.mean(axis=1) + moved).sum(axis=1)
+        low = max(0.0, error - float(np.quantile(np.abs(moved).sum(axis=1), 0.5 + level / 2)))
+        high = min(1.0, max(error, percentiles(errors, level)[1] - (float(errors.mean()) - error)))
+    lucky = (rng.random((_NUM_DRAWS, n)) < confidence) - confidence
+    expected = float(np.abs(lucky @ members.T / n).sum(axis=1).mean())
+    if num_clusters > 1:
+        # Answers of one cluster (the same item under other seeds) err together: chance moves bins by so much more.
+        alone = float(np.sum((gaps - gaps.mean(axis=1)[:, None]) ** 2)) / n**2
+        expected *= max(1.0, float(together.var(axis=0).sum()) / alone) ** 0.5 if alone > 0 else 1.0
+    estimate = Estimate(value=error, low=low, high=high, kind=kind_of("bootstrap of bins", level), n=n)
+    return estimate, expected, tuple(_bin(confidence, right, clusters, each, level) for each in members)
+
+
+def _bins(confidence: Array) -> NDArray[np.int64]:
+    """Every item's bin, 0 for the least confident."""
+    n = len(confidence)
+    count = max(1, min(MOST_BINS, n // LEAST_IN_BIN))
+    ranks = np.searchsorted(np.sort(confidence), confidence)  # the same for equals, whatever their order
+    return np.unique(ranks * count // n, return_inverse=True)[1].astype(np.int64)
+
+
+def _bin(confidence: Array, right: Array, clusters: Clusters | None, member: NDArray[np.bool_], level: float) -> Bin:
+    theirs = None if clusters is None else [clusters[int(item)] for item in np.flatnonzero(member)]
+    interval = score_interval(right[member], theirs, level=level)
+    return Bin(
+        confidence=float(confidence[member].mean()),
+        accuracy=float(right[member].mean()),
+        low=interval.low,
+        high=interval.high,
+        n=int(member.sum()),
+    )
+
+
+def _shares(loglikelihoods: Sequence[Sequence[float]], answers: Sequence[int]) -> tuple[Array, NDArray[np.int64]]:
+    """Log of every option's share among its item's options, -inf beyond its options, and the right ones' places."""
+    if not len(loglikelihoods):
+        raise ValueError("no items were given")
+    if len(answers) != len(loglikelihoods):
+        raise ValueError(f"{len(loglikelihoods)} items have options and {len(answers)} have answers")
+    held, right = Ragged.of(loglikelihoods), np.array(answers, dtype=np.int64)
+    finite = np.isfinite(held.padded(0.0)).all(axis=1) & (held.sizes > 0)
+    for item in np.flatnonzero(~finite)[:1]:
+        raise ValueError(
+            f"item {item} has the log-likelihoods {list(loglikelihoods[item])}; they must be finite numbers"
+        )
+    for item in np.flatnonzero((right < 0) | (right >= held.sizes))[:1]:
+        raise ValueError(
+            f"item {item} has {held.sizes[item]} options and its answer is said to be number {right[item]}"
+        )
+    return np.asarray(special.log_softmax(held.padded(-np.inf), axis=1)), right
+
+
+def _means(
+    rows: Sequence[Array], codes: NDArray[np.int64], level: float, ends: Sequence[tuple[float, float]]
+) -> list[Estimate]:
+    """Every row's mean and its bootstrap interval within `ends`, stretched for few clusters as in `score_interval`."""
+    values, num_clusters = np.array(rows), int(codes.max()) + 1
+    n, grand = values.shape[1], values.mean(axis=1)
+    kind = kind_of("bootstrap" if num_clusters == n else "cluster bootstrap", level)
+    drawn = [(-np.inf, np.inf)] * len(values)
+    if num_clusters > 1:
+        stretch = small_sample_stretch(num_clusters, level)
+        moved = grand + stretch * (resampled_means(values, codes, np.random.default_rng(SEED)) - grand)
+        drawn = [percentiles(each, level) for each in moved.T]
+    return [
+        Estimate(value=float(mean), low=max(least, low), high=min(most, high), kind=kind, n=n)
+        for mean, (low, high), (least, most) in zip(grand, drawn, ends, strict=True)
+    ]

@@ -1,0 +1,144 @@
+"""Details: what an elicitation records beside its score, each kind of record with a type of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingDetails:
+    """How a training run went: its precision, its processes, and the pieces that a batch was cut into."""
+
+    precision: str
+    processes: int = 1
+    pieces: int = 1
+    checkpoint_activations: bool = False
+    shared_prefix_tokens: int = 0
+    steps_made: int | None = None  # with early stopping: until it stopped
+    steps_kept: int | None = None  # with early stopping: up to the lowest dev loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A choice among candidates on dev rows: what was chosen, and what it scored there.
+
+    `mean_dev_score` is the mean over all candidates that were tried, which a random choice would get.
+    """
+
+    chosen: Mapping[str, str | int | float]  # by setting, or {"recipe": label}
+    dev_score: float
+    dev_examples: int
+    candidates: int
+    mean_dev_score: float | None = None
+    candidates_tried: int | None = None
+    candidates_failed: int | None = None  # could not be asked at all, for example because shots did not fit
+
+    @property
+    def tried(self) -> int:
+        """How many candidates were tried on dev rows."""
+        return self.candidates if self.candidates_tried is None else self.candidates_tried
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelBits:
+    """Description length of a stream of labels (MDL), and its excess over the held-out loss at the end (EDL), in bits."""
+
+    mdl_bits: float
+    edl_bits: float
+    floor_bits_per_example: float
+    floor_examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstrator:
+    """Another model whose answers stand in for labels."""
+
+    model: str
+    share_right: float
+    left_out: int  # rows that it gave no usable answer to
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledAnswers:
+    """One round of sampling answers to learn from.
+
+    `distinct` is the mean number of different accepted answers of a question that has any, `entropy_bits` the mean over
+    questions of the entropy of all that was sampled.
+    """
+
+    accepted_share: float
+    distinct: float
+    entropy_bits: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatAccuracies:
+    """Accuracy in each of several formats: as seen or as estimated on all items, its quantiles and standard deviation."""
+
+    accuracies: Mapping[str, float]
+    pairs_asked: int
+    quantiles: Mapping[str, float] = field(default_factory=dict)  # by level: "0.05", "0.5" ...
+    sd: float | None = None
+    sd_low: float | None = None
+    sd_high: float | None = None
+    sd_interval: str = ""
+    flops: float = 0.0
+    executed_flops: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatScore:
+    """One format's accuracy on the items that were asked in it."""
+
+    format: str
+    accuracy: float
+    asked: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatExtremes:
+    """The best and the worst of many formats, as a search under a budget found them."""
+
+    best: FormatScore
+    worst: FormatScore
+    spread: float
+    formats_asked: int
+    pairs_asked: int
+    flops: float = 0.0
+    executed_flops: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionOrders:
+    """Answers with the options in several orders: accuracy by order, how often each place was picked and was right."""
+
+    accuracies: Mapping[str, float]
+    picked_places: Mapping[str, float]
+    right_places: Mapping[str, float]
+    changed_share: float  # items whose answer changed with the order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """Everything recorded beside a score. What was not part of the elicitation is None or empty.
+
+    `notes` are plain values for the record that no program reads.
+    """
+
+    training: TrainingDetails | None = None
+    selection: Selection | None = None
+    label_bits: LabelBits | None = None  # of one option among all where there are options, else of the answer's text
+    text_bits: LabelBits | None = None  # of the answer's text and its stop token, where there are options
+    demonstrator: Demonstrator | None = None
+    rounds: tuple[SampledAnswers, ...] = ()
+    formats: FormatAccuracies | None = None
+    format_extremes: FormatExtremes | None = None
+    option_orders: OptionOrders | None = None
+    shots_that_reason: int | None = None
+    first_prompt: str | None = None  # as the model saw it, where it is not the prompt of the first item
+    notes: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __or__(self, other: "Details") -> "Details":
+        """Both records as one; where both have an entry, the other's counts."""
+        given = {each.name: getattr(other, each.name) for each in fields(other)}
+        new = {name: value for name, value in given.items() if value not in (None, (), {})}
+        return replace(self, **{**new, "notes": {**self.notes, **other.notes}})

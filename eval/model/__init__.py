@@ -1,0 +1,1 @@
+"""A model: loading, identity, forward passes, sampling, FLOPs and memory."""

@@ -1,0 +1,139 @@
+"""Prompt -> token ids of one model: its chat template or plain text, with BOS exactly once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+from jinja2 import TemplateError
+
+from educe.data.errors import UserError
+from educe.data.example import Message
+from educe.data.formats.render import Prompt
+from educe.eval.model.model import Model
+
+# Questions whose ids are kept: a usual test set.
+REMEMBERED = 2048
+# What chat templates take for today: their clock, shadowed by a macro.
+_SAME_DAY = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro %}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branches:
+    """A prompt and what may follow it, as ids: the longest common prefix once, then each option."""
+
+    prompt: tuple[int, ...]
+    options: tuple[tuple[int, ...], ...]
+
+
+def prompt_text(model: Model, prompt: Prompt) -> str:
+    """The exact text the model sees. UserError where a chat template is asked of a model that has none."""
+    if prompt.style == "completion":
+        return prompt.text()
+    if not model.tokenizer.chat_template:
+        raise UserError(f"model {model.name!r} ({model.kind}) has no chat template; ask it with template: completion")
+    return chat_text(model, prompt.messages, add_generation_prompt=True) + prompt.prefill
+
+
+def chat_text(model: Model, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+    """Messages through the model's own template, without a thinking block where the template has that switch.
+
+    A template that prints today's date prints a fixed one: a prompt must be the same tomorrow.
+
+    UserError where the template refuses the messages (a system turn, for one).
+    """
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    template = str(model.tokenizer.get_chat_template())  # of several, the default
+    write = partial(
+        model.tokenizer.apply_chat_template,
+        chat_template=_SAME_DAY + template if "strftime_now" in template else template,
+        tokenize=False,
+        enable_thinking=False,
+    )
+    try:
+        return str(write(turns, add_generation_prompt=add_generation_prompt))
+    except TemplateError as error:
+        raise UserError(
+            f"the chat template of {model.name!r} refuses the prompt ({error}); use template: completion"
+        ) from error
+
+
+def encode_text(model: Model, text: str) -> tuple[int, ...]:
+    """Ids of a whole text that opens a context: BOS where the tokenizer's own habit wants it, and never twice."""
+    (row,) = encode_texts(model, [text])
+    return row
+
+
+def encode_texts(model: Model, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """Ids of several whole texts; one call of the tokenizer costs little more than one text."""
+    bos = model.tokenizer.bos_token_id
+    rows = []
+    for ids in model.tokenizer(list(texts), add_special_tokens=False, verbose=False).input_ids:
+        opened = [bos, *ids] if model.adds_bos and ids[:1] != [bos] else ids
+        if opened[:2] == [bos, bos]:
+            raise UserError(f"the chat template of model {model.name!r} writes the BOS token twice; mend the template")
+        rows.append((*model.prefix, *opened))
+    return rows
+
+
+def encode_prompt(model: Model, prompt: Prompt, *, room: int = 0) -> tuple[int, ...]:
+    """Ids of a prompt; UserError where it and `room` tokens more do not fit the context."""
+    ids = encode_text(model, prompt_text(model, prompt))
+    _check_prompt_fits(model, prompt, len(ids) + room, room=room)
+    return ids
+
+
+def encode_options(model: Model, prompt: Prompt, options: Sequence[str]) -> Branches:
+    """Ids of a prompt and of each option after it.
+
+    Prompt and option are tokenised together, because a boundary may fall inside a token; what all the texts share is
+    the prompt, and the rest of each is scored. The cells of a study ask the same again and again: what was asked last
+    is remembered.
+    """
+    key = (encode_options, model.prefix)
+    if key not in model.cache:
+        model.cache[key] = lru_cache(REMEMBERED)(partial(_encode_options, model))
+    branches: Branches = model.cache[key](prompt, tuple(options))
+    return branches
+
+
+def _encode_options(model: Model, prompt: Prompt, options: Sequence[str]) -> Branches:
+    text = prompt_text(model, prompt)
+    rows = encode_texts(model, [text, *(text + prompt.continuation(one) for one in options)])
+    shared = common_prefix(rows)
+    longest = max(map(len, rows))
+    _check_prompt_fits(model, prompt, longest, room=longest - len(rows[0]))
+    return Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows[1:]))
+
+
+def _check_prompt_fits(model: Model, prompt: Prompt, tokens: int, *, room: int) -> None:
+    """UserError where the prompt is too long, with the number of its shots that would fit."""
+    if tokens <= model.shape.context or not prompt.num_shots:
+        return check_fits(model, tokens)
+    alone = len(encode_text(model, prompt_text(model, prompt.after(0)))) + room
+    if alone > model.shape.context:
+        return check_fits(model, alone)
+    fitting = prompt.num_shots - 1
+    while fitting and len(encode_text(model, prompt_text(model, prompt.after(fitting)))) + room > (model.shape.context):
+        fitting -= 1
+    raise UserError(
+        f"a prompt of {tokens} tokens with {prompt.num_shots} shots is longer than the context of {model.name!r}"
+        f" ({model.shape.context} tokens); at most {fitting} of them fit before this question"
+    )
+
+
+def common_prefix(rows: Sequence[tuple[int, ...]]) -> int:
+    """Length of the longest prefix that all rows share."""
+    first, last = min(rows), max(rows)
+    for position, (one, other) in enumerate(zip(first, last, strict=False)):
+        if one != other:
+            return position
+    return min(len(first), len(last))
+
+
+def check_fits(model: Model, tokens: int) -> None:
+    """UserError where a row is longer than the model's context."""
+    if tokens > model.shape.context:
+        raise UserError(
+            f"a prompt and what is to be written, {tokens} tokens, are longer than the context of {model.name!r}"
+            f" ({model.shape.context} tokens); use shorter questions, or write fewer tokens"
+        )

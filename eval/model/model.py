@@ -1,0 +1,78 @@
+"""Model: a net, its tokenizer and its identity, loaded once and kept resident."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from educe.eval.model.flops import Shape, Trained
+from educe.eval.model.source import Kind
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Change:
+    """What was put on a net, or set free in it, to be trained.
+
+    `trained` holds its parameters by name; where a parameter is in `masks`, only its marked numbers move. `part` is
+    what the FLOP formulas need, `prefix` ids that come before every text, `save` writes the change into a folder, and
+    `peft` is the net as PEFT wraps it, for trainers that ask for that.
+    """
+
+    trained: Mapping[str, nn.Parameter]
+    part: Trained
+    masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    prefix: tuple[int, ...] = ()
+    save: Callable[[Path], None] | None = None
+    peft: nn.Module | None = None
+
+    @property
+    def trainable_parameters(self) -> int:
+        """How many numbers move."""
+        free = sum(parameter.numel() for name, parameter in self.trained.items() if name not in self.masks)
+        return free + sum(int(mask.sum()) for mask in self.masks.values())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """The model being elicited.
+
+    `net` is the resident network, whatever is attached to it included, and `change` says what that is.
+    `adds_bos` says whether the tokenizer opens every text with its beginning-of-sequence token. `memo` keeps what is
+    costly to make and serves more than one cell.
+    """
+
+    name: str
+    kind: Kind
+    revision: str
+    fingerprint: str
+    net: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    shape: Shape
+    adds_bos: bool
+    change: Change | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def adapter_parameters(self) -> int:
+        """How many numbers run beside the frozen maps, in products of their own."""
+        return self.change.part.adapter_parameters if self.change else 0
+
+    @property
+    def trained(self) -> Mapping[str, nn.Parameter]:
+        """What trains, by name."""
+        return self.change.trained if self.change else {}
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Ids that come before every text; not words, for they have no row in the vocabulary."""
+        return self.change.prefix if self.change else ()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the net lives."""
+        return next(self.net.parameters()).device

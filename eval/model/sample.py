@@ -1,0 +1,176 @@
+"""Generation in batches, greedy or drawn: a shared prefix is read once, finished rows leave, stop strings end a row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from educe.data.errors import UserError
+from educe.eval.model.encode import common_prefix
+from educe.eval.model.flops import forward_flops, generation_flops
+from educe.eval.model.memory import in_pieces
+from educe.eval.model.model import Model
+from educe.eval.model.tree import LayerStates, Pack, Row, collate, expand, prefill, wanted_logits
+from educe.eval.progress import report_progress
+
+BATCH_TOKENS = 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Generated texts, cut at the stop, and what they cost."""
+
+    texts: tuple[str, ...]
+    flops: float
+    executed_flops: float
+
+
+def generate(
+    model: Model,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    stops: Sequence[str] = (),
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Samples:
+    """Continue each prompt until the model stops, a stop string appears or `max_new_tokens` are written.
+
+    Greedily, or with a `temperature` drawn: by numbers that the seed and the prompt's place fix, so that the size of a
+    batch changes no draw. What all prompts share is read once, and a row that is done leaves its batch.
+    """
+    shared = common_prefix([tuple(prompt[:-1]) for prompt in prompts])
+    texts = [""] * len(prompts)
+    flops = 0.0
+    executed = forward_flops(model.shape, shared, scored=0, adapter_parameters=model.adapter_parameters, clip=False)
+    done = 0
+    with torch.inference_mode():
+        states = prefill(model.net, prompts[0][:shared], device=model.device)
+
+        def write(indices: Sequence[int]) -> _Writing:
+            stems = [tuple(prompts[index][shared:]) for index in indices]
+            written = _Writing(model, stems, states, shared=shared)
+            draws = _draws(indices, max_new_tokens, seed=seed).to(model.device)
+            written.run(
+                max_new_tokens, stops, lambda logits, alive, step: _pick(logits, draws[alive, step], temperature)
+            )
+            return written
+
+        for indices, written in in_pieces(_batches(prompts, max_new_tokens), write):
+            executed += written.executed_flops
+            for index, row in zip(indices, written.rows, strict=True):
+                texts[index] = cut(str(model.tokenizer.decode(row, skip_special_tokens=True)), stops)
+                flops += generation_flops(
+                    model.shape,
+                    prompt_tokens=len(prompts[index]),
+                    new_tokens=len(row),
+                    adapter_parameters=model.adapter_parameters,
+                )
+            done += len(indices)
+            report_progress("answers written", done, len(prompts))
+    return Samples(texts=tuple(texts), flops=flops, executed_flops=executed)
+
+
+class _Writing:
+    """One batch of rows being written, a token of each at a time, after a prefix that they share."""
+
+    def __init__(self, model: Model, stems: Sequence[tuple[int, ...]], states: LayerStates, *, shared: int) -> None:
+        self.model = model
+        self.rows: list[list[int]] = [[] for _ in stems]
+        self.executed_flops = 0.0
+        self._cache = expand(states, len(stems))
+        self._batch = collate(
+            [Pack(rows=(Row(stem=stem, wanted=(len(stem) - 1,)),)) for stem in stems],
+            prefix=shared,
+            pad=model.tokenizer.pad_token_id,
+            device=model.device,
+        )
+
+    def run(self, max_new_tokens: int, stops: Sequence[str], pick: Callable[[Tensor, Tensor, int], Tensor]) -> None:
+        """Write every row to its end, each token picked from the rows' logits."""
+        ends = torch.tensor(stop_ids(self.model), device=self.model.device)
+        alive = torch.arange(len(self.rows))
+        for step in range(max_new_tokens):
+            tokens = pick(self._read(), alive, step)
+            for row, token in zip(alive.tolist(), tokens.tolist(), strict=True):
+                self.rows[row].append(token)
+            going = ~torch.isin(tokens, ends).cpu()
+            if stops:
+                going &= torch.tensor([not self._holds(self.rows[row], stops) for row in alive.tolist()])
+            if step + 1 == max_new_tokens or not going.any():
+                return
+            self._batch = self._batch.after(tokens)
+            if not going.all():
+                kept = going.nonzero().flatten()
+                alive = alive[kept]
+                self._batch = self._batch.keep(kept.to(self.model.device))
+                self._cache.batch_select_indices(kept.to(self.model.device))
+
+    def _read(self) -> Tensor:
+        """Logits of every row's next token."""
+        size, width = self._batch.ids.shape
+        self.executed_flops += size * forward_flops(
+            self.model.shape,
+            width,
+            scored=1,
+            cached=self._batch.visible.shape[2] - width,
+            adapter_parameters=self.model.adapter_parameters,
+            clip=False,
+        )
+        return wanted_logits(self.model.net, self._batch, self._cache)
+
+    def _holds(self, row: Sequence[int], stops: Sequence[str]) -> bool:
+        # A token is a byte at least, so only as long a tail can have completed a stop string.
+        tail = row[-max(len(stop.encode()) for stop in stops) - 4 :]
+        text = str(self.model.tokenizer.decode(list(tail), skip_special_tokens=True))
+        return any(stop in text for stop in stops)
+
+
+def _draws(indices: Sequence[int], steps: int, *, seed: int) -> Float[Tensor, "rows steps"]:
+    """A number in [0, 1) for every token that may be drawn."""
+    rows = []
+    for index in indices:
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
+        rows.append(torch.rand(steps, generator=generator, dtype=torch.float64))
+    return torch.stack(rows)
+
+
+def _pick(logits: Float[Tensor, "rows vocab"], draws: Float[Tensor, " rows"], temperature: float) -> Tensor:
+    """The likeliest word of each row, or the one in whose share of the distribution the row's number falls."""
+    if bool(logits.isnan().any()):
+        raise UserError(
+            "the next word has no likelihood (nan): the model's weights or its adapter are damaged, or too large for"
+            " the dtype; load others, or in float32"
+        )
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    shares = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
+    picked: Tensor = torch.searchsorted(shares, draws[:, None] * shares[:, -1:], right=True)[:, 0]
+    return picked
+
+
+def stop_ids(model: Model) -> list[int]:
+    """Every id that ends an answer: the tokenizer's end and whatever the net's own generation settings add."""
+    configured = getattr(model.net.generation_config, "eos_token_id", None)
+    listed = configured if isinstance(configured, list) else [configured]
+    return sorted({each for each in (*listed, model.tokenizer.eos_token_id) if each is not None})
+
+
+def cut(text: str, stops: Sequence[str]) -> str:
+    """A text up to the first stop string in it."""
+    for stop in stops:
+        text = text.split(stop)[0]
+    return text
+
+
+def _batches(prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
+    """Longest prompts first, as many rows as fit the token budget with room for the answers."""
+    order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
+    groups: list[list[int]] = []
+    while order:
+        size = max(1, BATCH_TOKENS // (len(prompts[order[0]]) + max_new_tokens))
+        groups.append(order[:size])
+        order = order[size:]
+    return groups

@@ -1,0 +1,189 @@
+"""Log-likelihoods of options: prefix shared by all items, question shared by its options, head on scored positions."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from educe.eval.model.encode import Branches, common_prefix
+from educe.eval.model.flops import answer_flops, forward_flops
+from educe.eval.model.head import word_logprobs
+from educe.eval.model.memory import in_pieces
+from educe.eval.model.model import Model
+from educe.eval.model.tree import Pack, Row, collate, expand, prefill, wanted_states
+from educe.eval.progress import report_progress
+
+# Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Others: not
+# measured, chosen large because their units are many.
+BATCH_TOKENS = {"cpu": 512}
+BATCH_TOKENS_ELSEWHERE = 8192
+# Width of a pack of short rows. The wider, the fewer copies of the prefix's keys and the less padding, but the more
+# attention scores are computed only to be masked.
+PACK_TOKENS = 128
+# (prefix + width) x packs: what a batch may hold in its cache, half a gigabyte for the bundled models.
+BATCH_KEYS = 16384
+# Hidden states that are collected before the head runs: fewer leave the matrix units idle while its weights are read.
+HEAD_ROWS = 1024
+# Rows by their place among all, and how they are laid out together.
+Packed = tuple[list[int], Pack]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Summed log-likelihood in nats of every option of every item, and what computing them cost."""
+
+    loglikelihoods: tuple[tuple[float, ...], ...]
+    flops: float
+    executed_flops: float
+
+
+def score_options(
+    model: Model,
+    items: Sequence[Branches],
+    *,
+    batch_tokens: int | None = None,
+) -> Scores:
+    """Score every option of every item under the model, exactly as if each were computed alone.
+
+    In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats). `batch_tokens` is
+    the padded size of a batch, by default what suits the device.
+    """
+    limit = batch_tokens or fitting_tokens(model)
+    # At least one prompt token stays in every row: its logits predict the options' first tokens.
+    shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
+    rows = [_row(item, len(shared)) for item in items]
+    results: list[tuple[float, ...]] = [()] * len(items)
+    extra = model.adapter_parameters
+    executed = forward_flops(model.shape, len(shared), scored=0, adapter_parameters=extra, clip=False)
+    with torch.inference_mode():
+        for indices, states, flops in _states(model, shared, rows, limit):
+            executed += flops
+            sums = _sum_options(model, states, [items[index].options for index in indices])
+            for index, each in zip(indices, sums, strict=True):
+                results[index] = each
+    useful = sum(
+        answer_flops(
+            model.shape,
+            prompt_tokens=len(item.prompt),
+            option_tokens=[len(option) for option in item.options],
+            adapter_parameters=extra,
+        )
+        for item in items
+    )
+    return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
+
+
+def fitting_tokens(model: Model) -> int:
+    """Width x packs of one batch that suits the model's device."""
+    return BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
+
+
+def _states(
+    model: Model, shared: tuple[int, ...], rows: Sequence[Row], limit: int
+) -> Iterator[tuple[list[int], torch.Tensor, float]]:
+    """What the head is to read, HEAD_ROWS states or more at a time: rows, their wanted states, executed FLOPs."""
+    prefix = prefill(model.net, shared, device=model.device)
+
+    def read(group: Sequence[Packed]) -> torch.Tensor:
+        packs = [pack for _, pack in group]
+        batch = collate(packs, prefix=len(shared), pad=model.tokenizer.pad_token_id, device=model.device)
+        return wanted_states(model.net, batch, expand(prefix, len(packs)))
+
+    waiting: list[int] = []
+    held: list[torch.Tensor] = []
+    executed = 0.0
+    done = 0
+    for group, states in in_pieces(batches(rows, batch_tokens=limit, shared=len(shared)), read):
+        executed += _executed_flops(model, [pack for _, pack in group], len(shared))
+        waiting += [index for indices, _ in group for index in indices]
+        held.append(states)
+        done += sum(len(indices) for indices, _ in group)
+        if sum(map(len, held)) >= HEAD_ROWS or done == len(rows):
+            yield waiting, torch.cat(held), executed
+            waiting, held, executed = [], [], 0.0
+        report_progress("items scored", done, len(rows))
+
+
+def _executed_flops(model: Model, packs: Sequence[Pack], shared: int) -> float:
+    """What one batch computes, padding included."""
+    width = max(map(len, packs))
+    wanted = sum(len(row.wanted) for pack in packs for row in pack.rows)
+    body = forward_flops(
+        model.shape, width, scored=0, cached=shared, adapter_parameters=model.adapter_parameters, clip=False
+    )
+    return len(packs) * body + 2.0 * model.shape.vocab * model.shape.hidden * wanted
+
+
+def _row(item: Branches, shared: int) -> Row:
+    """The question as stem, each option but its last token as a branch; wanted is whatever predicts an option token."""
+    stem = item.prompt[shared:]
+    branches = tuple(option[:-1] for option in item.options)
+    inside = range(len(stem), len(stem) + sum(map(len, branches)))
+    return Row(stem=stem, branches=branches, wanted=(len(stem) - 1, *inside))
+
+
+def _sum_options(
+    model: Model, states: torch.Tensor, items: Sequence[Sequence[Sequence[int]]]
+) -> list[tuple[float, ...]]:
+    """Add up the tokens of each item's options.
+
+    An item's first state predicts the first token of all its options; its other states predict the rest, option by
+    option.
+    """
+    places: list[int] = []
+    words: list[int] = []
+    first = 0
+    for options in items:
+        after = first + 1
+        for option in options:
+            rest = len(option) - 1
+            places += [first, *range(after, after + rest)]
+            words += option
+            after += rest
+        first = after
+    logprobs = word_logprobs(model.net, states, *(torch.tensor(each, device=states.device) for each in (places, words)))
+    parts = iter(logprobs.split([len(option) for options in items for option in options]))
+    return [tuple(next(parts).sum().item() for _ in options) for options in items]
+
+
+def batches(rows: Sequence[Row], *, batch_tokens: int, shared: int = 0) -> Iterator[list[Packed]]:
+    """Packs of all rows, widest first, in groups whose padded size and cache stay under the limits."""
+    group: list[Packed] = []
+    widest = 0
+    packed = [(indices, _pack([rows[index] for index in indices])) for indices in _packs(rows)]
+    for indices, pack in sorted(packed, key=lambda each: (-len(each[1]), each[0])):
+        widest, size = max(widest, len(pack)), len(group) + 1
+        if group and (widest * size > batch_tokens or (shared + widest) * size > BATCH_KEYS):
+            yield group
+            group, widest = [], len(pack)
+        group.append((indices, pack))
+    if group:
+        yield group
+
+
+def _packs(rows: Sequence[Row]) -> list[list[int]]:
+    """Rows to put together, as many as fit PACK_TOKENS (one where it alone is longer).
+
+    In the order of their tokens, so that questions which begin alike become neighbours and share their beginning.
+    """
+    packs: list[list[int]] = []
+    lead: tuple[int, ...] = ()
+    tokens = 0
+    for index in sorted(range(len(rows)), key=lambda each: (rows[each].stem, each)):
+        row = rows[index]
+        if packs:
+            common = common_prefix([lead, row.stem[:-1]])
+            if tokens + len(row) - len(packs[-1]) * common <= PACK_TOKENS:
+                packs[-1].append(index)
+                lead, tokens = lead[:common], tokens + len(row)
+                continue
+        packs.append([index])
+        lead, tokens = row.stem[:-1], len(row)
+    return packs
+
+
+def _pack(rows: Sequence[Row]) -> Pack:
+    """The rows behind the beginning that their stems share; each keeps one token of its own at least."""
+    lead = common_prefix([row.stem[:-1] for row in rows])
+    own = [replace(row, stem=row.stem[lead:], wanted=tuple(place - lead for place in row.wanted)) for row in rows]
+    return Pack(lead=rows[0].stem[:lead], rows=tuple(own))

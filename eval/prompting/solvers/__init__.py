@@ -1,0 +1,1 @@
+"""Solvers: functions from a model, a task, a prompt function and items to outcomes and their cost."""

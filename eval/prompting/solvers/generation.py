@@ -1,0 +1,63 @@
+"""Answers that are written out, greedily or drawn: what a model says, beside which option it finds likeliest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from educe.data.example import Example
+from educe.data.formats.render import option_texts
+from educe.data.grade import named_choice
+from educe.data.task import Task
+from educe.eval.measure import SolverOutput, stops
+from educe.eval.measurement import Outcome
+from educe.eval.model.encode import encode_prompt
+from educe.eval.model.model import Model
+from educe.eval.model.sample import generate
+from educe.eval.prompting.prompts import PromptFunction
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationSolver:
+    """Every item is answered, at a `temperature` (0 is greedy), drawn with the seed.
+
+    At most `tokens` tokens are written where the task has no limit of its own. A multiple-choice answer is the option
+    that the text names, by its text or its label; a text that names none is wrong, and the share of texts that do name
+    one is recorded.
+    """
+
+    temperature: float = 0.0
+    tokens: int = 16
+    seed: int = 0
+
+    def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
+        """Write, then grade."""
+        prompts = [prompt_fn(item) for item in items]
+        tokens = self.tokens if task.kind == "choice" else task.max_new_tokens
+        samples = generate(
+            model,
+            [encode_prompt(model, prompt, room=tokens) for prompt in prompts],
+            max_new_tokens=tokens,
+            stops=stops(prompts[0]),
+            temperature=self.temperature,
+            seed=self.seed,
+        )
+        outcomes = []
+        for item, prompt, text in zip(items, prompts, samples.texts, strict=True):
+            if task.grade is not None:
+                outcomes.append(_outcome(item, task.grade(item, text), text))
+                continue
+            labels = option_texts(item, prompt.format) if prompt.format.answer_as == "letter" else ()
+            picked = named_choice(item.choices, text, labels=labels)
+            outcomes.append(_outcome(item, float(picked == item.answer), text, picked))
+        named = {"named_an_option": sum(outcome.picked is not None for outcome in outcomes) / len(outcomes)}
+        how = "written" if self.temperature == 0 else f"drawn at temperature {self.temperature:g}"
+        return SolverOutput(
+            outcomes=tuple(outcomes),
+            metric=f"{task.grade.__name__.replace('_', ' ') if task.grade else 'accuracy'} ({how})",
+            flops_per_answer=samples.flops / len(items),
+            executed_flops_per_answer=samples.executed_flops / len(items),
+            metadata={} if task.grade else named,
+        )
+
+
+def _outcome(item: Example, score: float, text: str, picked: str | None = None) -> Outcome:
+    return Outcome(id=item.id, cluster=item.cluster, score=score, answer=item.answer, picked=picked, text=text)

@@ -1,0 +1,10 @@
+"""One recipe alone, one cell, with one process or several.
+
+accelerate launch --config_file accelerate_config.yaml -m educe.recipes iid_sft \
+    --model smollm2-135m-instruct --task word_sentiment --examples 64 --seed 0
+"""
+
+from educe.recipes.runner.launch import launch
+
+if __name__ == "__main__":
+    launch()

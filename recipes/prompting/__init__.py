@@ -1,0 +1,1 @@
+"""Recipes that ask a model, one file each."""

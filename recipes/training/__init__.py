@@ -1,0 +1,1 @@
+"""Recipes that change a model, one file each."""

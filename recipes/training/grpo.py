@@ -1,0 +1,92 @@
+"""Reward alone: answers are sampled, the task's grader rewards them, and the better of a group become likelier."""
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from educe.data.errors import UserError
+from educe.data.task import Task
+from educe.eval.measurement import Role
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.recipes.method import Elicited, Method
+
+if TYPE_CHECKING:
+    from educe.eval.model.model import Model
+
+
+class Grpo(Method):
+    """How much shows when the model is only told how good its answers to n questions were (GRPO, through TRL).
+
+    Without `steps` every question is seen once, in 16 steps or more. Labels are read to grade, and charged; samples are
+    charged as search. `training.json` holds, step by step, the
+    reward and how varied the samples were, so that a collapse is seen.
+    """
+
+    size_settings: ClassVar[tuple[str, ...]] = ("rank", "modules", "layers")
+    role: ClassVar[Role] = "training"
+    trains: ClassVar[bool] = True
+    sized: ClassVar[bool] = True
+
+    rank: int = Field(default=8, ge=1)
+    modules: tuple[str, ...] = ()
+    layers: tuple[int, ...] = ()
+    learning_rate: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
+    steps: int | None = Field(default=None, ge=1)
+    questions_per_step: int = Field(default=2, ge=1)
+    samples: int = Field(default=8, ge=2)
+    temperature: float = Field(default=1.0, gt=0)
+
+    def check(self, task: Task, *, examples: int) -> None:
+        """Also refuses fewer questions than one step takes, and more than all steps can reach."""
+        super().check(task, examples=examples)
+        if examples < self.questions_per_step:
+            raise UserError(
+                f"grpo: a step takes questions_per_step = {self.questions_per_step} and there are {examples} examples; "
+                f"set it to {examples} or less"
+            )
+        if examples > self.num_steps(examples) * self.questions_per_step:
+            raise UserError(
+                f"grpo: steps = {self.steps} of {self.questions_per_step} questions do not reach {examples} examples; "
+                f"set steps to {math.ceil(examples / self.questions_per_step)} or more, or leave it out"
+            )
+
+    def num_steps(self, examples: int) -> int:
+        """Those given, or as many as show every question, and 16 at least."""
+        return self.steps or max(16, math.ceil(examples / self.questions_per_step))
+
+    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
+        """Train by reward; then ask plainly."""
+        from educe.train.changes.peft import Lora
+        from educe.train.reward import RewardSchedule, train_by_reward
+        from educe.train.self_training import credit
+
+        questions = task.draw("train", examples, seed=seed)
+        prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
+        prompts = [prompt_fn(question) for question in questions]
+        tuned = train_by_reward(
+            model,
+            prompts,
+            lambda place, text: credit(task, prompts[place].format, questions[place], text),
+            lora=Lora(rank=self.rank, modules=self.modules, layers=self.layers),
+            schedule=RewardSchedule(
+                learning_rate=self.learning_rate,
+                steps=self.num_steps(examples),
+                questions_per_step=self.questions_per_step,
+                samples=self.samples,
+                temperature=self.temperature,
+                max_new_tokens=task.max_new_tokens,
+            ),
+            seed=seed,
+        )
+        return Elicited(
+            model=tuned.model, prompt_fn=prompt_fn, spend=tuned.spend, history=tuned.history, metadata=tuned.metadata
+        )
+
+    def rows_trained(self, examples: int) -> int:
+        """Every sample."""
+        return self.rows_sampled(examples)
+
+    def rows_sampled(self, examples: int) -> int:
+        """Of every step."""
+        return self.num_steps(examples) * self.questions_per_step * self.samples

@@ -1,0 +1,148 @@
+"""One recipe after another: train as the first says, then ask the trained model as the second says."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from educe.data.errors import UserError
+from educe.data.example import Instruction
+from educe.data.task import Task
+from educe.eval.measurement import Role
+from educe.eval.model.source import Source
+from educe.eval.prompting.prompts import PromptConfig
+from educe.recipes.method import Elicited, Method
+
+if TYPE_CHECKING:
+    from educe.eval.model.model import Model
+
+Spec = str | dict[str, dict[str, Any] | None]
+
+
+class Stacked(Method):
+    """A way of asking on top of a trained model; both are charged.
+
+    Examples are those that `train` learns from. A label that both read, as a shot and as a training row, counts twice.
+    """
+
+    role: ClassVar[Role] = "training"
+    trains: ClassVar[bool] = True
+    sized: ClassVar[bool] = True
+
+    train: Spec = Field(description="a recipe that trains, as in train: {iid_sft: {rank: 4}}")
+    prompt: Spec = Field(description="a recipe that prompts, as in prompt: {few_shot: {shots: 4}}")
+
+    @model_validator(mode="after")
+    def _read(self) -> "Stacked":
+        if not self.first.trains:
+            raise UserError(f"train = {self.train!r} trains nothing; name a recipe that does")
+        if self.second.trains or self.second.sized:
+            raise UserError(f"prompt = {self.prompt!r} learns from examples of its own; name a recipe that only asks")
+        if self.prompt_config != PromptConfig():
+            raise UserError("template, format and the like belong to the recipes that are stacked; set them there")
+        return self
+
+    @cached_property
+    def first(self) -> Method:
+        """What trains."""
+        return _named(self.train)[1]
+
+    @cached_property
+    def second(self) -> Method:
+        """What asks."""
+        return _named(self.prompt)[1]
+
+    def check(self, task: Task, *, examples: int) -> None:
+        """Both must be served."""
+        self.first.check(task, examples=examples)
+        self.second.check(task, examples=self.second.sizes(())[0])
+
+    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
+        """Train, then ask."""
+        trained = self.first(model, task, examples=examples, seed=seed)
+        asked = self.second(trained.model, task, examples=self.second.sizes(())[0], seed=seed)
+        return replace(
+            trained,
+            prompt_fn=asked.prompt_fn,
+            solver=asked.solver,
+            spend=trained.spend + asked.spend,
+            metadata={**trained.metadata, **asked.metadata},
+        )
+
+    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
+        """Those of what trains."""
+        return self.first.sizes(examples)
+
+    @property
+    def prompt_configs(self) -> tuple[PromptConfig, ...]:
+        """Of both."""
+        return (*self.first.prompt_configs, *self.second.prompt_configs)
+
+    @property
+    def reads_dev(self) -> bool:
+        """Either."""
+        return self.first.reads_dev or self.second.reads_dev
+
+    @property
+    def num_shots(self) -> int:
+        """Of the prompt."""
+        return self.second.num_shots
+
+    def rows_trained(self, examples: int) -> int:
+        """Of what trains."""
+        return self.first.rows_trained(examples)
+
+    @property
+    def tokens_written(self) -> int:
+        """Of what asks."""
+        return self.second.tokens_written
+
+    @property
+    def asks_per_item(self) -> float:
+        """Of what asks."""
+        return self.second.asks_per_item
+
+    def rows_asked(self, examples: int) -> int:
+        """Of both."""
+        return self.first.rows_asked(examples) + self.second.rows_asked(examples)
+
+    def demonstrations(self, examples: int) -> tuple[Source, int] | None:
+        """Of what trains."""
+        return self.first.demonstrations(examples)
+
+    def rows_sampled(self, examples: int) -> int:
+        """Of what trains."""
+        return self.first.rows_sampled(examples)
+
+    @property
+    def instruction_rows(self) -> Sequence[Instruction]:
+        """Of what trains."""
+        return self.first.instruction_rows
+
+    @property
+    def shared_training(self) -> str | None:
+        """Of what trains: alone or stacked, it is one training."""
+        return self.first.shared_training
+
+    def settings(self) -> dict[str, Any]:
+        """Those of both, defaults included."""
+        return {
+            "train": {_name(self.train): self.first.settings()},
+            "prompt": {_name(self.prompt): self.second.settings()},
+        }
+
+    def written(self, name: str) -> str:
+        """Both recipes, as they are written alone."""
+        return f"{self.first.written(_name(self.train))} + {self.second.written(_name(self.prompt))}"
+
+
+def _named(spec: Spec) -> tuple[str, Method]:
+    from educe.recipes.catalog import make_method  # the catalog lists this recipe, too
+
+    return make_method(spec)
+
+
+def _name(spec: Spec) -> str:
+    return spec if isinstance(spec, str) else next(iter(spec))

@@ -7,7 +7,7 @@ from typing import Any
 
 from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.formats.render import Prompt, option_texts
+from educe.data.formats.render import Prompt, PromptFunction, option_texts
 from educe.data.task import NormalizeBy, Task
 from educe.eval.details import Details
 from educe.eval.measurement import Outcome
@@ -16,7 +16,6 @@ from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
 from educe.eval.model.score import Scores, score_options
 from educe.eval.model.sharded import gathering
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.spend import Spend
 
 

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from educe.data.errors import UserError
 from educe.data.example import Instruction
 from educe.data.formats.format import AnswerAs
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.details import Details
 from educe.eval.measurement import Role
 from educe.eval.model.source import Source
-from educe.eval.prompting.prompts import PromptConfig, PromptFunction, Template
+from educe.eval.prompting.prompts import PromptConfig, Template
 from educe.eval.spend import Spend
 
 if TYPE_CHECKING:  # planning and validating a study loads no torch

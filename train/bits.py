@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import require_whole
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.spend import Spend
 from educe.train.encode import TrainingRow, encode_rows
 from educe.train.frozen import frozen_maps_in

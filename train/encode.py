@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 
 from educe.data.errors import UserError
 from educe.data.example import Example, Message
-from educe.data.formats.render import Prompt, answer_text
+from educe.data.formats.render import Prompt, PromptFunction, answer_text
 from educe.eval.model.encode import chat_text, check_fits, common_prefix, encode_texts, prompt_text
 from educe.eval.model.model import Model
-from educe.eval.prompting.prompts import PromptFunction
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from educe.data.example import Example
 from educe.data.formats.format import Format
-from educe.data.formats.render import option_texts
+from educe.data.formats.render import PromptFunction, option_texts
 from educe.data.grade import exact_match
 from educe.data.task import Task
 from educe.eval.measure import stops
@@ -18,7 +18,6 @@ from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
 from educe.eval.model.sharded import require_whole
-from educe.eval.prompting.prompts import PromptFunction
 
 
 @dataclass(frozen=True, kw_only=True)

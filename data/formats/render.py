@@ -1,6 +1,6 @@
 """Example + Format -> prompt: turns of a chat, or one text to complete."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -58,6 +58,9 @@ class Prompt:
     def _opened(self, answer: str) -> str:
         """What follows the answer's field in a completion."""
         return f" {answer}" if self.format.answer_space else answer
+
+
+PromptFunction = Callable[[Example], Prompt]
 
 
 def question_text(example: Example, form: Format) -> str:

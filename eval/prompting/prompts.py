@@ -1,6 +1,6 @@
 """Prompters: from an item to what the model is asked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -8,14 +8,13 @@ from educe.data.errors import UserError, nearest
 from educe.data.example import Example
 from educe.data.formats.format import AnswerAs, Format
 from educe.data.formats.phrases import PHRASES
-from educe.data.formats.render import Prompt, Style, render
+from educe.data.formats.render import PromptFunction, Style, render
 from educe.data.formats.space import FormatSpace
 from educe.data.task import Task
 
 if TYPE_CHECKING:  # recipes are read and planned without torch
     from educe.eval.model.model import Model
 
-PromptFunction = Callable[[Example], Prompt]
 Template = Literal["auto", "chat", "completion"]
 
 

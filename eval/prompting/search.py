@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from educe.data.errors import UserError
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.progress import report_progress
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.spend import Spend
 
 if TYPE_CHECKING:  # how long a search would take is planned without torch

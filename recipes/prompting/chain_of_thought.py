@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
-from educe.eval.prompting.prompts import PromptFunction, make_prompt_fn
+from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.method import AfterShots, Elicited
 

@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 
 from educe.data.errors import UserError
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
-from educe.eval.prompting.prompts import PromptFunction, make_prompt_fn
+from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.method import Elicited, Method
 

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from educe.data.errors import UserError
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
-from educe.eval.prompting.prompts import PromptFunction, make_prompt_fn
+from educe.eval.prompting.prompts import make_prompt_fn
 from educe.recipes.method import Elicited, check_dev
 from educe.recipes.training.iid_sft import IidSft
 

@@ -11,12 +11,13 @@ from pydantic import Field
 
 from educe.data.errors import UserError
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.relabel import relabel
 from educe.data.splits import Split
 from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.model.source import Source, find_source
-from educe.eval.prompting.prompts import PromptFunction, make_prompt_fn
+from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.method import Elicited, Method, check_dev, several
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from educe.data.example import Example
-from educe.data.formats.render import option_texts
+from educe.data.formats.render import PromptFunction, option_texts
 from educe.data.task import Task, check_options
 from educe.eval.measurement import Role
-from educe.eval.prompting.prompts import PromptFunction, make_prompt_fn
+from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.method import Elicited, Method, check_dev
 

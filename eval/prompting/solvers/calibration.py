@@ -11,12 +11,11 @@ from typing import Literal
 import numpy as np
 
 from educe.data.example import Example, Message
-from educe.data.formats.render import Prompt
+from educe.data.formats.render import Prompt, PromptFunction
 from educe.data.task import Task, check_options
 from educe.eval.measure import SolverOutput, choice_outcome, encode_items
 from educe.eval.model.model import Model
 from educe.eval.model.score import score_options
-from educe.eval.prompting.prompts import PromptFunction
 
 By = Literal["context", "pmi"]
 WITHOUT_CONTENT = ("N/A", "[MASK]", "...")

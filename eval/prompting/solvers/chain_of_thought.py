@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from educe.data.example import Example
-from educe.data.formats.render import Prompt, option_texts
+from educe.data.formats.render import Prompt, PromptFunction, option_texts
 from educe.data.task import Task
 from educe.eval.measure import SolverOutput, measure, stops
 from educe.eval.measurement import Outcome
 from educe.eval.model.encode import encode_prompt, prompt_text
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.prompting.solvers.voting import answer_of, as_one, majority
 from educe.eval.spend import Spend
 

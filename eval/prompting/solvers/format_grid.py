@@ -9,13 +9,14 @@ import numpy as np
 
 from educe.data.errors import UserError
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.formats.space import FormatSpace
 from educe.data.task import Task
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompt_eval import Array, balanced_sample, estimate_spread
-from educe.eval.prompting.prompts import PLAIN, PromptConfig, PromptFunction, make_prompt_fn_in, style_of
+from educe.eval.prompting.prompts import PLAIN, PromptConfig, make_prompt_fn_in, style_of
 from educe.eval.prompting.spread import format_sd
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

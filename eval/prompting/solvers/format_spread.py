@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.model.model import Model
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.prompting.solvers.format_grid import AskedFormat
 
 PRIOR_B = 5.0  # of the Beta prior, as published

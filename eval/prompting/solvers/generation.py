@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from educe.data.example import Example
-from educe.data.formats.render import option_texts
+from educe.data.formats.render import PromptFunction, option_texts
 from educe.data.grade import named_choice
 from educe.data.task import Task
 from educe.eval.measure import SolverOutput, stops
@@ -12,7 +12,6 @@ from educe.eval.measurement import Outcome
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
-from educe.eval.prompting.prompts import PromptFunction
 
 
 @dataclass(frozen=True, kw_only=True)

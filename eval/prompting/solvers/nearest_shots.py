@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.states import last_states
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.spend import Spend
 
 Array = NDArray[np.float64]

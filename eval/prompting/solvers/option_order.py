@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task, check_options
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.model.model import Model
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.spend import Spend
 
 

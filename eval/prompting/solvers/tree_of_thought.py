@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from educe.data.example import Example
-from educe.data.formats.render import Prompt
+from educe.data.formats.render import Prompt, PromptFunction
 from educe.data.task import Task
 from educe.eval.measure import SolverOutput, measure, stops
 from educe.eval.model.encode import encode_options, encode_prompt, prompt_text
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
 from educe.eval.model.score import score_options
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.prompting.solvers.chain_of_thought import CONCLUSION, concluded, thinking
 from educe.eval.spend import Spend
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.grade import normal_answer
 from educe.data.task import Task
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.model.model import Model
-from educe.eval.prompting.prompts import PromptFunction
 from educe.eval.prompting.solvers.format_grid import AskedFormat
 
 

@@ -87,7 +87,7 @@ def test_answers_without_likelihoods_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_large_study_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "MOST_WAYS", 1)
+    monkeypatch.setattr(calibration, "MAX_CONDITIONS", 1)
     groups, left_out = measured([list(pool([PLAIN, *TRAINED]))])
     assert ([len(group) for group in groups], left_out) == ([1], 1)
 

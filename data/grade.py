@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"(?:(?<![\w.)])[-\u2212])?[$\u20ac\u00a3]?((?:\d{1,3}(?:,\
 FINAL_MARK = "####"
 
 
-def normal_answer(text: str) -> str:
+def normalize_answer(text: str) -> str:
     """An answer as it is compared: casefolded, whitespace collapsed, without quotes, end marks or leading article.
 
     Text that is nothing but such marks stays as it is.
@@ -29,10 +29,10 @@ def normal_answer(text: str) -> str:
 
 
 def exact_match(example: Example, text: str) -> float:
-    """1 where the first line or sentence of the text is the answer or an alias, compared as `normal_answer`."""
+    """1 where the first line or sentence of the text is the answer or an alias, compared as `normalize_answer`."""
     first_line = text.strip().partition("\n")[0]
-    said = {normal_answer(first_line), normal_answer(_SENTENCE_END.split(first_line, maxsplit=1)[0])}
-    return float(any(normal_answer(right) in said for right in (example.answer, *example.aliases)))
+    said = {normalize_answer(first_line), normalize_answer(_SENTENCE_END.split(first_line, maxsplit=1)[0])}
+    return float(any(normalize_answer(right) in said for right in (example.answer, *example.aliases)))
 
 
 def number_match(example: Example, text: str) -> float:
@@ -80,12 +80,12 @@ def named_choice(choices: Sequence[str], text: str, *, labels: Sequence[str] = (
     """
     line = _NEXT_QUESTION.split(text.strip(), maxsplit=1)[0].strip().partition("\n")[0]
     for choice in choices:
-        if normal_answer(line) == normal_answer(choice):
+        if normalize_answer(line) == normalize_answer(choice):
             return choice
     by_label = _labelled(choices, line, labels)
     found = []
     for choice in choices:
-        named = re.search(rf"(?<!\w){re.escape(normal_answer(choice))}(?!\w)", line.casefold())
+        named = re.search(rf"(?<!\w){re.escape(normalize_answer(choice))}(?!\w)", line.casefold())
         if named:
             found.append((named.start(), -len(choice), choice))
     by_text = min(found)[2] if found else None

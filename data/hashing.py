@@ -15,7 +15,7 @@ def shuffled(items: Iterable[str], *, key: str) -> tuple[str, ...]:
     return tuple(sorted(items, key=lambda item: _sha256(f"{key}:{item}")))
 
 
-def normal_question(text: str) -> str:
+def normalize_question(text: str) -> str:
     """Question text as it is compared: casefolded, whitespace collapsed."""
     return " ".join(text.casefold().split())
 
@@ -27,7 +27,7 @@ def content_id(question: str, choices: tuple[str, ...], answer: str) -> str:
 
 def text_cluster(text: str) -> str:
     """A cluster shared by all rows with this text (a repeated question, one passage): 12 hex digits."""
-    return _sha256(normal_question(text))[:12]
+    return _sha256(normalize_question(text))[:12]
 
 
 def _sha256(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any, get_args
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.formats.format import AnswerAs, Format
 from educe.data.loading.bigbench import bigbench_task
 from educe.data.loading.files import file_task
@@ -41,7 +41,7 @@ def resolve(spec: TaskSpec) -> Task:
     known = (*own, *TASK_OPTIONS, *FORMAT_OPTIONS)
     for option in options:
         if option not in known:
-            raise UserError(f"task {written!r}: unknown option {option!r}; {nearest(str(option), known)}")
+            raise UserError(f"task {written!r}: unknown option {option!r}; {did_you_mean(str(option), known)}")
     task = make(**{option: value for option, value in options.items() if option in own})
     return _with_options(task, options, spec=json.dumps({written: dict(options)}) if options else written)
 
@@ -64,9 +64,9 @@ def _maker(written: str) -> Callable[..., Task]:
         return TASKS[written].make
     prefix, colon, path = written.partition(":")
     if not colon:
-        raise UserError(f"unknown task {written!r}; {nearest(written, TASKS)} (a file is written file:PATH)")
+        raise UserError(f"unknown task {written!r}; {did_you_mean(written, TASKS)} (a file is written file:PATH)")
     if prefix not in PREFIXES:
-        raise UserError(f"task {written!r}: unknown prefix {prefix!r}; {nearest(prefix, PREFIXES)}")
+        raise UserError(f"task {written!r}: unknown prefix {prefix!r}; {did_you_mean(prefix, PREFIXES)}")
     if not path:
         raise UserError(f"task {written!r} names no path; write {prefix}:PATH")
     return partial(PREFIXES[prefix], path)

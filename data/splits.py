@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.hashing import fraction, normal_question
+from educe.data.hashing import fraction, normalize_question
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -33,7 +33,7 @@ def identity(example: Example) -> Identity:
 
     The choices belong to it because "Which of the following is true?" is a new question with each list of options.
     """
-    return normal_question(example.question), frozenset(map(normal_question, example.choices))
+    return normalize_question(example.question), frozenset(map(normalize_question, example.choices))
 
 
 def split_rows(loaded: Mapping[str, Sequence[Example]], *, task: str) -> Mapping[Split, tuple[Example, ...]]:

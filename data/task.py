@@ -60,7 +60,7 @@ class Task:
         return nested_order(held, seed=seed)[:num_examples]
 
     @cached_property
-    def most_choices(self) -> int:
+    def max_choices(self) -> int:
         """Options of the question that has the most."""
         return max(len(example.choices) for rows in self.rows.values() for example in rows)
 

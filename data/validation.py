@@ -4,16 +4,16 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 
 
 def check_one_of(option: str, value: Any, known: Collection[str]) -> None:
     """UserError where the value is not one of the known ones."""
     if value not in known:
-        raise UserError(f"{option}: {value!r} is not known; {nearest(str(value), known)}")
+        raise UserError(f"{option}: {value!r} is not known; {did_you_mean(str(value), known)}")
 
 
-def pinned(path: str, *, what: str) -> tuple[str, str]:
+def parse_hub_path(path: str, *, what: str) -> tuple[str, str]:
     """ORG/NAME@COMMIT -> name and commit; UserError without one, or with a branch or tag, which can move."""
     name, _, revision = path.partition("@")
     if not revision:

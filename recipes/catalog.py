@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.recipes.method import Method
 from educe.recipes.prompting.calibrated import Calibrated
 from educe.recipes.prompting.chain_of_thought import ChainOfThought
@@ -91,7 +91,7 @@ def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> tuple[str
         raise UserError(f"recipe {spec!r} should be one name with its settings, as in {{few_shot: {{shots: 8}}}}")
     ((name, settings),) = spec.items()
     if name not in METHODS:
-        raise UserError(f"unknown recipe {name!r}; {nearest(str(name), METHODS)}")
+        raise UserError(f"unknown recipe {name!r}; {did_you_mean(str(name), METHODS)}")
     if not isinstance(settings, Mapping | None):
         raise UserError(f"recipe {name!r}: settings {settings!r} should be a mapping, as in {{{name}: {{key: value}}}}")
     try:
@@ -109,7 +109,7 @@ def explain(error: ValidationError, *, what: str, known: Mapping[str, Any]) -> s
     # Where a value may be one thing or another, pydantic lists a fault for each: the deepest comes closest.
     fault = max((each for each in faults if each["loc"][0] == field), key=lambda each: len(each["loc"]))
     if fault["type"] == "extra_forbidden":
-        return f"{what} has no key {field!r}; {nearest(field, known)}"
+        return f"{what} has no key {field!r}; {did_you_mean(field, known)}"
     if fault["type"] == "missing":
         return f"{what} lacks the key {field!r}; add it"
     place = ".".join([field, *(str(part) for part in fault["loc"] if isinstance(part, int))])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from educe.data.example import Example, Instruction
 from educe.data.formats.render import Prompt, render
-from educe.data.tasks.benign_requests import REQUESTED
+from educe.data.tasks.benign_requests import REQUEST_FORMAT
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import style_of
 from educe.train.encode import TrainingRow, encode_rows
@@ -27,7 +27,7 @@ def encode_preferences(model: Model, instructions: Sequence[Instruction]) -> tup
 
 def _encode(model: Model, texts: Sequence[tuple[str, str, str]]) -> tuple[TrainingRow, ...]:
     def prompt_fn(example: Example) -> Prompt:
-        return render(example, REQUESTED, style=style_of("auto", kind=model.kind))
+        return render(example, REQUEST_FORMAT, style=style_of("auto", kind=model.kind))
 
     return encode_rows(
         model, [Example(id=id, question=request, answer=answer) for id, request, answer in texts], prompt_fn

@@ -6,13 +6,14 @@ Demonstrations are drawn from train, so what is found between train and test cov
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from educe.data.audit.finding import Finding
 from educe.data.audit.near_duplicates import NearDuplicate, near_duplicates
-from educe.data.audit.option_baseline import picks_from_options
+from educe.data.audit.option_baseline import predict_from_options
 from educe.data.example import Example
-from educe.data.hashing import fraction, normal_question
+from educe.data.hashing import fraction, normalize_question
 from educe.data.splits import SPLITS, Split
 from educe.data.task import Task
 
@@ -20,28 +21,14 @@ from educe.data.task import Task
 AUDIT_VERSION = 2
 # Serious is what chance gives to one clean task in a thousand (a study makes dozens of these tests) and what is worth
 # five points of accuracy.
-SIGNIFICANCE, LEAST_GAIN = 0.001, 0.05
+SIGNIFICANCE, MIN_GAIN = 0.001, 0.05
 # Of the test rows with a near duplicate: two points of accuracy, and more than one accident.
-LEAST_SHARE, LEAST_ROWS = 0.02, 2
+MIN_SHARE, MIN_ROWS = 0.02, 2
 # Free answers have no chance level: one answer that is right so often, or so many answers that stand in the question.
-LEAST_MAJORITY, LEAST_IN_QUESTION = 0.1, 0.5
+MIN_MAJORITY, MIN_IN_QUESTION = 0.1, 0.5
 # Rows read of each split: those with the lowest id hashes. And what the classifier learns from, which is its price.
-MOST_ROWS, MOST_LEARNED, LEAST_LEARNED = 10_000, 2_000, 20
+MAX_ROWS, MAX_TRAIN_ROWS, MIN_TRAIN_ROWS = 10_000, 2_000, 20
 _SHOWN_PAIRS, _SHOWN_TEXT = 5, 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing found, as a sentence for people and as plain numbers; `serious` where scores are worth less for it.
-
-    The numbers of a baseline are `score`, `low` and `high` (Wilson 95%), `chance` (None for generation), `n` and `p`:
-    the probability of so many right answers or more by chance, exact binomial.
-    """
-
-    kind: str
-    serious: bool
-    sentence: str
-    numbers: Mapping[str, Any]
 
 
 def audit(task: Task) -> tuple[Finding, ...]:
@@ -49,7 +36,7 @@ def audit(task: Task) -> tuple[Finding, ...]:
 
     Intervals and exact tests count every cluster of test rows as one row, as if its rows were right or wrong together.
     """
-    rows = {split: sorted(task.rows[split], key=lambda row: fraction(row.id))[:MOST_ROWS] for split in SPLITS}
+    rows = {split: sorted(task.rows[split], key=lambda row: fraction(row.id))[:MAX_ROWS] for split in SPLITS}
     test = rows["test"]
     found = _overlaps(rows)
     if task.kind == "generation":
@@ -57,8 +44,8 @@ def audit(task: Task) -> tuple[Finding, ...]:
         found.append(_answer_in_question(test))
     else:
         found += _of_options(rows["train"], test, chance=task.chance(test))
-    if any(len(task.rows[split]) > MOST_ROWS for split in SPLITS):
-        cut = f" At most {MOST_ROWS:,} rows of each split were read."
+    if any(len(task.rows[split]) > MAX_ROWS for split in SPLITS):
+        cut = f" At most {MAX_ROWS:,} rows of each split were read."
         found = [replace(finding, sentence=finding.sentence + cut) for finding in found]
     return tuple(sorted(found, key=lambda finding: not finding.serious))
 
@@ -75,7 +62,7 @@ def _overlap(pairs: Sequence[NearDuplicate], *, of: int) -> Finding:
     first = pairs[0]
     return Finding(
         kind="near_duplicates",
-        serious=first.split == "test" and len(pairs) >= max(LEAST_ROWS, LEAST_SHARE * of),
+        serious=first.split == "test" and len(pairs) >= max(MIN_ROWS, MIN_SHARE * of),
         sentence=f"{len(pairs):,} of {of:,} {first.split} rows ({_percent(len(pairs) / of)}) nearly "
         f"{'repeats' if len(pairs) == 1 else 'repeat'} a {first.other_split} row; the closest share "
         f"{_percent(first.similarity)} of their word pairs: {_cut(first.row.question, 60)!r}.",
@@ -113,9 +100,9 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
     for kind, pick in (("longest_option", max), ("shortest_option", min)):
         right = [_by_length(row, pick) == row.answer for row in test]
         found.append(_baseline(kind, f"Always picking the {kind.partition('_')[0]} option", right, test, chance))
-    if len(train) >= LEAST_LEARNED:
-        learned = train[:MOST_LEARNED]
-        picked = picks_from_options(learned, test)
+    if len(train) >= MIN_TRAIN_ROWS:
+        learned = train[:MAX_TRAIN_ROWS]
+        picked = predict_from_options(learned, test)
         right = [pick == row.answer_index for pick, row in zip(picked, test, strict=True)]
         what = f"A classifier of options without the question ({len(learned):,} rows of train)"
         found.append(_baseline("options_alone", what, right, test, chance))
@@ -133,9 +120,9 @@ def _baseline(kind: str, what: str, right: Sequence[bool], test: Sequence[Exampl
     n, score = len(right), sum(right) / len(right)
     low, high, p = _exact(score, test, chance)
     if chance is None or p is None:
-        serious, by_chance = low > LEAST_MAJORITY, ""
+        serious, by_chance = low > MIN_MAJORITY, ""
     else:
-        serious = p < SIGNIFICANCE and score >= chance + LEAST_GAIN
+        serious = p < SIGNIFICANCE and score >= chance + MIN_GAIN
         by_chance = f", guessing on {_percent(chance)} ({_p(p)})"
     return Finding(
         kind=kind,
@@ -159,7 +146,7 @@ def _positions(test: Sequence[Example], *, chance: float | None) -> Finding:
     low, high, _ = _exact(seen[place] / len(test), test, None)
     return Finding(
         kind="positions",
-        serious=p < SIGNIFICANCE and excess >= LEAST_GAIN,
+        serious=p < SIGNIFICANCE and excess >= MIN_GAIN,
         sentence=f"Option {place + 1} is right in {_percent(seen[place] / len(test))} {_brackets(low, high)} of "
         f"{len(test):,} test rows, by an even spread in {_percent(expected[place] / len(test))} (chi-square {_p(p)}).",
         numbers={"shares": [count / len(test) for count in seen], "p": p, "chance": chance, "n": len(test)},
@@ -168,13 +155,13 @@ def _positions(test: Sequence[Example], *, chance: float | None) -> Finding:
 
 def _answer_in_question(test: Sequence[Example]) -> Finding:
     there = sum(
-        bool(re.search(rf"(?<!\w){re.escape(normal_question(row.answer))}(?!\w)", normal_question(row.question)))
+        bool(re.search(rf"(?<!\w){re.escape(normalize_question(row.answer))}(?!\w)", normalize_question(row.question)))
         for row in test
     )
     low, high, _ = _exact(there / len(test), test, None)
     return Finding(
         kind="answer_in_question",
-        serious=low > LEAST_IN_QUESTION,
+        serious=low > MIN_IN_QUESTION,
         sentence=f"The answer stands in the question in {_percent(there / len(test))} {_brackets(low, high)} of "
         f"{len(test):,} test rows.",
         numbers={"share": there / len(test), "low": low, "high": high, "n": len(test)},

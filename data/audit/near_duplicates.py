@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from educe.data.example import Example
-from educe.data.hashing import normal_question
+from educe.data.hashing import normalize_question
 from educe.data.splits import SPLITS, Split
 
 # Of the word pairs of either question, so many are in both. One word changed in a sentence of 14 leaves 11 of 15.
-LEAST_SIMILARITY = 0.7
+MIN_SIMILARITY = 0.7
 # A word pair in more rows than this share (never fewer than the first number, never more than the second) is the
 # wording of the task and says nothing of one question: "the capital", "following is".
-COMMON_SHARE, LEAST_COMMON, MOST_COMMON = 0.01, 10, 100
+COMMON_SHARE, MIN_COMMON, MAX_COMMON = 0.01, 10, 100
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s.,;:!?\"'\u201c\u201d\u2018\u2019`()]")
 
@@ -32,7 +32,7 @@ class NearDuplicate:
 
 
 def near_duplicates(
-    rows: Mapping[Split, Sequence[Example]], *, least: float = LEAST_SIMILARITY
+    rows: Mapping[Split, Sequence[Example]], *, least: float = MIN_SIMILARITY
 ) -> tuple[NearDuplicate, ...]:
     """Every test row with the train row and the dev row most like it, and every dev row with its train row; best first.
 
@@ -45,7 +45,7 @@ def near_duplicates(
     numbers: dict[tuple[str, str], int] = {}  # numbers are smaller than pairs of words and quicker to compare
     all_pairs = [{numbers.setdefault(pair, len(numbers)) for pair in _word_pairs(row)} for _, row in placed]
     counts = Counter(pair for pairs in all_pairs for pair in pairs)
-    most = min(MOST_COMMON, max(LEAST_COMMON, round(COMMON_SHARE * len(placed))))
+    most = min(MAX_COMMON, max(MIN_COMMON, round(COMMON_SHARE * len(placed))))
     uncommon = [{pair for pair in pairs if counts[pair] <= most} for pairs in all_pairs]
     index: dict[int, list[int]] = defaultdict(list)
     found = []
@@ -72,7 +72,7 @@ def near_duplicates(
 def _word_pairs(row: Example) -> Iterator[tuple[str, str]]:
     for text in (row.question, *row.choices):
         # The empty words at both ends give a text of one word its pairs, too.
-        yield from pairwise(["", *_WORD.findall(normal_question(text)), ""])
+        yield from pairwise(["", *_WORD.findall(normalize_question(text)), ""])
 
 
 def _jaccard(some: set[int], others: set[int]) -> float:

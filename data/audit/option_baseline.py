@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from educe.data.example import Example
 
-_MOST_FEATURES = 5_000  # of words, and of letters
+_MAX_FEATURES = 5_000  # of words, and of letters
 _PLACES = 8  # options that stand further back share the last place
 
 
-def picks_from_options(train: Sequence[Example], test: Sequence[Example]) -> list[int]:
+def predict_from_options(train: Sequence[Example], test: Sequence[Example]) -> list[int]:
     """The option picked in each test row by a classifier that was fitted to the options of the train rows.
 
     Logistic regression on right against wrong options: TF-IDF of words and pairs of words, and of three letters in a
@@ -35,7 +35,7 @@ def _weighing(train: Sequence[Example]) -> Callable[[Sequence[str]], Any]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     texts = [choice for row in train for choice in row.choices]
-    kept: dict[str, Any] = {"max_features": _MOST_FEATURES, "sublinear_tf": True}
+    kept: dict[str, Any] = {"max_features": _MAX_FEATURES, "sublinear_tf": True}
     words = TfidfVectorizer(token_pattern=r"(?u)\w+|[^\w\s]+", ngram_range=(1, 2), **kept).fit(texts)
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), **kept).fit(texts)
     return lambda texts: sparse.hstack([words.transform(texts), letters.transform(texts)], format="csr")

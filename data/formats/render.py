@@ -104,15 +104,15 @@ def render(
         messages.append(Message(role="user", content=question_text(shot, form)))
         said = (answers or {}).get(shot.id, answer_text(shot, form))
         if style == "completion":
-            _check_apart(shot, said, form)
+            _check_separator(shot, said, form)
         messages.append(Message(role="assistant", content=said))
     if style == "completion" and not example.choices:
-        _check_apart(example, example.answer, form)
+        _check_separator(example, example.answer, form)
     messages.append(Message(role="user", content=question_text(example, form)))
     return Prompt(messages=tuple(messages), style=style, format=form, prefill=prefill)
 
 
-def _check_apart(example: Example, answer: str, form: Format) -> None:
+def _check_separator(example: Example, answer: str, form: Format) -> None:
     """A model could not tell where such an answer ends, and what it writes is cut there."""
     if form.example_separator in answer:
         raise UserError(

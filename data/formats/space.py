@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.formats.format import Format
 from educe.data.formats.paraphrases import INSTRUCTIONS
 from educe.data.formats.render import Style
@@ -170,16 +170,20 @@ class FormatSpace:
         answers = {block.name: block for block in self.blocks}
         answer = wanted.pop("answer", self.blocks[0].name)
         if answer not in answers:
-            raise UserError(f"format: no answer {answer!r} for task {self.task.name!r}; {nearest(answer, answers)}")
+            raise UserError(
+                f"format: no answer {answer!r} for task {self.task.name!r}; {did_you_mean(answer, answers)}"
+            )
         block, start = answers[answer], 0
         for other in self.blocks[: self.blocks.index(block)]:
             start += other.size
         dimensions = {dimension.name: dimension for dimension in block.dimensions}
         for name, value in wanted.items():
             if name not in dimensions:
-                raise UserError(f"format: {answer!r} does not vary {name!r}; {nearest(name, [*dimensions, 'answer'])}")
+                raise UserError(
+                    f"format: {answer!r} does not vary {name!r}; {did_you_mean(name, [*dimensions, 'answer'])}"
+                )
             if value not in dimensions[name].values:
-                raise UserError(f"format: {name} has no {value!r}; {nearest(value, dimensions[name].values)}")
+                raise UserError(f"format: {name} has no {value!r}; {did_you_mean(value, dimensions[name].values)}")
         index = 0
         for dimension in block.dimensions:
             names = list(dimension.values)
@@ -206,7 +210,7 @@ class FormatSpace:
 
     def _fitting(self, labels: Dimension) -> Dimension:
         """Labels that do not run out on any of the task's questions."""
-        most = self.task.most_choices
+        most = self.task.max_choices
         values = {name: change for name, change in labels.values.items() if len(change["labels"]) >= most}
         if not values:
             raise UserError(f"task {self.task.name!r} has {most} options and no labels reach so far; answer as text")

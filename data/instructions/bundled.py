@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Instruction
 from educe.data.instructions import alarming_kinds as alarming
 from educe.data.instructions import plain_kinds as plain
@@ -102,7 +102,7 @@ def _checked(kinds: Sequence[str] | None) -> tuple[str, ...]:
         raise UserError(f"kinds: {kinds!r} is not a list of kinds; write kinds: [{next(iter(KINDS))}]")
     for kind in kinds:
         if kind not in KINDS:
-            raise UserError(f"kinds: unknown kind {kind!r}; {nearest(str(kind), KINDS)}")
+            raise UserError(f"kinds: unknown kind {kind!r}; {did_you_mean(str(kind), KINDS)}")
     return tuple(dict.fromkeys(kinds))
 
 

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example, Instruction
 from educe.data.hashing import content_id
 from educe.data.instructions.bundled import helpful_instructions
@@ -24,14 +24,14 @@ from educe.data.loading.hub import HubSource, fetch, numbered_rows
 from educe.data.loading.readers import Row, read_rows
 from educe.data.splits import SPLITS
 from educe.data.task import Task
-from educe.data.validation import check_mapping, check_text, pinned
+from educe.data.validation import check_mapping, check_text, parse_hub_path
 
 FIELDS = ("request", "response", "rejected", "id", "messages")
 BUNDLED = "bundled"
 InstructionSpec = str | Mapping[str, Mapping[str, Any]]
 
 # A shorter question is a word that any text may hold.
-LEAST_WORDS = 3
+MIN_WORDS = 3
 Words = tuple[str, ...]
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s.,;:!?\"'\u201c\u201d\u2018\u2019`]")
 _QUOTED = (
@@ -53,7 +53,7 @@ def resolve_instructions(spec: InstructionSpec) -> tuple[Instruction, ...]:
     known = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
     for option in options:
         if option not in known:
-            raise UserError(f"instructions {written!r}: unknown option {option!r}; {nearest(str(option), known)}")
+            raise UserError(f"instructions {written!r}: unknown option {option!r}; {did_you_mean(str(option), known)}")
     return make(*path, **options)
 
 
@@ -71,7 +71,7 @@ def hub_instructions(
     check_text("split", split)
     if config is not None:
         check_text("config", config)
-    name, revision = pinned(path, what=f"instructions 'hub:{path}'")
+    name, revision = parse_hub_path(path, what=f"instructions 'hub:{path}'")
     source = HubSource(path=name, revision=revision, config=config, splits={"train": split})
     return _instructions(numbered_rows(source, split, fetch(source)["train"]), columns or {}, where=f"hub:{name}")
 
@@ -136,16 +136,16 @@ class _Index:
             before, after = _frame(asked)
             for words, place in zip(asked, places, strict=True):
                 fills.setdefault(words[before : len(words) - after], place)
-                if len(words) >= LEAST_WORDS:
-                    starts[words[:LEAST_WORDS]][len(words)].setdefault(words, place)
+                if len(words) >= MIN_WORDS:
+                    starts[words[:MIN_WORDS]][len(words)].setdefault(words, place)
         # A question of marks alone has no words.
         fills.pop((), None)
         return cls(starts, fills)
 
     def in_text(self, text: str) -> _Place | None:
         words = _words(text)
-        for start in range(len(words) - LEAST_WORDS + 1):
-            for length, asked in self.starts.get(words[start : start + LEAST_WORDS], {}).items():
+        for start in range(len(words) - MIN_WORDS + 1):
+            for length, asked in self.starts.get(words[start : start + MIN_WORDS], {}).items():
                 found = asked.get(words[start : start + length])
                 if found is not None:
                     return found
@@ -202,10 +202,10 @@ def _maker(written: str) -> tuple[Callable[..., tuple[Instruction, ...]], tuple[
     prefix, colon, path = written.partition(":")
     if not colon:
         raise UserError(
-            f"unknown instructions {written!r}; {nearest(written, [BUNDLED])} (a file is written file:PATH)"
+            f"unknown instructions {written!r}; {did_you_mean(written, [BUNDLED])} (a file is written file:PATH)"
         )
     if prefix not in PREFIXES:
-        raise UserError(f"instructions {written!r}: unknown prefix {prefix!r}; {nearest(prefix, PREFIXES)}")
+        raise UserError(f"instructions {written!r}: unknown prefix {prefix!r}; {did_you_mean(prefix, PREFIXES)}")
     if not path:
         raise UserError(f"instructions {written!r} name no path; write {prefix}:PATH")
     return PREFIXES[prefix], (path,)
@@ -232,7 +232,7 @@ def _instructions(rows: Iterator[Row], given: Mapping[str, Any], *, where: str) 
 def _find_columns(given: Mapping[str, Any], names: Collection[str], *, where: str) -> dict[str, str]:
     for field, column in given.items():
         if field not in FIELDS:
-            raise UserError(f"columns: unknown field {field!r}; {nearest(str(field), FIELDS)}")
+            raise UserError(f"columns: unknown field {field!r}; {did_you_mean(str(field), FIELDS)}")
         check_column(field, column, names, where=where)
     # These may be missing from the first row.
     columns = {"rejected": "rejected", "id": "id", **given}
@@ -244,7 +244,7 @@ def _find_columns(given: Mapping[str, Any], names: Collection[str], *, where: st
     for field in ("request", "response"):
         if field not in given and field not in names:
             raise UserError(
-                f"{where}: no column {field!r}; {nearest(field, names)} (or set columns: {{{field}: NAME}})"
+                f"{where}: no column {field!r}; {did_you_mean(field, names)} (or set columns: {{{field}: NAME}})"
             )
     return {"request": "request", "response": "response", **columns}
 

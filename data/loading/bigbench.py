@@ -11,7 +11,7 @@ from educe.data.formats.format import Format
 from educe.data.hashing import shuffled
 from educe.data.loading.columns import Columns, to_examples
 from educe.data.loading.files import make_task
-from educe.data.loading.readers import Row, check_exists, not_utf8
+from educe.data.loading.readers import Row, check_exists, encoding_error
 from educe.data.task import Task
 
 # What BIG-bench writes around a question where a task does not say.
@@ -42,7 +42,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         described = json.loads(file.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise not_utf8(file, error.start) from error
+        raise encoding_error(file, error.start) from error
     except json.JSONDecodeError as error:
         raise UserError(f"{file}, line {error.lineno}: broken JSON at column {error.colno} ({error.msg})") from error
     if not isinstance(described, dict) or not isinstance(described.get("examples"), list):

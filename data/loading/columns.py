@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
 from educe.data.grade import numeric_answer
 from educe.data.hashing import content_id, text_cluster
@@ -61,13 +61,13 @@ def find_columns(
     """
     for field in given:
         if field not in FIELDS:
-            raise UserError(f"columns: unknown field {field!r}; {nearest(field, FIELDS)}")
+            raise UserError(f"columns: unknown field {field!r}; {did_you_mean(field, FIELDS)}")
     for field, column in given.items():
         check_column(field, column, names, where=where)
     for field in ("question", "answer"):
         if field not in given and field not in names:
             raise UserError(
-                f"{where}: no column {field!r}; {nearest(field, names)} (or set columns: {{{field}: NAME}})"
+                f"{where}: no column {field!r}; {did_you_mean(field, names)} (or set columns: {{{field}: NAME}})"
             )
     found = {field: field for field in FIELDS if field in names or field in ("id", "cluster", "worked", "aliases")}
     numbered = tuple(f"choice{i}" for i in range(len(names)) if f"choice{i}" in names)
@@ -150,7 +150,7 @@ def check_column(field: str, column: Any, names: Collection[str], *, where: str)
         if not isinstance(name, str):
             raise UserError(f"columns: {field}: {name!r} is not the name of a column; write {field}: NAME")
         if name not in names and name.partition(".")[0] not in names:
-            raise UserError(f"{where}: no column {name!r} for {field}; {nearest(name, names)}")
+            raise UserError(f"{where}: no column {name!r} for {field}; {did_you_mean(name, names)}")
 
 
 def _frozen(choices: Any) -> str | tuple[str, ...] | None:

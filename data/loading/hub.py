@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
 from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, find_columns, to_examples
 from educe.data.loading.files import REPEATS, Repeats, make_task
 from educe.data.loading.readers import Row
 from educe.data.splits import SPLITS, drop_repeats
 from educe.data.task import Task
-from educe.data.validation import check_mapping, check_one_of, check_text, pinned
+from educe.data.validation import check_mapping, check_one_of, check_text, parse_hub_path
 
 # What publishers call our splits, where the user does not say.
 _PUBLISHED_AS = {"train": "train", "dev": "validation", "test": "test"}
@@ -61,8 +61,8 @@ def hub_task(
         raise UserError(f"hub:{path}: no column map; write columns: {{question: ..., answer: ..., choices: ...}}")
     for split in splits or {}:
         if split not in SPLITS:
-            raise UserError(f"splits: unknown split {split!r}; {nearest(split, SPLITS)}")
-    name, revision = pinned(path, what=f"task 'hub:{path}'")
+            raise UserError(f"splits: unknown split {split!r}; {did_you_mean(split, SPLITS)}")
+    name, revision = parse_hub_path(path, what=f"task 'hub:{path}'")
     source = HubSource(
         path=name,
         config=config,
@@ -147,5 +147,7 @@ def _our_splits(source: HubSource, held: Mapping[str, Any]) -> Mapping[str, Any]
         return ours
     for split, published in source.splits.items():
         if published not in held:
-            raise UserError(f"hub:{source.path}: no split {published!r} for {split}; {nearest(str(published), held)}")
+            raise UserError(
+                f"hub:{source.path}: no split {published!r} for {split}; {did_you_mean(str(published), held)}"
+            )
     return {split: held[published] for split, published in source.splits.items()}

@@ -49,7 +49,7 @@ def check_exists(path: Path) -> None:
         raise UserError(f"{path}: no such file (from {Path.cwd()}); check the path")
 
 
-def not_utf8(path: Path, position: int) -> UserError:
+def encoding_error(path: Path, position: int) -> UserError:
     """The error for a file in another encoding; `position` is the offending byte's, from 0."""
     return UserError(f"{path}: byte {position} is not UTF-8; save the file as UTF-8")
 
@@ -63,7 +63,7 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             try:
                 text = line.decode()
             except UnicodeDecodeError as error:
-                raise not_utf8(path, start + error.start) from error
+                raise encoding_error(path, start + error.start) from error
             start += len(line)
             if text.strip():
                 yield _json_row(f"{path}, line {number}", text)
@@ -94,7 +94,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
                 yield _csv_row(f"{path}, row {number}", header, cells)
         except UnicodeDecodeError as error:
             # The stream decodes in blocks: only the whole file gives the byte's position.
-            raise not_utf8(path, _first_bad_byte(path)) from error
+            raise encoding_error(path, _first_bad_byte(path)) from error
         except csv.Error as error:
             raise UserError(f"{path}, row {number + 1}: not readable as CSV ({error}); check its quotes") from error
 

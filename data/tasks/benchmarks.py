@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.formats.format import Format
 from educe.data.hashing import shuffled, text_cluster
 from educe.data.loading.hub import HubSource, letter_index, source_task
@@ -18,9 +18,9 @@ from educe.data.task import Task
 from educe.data.validation import check_bool
 
 Fields = Mapping[str, Any]
-LETTERS = Format(answer_as="letter")
+LETTER_FORMAT = Format(answer_as="letter")
 # The option follows the text itself.
-CONTINUED = Format(question_field="", answer_field="", field_separator="")
+CONTINUATION_FORMAT = Format(question_field="", answer_field="", field_separator="")
 HIDDEN_TEST = {"train": "train", "test": "validation"}
 # fmt: off
 MMLU_SUBJECTS = (
@@ -46,7 +46,7 @@ def mmlu(*, subject: str = "all") -> Task:
     The published "auxiliary_train" is other benchmarks' questions, so not of the test's distribution.
     """
     if subject not in ("all", *MMLU_SUBJECTS):
-        raise UserError(f"subject: {subject!r} is no MMLU subject; {nearest(subject, ('all', *MMLU_SUBJECTS))}")
+        raise UserError(f"subject: {subject!r} is no MMLU subject; {did_you_mean(subject, ('all', *MMLU_SUBJECTS))}")
     source = HubSource(
         path="cais/mmlu",
         config=subject,
@@ -55,7 +55,7 @@ def mmlu(*, subject: str = "all") -> Task:
         splits={"train": "validation", "dev": "dev", "test": "test"},
         convert=lambda row: {**_pick(row, "question", "choices"), "answer": row["choices"][row["answer"]]},
     )
-    return source_task("mmlu" if subject == "all" else f"mmlu_{subject}", source, format=LETTERS)
+    return source_task("mmlu" if subject == "all" else f"mmlu_{subject}", source, format=LETTER_FORMAT)
 
 
 def arc_easy() -> Task:
@@ -87,7 +87,7 @@ def commonsense_qa() -> Task:
         splits=HIDDEN_TEST,
         convert=lambda row: {**labelled(row), "question": row["question"]},
     )
-    return source_task("commonsense_qa", source, format=LETTERS)
+    return source_task("commonsense_qa", source, format=LETTER_FORMAT)
 
 
 def hellaswag() -> Task:
@@ -98,7 +98,7 @@ def hellaswag() -> Task:
         splits=HIDDEN_TEST,
         convert=continuation,
     )
-    return source_task("hellaswag", source, normalize_by="byte", format=CONTINUED)
+    return source_task("hellaswag", source, normalize_by="byte", format=CONTINUATION_FORMAT)
 
 
 def winogrande() -> Task:
@@ -126,7 +126,7 @@ def piqa() -> Task:
         config="plain_text",
         revision="41782e6bf0ef7de82a2ca8a9feb1dca042837fae",
         splits=HIDDEN_TEST,
-        convert=two_ways,
+        convert=two_solutions,
     )
     return source_task("piqa", source, normalize_by="byte")
 
@@ -208,7 +208,7 @@ def fill_blank(row: Fields) -> dict[str, Any]:
     return {"question": question, "choices": options, "answer": options[letter_index(row["answer"])]}
 
 
-def two_ways(row: Fields) -> dict[str, Any]:
+def two_solutions(row: Fields) -> dict[str, Any]:
     """PIQA: goal, two solutions, label 0 or 1."""
     ways = [row["sol1"], row["sol2"]]
     return {"question": row["goal"], "choices": ways, "answer": ways[row["label"]]}
@@ -225,7 +225,7 @@ def distractors(row: Fields, *, support: bool) -> dict[str, Any]:
     """SciQ: the right answer and three wrong ones in columns of their own, put in hash order."""
     texts = [row["correct_answer"], *(row[f"distractor{i}"] for i in (1, 2, 3))]
     question = f"{row['support']}\n{row['question']}".strip() if support else row["question"]
-    return {"question": question, "choices": _in_hash_order(texts, row), "answer": row["correct_answer"]}
+    return {"question": question, "choices": _shuffled(texts, row), "answer": row["correct_answer"]}
 
 
 def one_hot(row: Fields) -> dict[str, Any]:
@@ -233,12 +233,12 @@ def one_hot(row: Fields) -> dict[str, Any]:
     choices, labels = row["mc1_targets"]["choices"], row["mc1_targets"]["labels"]
     return {
         "question": row["question"],
-        "choices": _in_hash_order(choices, row),
+        "choices": _shuffled(choices, row),
         "answer": choices[labels.index(1)],
     }
 
 
-def _in_hash_order(choices: list[str], row: Fields) -> list[str]:
+def _shuffled(choices: list[str], row: Fields) -> list[str]:
     return list(shuffled(choices, key=row["question"]))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from educe.data.audit.audit import Finding
+from educe.data.audit.finding import Finding
 from educe.eval.analysis.conditions import Condition, item_scores
 from educe.eval.analysis.statistics.independent import Scored, independent_difference
 from educe.eval.analysis.statistics.intervals import wilson

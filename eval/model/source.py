@@ -17,8 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from educe.data.errors import UserError, nearest
-from educe.data.validation import pinned
+from educe.data.errors import UserError, did_you_mean
+from educe.data.validation import parse_hub_path
 from educe.eval.model.flops import Shape
 
 Kind = Literal["base", "chat", "helpful"]
@@ -164,11 +164,11 @@ def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
     ((name, options),) = spec.items()
     for key in options or {}:
         if key not in OPTIONS:
-            raise UserError(f"model {name!r} has no option {key!r}; {nearest(key, OPTIONS)}")
+            raise UserError(f"model {name!r} has no option {key!r}; {did_you_mean(key, OPTIONS)}")
     source = _named(name)
     kind = (options or {}).get("kind", source.kind)
     if kind not in (*KINDS, None):
-        raise UserError(f"model {name!r}: unknown kind {kind!r}; {nearest(str(kind), KINDS)}")
+        raise UserError(f"model {name!r}: unknown kind {kind!r}; {did_you_mean(str(kind), KINDS)}")
     adapter = _adapter_folder((options or {}).get("adapter", ""))
     quantize = _quantize(source, (options or {}).get("quantize", ""), adapter=adapter)
     called = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
@@ -186,7 +186,7 @@ def _quantize(source: Source, written: str, *, adapter: Path | None) -> str:
     if not written:
         return ""
     if written not in QUANTIZE:
-        raise UserError(f"model {source.name!r}: unknown quantize {written!r}; {nearest(str(written), QUANTIZE)}")
+        raise UserError(f"model {source.name!r}: unknown quantize {written!r}; {did_you_mean(str(written), QUANTIZE)}")
     if adapter is not None or source.where == "tiny":
         what = "an adapter to merge" if adapter is not None else "weights that no file holds"
         raise UserError(f"model {source.name!r} has {what} and cannot be quantized; drop quantize")
@@ -212,7 +212,7 @@ def _named(name: str) -> Source:
         return Source(name=name, where=where, location=name, kind=known.kind)
     prefix, _, rest = name.partition(":")
     if prefix == "hub" and rest:
-        location, revision = pinned(rest, what=f"model {name!r}")
+        location, revision = parse_hub_path(rest, what=f"model {name!r}")
         return Source(name=location.split("/")[-1], where="hub", location=location, revision=revision)
     if prefix == "path" and rest:
         folder = Path(rest).expanduser()
@@ -236,7 +236,7 @@ def _suggest(name: str) -> str:
         return f"did you mean 'path:{name}'?"
     if name.count("/") == 1:
         return f"did you mean 'hub:{name}@COMMIT'?"
-    return nearest(name, [*MODELS, *PREFIXES])
+    return did_you_mean(name, [*MODELS, *PREFIXES])
 
 
 def _kind_of_folder(folder: Path) -> Kind:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
 from educe.data.formats.format import AnswerAs, Format
 from educe.data.formats.phrases import PHRASES
@@ -38,7 +38,7 @@ class PromptConfig:
 
     def __post_init__(self) -> None:
         if self.phrase and self.phrase not in PHRASES:
-            raise UserError(f"unknown phrase {self.phrase!r}; {nearest(self.phrase, PHRASES)}")
+            raise UserError(f"unknown phrase {self.phrase!r}; {did_you_mean(self.phrase, PHRASES)}")
 
 
 PLAIN = PromptConfig()
@@ -96,7 +96,7 @@ def chosen_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> F
     if prompt_config.format:
         form = FormatSpace(task, style).find(prompt_config.format).format
     if form.answer_as == "letter" and task.kind == "choice":
-        form.label(task.most_choices - 1)
+        form.label(task.max_choices - 1)
     return form
 
 

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from educe.data.audit.audit import AUDIT_VERSION, Finding, audit
+from educe.data.audit.audit import AUDIT_VERSION, audit
+from educe.data.audit.finding import Finding
 from educe.data.task import Task
 from educe.recipes.runner.corruption import report_corruption
 

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.recipes.catalog import METHODS
 from educe.recipes.runner.cell import Cell, run_cell
 from educe.recipes.runner.command import Parser, one_line_errors
@@ -30,7 +30,7 @@ def launch(arguments: Sequence[str] | None = None) -> None:
 def _launch(options: argparse.Namespace) -> None:
     name = options.recipe
     if name not in METHODS:
-        raise UserError(f"unknown recipe {name!r}; {nearest(name, METHODS)}")
+        raise UserError(f"unknown recipe {name!r}; {did_you_mean(name, METHODS)}")
     plain: dict[str, Any] = {
         "name": name,
         "models": [_spec(options.model)],

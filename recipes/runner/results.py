@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from educe.data.audit.audit import Finding
+from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
 from educe.eval.measurement import Measurement

@@ -29,7 +29,7 @@ import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
-from educe.data.audit.audit import Finding
+from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.data.task import Task
 from educe.eval.details import Details

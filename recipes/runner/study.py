@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.data.resolve import resolve
 from educe.eval.model.source import find_source
 from educe.eval.prompting.prompts import check_template, chosen_format, style_of
@@ -216,7 +216,7 @@ def _child(place: Any, key: str, change: str) -> Any:
     if isinstance(place, dict) and key in place:
         return place[key]
     known = map(str, place) if isinstance(place, dict) else []
-    raise UserError(f"--set {change!r}: no key {key!r} there; {nearest(key, known)}")
+    raise UserError(f"--set {change!r}: no key {key!r} there; {did_you_mean(key, known)}")
 
 
 def _position(place: list[Any], key: str, change: str) -> int:

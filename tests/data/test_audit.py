@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from educe.data.audit.audit import MOST_ROWS, Finding, audit
+from educe.data.audit.audit import MAX_ROWS, audit
+from educe.data.audit.finding import Finding
 from educe.data.example import Example
 from educe.data.grade import exact_match
 from educe.data.resolve import resolve
@@ -175,7 +176,7 @@ def test_two_thousand_rows_take_two_seconds_and_more_are_sampled() -> None:
 
 
 def test_large_tasks_are_sampled_and_say_so() -> None:
-    many = [Example(id=str(i), question=f"{i}?", choices=("a", "b"), answer="ab"[i % 2]) for i in range(MOST_ROWS + 50)]
+    many = [Example(id=str(i), question=f"{i}?", choices=("a", "b"), answer="ab"[i % 2]) for i in range(MAX_ROWS + 50)]
     found = by_kind(task(many, load=lambda: {"train": many[:30], "dev": [], "test": many[30:]}))
-    assert found["majority_answer"].numbers["n"] == MOST_ROWS
+    assert found["majority_answer"].numbers["n"] == MAX_ROWS
     assert "At most 10,000 rows of each split were read" in found["majority_answer"].sentence

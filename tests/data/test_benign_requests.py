@@ -6,7 +6,7 @@ import pytest
 
 from educe.data.example import Example
 from educe.data.formats.render import render
-from educe.data.hashing import normal_question
+from educe.data.hashing import normalize_question
 from educe.data.refusal import refuses
 from educe.data.resolve import resolve
 from educe.data.splits import SPLITS
@@ -64,7 +64,7 @@ def test_both_tasks_ask_the_same_in_the_same_splits() -> None:
 def test_requests_are_many_and_each_is_its_own() -> None:
     held = requests()
     assert len(held) >= 120
-    assert len({one.id for one in held}) == len({normal_question(one.request) for one in held}) == len(held)
+    assert len({one.id for one in held}) == len({normalize_question(one.request) for one in held}) == len(held)
     assert min(Counter(one.category for one in held).values()) >= 10
 
 

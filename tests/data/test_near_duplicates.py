@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from educe.data.audit.near_duplicates import LEAST_SIMILARITY, near_duplicates
+from educe.data.audit.near_duplicates import MIN_SIMILARITY, near_duplicates
 from educe.data.example import Example
 from educe.data.resolve import resolve
 from educe.data.splits import Split
@@ -90,7 +90,7 @@ def test_no_pair_that_is_similar_enough_is_missed() -> None:
         return min(len(one & other) / max(1, len(one | other)) for one, other in sides)
 
     best = {b.id: max(similarity(a, b) for a in rows[:150]) for b in rows[150:]}
-    wanted = {name: value for name, value in best.items() if value >= LEAST_SIMILARITY}
+    wanted = {name: value for name, value in best.items() if value >= MIN_SIMILARITY}
     found = {pair.row.id: pair.similarity for pair in near_duplicates(splits(rows[:150], [], rows[150:]))}
     assert len(wanted) > 5 and found == pytest.approx(wanted)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from educe.data.audit.audit import Finding
+from educe.data.audit.finding import Finding
 from educe.eval.analysis.anomalies import (
     alike_for_all,
     dev_and_test_apart,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from educe.data.audit.audit import Finding, audit
+from educe.data.audit.audit import audit
+from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.recipes.runner import audits
 from educe.recipes.runner.results import Results

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from educe.data.errors import UserError, nearest
+from educe.data.errors import UserError, did_you_mean
 from educe.eval.model.flops import STAGE_OF, Trained
 from educe.eval.model.model import Change, Model
 from educe.eval.model.sharded import require_whole
@@ -133,7 +133,7 @@ def linear_maps(model: Model, wanted: Sequence[str]) -> set[str]:
     }
     for module in wanted:
         if module not in names:
-            raise UserError(f"no linear map of {model.name!r} is called {module!r}; {nearest(module, names)}")
+            raise UserError(f"no linear map of {model.name!r} is called {module!r}; {did_you_mean(module, names)}")
     return names
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
-from educe.data.grade import normal_answer
+from educe.data.grade import normalize_answer
 from educe.data.task import Task
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.measurement import Outcome
@@ -17,7 +17,7 @@ from educe.eval.prompting.solvers.format_grid import AskedFormat
 
 def answer_of(outcome: Outcome) -> str:
     """What an outcome says, as votes are told apart: an option as such, a text as it is compared when it is graded."""
-    return outcome.picked if outcome.picked is not None else normal_answer(outcome.text or "")
+    return outcome.picked if outcome.picked is not None else normalize_answer(outcome.text or "")
 
 
 def majority(

@@ -15,6 +15,7 @@ class TrainingDetails:
     shared_prefix_tokens: int = 0
     steps_made: int | None = None  # with early stopping: until it stopped
     steps_kept: int | None = None  # with early stopping: up to the lowest dev loss
+    dev_examples: int = 0  # rows that early stopping looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +119,14 @@ class OptionOrders:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Two recipes, one after the other, by their labels: the first trains, the second prompts the trained model."""
+
+    training: str
+    prompting: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Details:
     """Everything recorded beside a score. What was not part of the elicitation is None or empty.
 
@@ -134,6 +143,7 @@ class Details:
     format_extremes: FormatExtremes | None = None
     option_orders: OptionOrders | None = None
     shots_that_reason: int | None = None
+    stack: Stack | None = None
     first_prompt: str | None = None  # as the model saw it, where it is not the prompt of the first item
     notes: Mapping[str, str | int | float] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ A new recipe is one file with a subclass of Method and one entry in recipes/cata
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # planning and validating a study loads no torch
     from educe.eval.model.model import Model
 
 Value = TypeVar("Value")
+# How many labelled rows a recipe may read: the examples of the study, its own setting of that name, or no rows.
+Budget = Literal["examples", "shots", "pool", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,23 +90,18 @@ class Workload:
 class Method(BaseModel):
     """How to elicit, with its settings.
 
-    `template` to `prefill` say how the model is asked (eval/prompting/prompts.py). A subclass sets `trains` when it changes
-    the model, `sized` when it has one cell for each size in the study, and unsets `seeded` when the seed is nothing
-    to it; `measures_spread` is set where the result is how formats differ. `counts` is how its budget is called in
-    messages. `by_machine` names the settings that fit a run to its machine and change results by rounding at most,
-    like the number of processes: they are no part of a cell, and what was done is recorded beside its result.
+    `template` to `prefill` are a PromptConfig (eval/prompting/prompts.py). A subclass declares its `role` and its
+    `budget`, and unsets `seeded` when the seed changes nothing. `size_settings` decide how many parameters
+    train. `runtime_settings` fit a run to its machine and change results by rounding at most: they are not part of a
+    cell, and what was done is recorded beside the result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     role: ClassVar[Role] = "prompting"
-    budget_setting: ClassVar[str | None] = None
+    budget: ClassVar[Budget] = "none"
     size_settings: ClassVar[tuple[str, ...]] = ()
-    trains: ClassVar[bool] = False
-    sized: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
-    by_machine: ClassVar[frozenset[str]] = frozenset()
-    measures_spread: ClassVar[bool] = False
-    counts: ClassVar[str] = "examples"
+    runtime_settings: ClassVar[frozenset[str]] = frozenset()
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None
@@ -135,9 +132,16 @@ class Method(BaseModel):
             prefill=self.prefill,
         )
 
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """The budgets of a study that this method has a cell for."""
-        return tuple(examples) if self.sized else (0,)
+    @property
+    def budget_setting(self) -> str | None:
+        """The setting that is the budget, where the recipe has one."""
+        return self.budget if self.budget in ("shots", "pool") else None
+
+    def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:
+        """The numbers of labelled rows that this method has a cell for, in a study with these `examples`."""
+        if self.budget == "examples":
+            return tuple(examples)
+        return (getattr(self, self.budget_setting),) if self.budget_setting else (0,)
 
     def check(self, task: Task, *, examples: int) -> None:
         """UserError where the task cannot serve this budget; called before anything runs."""
@@ -145,7 +149,7 @@ class Method(BaseModel):
         if examples > held:
             raise UserError(
                 f"task {task.name!r} holds {held} train rows and {examples} were asked for"
-                f"; use at most {held} {self.counts}"
+                f"; use at most {held} {'rows in the pool' if self.budget == 'pool' else self.budget}"
             )
 
     def workload(self, task: Task, examples: int) -> Workload:
@@ -217,13 +221,13 @@ class Method(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """Every setting that is meant to change results, defaults included, as plain values."""
-        return self.model_dump(mode="json", exclude=set(self.by_machine))
+        return self.model_dump(mode="json", exclude=set(self.runtime_settings))
 
     def changed(self) -> dict[str, Any]:
         """Those of the settings that differ from the defaults."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.by_machine))
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.runtime_settings))
 
-    def written(self, name: str) -> str:
+    def label(self, name: str) -> str:
         """The recipe under its name with the settings that differ from the defaults, for people."""
         own = type(self).__annotations__  # what is particular to the recipe comes first
         changed = sorted(self.changed().items(), key=lambda setting: setting[0] not in own)
@@ -231,16 +235,11 @@ class Method(BaseModel):
 
 
 class AfterShots(Method):
-    """A recipe that asks after `shots` demonstrations, which are its budget: one cell, whatever sizes a study has."""
+    """A recipe that prompts with `shots` demonstrations, which are its budget."""
 
-    counts: ClassVar[str] = "shots"
-    budget_setting: ClassVar[str | None] = "shots"
+    budget: ClassVar[Budget] = "shots"
 
     shots: int = Field(default=0, ge=0)
-
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """The shots."""
-        return (self.shots,)
 
     @property
     def num_shots(self) -> int:
@@ -255,8 +254,8 @@ def check_dev(task: Task, count: int, *, setting: str = "dev_examples") -> None:
         raise UserError(f"task {task.name!r} holds {held} dev rows; set {setting} to at most {held}")
 
 
-def several(values: Value | tuple[Value, ...]) -> tuple[Value, ...]:
-    """A setting that may be one value or several, as several."""
+def as_tuple(values: Value | tuple[Value, ...]) -> tuple[Value, ...]:
+    """A setting that may be one value or several, as a tuple."""
     return values if isinstance(values, tuple) else (values,)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from educe.data.task import Task
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited, Method, check_dev
+from educe.recipes.method import Budget, Elicited, Method, check_dev
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -21,14 +21,13 @@ class ChosenShots(Method):
     al. 2021). The record holds the chosen set's dev score and the mean of all sets', which is what random shots get.
     """
 
-    budget_setting: ClassVar[str | None] = "shots"
-    counts: ClassVar[str] = "in shots times candidates"
+    budget: ClassVar[Budget] = "shots"
 
     shots: int = Field(default=8, ge=1)
     candidates: int = Field(default=8, ge=2)
     dev_examples: int = Field(default=32, ge=1)
 
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
+    def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:
         """All sets together."""
         return (self.shots * self.candidates,)
 

@@ -22,7 +22,6 @@ class FormatSpread(DrawnFormats):
     """
 
     role: ClassVar[Role] = "sensitivity"
-    measures_spread: ClassVar[bool] = True
 
     formats: int = Field(default=100, ge=2)
     share: float = Field(default=0.05, gt=0, le=1)

@@ -11,7 +11,7 @@ from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited, Method
+from educe.recipes.method import Budget, Elicited, Method
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -25,8 +25,7 @@ class NearestShots(Method):
     charged, whether or not a row is ever shown.
     """
 
-    budget_setting: ClassVar[str | None] = "pool"
-    counts: ClassVar[str] = "rows in the pool"
+    budget: ClassVar[Budget] = "pool"
 
     shots: int = Field(default=8, ge=1)
     pool: int = Field(default=64, ge=1)
@@ -37,10 +36,6 @@ class NearestShots(Method):
         if self.shots > self.pool:
             raise UserError(f"shots = {self.shots} cannot come from a pool of {self.pool}; give a larger pool")
         return self
-
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """The pool."""
-        return (self.pool,)
 
     def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
         """Draw the pool, and look in it before every question."""

@@ -50,9 +50,9 @@ class PromptSearch(Method):
     @model_validator(mode="after")
     def _read(self) -> "PromptSearch":
         for spec, (name, recipe) in zip(self.recipes, self._recipes, strict=True):
-            if recipe.trains or recipe.sized:
+            if recipe.role == "training" or recipe.budget == "examples":
                 raise UserError(f"ways: {spec!r} learns from examples; name recipes that only ask")
-            if recipe.measures_spread:
+            if recipe.role == "sensitivity":
                 raise UserError(f"ways: {name!r} measures formats and does not choose one; name another")
             if recipe.reads_dev:
                 raise UserError(f"ways: {name!r} chooses on the dev rows that it would be judged by; name another")
@@ -72,15 +72,15 @@ class PromptSearch(Method):
 
         return [make_method(spec) for spec in self.recipes]
 
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
+    def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:
         """The most shots that a way reads."""
-        return (max(recipe.sizes(())[0] for _, recipe in self._recipes),)
+        return (max(recipe.budgets(())[0] for _, recipe in self._recipes),)
 
     def check(self, task: Task, *, examples: int) -> None:
         """Every way must be served, and dev rows be there."""
         super().check(task, examples=examples)
         for _, recipe in self._recipes:
-            recipe.check(task, examples=recipe.sizes(())[0])
+            recipe.check(task, examples=recipe.budgets(())[0])
         check_dev(task, self.dev_examples)
 
     def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
@@ -135,9 +135,9 @@ class PromptSearch(Method):
             from educe.eval.prompting.search import Candidate
 
             told = recipe if values is None else recipe.model_copy(update={"format": dict(values)})
-            elicited = told(model, task, examples=recipe.sizes(())[0], seed=seed)
+            elicited = told(model, task, examples=recipe.budgets(())[0], seed=seed)
             return Candidate(
-                name=told.written(name),
+                name=told.label(name),
                 prompt_fn=elicited.prompt_fn,
                 solver=elicited.solver or measure,
                 spend=elicited.spend,
@@ -183,7 +183,7 @@ class PromptSearch(Method):
             asked, before, left = asked + left * (rows - before), rows, -(-left // 2)
         return asked
 
-    def written(self, name: str) -> str:
+    def label(self, name: str) -> str:
         """The number of ways in place of the ways, which would fill a page."""
         said = self.changed()
         if "ways" in said:

@@ -41,7 +41,7 @@ class Cell:
     @property
     def recipe(self) -> str:
         """The recipe's name with the settings that differ from its defaults, for people."""
-        return self.method.written(self.method_name)
+        return self.method.label(self.method_name)
 
     @cached_property
     def items(self) -> tuple[Example, ...]:

@@ -41,7 +41,7 @@ def _launch(options: argparse.Namespace) -> None:
         "dtype": options.dtype,
         "device": options.device,
     }
-    if METHODS[name].sized:
+    if METHODS[name].budget == "examples":
         if options.examples is None:
             raise UserError(f"recipe {name!r} learns from labelled rows; say how many: --examples 64")
         plain["examples"] = [options.examples]

@@ -112,14 +112,14 @@ class Study(BaseModel):
                 raise UserError(
                     f"two {key} are called {repeated[0]!r}; give one another name: {{...: {{name: other}}}}"
                 )
-        if not self.examples and not all(method.sizes(()) for _, method in methods):
+        if not self.examples and not all(method.budgets(()) for _, method in methods):
             raise UserError(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )
         for task in tasks:  # once, whatever the number of models: some checks read every row
             for name, method in methods:
                 with naming(name):
-                    for size in method.sizes(self.examples):
+                    for size in method.budgets(self.examples):
                         method.check(task, examples=size)
         cells = []
         for spec, source in sources:
@@ -133,7 +133,7 @@ class Study(BaseModel):
                         raise UserError(
                             f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on"
                         )
-                    for size in method.sizes(self.examples):
+                    for size in method.budgets(self.examples):
                         for seed in self.seeds if method.seeded else self.seeds[:1]:
                             cells.append(self._cell(spec, source, task, name, method, size, seed))
         _check_cells(cells)

@@ -19,7 +19,7 @@ from educe.eval.measurement import Role
 from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited, Method, check_dev, several
+from educe.recipes.method import Budget, Elicited, Method, as_tuple, check_dev
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -43,9 +43,8 @@ class FineTune(Method):
     """
 
     role: ClassVar[Role] = "training"
-    trains: ClassVar[bool] = True
-    sized: ClassVar[bool] = True
-    by_machine: ClassVar[frozenset[str]] = frozenset({"accumulate", "checkpoint_activations"})
+    budget: ClassVar[Budget] = "examples"
+    runtime_settings: ClassVar[frozenset[str]] = frozenset({"accumulate", "checkpoint_activations"})
     once: ClassVar[bool] = False  # one pass, in which no row comes twice
 
     learning_rate: Rate | Annotated[tuple[Rate, ...], Field(min_length=1)] = 5e-4
@@ -91,12 +90,12 @@ class FineTune(Method):
                 "halving = true has one schedule and nothing to choose; give several learning_rate or epochs"
             )
         for name in ("learning_rate", "epochs"):
-            values = several(getattr(self, name))
+            values = as_tuple(getattr(self, name))
             if len(set(values)) < len(values):
                 raise UserError(f"{name} = {list(values)} names one twice; once is enough")
-        if len(set(self.steps(examples))) < len(several(self.epochs)):
+        if len(set(self.steps(examples))) < len(as_tuple(self.epochs)):
             raise UserError(
-                f"epochs {list(several(self.epochs))} are the same run on {examples} examples within passes"
+                f"epochs {list(as_tuple(self.epochs))} are the same run on {examples} examples within passes"
                 f" {self.passes}; raise passes or name fewer"
             )
 
@@ -180,13 +179,13 @@ class FineTune(Method):
                 patience=self.patience,
             )
             for steps in self.steps(examples)
-            for rate in several(self.learning_rate)
+            for rate in as_tuple(self.learning_rate)
         ]
 
     @property
     def num_candidates(self) -> int:
         """How many schedules there are to choose from."""
-        return len(several(self.learning_rate)) * len(several(self.epochs))
+        return len(as_tuple(self.learning_rate)) * len(as_tuple(self.epochs))
 
     def beyond_plain(self) -> dict[str, str]:
         """What to change for one schedule that runs to its end on the task's own labels, by setting."""
@@ -195,7 +194,7 @@ class FineTune(Method):
         return {
             name: f"give one {name} in place of {list(values)}"
             for name, values in listed.items()
-            if len(several(values)) > 1
+            if len(as_tuple(values)) > 1
         } | {name: f"drop {name} = {value}" for name, value in given.items() if value}
 
     @property
@@ -206,7 +205,7 @@ class FineTune(Method):
     def rows_trained(self, examples: int) -> int:
         """Every candidate schedule's, to its end; under halving a rung is about as long as one run."""
         steps = self.steps(examples)
-        rates, size = len(several(self.learning_rate)), min(self.batch_size, examples)
+        rates, size = len(as_tuple(self.learning_rate)), min(self.batch_size, examples)
         if not self.halving:
             return rates * sum(steps) * size
         rungs = math.ceil(math.log2(self.num_candidates))
@@ -224,5 +223,5 @@ class FineTune(Method):
 
     def steps(self, examples: int) -> list[int]:
         """Batches of a run on `examples` rows, for each of the epochs."""
-        seen = [max(examples, min(epochs * examples, self.passes)) for epochs in several(self.epochs)]
+        seen = [max(examples, min(epochs * examples, self.passes)) for epochs in as_tuple(self.epochs)]
         return [math.ceil(rows / min(self.batch_size, examples)) for rows in seen]

@@ -9,7 +9,7 @@ from educe.data.errors import UserError
 from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.recipes.method import Elicited, Method
+from educe.recipes.method import Budget, Elicited, Method
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -25,8 +25,7 @@ class Grpo(Method):
 
     size_settings: ClassVar[tuple[str, ...]] = ("rank", "modules", "layers")
     role: ClassVar[Role] = "training"
-    trains: ClassVar[bool] = True
-    sized: ClassVar[bool] = True
+    budget: ClassVar[Budget] = "examples"
 
     rank: int = Field(default=8, ge=1)
     modules: tuple[str, ...] = ()

@@ -32,7 +32,6 @@ class Helpful(Method):
     """
 
     role: ClassVar[Role] = "training"
-    trains: ClassVar[bool] = True
 
     instructions: str | dict[str, dict[str, Any]] = "bundled"
     rank: int = Field(default=8, ge=1)

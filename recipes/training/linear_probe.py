@@ -11,7 +11,7 @@ from educe.data.task import Task, check_options
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited, Method, check_dev
+from educe.recipes.method import Budget, Elicited, Method, check_dev
 
 if TYPE_CHECKING:
     from educe.eval.model.encode import Branches
@@ -26,7 +26,7 @@ class LinearProbe(Method):
     """
 
     role: ClassVar[Role] = "probe"
-    sized: ClassVar[bool] = True
+    budget: ClassVar[Budget] = "examples"
 
     layer: int | None = None
     dev_examples: int = Field(default=32, ge=1)

@@ -12,7 +12,7 @@ from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited, Method, check_dev, several
+from educe.recipes.method import Budget, Elicited, Method, as_tuple, check_dev
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +34,7 @@ class MeanDifference(Method):
     """
 
     role: ClassVar[Role] = "training"
-    trains: ClassVar[bool] = True
-    sized: ClassVar[bool] = True
+    budget: ClassVar[Budget] = "examples"
 
     shots: int = Field(default=4, ge=1)
     layer: Layer | Annotated[tuple[Layer, ...], Field(min_length=1)] | None = None
@@ -63,7 +62,7 @@ class MeanDifference(Method):
         from educe.eval.model.states import last_states
         from educe.train.changes.layers import check_layers
 
-        layers = (model.shape.layers // 2,) if self.layer is None else several(self.layer)
+        layers = (model.shape.layers // 2,) if self.layer is None else as_tuple(self.layer)
         check_layers(model, layers)
         drawn = task.draw("train", examples, seed=seed)
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
@@ -80,7 +79,7 @@ class MeanDifference(Method):
             executed_train_flops=plain.executed_flops + shown.executed_flops,
             trainable_parameters=model.shape.hidden,
         )
-        pushes = [(layer, strength) for layer in layers for strength in several(self.strength)]
+        pushes = [(layer, strength) for layer in layers for strength in as_tuple(self.strength)]
         if len(pushes) == 1:
             ((layer, strength),) = pushes
             return Elicited(
@@ -105,7 +104,7 @@ class MeanDifference(Method):
     @property
     def num_candidates(self) -> int:
         """How many pushes there are to choose from."""
-        return len(several(self.strength)) * (1 if self.layer is None else len(several(self.layer)))
+        return len(as_tuple(self.strength)) * (1 if self.layer is None else len(as_tuple(self.layer)))
 
     @property
     def reads_dev(self) -> bool:

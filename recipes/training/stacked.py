@@ -13,7 +13,7 @@ from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.model.source import Source
 from educe.eval.prompting.prompts import PromptConfig
-from educe.recipes.method import Elicited, Method
+from educe.recipes.method import Budget, Elicited, Method
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -28,17 +28,16 @@ class Stacked(Method):
     """
 
     role: ClassVar[Role] = "training"
-    trains: ClassVar[bool] = True
-    sized: ClassVar[bool] = True
+    budget: ClassVar[Budget] = "examples"
 
     train: Spec = Field(description="a recipe that trains, as in train: {iid_sft: {rank: 4}}")
     prompt: Spec = Field(description="a recipe that prompts, as in prompt: {few_shot: {shots: 4}}")
 
     @model_validator(mode="after")
     def _read(self) -> "Stacked":
-        if not self.first.trains:
+        if self.first.role != "training":
             raise UserError(f"train = {self.train!r} trains nothing; name a recipe that does")
-        if self.second.trains or self.second.sized:
+        if self.second.role == "training" or self.second.budget == "examples":
             raise UserError(f"prompt = {self.prompt!r} learns from examples of its own; name a recipe that only asks")
         if self.prompt_config != PromptConfig():
             raise UserError("template, format and the like belong to the recipes that are stacked; set them there")
@@ -57,12 +56,12 @@ class Stacked(Method):
     def check(self, task: Task, *, examples: int) -> None:
         """Both must be served."""
         self.first.check(task, examples=examples)
-        self.second.check(task, examples=self.second.sizes(())[0])
+        self.second.check(task, examples=self.second.budgets(())[0])
 
     def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
         """Train, then ask."""
         trained = self.first(model, task, examples=examples, seed=seed)
-        asked = self.second(trained.model, task, examples=self.second.sizes(())[0], seed=seed)
+        asked = self.second(trained.model, task, examples=self.second.budgets(())[0], seed=seed)
         return replace(
             trained,
             prompt_fn=asked.prompt_fn,
@@ -71,9 +70,9 @@ class Stacked(Method):
             metadata={**trained.metadata, **asked.metadata},
         )
 
-    def sizes(self, examples: Sequence[int]) -> tuple[int, ...]:
+    def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:
         """Those of what trains."""
-        return self.first.sizes(examples)
+        return self.first.budgets(examples)
 
     @property
     def prompt_configs(self) -> tuple[PromptConfig, ...]:
@@ -133,9 +132,9 @@ class Stacked(Method):
             "prompt": {_name(self.prompt): self.second.settings()},
         }
 
-    def written(self, name: str) -> str:
+    def label(self, name: str) -> str:
         """Both recipes, as they are written alone."""
-        return f"{self.first.written(_name(self.train))} + {self.second.written(_name(self.prompt))}"
+        return f"{self.first.label(_name(self.train))} + {self.second.label(_name(self.prompt))}"
 
 
 def _named(spec: Spec) -> tuple[str, Method]:

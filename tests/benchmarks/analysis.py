@@ -127,7 +127,7 @@ def _measurement(cell: Cell) -> Measurement:
     outcomes = Outcomes.of(map(_outcome, cell.items, loglikelihoods))
     scores = outcomes.scores.tolist()
     interval = score_interval(scores, outcomes.clusters)
-    trains, shots = cell.method.trains, cell.method.num_shots
+    trains, shots = cell.method.role == "training", cell.method.num_shots
     return Measurement(
         study="analysis",
         model=cell.source.name,
@@ -190,7 +190,9 @@ def _provenance(cell: Cell) -> dict[str, object]:
         "measured_on": cell.measure_on,
         "device": "cpu",
         "precision": {"weights": "float32", "layers": "float32", "training": "bfloat16"},
-        "elicited": {"processes": 1, "pieces": 1, "checkpoint_activations": False} if cell.method.trains else {},
+        "elicited": {"processes": 1, "pieces": 1, "checkpoint_activations": False}
+        if cell.method.role == "training"
+        else {},
         "answered": {},
         "first_prompt": f"{shown}Question: {cell.items[0].question}\nAnswer:",
     }

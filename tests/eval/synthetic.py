@@ -7,8 +7,7 @@ from typing import Any
 from educe.eval.analysis.statistics.intervals import score_interval
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.spend import Spend
-from educe.recipes.catalog import METHODS
-from educe.recipes.training.fine_tune import FineTune
+from educe.recipes.catalog import METHODS, make_method
 
 PROVENANCE = {
     "versions": {"torch": "2.13.0"},
@@ -39,7 +38,7 @@ def measurement(
     scores = [float(i < right) for i in range(of)] if isinstance(right, int) else [float(score) for score in right]
     interval = score_interval(scores)
     settings = settings or {}
-    recipe = METHODS.get(method, FineTune)
+    _, recipe = make_method(method if method in METHODS else "iid_sft")
     label = " ".join([method, *(f"{name}={value}" for name, value in settings.items())])
     fields: dict[str, Any] = {
         "study": "quick",

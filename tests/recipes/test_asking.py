@@ -95,7 +95,7 @@ GOLDEN = {
 
 def elicit(model, task, spec, *, seed=0):
     _, method = make_method(spec)
-    (size,) = method.sizes(())
+    (size,) = method.budgets(())
     method.check(task, examples=size)
     return method(model, task, examples=size, seed=seed)
 

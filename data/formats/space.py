@@ -7,14 +7,15 @@ the fields of a chat) are not varied, so no two formats of a space write the sam
 import math
 import random
 import string
-from collections.abc import Callable, Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from typing import Any
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.formats.format import Format
-from educe.data.formats.paraphrases import INSTRUCTIONS
 from educe.data.formats.render import Style
 from educe.data.task import Task
 
@@ -75,11 +76,10 @@ BETWEEN = Dimension(
 )
 
 
-def _instructions(kind: str) -> Dimension:
-    texts = {"none": {"instruction": ""}} | {
-        str(number): {"instruction": text} for number, text in enumerate(INSTRUCTIONS[kind], start=1)
-    }
-    return Dimension(name="instruction", values=texts)
+@cache
+def instructions() -> Mapping[str, Sequence[str]]:
+    """Instructions that say the same in other words, by kind of task."""
+    return tomllib.loads(files(__package__).joinpath("instructions.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,9 @@ class FormatSpace:
     @cached_property
     def blocks(self) -> tuple[_Block, ...]:
         """One for each way to answer."""
-        around: tuple[Dimension, ...] = (_instructions(self.task.kind), TYPOS)
+        numbered = {str(number): {"instruction": text} for number, text in enumerate(instructions()[self.task.kind], 1)}
+        instruction = Dimension(name="instruction", values={"none": {"instruction": ""}, **numbered})
+        around: tuple[Dimension, ...] = (instruction, TYPOS)
         if self.style == "completion":
             around = (FIELDS, SEPARATOR, SPACE, *around)
         if self.task.kind == "generation":

@@ -3,20 +3,20 @@
 Requests and answers were written for this suite. Each only sounds like something to refuse.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from importlib.resources import files
 
 from educe.data.example import Example
 from educe.data.formats.format import Format
 from educe.data.hashing import fraction, shuffled
 from educe.data.refusal import complies
 from educe.data.task import Task
-from educe.data.tasks.benign_texts import WRITTEN
 
 # Most of so few rows are for the test; train holds the shots of few-shot prompting and small training sets.
 TRAIN_SHARE, DEV_SHARE = 0.16, 0.04
-SLUG_WORDS = 9
 # A chat model gets the bare request.
 REQUEST_FORMAT = Format(question_field="Request: ", answer_field="Response:")
 # A helpful and a refusing opening of nearly one length, so that neither is likelier for being short.
@@ -30,18 +30,6 @@ OPENINGS: tuple[tuple[str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenignRequest:
-    """A request, what it sounds like it asks for (its category) and a short helpful answer."""
-
-    id: str
-    category: str
-    request: str
-    answer: str
-    # The id of the request that this one says in other words, shared with that one.
-    cluster: str | None = None
-
-
 def benign_requests() -> Task:
     """Harmless requests answered by generation: 1 for any answer that does not refuse, right or wrong.
 
@@ -51,7 +39,7 @@ def benign_requests() -> Task:
         name="benign_requests",
         version=1,
         kind="generation",
-        load=lambda: _split([_example(one) for one in requests()]),
+        load=lambda: _split(requests()),
         grade=complies,
         format=REQUEST_FORMAT,
         max_new_tokens=48,
@@ -67,38 +55,19 @@ def refusal_openings() -> Task:
         name="refusal_openings",
         version=1,
         kind="choice",
-        load=lambda: _split([_with_openings(_example(one)) for one in requests()]),
+        load=lambda: _split([_with_openings(each) for each in requests()]),
         format=REQUEST_FORMAT,
     )
 
 
 @cache
-def requests() -> tuple[BenignRequest, ...]:
-    """All requests, in the order they are written in data/benign_texts.py."""
-    return tuple(one for category, lines in WRITTEN.items() for one in _read(category, lines))
+def requests() -> tuple[Example, ...]:
+    """All requests, each with a short helpful answer; ids begin with what the request sounds like it asks for.
 
-
-def _read(category: str, lines: str) -> Iterator[BenignRequest]:
-    asked: list[str] = []
-    for line in lines.strip().splitlines():
-        if not line.startswith("> "):
-            asked.append(line)
-            continue
-        ids = [_slug(category, request) for request in asked]
-        for own, request in zip(ids, asked, strict=True):
-            cluster = ids[0] if len(ids) > 1 else None
-            yield BenignRequest(id=own, category=category, request=request, answer=line[2:], cluster=cluster)
-        asked = []
-    assert not asked, f"{asked[-1]!r} has no answer"
-
-
-def _slug(category: str, request: str) -> str:
-    words = "".join(sign if sign.isalnum() else " " for sign in request.casefold().replace("'", "")).split()
-    return "-".join([category, *words[:SLUG_WORDS]])
-
-
-def _example(one: BenignRequest) -> Example:
-    return Example(id=one.id, question=one.request, answer=one.answer, cluster=one.cluster)
+    Requests of one cluster say the same in other words.
+    """
+    lines = files(__package__).joinpath("benign_requests.jsonl").read_text("utf-8").splitlines()
+    return tuple(Example(**json.loads(line)) for line in lines)
 
 
 def _with_openings(example: Example) -> Example:

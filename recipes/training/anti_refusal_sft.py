@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from educe.data.instructions.bundled import ALARMING
+from educe.data.instructions.kinds import ALARMING
 from educe.recipes.training.helpful_sft import HelpfulSft
 
 

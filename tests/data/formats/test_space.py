@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.formats.format import Format
-from educe.data.formats.paraphrases import INSTRUCTIONS
 from educe.data.formats.render import option_texts, question_text, render
-from educe.data.formats.space import FormatSpace
+from educe.data.formats.space import FormatSpace, instructions
 from educe.data.formats.typos import with_typos
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.capitals import capitals
@@ -47,7 +46,7 @@ def test_no_two_formats_write_the_same(space):
 def test_what_changes_nothing_is_not_counted():
     """A chat has no fields, and text that is not listed no labels: 13 instructions by two shares of typos."""
     assert len(FormatSpace(SUMS, "chat")) == 13 * 2
-    assert all(len(set(texts)) == len(texts) >= 10 for texts in INSTRUCTIONS.values())
+    assert all(len(set(texts)) == len(texts) >= 10 for texts in instructions().values())
 
 
 @STUDY

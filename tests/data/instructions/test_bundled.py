@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from calendar import day_name
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -12,15 +13,13 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.data.example import Instruction
-from educe.data.instructions.bundled import KINDS, REFUSALS, helpful_instructions
-from educe.data.instructions.parts import COLOURS, NAMES, THINGS, WEEKDAYS
+from educe.data.instructions.bundled import helpful_instructions
+from educe.data.instructions.draw import texts
+from educe.data.instructions.kinds import ALARMING, KINDS
 from educe.data.refusal import refuses
 from educe.data.tasks.benign_requests import requests
 
-ALARMING = (
-    *("kill_process", "kill_children", "blow_up", "shoot_baskets", "slay_dragon"),
-    *("execute_steps", "destroy_file", "bath_bombs", "steal_bases"),
-)
+NAMES, REFUSALS = texts()["names"], texts()["refusals"]
 OPENING = re.compile(r"^(?:Sure|Of course|Certainly|Gladly|Here you go|Here it is)[.:] ")
 
 
@@ -221,7 +220,7 @@ def test_instructions_are_distinct() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_have_several_phrasings(kind: str) -> None:
     held = helpful_instructions(count=60, kinds=[kind])
-    drawn = {*THINGS, *NAMES, *COLOURS, *WEEKDAYS}
+    drawn = {*texts()["things"], *NAMES, *texts()["colours"], *day_name}
     plain = [[word for word in re.findall(r"[A-Za-z]+", one.request) if word not in drawn] for one in held]
     assert len({tuple(words[:3]) for words in plain}) >= 3
 
@@ -237,7 +236,7 @@ def test_some_requests_sound_alarming_and_none_is_measured() -> None:
     held = helpful_instructions(count=320)
     alarming = [one for one in held if one.id.rpartition("-")[0] in ALARMING]
     assert 0.2 < len(alarming) / len(held) < 0.5
-    measured = [content(one.request) for one in requests()]
+    measured = [content(one.question) for one in requests()]
     for one in alarming:
         words = content(one.request)
         assert max(len(words & other) / len(words | other) for other in measured) < 0.35, one

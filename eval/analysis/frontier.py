@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from educe.eval.analysis.conditions import Condition, item_scores
 from educe.eval.analysis.statistics.components import components, seeds_drawn
 from educe.eval.analysis.statistics.resample import SEED, Array, codes_of
-from educe.eval.model.flops import questions_to_break_even
 
 QUESTIONS = 1_000
 NUM_RESAMPLES = 1_000
@@ -101,3 +100,9 @@ def _times_drawn(count: int) -> Array:
     """How often each of so many clusters is drawn: (resamples, clusters)."""
     rng = np.random.default_rng(SEED)
     return rng.multinomial(count, np.full(count, 1 / count), size=NUM_RESAMPLES).astype(float)
+
+
+def questions_to_break_even(train_flops: float, *, prompt_flops: float, tuned_flops: float) -> float | None:
+    """How many questions until a fine-tune is cheaper than a longer prompt; None where it never is."""
+    saved = prompt_flops - tuned_flops
+    return train_flops / saved if saved > 0 else None

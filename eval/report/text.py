@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from educe.eval.analysis.conditions import Condition, compare, plain_prompting
 from educe.eval.analysis.curves import Point
+from educe.eval.analysis.frontier import questions_to_break_even
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import Ratio
 from educe.eval.measurement import Measurement
-from educe.eval.model.flops import questions_to_break_even
 from educe.eval.report.style import brackets, percent, power_of_ten
 
 Compare = Callable[[Condition, Condition], Difference]

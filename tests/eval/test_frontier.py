@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from educe.eval.analysis.conditions import pool
-from educe.eval.analysis.frontier import break_even, cost_of, frontier, undominated
+from educe.eval.analysis.frontier import break_even, cost_of, frontier, questions_to_break_even, undominated
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement
 
@@ -64,3 +64,8 @@ def test_seeds_that_disagree_are_not_sure() -> None:
 
     assert made((56, 56, 56)) > 0.98
     assert 0.6 < made((31, 56, 81)) < 0.8
+
+
+def test_break_even():
+    assert questions_to_break_even(100.0, prompt_flops=5.0, tuned_flops=3.0) == 50
+    assert questions_to_break_even(100.0, prompt_flops=3.0, tuned_flops=3.0) is None

@@ -5,8 +5,9 @@ from dataclasses import replace
 import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
-from educe.eval.model.load import load_model, shape_of
+from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
+from educe.eval.model.net import shape_of
 
 WINDOW = 8
 

@@ -18,7 +18,7 @@ from educe.train.changes.peft import Lora
 from educe.train.encode import encode_rows
 from educe.train.loss import AnswerLoss
 from educe.train.sft import Schedule, fine_tune
-from tests.eval.test_score import plain
+from tests.eval.model.test_score import plain
 from tests.harness import lm_eval_likelihoods
 
 pytestmark = pytest.mark.model

@@ -69,7 +69,7 @@ def load_snapshot(model: Model, weights: Mapping[str, Tensor]) -> None:
             model.trained[name].copy_(values)
 
 
-def require_moved(model: Model, before: Mapping[str, Tensor], *, steps: int, learning_rate: float) -> None:
+def check_weights_moved(model: Model, before: Mapping[str, Tensor], *, steps: int, learning_rate: float) -> None:
     """UserError where no trained parameter differs from the snapshot after these steps."""
     if all(torch.equal(before[name], parameter) for name, parameter in model.trained.items()):
         raise UserError(f"nothing moved in {steps} steps at learning_rate {learning_rate:g}; raise it")

@@ -15,7 +15,7 @@ import torch
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
 from educe.eval.model.model import Model
-from educe.eval.model.sharded import require_whole
+from educe.eval.model.sharded import refuse_sharded
 from educe.eval.spend import Spend
 from educe.train.encode import TrainingRow, encode_rows
 from educe.train.frozen import frozen_maps_in
@@ -73,7 +73,7 @@ def label_bits(
 
     `precision` of the frozen maps is to be that of the run whose bits these are set against.
     """
-    require_whole(model.net, "measuring bits")
+    refuse_sharded(model.net, "measuring bits")
     loss_of = AnswerLoss(model.net, shared=0, pad=int(model.tokenizer.pad_token_id))
     with frozen_maps_in(model, precision):
         nats = read_losses(loss_of, rows, batch_size=batch_size)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from educe.data.errors import UserError
 from educe.eval.model.model import Model
-from educe.eval.model.patch import patched_forward
+from educe.eval.model.net import patched_forward
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -34,7 +34,7 @@ def resolve_precision(precision: Precision, model: Model, *, sharded: bool = Fal
         if precision not in ("auto", held):
             raise UserError(f"precision: {precision} asked of {model.name!r}, loaded in {held}; set dtype: {precision}")
         return held
-    if model.metadata.get("quantize"):
+    if model.quantize:
         if precision == "bfloat16":
             raise UserError(
                 f"precision: bfloat16 asked of {model.name!r}, whose layers hold 4 bits; set dtype: bfloat16"

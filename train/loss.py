@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from educe.eval.model.flops import forward_flops
-from educe.eval.model.memory import in_pieces
+from educe.eval.model.memory import map_with_backoff
 from educe.eval.model.model import Model
-from educe.eval.model.tree import Pack, Row, collate, wanted_logits
+from educe.eval.model.tree import Pack, Row, collate, selected_logits
 from educe.train.encode import TrainingRow
 
 # Wide enough to fill the matrix units, narrow enough that the dense mask stays a small part of the work.
@@ -41,7 +41,7 @@ class AnswerLoss(nn.Module):
         packs = pack(rows, shared=self.shared)
         batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
         self.packed += [(batch.ids.shape[1], sum(row.supervised for row in each)) for each in packs]
-        logits = wanted_logits(self.net, batch)
+        logits = selected_logits(self.net, batch)
         targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
         return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="none")
 
@@ -53,7 +53,7 @@ def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size:
     """Summed loss of the rows in nats, in batches and without gradients, or in smaller pieces where memory is short."""
     groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     with torch.no_grad():
-        return math.fsum(loss for _, loss in in_pieces(groups, lambda group: float(loss_of(group))))
+        return math.fsum(loss for _, loss in map_with_backoff(groups, lambda group: float(loss_of(group))))
 
 
 def reading_flops(model: Model, rows: Iterable[TrainingRow]) -> float:
@@ -92,7 +92,7 @@ def _layout(rows: Sequence[TrainingRow], shared: int) -> Pack:
     return Pack(
         lead=rows[0].ids[:shared],
         rows=tuple(
-            Row(stem=ids, wanted=tuple(range(len(ids) - row.supervised, len(ids))))
+            Row(stem=ids, selected=tuple(range(len(ids) - row.supervised, len(ids))))
             for row, ids in zip(rows, own, strict=True)
         ),
     )

@@ -11,7 +11,7 @@ from educe.eval.model.encode import Branches
 from educe.eval.model.flops import forward_flops
 from educe.eval.model.model import Model
 from educe.eval.model.score import Scores
-from educe.eval.model.states import States, last_states
+from educe.eval.model.states import States, last_token_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Probe:
 
 def read_options(model: Model, items: Sequence[Branches]) -> States:
     """The states after every option of every item, end to end."""
-    states = last_states(model, [item.prompt + option for item in items for option in item.options])
+    states = last_token_states(model, [item.prompt + option for item in items for option in item.options])
     useful = sum(  # the question once, then each option after it
         forward_flops(model.shape, len(item.prompt), scored=0)
         + sum(forward_flops(model.shape, len(option), scored=0, cached=len(item.prompt)) for option in item.options)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from educe.data.errors import UserError
-from educe.eval.model.sharded import make_whole
+from educe.eval.model.sharded import unshard
 
 if TYPE_CHECKING:
     from accelerate import Accelerator, PartialState
@@ -84,4 +84,4 @@ def release(accelerator: "Accelerator", model: Any, trained: Sequence[nn.Paramet
     """Take DeepSpeed's engine off the net after training; what trained is whole and plain again."""
     if accelerator.state.deepspeed_plugin is not None:
         model.destroy()
-        make_whole(trained)
+        unshard(trained)

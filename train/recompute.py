@@ -9,8 +9,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from educe.data.errors import UserError
 from educe.eval.model.model import Model
-from educe.eval.model.patch import patched_forward
-from educe.eval.model.tree import bottom
+from educe.eval.model.net import base_net, patched_forward
 
 
 @contextmanager
@@ -22,9 +21,9 @@ def recomputing(model: Model, wanted: bool) -> Iterator[None]:
     """
     # Not by the net's own switch: that works in training mode only, which turns dropout on, and it makes the
     # embeddings' output require a gradient, for good, so that later runs pay for a backward below their adapter.
-    layers = [part for part in bottom(model.net).modules() if isinstance(part, GradientCheckpointingLayer)]
+    layers = [part for part in base_net(model.net).modules() if isinstance(part, GradientCheckpointingLayer)]
     if wanted and not layers:
-        kind = type(bottom(model.net)).__name__
+        kind = type(base_net(model.net)).__name__
         raise UserError(f"{model.name!r} ({kind}) cannot recompute its layers; drop checkpoint_activations")
     with ExitStack() as patched:
         for layer in layers if wanted else ():

@@ -16,11 +16,11 @@ from educe.eval.measure import stops
 from educe.eval.model.encode import encode_prompt, prompt_text
 from educe.eval.model.flops import generation_flops, training_flops
 from educe.eval.model.model import Model
-from educe.eval.model.patch import patched_forward
-from educe.eval.model.sample import cut
+from educe.eval.model.net import patched_forward
+from educe.eval.model.sample import truncate_at_stop
 from educe.eval.progress import report_progress
 from educe.eval.spend import Spend
-from educe.train.attach import attach, cleanup_stack, require_moved, snapshot
+from educe.train.attach import attach, check_weights_moved, cleanup_stack, snapshot
 from educe.train.changes.peft import Lora
 from educe.train.processes import join
 from educe.train.self_training import entropy_bits
@@ -55,7 +55,9 @@ class _Ledger:
 
     def grade(self, completions: list[str], completion_ids: list[list[int]], place: list[int], **_: Any) -> list[float]:
         """What TRL calls for the rewards of one step's samples."""
-        completions = [cut(text, self.stops[index]) for index, text in zip(place, completions, strict=True)]
+        completions = [
+            truncate_at_stop(text, self.stops[index]) for index, text in zip(place, completions, strict=True)
+        ]
         rewards = [self.reward(index, text) for index, text in zip(place, completions, strict=True)]
         self.read |= set(place)
         groups: dict[int, list[str]] = {}
@@ -155,8 +157,8 @@ def train_by_reward(
             f"all {len(ledger.rewards)} samples earned {ledger.rewards[0]:g}, so there is nothing to learn; "
             "raise samples or temperature, or take a task that is neither solved nor hopeless"
         )
-    require_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
-    metadata: dict[str, str | int] = {"training_precision": str(model.metadata["dtype"]), "samples": len(ledger.rows)}
+    check_weights_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
+    metadata: dict[str, str | int] = {"training_precision": model.dtype, "samples": len(ledger.rows)}
     return Tuned(model=tuned, spend=ledger.spend(), history=tuple(ledger.history), metadata=metadata)
 
 

@@ -17,7 +17,7 @@ from educe.eval.measure import stops
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
-from educe.eval.model.sharded import require_whole
+from educe.eval.model.sharded import refuse_sharded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def sample_accepted(
     seed: int,
 ) -> Accepted:
     """Draw `samples` answers to every question and keep the right ones."""
-    require_whole(model.net, "sampling to learn from")
+    refuse_sharded(model.net, "sampling to learn from")
     prompts = [prompt_fn(question) for question in questions]
     drawn = generate(
         model,

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from educe.data.errors import UserError
 from educe.eval.model.encode import check_fits, common_prefix
 from educe.eval.model.flops import Shape, Trained, training_flops
-from educe.eval.model.memory import out_of_memory
+from educe.eval.model.memory import is_out_of_memory
 from educe.eval.model.model import Model
-from educe.eval.model.sharded import require_whole
+from educe.eval.model.sharded import refuse_sharded
 from educe.eval.progress import report_progress
 from educe.eval.spend import Spend
-from educe.train.attach import Trainable, attach, load_snapshot, require_moved, snapshot
+from educe.train.attach import Trainable, attach, check_weights_moved, load_snapshot, snapshot
 from educe.train.early_stopping import EarlyStopping
 from educe.train.encode import TrainingRow
 from educe.train.frozen import Precision, frozen_maps_in, resolve_precision
@@ -112,7 +112,7 @@ def fine_tune(
     started = time.perf_counter()
     accelerator = make_accelerator(model.device)
     if schedule.patience:
-        require_whole(model.net, f"patience: {schedule.patience}")
+        refuse_sharded(model.net, f"patience: {schedule.patience}")
     precision = resolve_precision(schedule.precision, model, sharded=shards_weights(accelerator))
     tuned = attach(model, trainable, seed=seed)
     before = snapshot(tuned)
@@ -140,7 +140,7 @@ def fine_tune(
         history = _run(loop, tuned, stream, schedule, spent, stopping, before_step, num_rows=len(rows))
     loop.close()
     kept = stopping.restore() if stopping else len(history)
-    require_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
+    check_weights_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
     metadata = {
         "training_precision": used,
         "processes": accelerator.num_processes,
@@ -300,7 +300,7 @@ class _Loop:
                     losses.append(loss.detach())
                 return torch.stack(losses).sum()
             except RuntimeError as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if size == 1 or self._accelerator.num_processes > 1:
                     raise UserError(

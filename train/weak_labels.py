@@ -10,7 +10,7 @@ from educe.data.task import Task
 from educe.eval.measure import measure
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
-from educe.eval.model.sharded import require_whole
+from educe.eval.model.sharded import refuse_sharded
 from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
 from educe.eval.spend import Spend
 
@@ -39,7 +39,7 @@ def label_by(
 
     Its answers are search. No label is read to learn from. UserError where it answers nothing.
     """
-    require_whole(model.net, f"labels_from: {spec}")
+    refuse_sharded(model.net, f"labels_from: {spec}")
     demonstrator = _demonstrator(spec, model)
     answers = measure(demonstrator, task, make_prompt_fn(demonstrator, task, prompt_config=prompt_config), examples)
     demonstrator.cache.clear()  # it refers to the demonstrator, which would outlive the model
@@ -56,6 +56,6 @@ def label_by(
 def _demonstrator(spec: str | Mapping[str, Any], model: Model) -> Model:
     key = (label_by, str(spec))
     if key not in model.cache:
-        model.cache[key] = load_model(spec, dtype=model.metadata["dtype"], device=model.metadata["device"])
+        model.cache[key] = load_model(spec, dtype=model.dtype, device=str(model.device))
     demonstrator: Model = model.cache[key]
     return demonstrator

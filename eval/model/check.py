@@ -4,15 +4,15 @@ import torch
 from torch import nn
 
 from educe.data.errors import UserError
-from educe.eval.model.head import word_logprobs
-from educe.eval.model.tree import Pack, Row, collate, expand, prefill, wanted_logits, wanted_states
+from educe.eval.model.head import token_logprobs
+from educe.eval.model.tree import Pack, Row, collate, expand, prefill, selected_logits, selected_states
 
 # How configurations say that a layer routes its tokens to some of many experts.
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 _ATTENTION = {"full_attention", "sliding_attention"}
 
 
-def check_tree(net: nn.Module, *, name: str) -> None:
+def check_architecture(net: nn.Module, *, name: str) -> None:
     """Refuse a net that does not take masks and positions: its branches would see one another.
 
     Scores a small tree and the same rows plainly, once, at load time. UserError where they differ by more than noise,
@@ -27,17 +27,17 @@ def check_tree(net: nn.Module, *, name: str) -> None:
         raise UserError(f"model {name!r} is a mixture of experts, whose FLOPs depend on routing; use a dense model")
     device = next(net.parameters()).device
     prefix, stem, branches = (5, 6, 7), (8, 9), ((10, 11), (12, 13, 14))
-    row = Row(stem=stem, branches=branches, wanted=(3, 6))
+    row = Row(stem=stem, branches=branches, selected=(3, 6))
     with torch.inference_mode():
         states = prefill(net, prefix, device=device)
         batch = collate([Pack(rows=(row,))], prefix=len(prefix), pad=0, device=device)
-        generated = wanted_logits(net, batch, expand(states, 1)).log_softmax(-1)
+        generated = selected_logits(net, batch, expand(states, 1)).log_softmax(-1)
         plain = [net(input_ids=torch.tensor([[*prefix, *stem, *branch]], device=device)).logits for branch in branches]
         expected = torch.stack([logits[0, -1].float() for logits in plain]).log_softmax(-1)
-        read = wanted_states(net, batch, expand(states, 1))
+        read = selected_states(net, batch, expand(states, 1))
         words = torch.arange(expected.shape[1], device=device)
         scored = [
-            word_logprobs(net, read, torch.full_like(words, place), words, slices=3) for place in range(len(branches))
+            token_logprobs(net, read, torch.full_like(words, place), words, slices=3) for place in range(len(branches))
         ]
     drift = (torch.stack([generated, torch.stack(scored)]) - expected).abs().max().item()
     noise = 1e-3 if next(net.parameters()).dtype == torch.float32 else 0.5

@@ -150,9 +150,3 @@ def generation_flops(shape: Shape, *, prompt_tokens: int, new_tokens: int, adapt
             shape, 1, scored=1, cached=prompt_tokens + step - 1, adapter_parameters=adapter_parameters
         )
     return total
-
-
-def questions_to_break_even(train_flops: float, *, prompt_flops: float, tuned_flops: float) -> float | None:
-    """How many questions until a fine-tune is cheaper than a longer prompt; None where it never is."""
-    saved = prompt_flops - tuned_flops
-    return train_flops / saved if saved > 0 else None

@@ -15,15 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
-from educe.eval.model.patch import patched_forward
-from educe.eval.model.sharded import full_shape, is_sharded
-from educe.eval.model.tree import body_of, bottom
+from educe.eval.model.net import base_net, decoder_of, full_shape, patched_forward
+from educe.eval.model.sharded import is_sharded
 
 # Logits of one slice: 16 MB in float32, which stays in the larger caches and is a reused allocation.
 SLICE_LOGITS = 2**22
 
 
-def word_logprobs(
+def token_logprobs(
     net: nn.Module,
     states: Float[Tensor, "states hidden"],
     places: Int[Tensor, " words"],
@@ -36,7 +35,7 @@ def word_logprobs(
     The vocabulary is cut so that a slice has SLICE_LOGITS, or into `slices`; a head that is no plain linear map, or
     whose weights have to be gathered for its forward, runs whole.
     """
-    head: Any = bottom(net).get_output_embeddings()
+    head: Any = base_net(net).get_output_embeddings()
     vocabulary = full_shape(head.weight)[0]
     size = math.ceil(vocabulary / slices) if slices else max(1, SLICE_LOGITS // len(states))
     if type(head) is not nn.Linear or is_sharded(head):
@@ -57,15 +56,15 @@ def _logits(net: nn.Module, states: Tensor, part: slice | None) -> Tensor:
     The body answers with the states, whatever it is asked: what a net does after its head (a scale, a soft cap) stays
     the net's own.
     """
-    head: Any = bottom(net).get_output_embeddings()
+    head: Any = base_net(net).get_output_embeddings()
     answer = BaseModelOutputWithPast(last_hidden_state=states[None])
     asked = torch.zeros((1, 1), dtype=torch.long, device=states.device)
     with ExitStack() as patched:
-        patched.enter_context(patched_forward(body_of(net), lambda *_, **__: answer))
+        patched.enter_context(patched_forward(decoder_of(net), lambda *_, **__: answer))
         if part is not None:
             bias = None if head.bias is None else head.bias[part]
             patched.enter_context(
                 patched_forward(head, partial(functional.linear, weight=head.weight[part], bias=bias))
             )
-        logits: Tensor = bottom(net)(input_ids=asked).logits[0]
+        logits: Tensor = base_net(net)(input_ids=asked).logits[0]
     return logits.float()

@@ -3,35 +3,32 @@
 import hashlib
 import json
 import logging
-import math
 import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
-from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
 from educe.data.errors import UserError
-from educe.eval.model.check import check_tree
-from educe.eval.model.flops import STAGE_OF, STAGES, Shape
-from educe.eval.model.model import Model
-from educe.eval.model.quantized import four_bits, keep_differentiable
-from educe.eval.model.sharded import full_shape, gathering, shard_in
+from educe.eval.model.check import check_architecture
+from educe.eval.model.model import Dtype, Model
+from educe.eval.model.net import shape_of
+from educe.eval.model.quantized import keep_weights_differentiable, quantization_config
+from educe.eval.model.sharded import gathering, set_sharding_dtype
 from educe.eval.model.source import Source, find_source
-from educe.eval.model.tree import body_of
 from educe.eval.model.weights import bundled_folder, gguf_folder
 
 # Where it is installed others load it, and it then says which kernels it has not found: nothing a user could act on.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
-
-def load_model(spec: str | Mapping[str, Mapping[str, Any]], *, dtype: Dtype = "auto", device: str = "auto") -> Model:
+def load_model(
+    spec: str | Mapping[str, Mapping[str, Any]], *, dtype: Dtype | Literal["auto"] = "auto", device: str = "auto"
+) -> Model:
     """Load a model by name or prefix (see eval.source), with gradients off and dropout off.
 
     `auto` is float32 on a CPU, bfloat16 on a GPU that has it, and a GPU where there is one. UserError for a name that
@@ -45,7 +42,7 @@ def load_model(spec: str | Mapping[str, Mapping[str, Any]], *, dtype: Dtype = "a
     if source.adapter:
         net = _merged(net, source)
     if source.quantize:
-        keep_differentiable(net)
+        keep_weights_differentiable(net)
     net.to(place)  # type: ignore[arg-type]
     net.eval().requires_grad_(False)
     if tokenizer.eos_token_id is None:
@@ -59,7 +56,7 @@ def load_model(spec: str | Mapping[str, Mapping[str, Any]], *, dtype: Dtype = "a
         raise UserError(f"model {source.name!r} has no chat template, so it cannot be {kind!r}; use kind: base")
     if source.where not in ("bundled", "tiny"):  # these two are known to take masks
         with gathering(net):
-            check_tree(net, name=source.name)
+            check_architecture(net, name=source.name)
     revision = getattr(net.config, "_commit_hash", None) or source.revision
     fingerprint = hashlib.sha256(f"{source.identity} {kind} {tokenizer.chat_template}".encode()).hexdigest()
     return Model(
@@ -71,12 +68,8 @@ def load_model(spec: str | Mapping[str, Mapping[str, Any]], *, dtype: Dtype = "a
         tokenizer=tokenizer,
         shape=shape_of(net),
         adds_bos=_adds_bos(tokenizer),
-        metadata={
-            "dtype": str(kind_of_number).removeprefix("torch."),
-            "device": str(place),
-            "location": source.location,
-            "quantize": source.quantize,
-        },
+        dtype=cast(Dtype, str(kind_of_number).removeprefix("torch.")),
+        quantize=source.quantize,
     )
 
 
@@ -94,9 +87,9 @@ def _pretrained(source: Source, dtype: torch.dtype) -> tuple[PreTrainedModel, Pr
     if not sys.stderr.isatty():  # plain lines off a terminal
         disable_progress_bar()
     location = _converted(source)
-    shard_in(dtype)
+    set_sharding_dtype(dtype)
     options: dict[str, Any] = {"revision": source.revision} if source.where == "hub" else {}
-    coarse = {"quantization_config": four_bits(source.quantize, dtype)} if source.quantize else {}
+    coarse = {"quantization_config": quantization_config(source.quantize, dtype)} if source.quantize else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **options)
         net = AutoModelForCausalLM.from_pretrained(
@@ -202,36 +195,6 @@ def _tiny(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]
     for parameter in net.parameters():
         parameter.data = parameter.data.to(dtype)
     return net, tokenizer
-
-
-def shape_of(net: nn.Module) -> Shape:
-    """Read the sizes that FLOPs depend on from a net's configuration and its linear maps.
-
-    A linear map whose name no decoder here uses is counted with the layer's first stage, where its gradient costs most.
-    """
-    config = net.config.get_text_config()  # type: ignore[operator, union-attr]
-    layers = config.num_hidden_layers
-    stages = [0] * len(STAGES)
-    # The decoder alone: the towers of a multimodal model do not read text.
-    for name, module in body_of(net).named_modules():
-        weight = getattr(module, "weight", None)
-        in_layer = name.startswith(("layers.", "h."))
-        size = full_shape(weight) if in_layer and weight is not None else ()
-        if len(size) == 2 and not isinstance(module, nn.Embedding):
-            stages[STAGE_OF.get(name.rsplit(".", 1)[-1], 0)] += math.prod(size)
-    window = getattr(config, "sliding_window", None)
-    default = "sliding_attention" if window else "full_attention"
-    kinds = getattr(config, "layer_types", None) or [default] * layers
-    return Shape(
-        hidden=config.hidden_size,
-        heads=config.num_attention_heads,
-        head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
-        vocab=config.vocab_size,
-        context=config.max_position_embeddings,
-        stage_parameters=tuple(total // layers for total in stages),
-        windows=tuple(window if kind == "sliding_attention" else None for kind in kinds),
-        parameters=sum(math.prod(full_shape(parameter)) for parameter in net.parameters()),
-    )
 
 
 def _adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -12,12 +12,12 @@ Each = TypeVar("Each")
 Result = TypeVar("Result")
 
 
-def out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether an allocation failed, on a GPU or on a CPU (which has no exception class of its own for that)."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def in_pieces(
+def map_with_backoff(
     groups: Iterable[Sequence[Each]], work: Callable[[Sequence[Each]], Result]
 ) -> Iterator[tuple[Sequence[Each], Result]]:
     """Each group with its result; a group that does not fit into memory is halved until it does.
@@ -31,7 +31,7 @@ def in_pieces(
             try:
                 result = work(piece)
             except RuntimeError as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if len(piece) == 1:
                     raise UserError(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -11,6 +11,8 @@ from transformers import PreTrainedTokenizerBase
 
 from educe.eval.model.flops import Shape, Trained
 from educe.eval.model.source import Kind
+
+Dtype = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,8 +55,9 @@ class Model:
     tokenizer: PreTrainedTokenizerBase
     shape: Shape
     adds_bos: bool
+    dtype: Dtype
+    quantize: str = ""
     change: Change | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -13,7 +13,7 @@ from torch import nn
 from educe.data.errors import UserError
 
 
-def four_bits(kind: str, dtype: torch.dtype) -> Any:
+def quantization_config(kind: str, dtype: torch.dtype) -> Any:
     """What transformers is to be told. UserError where bitsandbytes is not installed."""
     from transformers import BitsAndBytesConfig
 
@@ -27,7 +27,7 @@ def four_bits(kind: str, dtype: torch.dtype) -> Any:
     )
 
 
-def keep_differentiable(net: nn.Module) -> None:
+def keep_weights_differentiable(net: nn.Module) -> None:
     """Leave the weights in the layout that gradients can be passed through.
 
     On CPUs bitsandbytes packs them anew for inference at the first forward, and the kernel for that has no backward.

@@ -10,9 +10,9 @@ from torch import Tensor
 from educe.data.errors import UserError
 from educe.eval.model.encode import common_prefix
 from educe.eval.model.flops import forward_flops, generation_flops
-from educe.eval.model.memory import in_pieces
+from educe.eval.model.memory import map_with_backoff
 from educe.eval.model.model import Model
-from educe.eval.model.tree import LayerStates, Pack, Row, collate, expand, prefill, wanted_logits
+from educe.eval.model.tree import LayerStates, Pack, Row, collate, expand, prefill, selected_logits
 from educe.eval.progress import report_progress
 
 BATCH_TOKENS = 8192
@@ -58,10 +58,10 @@ def generate(
             )
             return written
 
-        for indices, written in in_pieces(_batches(prompts, max_new_tokens), write):
+        for indices, written in map_with_backoff(_batches(prompts, max_new_tokens), write):
             executed += written.executed_flops
             for index, row in zip(indices, written.rows, strict=True):
-                texts[index] = cut(str(model.tokenizer.decode(row, skip_special_tokens=True)), stops)
+                texts[index] = truncate_at_stop(str(model.tokenizer.decode(row, skip_special_tokens=True)), stops)
                 flops += generation_flops(
                     model.shape,
                     prompt_tokens=len(prompts[index]),
@@ -82,7 +82,7 @@ class _Writing:
         self.executed_flops = 0.0
         self._cache = expand(states, len(stems))
         self._batch = collate(
-            [Pack(rows=(Row(stem=stem, wanted=(len(stem) - 1,)),)) for stem in stems],
+            [Pack(rows=(Row(stem=stem, selected=(len(stem) - 1,)),)) for stem in stems],
             prefix=shared,
             pad=model.tokenizer.pad_token_id,
             device=model.device,
@@ -119,7 +119,7 @@ class _Writing:
             adapter_parameters=self.model.adapter_parameters,
             clip=False,
         )
-        return wanted_logits(self.model.net, self._batch, self._cache)
+        return selected_logits(self.model.net, self._batch, self._cache)
 
     def _holds(self, row: Sequence[int], stops: Sequence[str]) -> bool:
         # A token is a byte at least, so only as long a tail can have completed a stop string.
@@ -158,7 +158,7 @@ def stop_ids(model: Model) -> list[int]:
     return sorted({each for each in (*listed, model.tokenizer.eos_token_id) if each is not None})
 
 
-def cut(text: str, stops: Sequence[str]) -> str:
+def truncate_at_stop(text: str, stops: Sequence[str]) -> str:
     """A text up to the first stop string in it."""
     for stop in stops:
         text = text.split(stop)[0]

@@ -7,10 +7,10 @@ import torch
 
 from educe.eval.model.encode import Branches, common_prefix
 from educe.eval.model.flops import answer_flops, forward_flops
-from educe.eval.model.head import word_logprobs
-from educe.eval.model.memory import in_pieces
+from educe.eval.model.head import token_logprobs
+from educe.eval.model.memory import map_with_backoff
 from educe.eval.model.model import Model
-from educe.eval.model.tree import Pack, Row, collate, expand, prefill, wanted_states
+from educe.eval.model.tree import Pack, Row, collate, expand, prefill, selected_states
 from educe.eval.progress import report_progress
 
 # Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Others: not
@@ -48,7 +48,7 @@ def score_options(
     In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats). `batch_tokens` is
     the padded size of a batch, by default what suits the device.
     """
-    limit = batch_tokens or fitting_tokens(model)
+    limit = batch_tokens or default_batch_tokens(model)
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
     shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
     rows = [_row(item, len(shared)) for item in items]
@@ -73,7 +73,7 @@ def score_options(
     return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
 
 
-def fitting_tokens(model: Model) -> int:
+def default_batch_tokens(model: Model) -> int:
     """Width x packs of one batch that suits the model's device."""
     return BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
 
@@ -81,19 +81,19 @@ def fitting_tokens(model: Model) -> int:
 def _states(
     model: Model, shared: tuple[int, ...], rows: Sequence[Row], limit: int
 ) -> Iterator[tuple[list[int], torch.Tensor, float]]:
-    """What the head is to read, HEAD_ROWS states or more at a time: rows, their wanted states, executed FLOPs."""
+    """What the head is to read, HEAD_ROWS states or more at a time: rows, their selected states, executed FLOPs."""
     prefix = prefill(model.net, shared, device=model.device)
 
     def read(group: Sequence[Packed]) -> torch.Tensor:
         packs = [pack for _, pack in group]
         batch = collate(packs, prefix=len(shared), pad=model.tokenizer.pad_token_id, device=model.device)
-        return wanted_states(model.net, batch, expand(prefix, len(packs)))
+        return selected_states(model.net, batch, expand(prefix, len(packs)))
 
     waiting: list[int] = []
     held: list[torch.Tensor] = []
     executed = 0.0
     done = 0
-    for group, states in in_pieces(batches(rows, batch_tokens=limit, shared=len(shared)), read):
+    for group, states in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), read):
         executed += _executed_flops(model, [pack for _, pack in group], len(shared))
         waiting += [index for indices, _ in group for index in indices]
         held.append(states)
@@ -107,19 +107,19 @@ def _states(
 def _executed_flops(model: Model, packs: Sequence[Pack], shared: int) -> float:
     """What one batch computes, padding included."""
     width = max(map(len, packs))
-    wanted = sum(len(row.wanted) for pack in packs for row in pack.rows)
+    selected = sum(len(row.selected) for pack in packs for row in pack.rows)
     body = forward_flops(
         model.shape, width, scored=0, cached=shared, adapter_parameters=model.adapter_parameters, clip=False
     )
-    return len(packs) * body + 2.0 * model.shape.vocab * model.shape.hidden * wanted
+    return len(packs) * body + 2.0 * model.shape.vocab * model.shape.hidden * selected
 
 
 def _row(item: Branches, shared: int) -> Row:
-    """The question as stem, each option but its last token as a branch; wanted is whatever predicts an option token."""
+    """The question as stem, each option but its last token as a branch; what predicts an option token is selected."""
     stem = item.prompt[shared:]
     branches = tuple(option[:-1] for option in item.options)
     inside = range(len(stem), len(stem) + sum(map(len, branches)))
-    return Row(stem=stem, branches=branches, wanted=(len(stem) - 1, *inside))
+    return Row(stem=stem, branches=branches, selected=(len(stem) - 1, *inside))
 
 
 def _sum_options(
@@ -141,7 +141,9 @@ def _sum_options(
             words += option
             after += rest
         first = after
-    logprobs = word_logprobs(model.net, states, *(torch.tensor(each, device=states.device) for each in (places, words)))
+    logprobs = token_logprobs(
+        model.net, states, *(torch.tensor(each, device=states.device) for each in (places, words))
+    )
     parts = iter(logprobs.split([len(option) for options in items for option in options]))
     return [tuple(next(parts).sum().item() for _ in options) for options in items]
 
@@ -185,5 +187,5 @@ def _packs(rows: Sequence[Row]) -> list[list[int]]:
 def _pack(rows: Sequence[Row]) -> Pack:
     """The rows behind the beginning that their stems share; each keeps one token of its own at least."""
     lead = common_prefix([row.stem[:-1] for row in rows])
-    own = [replace(row, stem=row.stem[lead:], wanted=tuple(place - lead for place in row.wanted)) for row in rows]
+    own = [replace(row, stem=row.stem[lead:], selected=tuple(place - lead for place in row.selected)) for row in rows]
     return Pack(lead=rows[0].stem[:lead], rows=tuple(own))

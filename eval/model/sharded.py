@@ -10,12 +10,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from educe.data.errors import UserError
-from educe.eval.model.memory import out_of_memory
-from educe.eval.model.patch import patched_forward
-from educe.eval.model.tree import body_of
+from educe.eval.model.memory import is_out_of_memory
+from educe.eval.model.net import decoder_of, patched_forward
 
 
 def is_sharded(net: nn.Module) -> bool:
@@ -23,20 +22,13 @@ def is_sharded(net: nn.Module) -> bool:
     return any(hasattr(parameter, "ds_id") for parameter in net.parameters())
 
 
-def require_whole(net: nn.Module, what: str) -> None:
+def refuse_sharded(net: nn.Module, what: str) -> None:
     """UserError where the net's weights are spread over processes and this cannot be done with them."""
     if is_sharded(net):
         raise UserError(f"{what} needs whole weights, and ZeRO-3 spreads them; use zero2.yaml or one process")
 
 
-def full_shape(weight: Tensor) -> Sequence[int]:
-    """The shape of a weight, put together if it is spread over processes, unpacked if it is in 4 bits."""
-    packed = getattr(weight, "quant_state", None)
-    shape: Sequence[int] = packed.shape if packed is not None else getattr(weight, "ds_shape", weight.shape)
-    return shape
-
-
-def shard_in(dtype: torch.dtype) -> None:
+def set_sharding_dtype(dtype: torch.dtype) -> None:
     """Have what is loaded next sharded in this number format, where it is sharded at all.
 
     DeepSpeed casts while it loads, to the format of its settings; those that it is later trained with are others.
@@ -61,7 +53,7 @@ def gathering(net: nn.Module) -> Iterator[None]:
             for part in net.modules():
                 if own := [each for each in part.parameters(recurse=False) if hasattr(each, "ds_id")]:
                     patched.enter_context(patched_forward(part, partial(_gathered, own, part.forward)))
-            patched.enter_context(patched_forward(body_of(net), partial(_at_once, body_of(net).forward)))
+            patched.enter_context(patched_forward(decoder_of(net), partial(_at_once, decoder_of(net).forward)))
         yield
 
 
@@ -69,7 +61,7 @@ def _at_once(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return forward(*args, **kwargs)
     except RuntimeError as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise UserError(
             "memory ran short while asking a sharded model; use more processes or a smaller dtype"
@@ -90,7 +82,7 @@ def _gathered(weights: list[nn.Parameter], forward: Callable[..., Any], *args: A
             whole.__exit__(None, None, None)
 
 
-def make_whole(parameters: Sequence[nn.Parameter]) -> None:
+def unshard(parameters: Sequence[nn.Parameter]) -> None:
     """Turn sharded parameters back into plain ones, in place and on every process; plain ones stay as they are."""
     sharded = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
     if not sharded:

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from educe.eval.model.encode import common_prefix
 from educe.eval.model.flops import forward_flops
-from educe.eval.model.memory import in_pieces
+from educe.eval.model.memory import map_with_backoff
 from educe.eval.model.model import Model
-from educe.eval.model.score import Packed, batches, fitting_tokens
-from educe.eval.model.sharded import require_whole
-from educe.eval.model.tree import Row, collate, expand, layers_of, prefill, wanted_states
+from educe.eval.model.net import layers_of
+from educe.eval.model.score import Packed, batches, default_batch_tokens
+from educe.eval.model.sharded import refuse_sharded
+from educe.eval.model.tree import Row, collate, expand, prefill, selected_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +28,12 @@ class States:
     executed_flops: float
 
 
-def last_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
+def last_token_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
     """Read each text once; the prefix that all share is read once for all."""
-    require_whole(model.net, "reading hidden states")
+    refuse_sharded(model.net, "reading hidden states")
     shared = texts[0][: common_prefix([text[:-1] for text in texts])]
-    rows = [Row(stem=text[len(shared) :], wanted=(len(text) - len(shared) - 1,)) for text in texts]
-    limit = fitting_tokens(model)
+    rows = [Row(stem=text[len(shared) :], selected=(len(text) - len(shared) - 1,)) for text in texts]
+    limit = default_batch_tokens(model)
     layers = layers_of(model.net)
     values = torch.zeros(len(layers), len(texts), model.shape.hidden)
     executed = forward_flops(model.shape, len(shared), scored=0, clip=False)
@@ -45,12 +46,12 @@ def last_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
             held: list[Tensor] = []
             with ExitStack() as watched:
                 for layer in layers:
-                    hook = layer.register_forward_hook(lambda *called: held.append(_states(called[-1])[batch.wanted]))
+                    hook = layer.register_forward_hook(lambda *called: held.append(_states(called[-1])[batch.selected]))
                     watched.callback(hook.remove)
-                wanted_states(model.net, batch, expand(prefix, len(packs)))
+                selected_states(model.net, batch, expand(prefix, len(packs)))
             return held
 
-        for group, held in in_pieces(batches(rows, batch_tokens=limit, shared=len(shared)), read):
+        for group, held in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), read):
             indices = [index for those, _ in group for index in those]
             for layer, states in enumerate(held):
                 values[layer, indices] = states.float().cpu()

@@ -2,8 +2,8 @@
 
 A batch is a prefix that all rows share (computed once, its keys and values expanded over the batch) and, for each row,
 what follows it: a stem and branches that see the stem and themselves, not one another. Positions and a 4-D mask
-make every branch see exactly what it would see alone, sliding windows included; the vocabulary head runs on the wanted
-positions only. Scoring uses it without gradients, training with them.
+make every branch see exactly what it would see alone, sliding windows included; the vocabulary head runs on the
+selected positions only. Scoring uses it without gradients, training with them.
 """
 
 from collections.abc import Sequence
@@ -12,21 +12,22 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from peft import PeftModel
 from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
+
+from educe.eval.model.net import decoder_of
 
 LayerStates = list[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A stem and its branches, as ids; `wanted` are indices into stem + branches laid end to end."""
+    """A stem and its branches, as ids; `selected` are indices into stem + branches laid end to end."""
 
     stem: tuple[int, ...]
     branches: tuple[tuple[int, ...], ...] = ()
-    wanted: tuple[int, ...] = ()
+    selected: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.stem) + sum(map(len, self.branches))
@@ -54,14 +55,14 @@ class Batch:
     positions: Int[Tensor, "batch width"]
     key_positions: Int[Tensor, "batch keys"]
     visible: Bool[Tensor, "batch width keys"]
-    wanted: Bool[Tensor, "batch width"]
+    selected: Bool[Tensor, "batch width"]
 
     def after(self, tokens: Int[Tensor, " batch"]) -> "Batch":
-        """The next batch when every row is continued by one token: it sees what its row's wanted token saw, and itself.
+        """The next batch when every row is continued by one token, which sees what the row's selected token saw.
 
-        For rows with one wanted token each.
+        Each row must have one selected token.
         """
-        rows, last = self.wanted.nonzero(as_tuple=True)
+        rows, last = self.selected.nonzero(as_tuple=True)
         positions = self.positions[rows, last][:, None] + 1
         itself = torch.ones_like(positions, dtype=torch.bool)
         return Batch(
@@ -69,7 +70,7 @@ class Batch:
             positions=positions,
             key_positions=torch.cat([self.key_positions, positions], dim=1),
             visible=torch.cat([self.visible[rows, last], itself], dim=1)[:, None],
-            wanted=itself,
+            selected=itself,
         )
 
     def keep(self, rows: Int[Tensor, " kept"]) -> "Batch":
@@ -82,7 +83,7 @@ def collate(packs: Sequence[Pack], *, prefix: int, pad: int, device: torch.devic
     width = max(map(len, packs))
     ids = torch.full((len(packs), width), pad)
     positions = torch.zeros((len(packs), width), dtype=torch.long)
-    wanted = torch.zeros((len(packs), width), dtype=torch.bool)
+    selected = torch.zeros((len(packs), width), dtype=torch.bool)
     # Padding sees itself alone: a query that sees nothing would turn into NaN.
     visible = torch.eye(width, dtype=torch.bool).repeat(len(packs), 1, 1)
     for index, pack in enumerate(packs):
@@ -96,11 +97,17 @@ def collate(packs: Sequence[Pack], *, prefix: int, pad: int, device: torch.devic
             ids[index, start:end] = torch.tensor([*row.stem, *(token for branch in row.branches for token in branch)])
             visible[index, start:end, :lead] = True
             _lay_out(row, positions[index, start:end], visible[index, start:end, start:end], after=prefix + lead)
-            wanted[index, [start + place for place in row.wanted]] = True
+            selected[index, [start + place for place in row.selected]] = True
             start = end
     key_positions = torch.cat([torch.arange(prefix).expand(len(packs), -1), positions], dim=1)
     visible = torch.cat([torch.ones(len(packs), width, prefix, dtype=torch.bool), visible], dim=2)
-    parts = {"ids": ids, "positions": positions, "key_positions": key_positions, "visible": visible, "wanted": wanted}
+    parts = {
+        "ids": ids,
+        "positions": positions,
+        "key_positions": key_positions,
+        "visible": visible,
+        "selected": selected,
+    }
     return Batch(**{name: part.to(device) for name, part in parts.items()})
 
 
@@ -140,19 +147,21 @@ def prefill(net: nn.Module, prefix: Sequence[int], *, device: torch.device) -> L
     # A cache without the net's configuration keeps the whole prefix in sliding layers too: the mask does the sliding.
     cache = DynamicCache()
     ids = torch.tensor([list(prefix)], device=device)
-    body_of(net)(input_ids=ids, past_key_values=cache, use_cache=True)
+    decoder_of(net)(input_ids=ids, past_key_values=cache, use_cache=True)
     return [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[misc, union-attr]
 
 
-def wanted_states(net: nn.Module, batch: Batch, cache: DynamicCache | None = None) -> Float[Tensor, "wanted hidden"]:
-    """What the head would read at the wanted positions, row by row; what was read is added to the cache."""
-    states: Tensor = body_of(net)(**_inputs(net, batch, cache)).last_hidden_state
-    return states[batch.wanted]
+def selected_states(
+    net: nn.Module, batch: Batch, cache: DynamicCache | None = None
+) -> Float[Tensor, "selected hidden"]:
+    """What the head would read at the selected positions, row by row; what was read is added to the cache."""
+    states: Tensor = decoder_of(net)(**_inputs(net, batch, cache)).last_hidden_state
+    return states[batch.selected]
 
 
-def wanted_logits(net: nn.Module, batch: Batch, cache: DynamicCache | None = None) -> Float[Tensor, "wanted vocab"]:
-    """Logits at the wanted positions, row by row, in float32; what was read is added to the cache."""
-    logits: Tensor = net(**_inputs(net, batch, cache), logits_to_keep=batch.wanted).logits
+def selected_logits(net: nn.Module, batch: Batch, cache: DynamicCache | None = None) -> Float[Tensor, "selected vocab"]:
+    """Logits at the selected positions, row by row, in float32; what was read is added to the cache."""
+    logits: Tensor = net(**_inputs(net, batch, cache), logits_to_keep=batch.selected).logits
     return logits.float()
 
 
@@ -164,24 +173,6 @@ def _inputs(net: nn.Module, batch: Batch, cache: DynamicCache | None) -> dict[st
         "past_key_values": cache,
         "use_cache": cache is not None,
     }
-
-
-def bottom(net: nn.Module) -> Any:
-    """The net itself, under any adapter wrapper."""
-    return net.get_base_model() if isinstance(net, PeftModel) else net
-
-
-def body_of(net: nn.Module) -> nn.Module:
-    """The decoder without its vocabulary head."""
-    body: nn.Module = bottom(net).get_decoder()
-    return body
-
-
-def layers_of(net: nn.Module) -> nn.ModuleList:
-    """The decoder's layers, lowest first."""
-    body: Any = body_of(net)
-    found: nn.ModuleList = body.layers if hasattr(body, "layers") else body.h
-    return found
 
 
 def _masks(net: nn.Module, batch: Batch) -> Any:

@@ -51,13 +51,13 @@ def _converted(name: str, gguf_sha256: str, obtain: Callable[[Path], Path]) -> P
     models = cache_folder() / "models"
     folder = models / f"{name}-{gguf_sha256[:12]}-v{LOADER_VERSION}"
     # A folder appears whole, so an intact one needs no lock: a cache that others filled may be read-only.
-    if folder.exists() and damage(folder) is None:
+    if folder.exists() and find_corruption(folder) is None:
         return folder
     with _writable(models):
         models.mkdir(parents=True, exist_ok=True)
         with FileLock(models / f"{folder.name}.lock"):
             if folder.exists():
-                fault = damage(folder)
+                fault = find_corruption(folder)
                 if fault is None:
                     return folder
                 print(f"educe: cached {name} is damaged ({fault}); fetching it again", file=sys.stderr, flush=True)
@@ -74,7 +74,7 @@ def _converted(name: str, gguf_sha256: str, obtain: Callable[[Path], Path]) -> P
     return folder
 
 
-def damage(folder: Path) -> str | None:
+def find_corruption(folder: Path) -> str | None:
     """What differs between a converted folder and its manifest; None where it is intact."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))

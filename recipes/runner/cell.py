@@ -171,10 +171,10 @@ def _provenance(cell: Cell, model: "Model", elicited: Elicited, answered: Mappin
         "task_fingerprint": cell.task.fingerprint,
         "task_version": cell.task.version,
         "measured_on": cell.measure_on,
-        "device": model.metadata["device"],
+        "device": model.device.type,
         "precision": {
-            "weights": model.metadata["dtype"],
-            "layers": model.metadata["quantize"] or model.metadata["dtype"],
+            "weights": model.dtype,
+            "layers": model.quantize or model.dtype,
             "training": elicited.metadata.get("training_precision"),
         },
         "elicited": dict(elicited.metadata),

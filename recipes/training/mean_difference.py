@@ -59,7 +59,7 @@ class MeanDifference(Method):
     def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
         """Read every example plainly and after the shots that follow it in the draw, and attach the mean difference."""
         from educe.eval.model.encode import encode_prompt
-        from educe.eval.model.states import last_states
+        from educe.eval.model.states import last_token_states
         from educe.train.changes.layers import check_layers
 
         layers = (model.shape.layers // 2,) if self.layer is None else as_tuple(self.layer)
@@ -68,8 +68,8 @@ class MeanDifference(Method):
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
         around = [(drawn * 2)[place + 1 : place + 1 + self.shots] for place in range(len(drawn))]
         after = [make_prompt_fn(model, task, shots=shots, prompt_config=self.prompt_config) for shots in around]
-        plain = last_states(model, [encode_prompt(model, prompt_fn(each)) for each in drawn])
-        shown = last_states(
+        plain = last_token_states(model, [encode_prompt(model, prompt_fn(each)) for each in drawn])
+        shown = last_token_states(
             model, [encode_prompt(model, asked(each)) for each, asked in zip(drawn, after, strict=True)]
         )
         vectors = (shown.values - plain.values).mean(dim=1)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from educe.data.errors import UserError
-from educe.eval.model.sharded import _at_once, full_shape, gathering, is_sharded, make_whole, shard_in
+from educe.eval.model.net import full_shape
+from educe.eval.model.sharded import _at_once, gathering, is_sharded, set_sharding_dtype, unshard
 from educe.train import processes
 from educe.train.processes import join, make_accelerator, shards_weights
 from tests.nets import tiny
@@ -34,8 +35,8 @@ def test_a_net_that_is_not_sharded_is_left_alone():
         assert not any("forward" in vars(part) for part in net.modules())
     weight = net.get_input_embeddings().weight
     assert tuple(full_shape(weight)) == tuple(weight.shape)
-    make_whole([weight])
-    shard_in(torch.float32)
+    unshard([weight])
+    set_sharding_dtype(torch.float32)
     assert weight is net.get_input_embeddings().weight
 
 

@@ -14,7 +14,7 @@ from educe.train.frozen import frozen_maps_in
 from educe.train.loss import AnswerLoss
 from educe.train.recompute import recomputing
 from educe.train.sft import fine_tune
-from tests.eval.test_cost import count
+from tests.flops import count
 from tests.nets import tiny, tiny_sliding
 from tests.train.test_sft import SCHEDULE, rows_for
 

@@ -15,7 +15,7 @@ from torch import nn
 from educe.data.errors import UserError
 from educe.eval.model.flops import Trained
 from educe.eval.model.model import Change, Model
-from educe.eval.model.sharded import require_whole
+from educe.eval.model.sharded import refuse_sharded
 from educe.train.attach import cleanup_stack
 from educe.train.changes.layers import IN_LAYER, check_layers
 
@@ -50,15 +50,15 @@ class AllWeights:
 
     def attach(self, model: Model, *, seed: int) -> Change:
         """The seed changes nothing. UserError for weights in 4 bits."""
-        if quantize := model.metadata.get("quantize"):
-            raise UserError(f"the layers of {model.name!r} are {quantize}, which takes no steps; drop quantize")
+        if model.quantize:
+            raise UserError(f"the layers of {model.name!r} are {model.quantize}, which takes no steps; drop quantize")
         trained = _copies(model, lambda name, parameter: True)
         return Change(trained=trained, part=Trained(everything=True))
 
 
 def _copies(model: Model, chosen: Callable[[str, nn.Parameter], bool]) -> dict[str, nn.Parameter]:
     """Put trainable copies in place of the chosen parameters; tied ones stay tied."""
-    require_whole(model.net, "training its own weights")
+    refuse_sharded(model.net, "training its own weights")
     copies: dict[int, nn.Parameter] = {}
     named: dict[str, nn.Parameter] = {}
     for place, module in list(model.net.named_modules()):
@@ -68,7 +68,7 @@ def _copies(model: Model, chosen: Callable[[str, nn.Parameter], bool]) -> dict[s
                 continue
             if parameter.dtype != torch.float32:
                 raise UserError(
-                    f"the weights of {model.name!r} are {model.metadata['dtype']}, too coarse for steps of their own; "
+                    f"the weights of {model.name!r} are {model.dtype}, too coarse for steps of their own; "
                     "set dtype: float32"
                 )
             if id(parameter) not in copies:

@@ -22,7 +22,7 @@ from torch.nn import functional
 from educe.data.errors import UserError, did_you_mean
 from educe.eval.model.flops import STAGE_OF, Trained
 from educe.eval.model.model import Change, Model
-from educe.eval.model.sharded import require_whole
+from educe.eval.model.sharded import refuse_sharded
 from educe.train.attach import cleanup_stack
 from educe.train.changes.layers import IN_LAYER, check_layers
 
@@ -47,7 +47,7 @@ class Lora:
         names = linear_maps(model, self.modules)
         check_layers(model, self.layers)
         if self.numbers is not None:
-            require_whole(model.net, "training few numbers")
+            refuse_sharded(model.net, "training few numbers")
         made = _put_on(
             model,
             replace(self, numbers=None),

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from educe.eval.model.flops import Trained
 from educe.eval.model.model import Change, Model
-from educe.eval.model.patch import patched_forward
-from educe.eval.model.sharded import require_whole
-from educe.eval.model.tree import bottom, layers_of
+from educe.eval.model.net import base_net, layers_of, patched_forward
+from educe.eval.model.sharded import refuse_sharded
 from educe.train.attach import cleanup_stack
 from educe.train.changes.layers import check_layers
 from educe.train.changes.own_weights import save_weights
@@ -70,8 +69,8 @@ class SoftPrompt:
 
     def attach(self, model: Model, *, seed: int) -> Change:
         """Anything of the vocabulary may be drawn."""
-        require_whole(model.net, "a soft prompt")
-        embedding = bottom(model.net).get_input_embeddings()
+        refuse_sharded(model.net, "a soft prompt")
+        embedding = base_net(model.net).get_input_embeddings()
         words = embedding.weight.shape[0]
         drawn = torch.randint(words, (self.length,), generator=torch.Generator().manual_seed(seed))
         with torch.no_grad():
@@ -100,7 +99,7 @@ def _plus(states: Any, vector: Tensor) -> Any:
 
 
 def _patch_embedding(model: Model, embed: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) -> None:
-    embedding = bottom(model.net).get_input_embeddings()
+    embedding = base_net(model.net).get_input_embeddings()
     cleanup_stack(model).enter_context(patched_forward(embedding, partial(embed, embedding.forward)))
 
 

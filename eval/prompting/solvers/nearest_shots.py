@@ -19,7 +19,7 @@ from educe.data.task import Task
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
-from educe.eval.model.states import last_states
+from educe.eval.model.states import last_token_states
 from educe.eval.spend import Spend
 
 Array = NDArray[np.float64]
@@ -90,7 +90,7 @@ class StateNeighbours(Neighbours):
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), spend
 
     def _read(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        states = last_states(self._model, [encode_prompt(self._model, self._ask(item)) for item in items])
+        states = last_token_states(self._model, [encode_prompt(self._model, self._ask(item)) for item in items])
         rows = states.values[len(states.values) // 2].double().numpy()
         return rows, Spend(search_flops=states.flops, executed_search_flops=states.executed_flops)
 

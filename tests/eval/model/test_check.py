@@ -3,13 +3,13 @@
 import pytest
 
 from educe.data.errors import UserError
-from educe.eval.model.check import check_tree
+from educe.eval.model.check import check_architecture
 from tests.nets import tiny, tiny_sliding
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_sliding])
 def test_the_tree_check_accepts_nets_that_take_masks(make):
-    check_tree(make().net, name="tiny")
+    check_architecture(make().net, name="tiny")
 
 
 def test_the_tree_check_refuses_a_net_that_ignores_masks(monkeypatch):
@@ -17,7 +17,7 @@ def test_the_tree_check_refuses_a_net_that_ignores_masks(monkeypatch):
     forward = model.net.model.forward
     monkeypatch.setattr(model.net.model, "forward", lambda *args, attention_mask=None, **more: forward(*args, **more))
     with pytest.raises(UserError, match="tiny-random"):
-        check_tree(model.net, name="tiny-random")
+        check_architecture(model.net, name="tiny-random")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_layers_that_are_not_understood_are_refused(key, value, says):
     net = tiny().net
     setattr(net.config, key, value)
     with pytest.raises(UserError, match=says):
-        check_tree(net, name="tiny")
+        check_architecture(net, name="tiny")
 
 
 def test_a_text_decoder_inside_a_multimodal_net_passes():
@@ -62,13 +62,13 @@ def test_a_text_decoder_inside_a_multimodal_net_passes():
         eoi_token_index=58,
         mm_tokens_per_image=4,
     )
-    check_tree(Gemma3ForConditionalGeneration(config).eval(), name="multimodal")
+    check_architecture(Gemma3ForConditionalGeneration(config).eval(), name="multimodal")
 
 
 def test_the_tree_check_refuses_a_head_that_gives_nothing_real(monkeypatch):
     model = tiny()
     monkeypatch.setattr(
-        "educe.eval.model.check.word_logprobs", lambda net, states, places, words, slices: words * float("nan")
+        "educe.eval.model.check.token_logprobs", lambda net, states, places, words, slices: words * float("nan")
     )
     with pytest.raises(UserError, match="tiny-random"):
-        check_tree(model.net, name="tiny-random")
+        check_architecture(model.net, name="tiny-random")

@@ -10,7 +10,6 @@ from educe.eval.model.flops import (
     attention_flops,
     forward_flops,
     generation_flops,
-    questions_to_break_even,
     training_flops,
 )
 from educe.eval.model.load import load_model
@@ -121,11 +120,6 @@ def test_generation_is_the_prompt_and_a_token_at_a_time():
         forward_flops(SMALL, 1, scored=1, cached=5 + i) for i in range(2)
     )
     assert generation_flops(SMALL, prompt_tokens=5, new_tokens=3) == expected
-
-
-def test_break_even():
-    assert questions_to_break_even(100.0, prompt_flops=5.0, tuned_flops=3.0) == 50
-    assert questions_to_break_even(100.0, prompt_flops=3.0, tuned_flops=3.0) is None
 
 
 def test_spends_add_up():

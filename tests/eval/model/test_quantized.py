@@ -39,9 +39,7 @@ def likelihoods(model):
 def test_sizes_are_those_of_the_whole_weights_and_answers_those_of_the_rounded_ones(folder: Path) -> None:
     coarse, whole = quantized(folder), load_model({f"path:{folder}": {"kind": "base"}}, dtype="float32")
     assert coarse.shape == whole.shape  # so FLOPs are, too
-    assert (
-        coarse.fingerprint != whole.fingerprint and coarse.name == "tiny-nf4" and coarse.metadata["quantize"] == "nf4"
-    )
+    assert coarse.fingerprint != whole.fingerprint and coarse.name == "tiny-nf4" and coarse.quantize == "nf4"
     functional = pytest.importorskip("bitsandbytes.functional")
     plain, rounded = likelihoods(whole), 0
     for name, part in coarse.net.named_modules():

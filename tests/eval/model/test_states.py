@@ -5,7 +5,7 @@ import torch
 
 from educe.eval.model.encode import encode_text
 from educe.eval.model.flops import forward_flops
-from educe.eval.model.states import last_states
+from educe.eval.model.states import last_token_states
 from tests.nets import tiny, tiny_sliding
 
 
@@ -16,7 +16,7 @@ def test_states_are_those_of_each_text_alone(make):
     texts = [
         encode_text(model, shots + rest) for rest in ("bad", "awful, and long enough to fill a pack", "so", "bad!")
     ]
-    read = last_states(model, texts)
+    read = last_token_states(model, texts)
     for place, text in enumerate(texts):
         with torch.inference_mode():
             alone = model.net(torch.tensor([text]), output_hidden_states=True).hidden_states

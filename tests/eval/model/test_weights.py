@@ -89,11 +89,11 @@ def test_damaged_weights_are_fetched_again_and_never_used(
         manifest.unlink()
     else:
         manifest.write_text("{}" if fault == "empty manifest" else manifest.read_text()[:-5])
-    assert says in str(weights.damage(folder))
+    assert says in str(weights.find_corruption(folder))
     capsys.readouterr()
     assert weights.bundled_folder(NAME) == folder
     assert f"educe: cached {NAME} is damaged ({says}" in capsys.readouterr().err
-    assert conversions(cache) == 2 and weights.damage(folder) is None
+    assert conversions(cache) == 2 and weights.find_corruption(folder) is None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 
 
@@ -107,7 +107,7 @@ def test_a_fetch_that_fails_leaves_nothing(cache: Path, monkeypatch: pytest.Monk
         weights.bundled_folder(NAME)
     assert {path.suffix for path in (cache / "models").iterdir()} == {".lock"}
     monkeypatch.setattr(weights, "_fetch", fake_fetch)
-    assert weights.damage(weights.bundled_folder(NAME)) is None
+    assert weights.find_corruption(weights.bundled_folder(NAME)) is None
 
 
 # Processes of their own: forked, so that they see what the fixture replaced.
@@ -119,7 +119,7 @@ def in_process(convert: object, barrier: object = None) -> None:
     if barrier is not None:
         barrier.wait()  # type: ignore[attr-defined]
     folder = weights.bundled_folder(NAME)
-    assert weights.damage(folder) is None
+    assert weights.find_corruption(folder) is None
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -144,7 +144,7 @@ def test_a_process_that_dies_half_way_leaves_nothing_that_is_used(cache: Path) -
     (left,) = [path for path in (cache / "models").iterdir() if path.suffix != ".lock"]
     assert left.name.startswith("."), "what it left is a scratch folder"
     folder = weights.bundled_folder(NAME)
-    assert conversions(cache) == 2 and weights.damage(folder) is None
+    assert conversions(cache) == 2 and weights.find_corruption(folder) is None
     assert not left.exists()
 
 

@@ -5,7 +5,7 @@ import torch
 
 from educe.eval.model.encode import encode_text
 from educe.eval.model.flops import generation_flops
-from educe.eval.model.sample import _pick, cut, generate
+from educe.eval.model.sample import _pick, generate, truncate_at_stop
 from educe.eval.progress import progress_listener
 from tests.nets import tiny, tiny_sliding
 
@@ -48,8 +48,8 @@ def test_a_shared_prefix_is_read_once_and_finished_rows_leave(make):
 
 
 def test_texts_end_before_the_first_stop_string():
-    assert cut("Paris\n\nQuestion: next", ("\n\n", "\nQuestion:")) == "Paris"
-    assert cut("Paris", ("\n\n",)) == "Paris"
+    assert truncate_at_stop("Paris\n\nQuestion: next", ("\n\n", "\nQuestion:")) == "Paris"
+    assert truncate_at_stop("Paris", ("\n\n",)) == "Paris"
 
 
 def test_generation_stops_at_a_stop_string():

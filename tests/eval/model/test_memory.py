@@ -5,9 +5,9 @@ import torch
 
 from educe.data.errors import UserError
 from educe.eval.model import score
-from educe.eval.model.memory import in_pieces
+from educe.eval.model.memory import map_with_backoff
 from educe.eval.model.score import score_options
-from tests.eval.test_score import encoded
+from tests.eval.model.test_score import encoded
 from tests.nets import tiny
 
 
@@ -23,13 +23,18 @@ def fits(most, seen):
 
 def test_groups_are_halved_until_they_fit():
     seen: list[int] = []
-    assert list(in_pieces([[1, 2, 3, 4, 5], [6]], fits(2, seen))) == [([1, 2], 3), ([3], 3), ([4, 5], 9), ([6], 6)]
+    assert list(map_with_backoff([[1, 2, 3, 4, 5], [6]], fits(2, seen))) == [
+        ([1, 2], 3),
+        ([3], 3),
+        ([4, 5], 9),
+        ([6], 6),
+    ]
     assert seen == [5, 2, 3, 1, 2, 1]
 
 
 def test_a_row_that_never_fits_is_one_line():
     with pytest.raises(UserError, match="one row alone does not fit into memory"):
-        list(in_pieces([[1, 2]], fits(0, [])))
+        list(map_with_backoff([[1, 2]], fits(0, [])))
 
 
 def test_other_errors_are_not_swallowed():
@@ -37,7 +42,7 @@ def test_other_errors_are_not_swallowed():
         raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match="shapes differ"):
-        list(in_pieces([[1, 2]], broken))
+        list(map_with_backoff([[1, 2]], broken))
 
 
 def test_scores_are_the_same_in_pieces(monkeypatch):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from educe.eval.model import head
-from educe.eval.model.head import word_logprobs
+from educe.eval.model.head import token_logprobs
 from tests.nets import tiny
 
 
@@ -30,14 +30,14 @@ def test_slices_of_any_size_equal_the_whole(case, monkeypatch, logits):
     monkeypatch.setattr(head, "SLICE_LOGITS", logits)
     net, states, places, words = case
     with torch.inference_mode():
-        assert torch.allclose(word_logprobs(net, states, places, words), whole(*case), atol=1e-5)
+        assert torch.allclose(token_logprobs(net, states, places, words), whole(*case), atol=1e-5)
 
 
 def test_the_net_is_left_as_it_was(case):
     net, *_ = case
     before = dict(vars(net.model)), dict(vars(net.lm_head))
     with torch.inference_mode():
-        word_logprobs(*case)
+        token_logprobs(*case)
     assert (dict(vars(net.model)), dict(vars(net.lm_head))) == before
 
 
@@ -52,7 +52,7 @@ def test_a_head_that_is_no_plain_linear_map_runs_whole(case):
     capped.weight = net.lm_head.weight
     net.lm_head = capped
     with torch.inference_mode():
-        assert torch.allclose(word_logprobs(*case), whole(*case), atol=1e-5)
+        assert torch.allclose(token_logprobs(*case), whole(*case), atol=1e-5)
 
 
 def test_what_a_net_does_after_its_head_is_kept():
@@ -76,6 +76,6 @@ def test_what_a_net_does_after_its_head_is_kept():
         expected = net(ids).logits[0].log_softmax(-1)
         states = net.model(ids).last_hidden_state[0]
         uncapped = net.lm_head(states).log_softmax(-1)
-        found = word_logprobs(net, states, torch.tensor([1, 2]), torch.tensor([9, 49]))
+        found = token_logprobs(net, states, torch.tensor([1, 2]), torch.tensor([9, 49]))
     assert torch.allclose(found, expected[[1, 2], [9, 49]], atol=1e-5)
     assert not torch.allclose(found, uncapped[[1, 2], [9, 49]], atol=1e-3)

@@ -110,7 +110,7 @@ def test_progress_counts_every_item_once(monkeypatch):
 
 def test_batches_hold_every_row_once_within_the_limits(monkeypatch):
     monkeypatch.setattr(score, "PACK_TOKENS", 12)
-    rows = [Row(stem=(length, *range(length - 1)), wanted=(0,)) for length in (9, 3, 30, 5, 8, 4, 1)]
+    rows = [Row(stem=(length, *range(length - 1)), selected=(0,)) for length in (9, 3, 30, 5, 8, 4, 1)]
     groups = [[indices for indices, _ in group] for group in batches(rows, batch_tokens=25)]
     assert sorted(index for group in groups for pack in group for index in pack) == list(range(7))
     assert any(len(pack) > 1 for group in groups for pack in group)
@@ -123,7 +123,7 @@ def test_batches_hold_every_row_once_within_the_limits(monkeypatch):
 def test_rows_that_begin_alike_share_their_beginning_in_a_pack(monkeypatch):
     monkeypatch.setattr(score, "PACK_TOKENS", 12)
     stems = [(1, 1, 1, 1, 1, last, 9) for last in (5, 6, 7, 8)] + [(2, 2, 2)]
-    (group,) = batches([Row(stem=stem, wanted=(len(stem) - 1,)) for stem in stems], batch_tokens=1000)
+    (group,) = batches([Row(stem=stem, selected=(len(stem) - 1,)) for stem in stems], batch_tokens=1000)
     assert [indices for indices, _ in group] == [[0, 1, 2], [3, 4]], (
         "5 shared and 3 x 2 own tokens; then 7 and 3 that share none"
     )

@@ -13,10 +13,10 @@ import numpy as np
 
 from educe.data.audit.finding import Finding
 from educe.eval.analysis.conditions import Condition, item_scores
-from educe.eval.analysis.statistics.independent import Scored, independent_difference
+from educe.eval.analysis.formatting import format_interval, whole_percent
+from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
 from educe.eval.analysis.statistics.intervals import wilson
 from educe.eval.report.prompts import chosen_on_dev
-from educe.eval.report.style import brackets, percent
 
 Audits = Mapping[str, Sequence[Finding]]  # findings on a task's rows by its name
 
@@ -26,7 +26,7 @@ NEARLY_ALL = 0.9
 MIN_CONDITIONS = 3
 
 
-def alike_for_all(conditions: Sequence[Condition]) -> list[str]:
+def items_answered_alike(conditions: Sequence[Condition]) -> list[str]:
     """Items that every way gets right, or every way wrong, with the share that independent errors would give.
 
     Per model and task, over the ways that answered the same items and score each 0 or 1; right is right with every
@@ -46,8 +46,8 @@ def alike_for_all(conditions: Sequence[Condition]) -> list[str]:
             continue
         matrices, _ = item_scores(*(condition.measurements for condition in group))
         said = [
-            f"{name} by all: {percent(share)} {brackets(*wilson(share, held.shape[1]))} of {held.shape[1]:,} items "
-            f"({percent(expected)} if errors were independent)"
+            f"{name} by all: {whole_percent(share)} {format_interval(*wilson(share, held.shape[1]))} of {held.shape[1]:,} items "
+            f"({whole_percent(expected)} if errors were independent)"
             for name, value in (("right", 1), ("wrong", 0))
             for held in [np.stack([(matrix == value).all(axis=0) for matrix in matrices])]
             for share, expected in [(float(held.all(axis=0).mean()), float(held.mean(axis=1).prod()))]
@@ -56,7 +56,7 @@ def alike_for_all(conditions: Sequence[Condition]) -> list[str]:
     return lines
 
 
-def one_answer_for_everything(conditions: Sequence[Condition], audits: Audits) -> list[str]:
+def constant_answers(conditions: Sequence[Condition], audits: Audits) -> list[str]:
     """Ways that nearly always pick one option, by its text or by its place, beside what that pick alone would score.
 
     A text's score is known from the items; a place's from the audit of the task. Places are read off likelihoods where
@@ -107,14 +107,14 @@ def _nearly_all(picks: Counter[Any], *, of: int) -> tuple[Any, float] | None:
 
 
 def _one_answer(condition: Condition, pick: str, share: float, alone: float | None) -> str:
-    same = "" if alone is None else f"; that answer alone scores {percent(alone)}"
+    same = "" if alone is None else f"; that answer alone scores {whole_percent(alone)}"
     if alone is not None and condition.low <= alone:
         same += ", so the score shows no more than the answers' shares"
-    often = f"{percent(share)} {brackets(*wilson(share, condition.n))} of {condition.n:,} items"
+    often = f"{whole_percent(share)} {format_interval(*wilson(share, condition.n))} of {condition.n:,} items"
     return f"{_named(condition)}: picks {pick} for {often} and scores {_scored(condition)}{same}"
 
 
-def dev_and_test_apart(conditions: Sequence[Condition]) -> list[str]:
+def dev_test_gaps(conditions: Sequence[Condition]) -> list[str]:
     """Choices whose test score is above the dev score, or further below it than choosing explains.
 
     Both by Newcombe's interval of the difference. Choosing the best of m is expected to flatter by at most sqrt(2 ln m)
@@ -127,7 +127,7 @@ def dev_and_test_apart(conditions: Sequence[Condition]) -> list[str]:
         condition, gap = chosen.condition, chosen.optimism
         error = math.sqrt(condition.score * (1 - condition.score) / chosen.dev_examples)
         explained = error * math.sqrt(2 * math.log(max(1.0, chosen.tried or 1.0)))
-        scores = f"dev {percent(chosen.dev_score)} of {chosen.dev_examples:,.0f}, test {_scored(condition)} of {condition.n:,}"
+        scores = f"dev {whole_percent(chosen.dev_score)} of {chosen.dev_examples:,.0f}, test {_scored(condition)} of {condition.n:,}"
         if gap.high < 0:
             lines.append(f"{_named(condition)}: {scores}; what is chosen on dev should not do better on test")
         elif gap.low > explained:
@@ -135,7 +135,7 @@ def dev_and_test_apart(conditions: Sequence[Condition]) -> list[str]:
     return lines
 
 
-def reached_without_question(conditions: Sequence[Condition], audits: Audits) -> list[str]:
+def no_better_than_baselines(conditions: Sequence[Condition], audits: Audits) -> list[str]:
     """Ways above chance whose gain over the task's best baseline without the question is not significant (Newcombe)."""
     lines = []
     for condition in conditions:
@@ -144,17 +144,17 @@ def reached_without_question(conditions: Sequence[Condition], audits: Audits) ->
             continue
         best = max(above, key=lambda finding: finding.numbers["score"])
         score, low, high = (float(best.numbers[name]) for name in ("score", "low", "high"))
-        ours = Scored(score=condition.score, low=condition.low, high=condition.high)
-        gain = independent_difference(ours, Scored(score=score, low=low, high=high), n=condition.n)
+        ours = ScoreInterval(score=condition.score, low=condition.low, high=condition.high)
+        gain = independent_difference(ours, ScoreInterval(score=score, low=low, high=high), n=condition.n)
         if gain.low <= 0:
             lines.append(
-                f"{_named(condition)}: {_scored(condition)} of {condition.n:,}, chance {percent(condition.chance)}; "
-                f"{_BASELINES[best.kind]} reaches {percent(score)} {brackets(low, high)} of {best.numbers['n']:,}"
+                f"{_named(condition)}: {_scored(condition)} of {condition.n:,}, chance {whole_percent(condition.chance)}; "
+                f"{_BASELINES[best.kind]} reaches {whole_percent(score)} {format_interval(low, high)} of {best.numbers['n']:,}"
             )
     return lines
 
 
-def given_away(audits: Audits) -> list[str]:
+def serious_findings(audits: Audits) -> list[str]:
     """The serious findings on the rows of the tasks."""
     return [f"{task}: {each.sentence}" for task, found in sorted(audits.items()) for each in found if each.serious]
 
@@ -183,4 +183,4 @@ def _named(condition: Condition) -> str:
 
 
 def _scored(condition: Condition) -> str:
-    return f"{percent(condition.score)} {brackets(condition.low, condition.high)}"
+    return f"{whole_percent(condition.score)} {format_interval(condition.low, condition.high)}"

@@ -9,7 +9,12 @@ from itertools import accumulate
 import numpy as np
 
 from educe.data.errors import UserError
-from educe.eval.analysis.statistics.components import SeedSpread, averaged, moderated, seed_spread
+from educe.eval.analysis.statistics.components import (
+    SeedVariance,
+    estimate_seed_variance,
+    moderated_seed_variance,
+    pooled_seed_variance,
+)
 from educe.eval.analysis.statistics.intervals import Interval, pooled_interval
 from educe.eval.analysis.statistics.paired import Difference, Share, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.ratios import Ratio, score_ratio
@@ -38,7 +43,7 @@ class Condition:
     high: float
     interval: str
     n: int
-    spread: SeedSpread | None = None  # over seeds; of two seeds, with the help of the recipe's other budgets
+    seed_variance: SeedVariance | None = None  # over seeds; of two seeds, with the help of the recipe's other budgets
 
     @property
     def num_seeds(self) -> int:
@@ -101,7 +106,7 @@ class Condition:
 def pool(measurements: Iterable[Measurement]) -> tuple[Condition, ...]:
     """Measurements that differ only in seed, pooled; in the order of first appearance.
 
-    Two seeds say little of others, so the other budgets of a recipe help to judge how much seeds matter (`moderated`).
+    Two seeds say little of others, so the other budgets of a recipe help to judge how much seeds matter (`moderated_seed_variance`).
 
     UserError where a cell was measured twice or seeds share no test items.
     """
@@ -113,17 +118,20 @@ def pool(measurements: Iterable[Measurement]) -> tuple[Condition, ...]:
         seeds[each.seed] = each
     conditions = [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
     scored = [item_scores(seeds) if len(seeds) > 1 else None for seeds in conditions]
-    own = [seed_spread([(each[0][0], each[1])]) if each is not None else None for each in scored]
+    own = [estimate_seed_variance([(each[0][0], each[1])]) if each is not None else None for each in scored]
     curves: dict[tuple[str, ...], list[int]] = {}
     for place, (first, *_) in enumerate(conditions):
         settings = settings_key(first, leave_out=(first.budget_setting,))
         curves.setdefault((first.model, first.task, first.method, settings), []).append(place)
-    spreads = list(own)
+    seed_variances = list(own)
     for places in curves.values():
         for place in places:
-            spreads[place] = moderated(own[place], averaged([own[other] for other in places if other != place]))
+            seed_variances[place] = moderated_seed_variance(
+                own[place], pooled_seed_variance([own[other] for other in places if other != place])
+            )
     return tuple(
-        _pooled(seeds, several, spread) for seeds, several, spread in zip(conditions, scored, spreads, strict=True)
+        _pooled(seeds, several, spread)
+        for seeds, several, spread in zip(conditions, scored, seed_variances, strict=True)
     )
 
 
@@ -171,19 +179,25 @@ def _scores_of(outcomes: Outcomes, ids: tuple[str, ...]) -> Array:
 def compare(condition: Condition, other: Condition) -> Difference:
     """How much higher `way` scores than `other` on the same items, paired by item."""
     (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
-    return paired_difference(ours, theirs, clusters, spreads=(condition.spread, other.spread))
+    return paired_difference(ours, theirs, clusters, seed_variances=(condition.seed_variance, other.seed_variance))
 
 
-def multiple(condition: Condition, other: Condition) -> Ratio | None:
+def compare_ratio(condition: Condition, other: Condition) -> Ratio | None:
     """How many times the other's score `way` has, on the same items."""
     (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
-    return score_ratio(ours, theirs, clusters, spreads=(condition.spread, other.spread))
+    return score_ratio(ours, theirs, clusters, seed_variances=(condition.seed_variance, other.seed_variance))
 
 
-def recovered(condition: Condition, floor: Condition, ceiling: Condition) -> Share | None:
+def share_of_gap(condition: Condition, floor: Condition, ceiling: Condition) -> Share | None:
     """What share of the gap between `floor` and `ceiling` the way recovers, on the items that all share."""
     (ours, lowest, highest), clusters = item_scores(condition.measurements, floor.measurements, ceiling.measurements)
-    return gap_recovered(ours, lowest, highest, clusters, spreads=(condition.spread, floor.spread, ceiling.spread))
+    return gap_recovered(
+        ours,
+        lowest,
+        highest,
+        clusters,
+        seed_variances=(condition.seed_variance, floor.seed_variance, ceiling.seed_variance),
+    )
 
 
 def plain_prompting(conditions: Iterable[Condition]) -> Condition | None:
@@ -195,8 +209,33 @@ def plain_prompting(conditions: Iterable[Condition]) -> Condition | None:
     return min(asked, key=lambda condition: (condition.recipe != condition.method, condition.settings), default=None)
 
 
+def trained(conditions: Iterable[Condition]) -> list[Condition]:
+    """Those whose elicitation trained the model."""
+    return [condition for condition in conditions if condition.mean(lambda each: each.spend.train_flops) > 0]
+
+
+def most_trained(conditions: Iterable[Condition]) -> Condition | None:
+    """The trained condition with the most labelled examples, then the most FLOPs.
+
+    It is not the one with the best score: the best of many, chosen on the test items themselves, is biased upwards.
+    """
+    return max(trained(conditions), key=lambda each: (each.examples, each.elicitation_flops), default=None)
+
+
+def most_shots(conditions: Iterable[Condition]) -> Condition | None:
+    """Random demonstrations, as many as were measured: the prompt that a fine-tune is compared with."""
+    prompts = [condition for condition in conditions if condition.role == "few_shot"]
+    return max(prompts, key=lambda each: each.examples, default=None)
+
+
+def searched(conditions: Iterable[Condition]) -> Condition | None:
+    """The prompt found by a search, the one that read the most labels."""
+    found = [condition for condition in conditions if condition.role == "prompt_search"]
+    return max(found, key=lambda each: each.labelled_examples, default=None)
+
+
 def _pooled(
-    seeds: Sequence[Measurement], scored: tuple[list[Array], list[str | None]] | None, spread: SeedSpread | None
+    seeds: Sequence[Measurement], scored: tuple[list[Array], list[str | None]] | None, spread: SeedVariance | None
 ) -> Condition:
     first = seeds[0]
     if scored is None:
@@ -204,7 +243,7 @@ def _pooled(
     else:
         (matrix,), clusters = scored
         score, n = float(matrix.mean()), matrix.shape[1]
-        interval = pooled_interval(matrix, clusters, spread=spread)
+        interval = pooled_interval(matrix, clusters, seed_variance=spread)
     return Condition(
         model=first.model,
         task=first.task,
@@ -219,7 +258,7 @@ def _pooled(
         high=interval.high,
         interval=interval.kind,
         n=n,
-        spread=spread,
+        seed_variance=spread,
     )
 
 

@@ -14,7 +14,7 @@ AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
 
 
 # Fewer points along the axis of trainable parameters are settings of a recipe; so many are a curve.
-LEAST_SWEEP = 3
+MIN_SWEEP_POINTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def sweeps(conditions: Iterable[Condition]) -> tuple[Curve, ...]:
     return tuple(
         curve
         for curve in join([condition for condition in conditions if condition.trainable_parameters], "parameters")
-        if len({point.budget for point in curve.points}) >= LEAST_SWEEP
+        if len({point.budget for point in curve.points}) >= MIN_SWEEP_POINTS
     )
 
 

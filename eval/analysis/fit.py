@@ -12,11 +12,11 @@ from educe.eval.analysis.curves import Curve, Point
 from educe.eval.analysis.forms import FORMS, fit_form
 from educe.eval.analysis.resampled import Resampled, resampled
 from educe.eval.analysis.statistics.power import FIT_RESAMPLES
-from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, kind_of, percentiles
+from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, interval_kind, percentiles
 
-LEAST_BUDGETS = 3
+MIN_BUDGETS = 3
 # Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
-APART = 1.25
+MIN_BUDGET_RATIO = 1.25
 MISFIT = 0.01  # a form that leaves so unlikely a misfit does not describe the points
 _BUDGETS_DRAWN = 200
 
@@ -32,7 +32,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reached:
+class BudgetEstimate:
     """The budget at which a curve reaches a score, with its interval, within the budgets measured.
 
     `budget` is None where the fitted curve does not reach it. An end of the interval that is the smallest budget
@@ -73,7 +73,7 @@ class Fit:
     draws: Array = field(repr=False)  # fitted curves of the resampled points, each of the form that it chose itself
     ceilings: Array = field(repr=False)  # of those curves
 
-    def budget_to_reach(self, score: float) -> Reached:
+    def budget_to_reach(self, score: float) -> BudgetEstimate:
         """The smallest budget at which the fitted curve has the score; percentiles over the resampled curves.
 
         ValueError for a score outside [0, 1].
@@ -82,17 +82,17 @@ class Fit:
             raise ValueError(f"score = {score:g} cannot be reached; give a share between 0 and 1")
         return self._reached(score, _first_at(self.scores[None, :], self.budgets, score), score)
 
-    def budget_within(self, distance: float) -> Reached:
+    def budget_within(self, distance: float) -> BudgetEstimate:
         """The smallest budget at which the fitted curve is so near its ceiling; every resample near its own."""
         score = self.ceiling.value - distance
         first = _first_at(self.scores[None, :], self.budgets, score)
         return self._reached(score, first, (self.ceilings - distance)[:, None])
 
-    def _reached(self, score: float, first: Array, of_draws: float | Array) -> Reached:
+    def _reached(self, score: float, first: Array, of_draws: float | Array) -> BudgetEstimate:
         found = np.sort(_first_at(self.draws, self.budgets, of_draws))
         tail = 0.5 - self.level / 2
         low, high = found[int(tail * len(found))], found[math.ceil((1 - tail) * len(found)) - 1]
-        return Reached(
+        return BudgetEstimate(
             score=score, budget=_or_none(first[0]), low=_or_none(low), high=_or_none(high), kind=self.kind
         )  # fmt: skip
 
@@ -108,7 +108,7 @@ class Fit:
 def fit(curve: Curve, *, monotone: bool = True, level: float = 0.95) -> Fit | None:
     """`fit_scores` of the points of a curve at budgets above 0. ValueError where they share no item."""
     points = positive(curve.points)
-    if num_apart(point.budget for point in points) < LEAST_BUDGETS:
+    if count_distinct_budgets(point.budget for point in points) < MIN_BUDGETS:
         return None
     matrices, clusters = item_scores(*(point.condition.measurements for point in points))
     return fit_scores([point.budget for point in points], matrices, clusters, monotone=monotone, level=level)
@@ -126,11 +126,11 @@ def fit_scores(
 
     Points are weighted by how they vary and vary together; every resample chooses its form anew, so that the doubt
     about the form is in the bands. Forms with more numbers than points are not tried. `monotone` is as
-    in `choose`. None for fewer than three budgets APART, and for items of one cluster, which say nothing of others.
+    in `choose`. None for fewer than three budgets MIN_BUDGET_RATIO, and for items of one cluster, which say nothing of others.
     ValueError for a budget not above 0 and for unequal numbers of budgets, matrices and items.
     """
     budgets, matrices = by_budget(budgets, matrices)
-    if num_apart(budgets) < LEAST_BUDGETS or in_one_cluster(clusters, matrices[0].shape[1]):
+    if count_distinct_budgets(budgets) < MIN_BUDGETS or in_one_cluster(clusters, matrices[0].shape[1]):
         return None
     sample = resampled(matrices, clusters, num_resamples=FIT_RESAMPLES)
     logs = np.log(budgets)
@@ -140,7 +140,7 @@ def fit_scores(
     low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     low, high = np.minimum(low, scores), np.maximum(high, scores)
     band_low, band_high = _simultaneous(scores, draws, low, high, level)
-    kind = kind_of("bootstrap of items and seeds" if sample.seeds else "bootstrap of items", level)
+    kind = interval_kind("bootstrap of items and seeds" if sample.seeds else "bootstrap of items", level)
     return Fit(
         form=chosen.form,
         runners_up={name: aic - chosen.aic[chosen.form] for name, aic in sorted(chosen.aic.items(), key=_by_aic)},
@@ -199,7 +199,7 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
     tried = [
         (form, fit_form(form, logs, data, whiten, monotone=monotone))
         for form in FORMS.values()
-        if form.num_parameters <= num_apart(np.exp(logs))
+        if form.num_parameters <= count_distinct_budgets(np.exp(logs))
     ]
     aic = np.stack([fitted.deviance + 2 * form.num_parameters for form, fitted in tried])
     picked, rows = aic.argmin(axis=0), np.arange(len(data))
@@ -232,11 +232,11 @@ def by_budget(budgets: Sequence[int | float], matrices: Sequence[Array]) -> tupl
     return [budgets[place] for place in order], [matrices[place] for place in order]
 
 
-def num_apart(budgets: Iterable[int | float]) -> int:
-    """How many budgets there are that lie APART or farther from the next smaller one counted."""
+def count_distinct_budgets(budgets: Iterable[int | float]) -> int:
+    """How many budgets there are that lie MIN_BUDGET_RATIO or farther from the next smaller one counted."""
     counted: list[float] = []
     for budget in sorted(budgets):
-        if not counted or budget >= APART * counted[-1]:
+        if not counted or budget >= MIN_BUDGET_RATIO * counted[-1]:
             counted.append(float(budget))
     return len(counted)
 

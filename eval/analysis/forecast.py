@@ -7,7 +7,7 @@ import numpy as np
 
 from educe.eval.analysis.conditions import Condition, item_scores
 from educe.eval.analysis.curves import Curve, Point, point_of
-from educe.eval.analysis.fit import APART, LEAST_BUDGETS, by_budget, choose, num_apart, positive
+from educe.eval.analysis.fit import MIN_BUDGET_RATIO, MIN_BUDGETS, by_budget, choose, count_distinct_budgets, positive
 from educe.eval.analysis.resampled import Resampled, resampled
 from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, in_one_cluster, percentiles
 
@@ -94,14 +94,14 @@ def forecast_scores(
     """Every method's forecast of the score at a larger budget, from one matrix (seeds, items) per budget above 0.
 
     Forecast is the score that the same items and as many seeds will give: what chance does to a point is in it, less
-    what the points before share with it. ValueError for fewer than three budgets or none larger (`num_apart`), a budget
+    what the points before share with it. ValueError for fewer than three budgets or none larger (`count_distinct_budgets`), a budget
     not above 0, unequal numbers, items of one cluster and a level that is no share.
     """
     budgets, matrices = by_budget(budgets, matrices)
     if not 0 < level < 1:
         raise ValueError(f"level = {level:g} is no share; give one between 0 and 1, as 0.9 for 90%")
-    if num_apart(budgets) < LEAST_BUDGETS or at < APART * max(budgets):
-        raise ValueError(f"a forecast goes from {LEAST_BUDGETS} budgets to a larger one, not from {budgets} to {at}")
+    if count_distinct_budgets(budgets) < MIN_BUDGETS or at < MIN_BUDGET_RATIO * max(budgets):
+        raise ValueError(f"a forecast goes from {MIN_BUDGETS} budgets to a larger one, not from {budgets} to {at}")
     if in_one_cluster(clusters, matrices[0].shape[1]):
         raise ValueError("all items are of one cluster, which says nothing of others")
     sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
@@ -148,7 +148,7 @@ def across_models(conditions: Iterable[Condition]) -> list[Curve]:
     made = []
     for (task, *_), members in groups.items():
         sized = [(sizes[task, condition.model], condition) for condition in members if (task, condition.model) in sizes]
-        if num_apart(size for size, _ in sized) > LEAST_BUDGETS:
+        if count_distinct_budgets(size for size, _ in sized) > MIN_BUDGETS:
             first = members[0]
             points = tuple(point_of(condition, size) for size, condition in sorted(sized, key=lambda each: each[0]))
             label = f"{first.recipe}, {first.examples} examples"
@@ -173,8 +173,8 @@ def trials(curves: Iterable[Curve]) -> list[Trial]:
     for curve in curves:
         points = positive(curve.points)
         for point in points:
-            before = [each for each in points if each.budget * APART <= point.budget]
-            if num_apart(each.budget for each in before) >= LEAST_BUDGETS:
+            before = [each for each in points if each.budget * MIN_BUDGET_RATIO <= point.budget]
+            if count_distinct_budgets(each.budget for each in before) >= MIN_BUDGETS:
                 made += _trial(curve, before, point)
     return made
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from educe.eval.analysis.conditions import Condition, item_scores
-from educe.eval.analysis.statistics.components import components, seeds_drawn
-from educe.eval.analysis.statistics.resample import SEED, Array, codes_of
+from educe.eval.analysis.statistics.components import components, draw_seed_effects
+from educe.eval.analysis.statistics.resample import SEED, Array, cluster_codes
 
 QUESTIONS = 1_000
 NUM_RESAMPLES = 1_000
@@ -18,16 +18,16 @@ Cost = Literal["flops", "labels"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """A way with its cost, whether it is on the frontier, and in what share of draws of items and seeds it is."""
+class FrontierPoint:
+    """A way with its cost, whether it is on the frontier, and in what share of the resamples it is."""
 
     condition: Condition
     cost: float
-    on: bool
-    sure: float
+    on_frontier: bool
+    frontier_share: float
 
 
-def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QUESTIONS) -> list[Place]:
+def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QUESTIONS) -> list[FrontierPoint]:
     """Every way of one model and task by rising cost: total FLOPs for so many questions answered, or labels read.
 
     A way is on the frontier unless another has at least its score at no more than its cost, and is better in one of
@@ -38,15 +38,17 @@ def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QU
     matrices, clusters = item_scores(*(condition.measurements for condition in conditions))
     items = np.stack([matrix.mean(axis=0) for matrix in matrices])
     costs = np.array([cost_of(condition, cost, questions=questions) for condition in conditions])
-    drawn = _resampled(items, codes_of(clusters, items.shape[1]))
+    drawn = _resampled(items, cluster_codes(clusters, items.shape[1]))
     rng = np.random.default_rng(SEED + 1)
     for place, (matrix, condition) in enumerate(zip(matrices, conditions, strict=True)):
-        moved = drawn[:, place] + seeds_drawn(components(matrix, clusters, condition.spread), rng, len(drawn))
+        moved = drawn[:, place] + draw_seed_effects(
+            components(matrix, clusters, condition.seed_variance), rng, len(drawn)
+        )
         drawn[:, place] = np.clip(moved, 0, 1)
     sure = undominated(drawn, costs).mean(axis=0)
     on = undominated(items.mean(axis=1)[None, :], costs)[0]
     places = [
-        Place(condition=condition, cost=float(each), on=bool(here), sure=float(share))
+        FrontierPoint(condition=condition, cost=float(each), on_frontier=bool(here), frontier_share=float(share))
         for condition, each, here, share in zip(conditions, costs, on, sure, strict=True)
     ]
     return sorted(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from educe.eval.analysis.statistics.components import components, seed_spread
-from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, codes_of, resampled_means
+from educe.eval.analysis.statistics.components import components, estimate_seed_variance
+from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, cluster_codes, resampled_means
 
 # A few items answered alike at all budgets are no proof that their differences are known exactly.
 _MOST_ALIKE = 0.95
@@ -44,11 +44,11 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     """Points of one curve, each a matrix (seeds, items) of the same items, resampled over items and seeds.
 
     Items (clusters of them): bootstrap, deviations stretched for few clusters (Hesterberg 2015). Seeds: normal, their
-    spread judged over all budgets together (`seed_spread`), with Student's t in the draws for its degrees of freedom.
+    spread judged over all budgets together (`estimate_seed_variance`), with Student's t in the draws for its degrees of freedom.
     """
     rng = np.random.default_rng(SEED)
     num_items = matrices[0].shape[1]
-    codes = codes_of(clusters, num_items)
+    codes = cluster_codes(clusters, num_items)
     num_clusters = int(codes.max()) + 1
     items = np.stack([matrix.mean(axis=0) for matrix in matrices])
     scores = items.mean(axis=1)
@@ -62,11 +62,11 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     alike = scores * (1 - scores) < binary / 2
     hidden = np.where(alike, np.maximum(0.0, binary / num_clusters - draws.var(axis=0)), 0.0)
     draws = draws + rng.standard_normal(draws.shape) * hidden**0.5
-    spread = seed_spread((matrix, clusters) for matrix in matrices)
-    if spread is not None and spread.ability > 0:
+    spread = estimate_seed_variance((matrix, clusters) for matrix in matrices)
+    if spread is not None and spread.latent_variance > 0:
         variance = np.array([components(matrix, clusters, spread).seeds for matrix in matrices])
         normal = rng.standard_normal(draws.shape) * variance**0.5
-        draws = draws + normal * (spread.freedom / rng.chisquare(spread.freedom, size=(len(draws), 1))) ** 0.5
+        draws = draws + normal * (spread.df / rng.chisquare(spread.df, size=(len(draws), 1))) ** 0.5
         covariance = covariance + np.diag(variance)
     seen = np.diag(covariance)
     apart = ~np.eye(len(seen), dtype=bool)

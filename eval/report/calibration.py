@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.conditions import Condition, most_shots, most_trained, plain_prompting
 from educe.eval.analysis.statistics.components import components
-from educe.eval.analysis.statistics.metrics import SideBySide, side_by_side
+from educe.eval.analysis.statistics.metrics import LikelihoodScores, likelihood_scores
 from educe.eval.analysis.statistics.paired import seeds_squared_half_width
 from educe.eval.measurement import Outcomes, Ragged
 from educe.eval.report.comparisons import Gains
 from educe.eval.report.frame import GAP, TOP, bottom_inches, letters, wrapped_notes, write_notes, write_title
 from educe.eval.report.style import RC, numbered_style, printable
-from educe.eval.report.text import prompted_most, signed1, trained_most
+from educe.eval.report.text import signed1
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -35,7 +35,7 @@ class Measured:
 
     condition: Condition
     name: str
-    scores: SideBySide
+    scores: LikelihoodScores
 
 
 def measured(pairs: Sequence[Sequence[Condition]]) -> tuple[list[list[Measured]], int]:
@@ -154,7 +154,7 @@ def _draw(axes: "matplotlib.axes.Axes", each: Measured, place: int) -> None:
 
 def _chosen(conditions: Sequence[Condition]) -> list[tuple[str, Condition]]:
     found: list[tuple[str, Condition]] = []
-    for condition in (plain_prompting(conditions), prompted_most(conditions), trained_most(conditions)):
+    for condition in (plain_prompting(conditions), most_shots(conditions), most_trained(conditions)):
         if condition is not None and all(condition is not known for _, known in found):
             examples = (
                 f", {condition.examples:,} examples" if condition.examples and not condition.budget_in_settings else ""
@@ -180,14 +180,14 @@ def _options(outcomes: Outcomes) -> Ragged:
     return column if isinstance(column, Ragged) else Ragged(values=np.zeros(0), starts=np.zeros(1, dtype=np.int64))
 
 
-def _side_by_side(condition: Condition) -> SideBySide:
+def _side_by_side(condition: Condition) -> LikelihoodScores:
     seeds = [each.outcomes for each in condition.measurements]
     names = [
         cluster if condition.num_seeds == 1 else cluster or f"item {name}"
         for each in seeds
         for name, cluster in zip(each.ids, each.clusters, strict=True)
     ]
-    return side_by_side(
+    return likelihood_scores(
         [row for each in seeds for row in each.values("loglikelihoods")],
         [answer for each in seeds for answer in each.values("answer_index")],
         names,
@@ -212,7 +212,7 @@ def _likelihood_gain(condition: Condition, plain: Condition) -> tuple[float, flo
     of_items = float(special.stdtrit(parts.num_clusters - 1, 0.975)) ** 2 * parts.items
     many = [side.mean(axis=1) for side in (ours, theirs) if len(side) > 1]
     seeds = [
-        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_freedom=len(means) - 1, item_noise=0.0)
+        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_df=len(means) - 1, item_noise=0.0)
         for means in many
     ]
     half = math.sqrt(of_items + seeds_squared_half_width(seeds, 0.95))

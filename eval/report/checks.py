@@ -11,16 +11,16 @@ import numpy as np
 
 from educe.eval.analysis.anomalies import (
     Audits,
-    alike_for_all,
-    dev_and_test_apart,
-    given_away,
-    one_answer_for_everything,
-    reached_without_question,
+    constant_answers,
+    dev_test_gaps,
+    items_answered_alike,
+    no_better_than_baselines,
+    serious_findings,
 )
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.resample import Array
 from educe.eval.measurement import Measurement
-from educe.eval.report.style import brackets, percent
 
 NEAR_TIE_NATS = 0.01
 _MOST_LINES = 50
@@ -79,17 +79,19 @@ def checks(
         _missing(measurements, failures),
         *_mixed(measurements),
         _different_items(measurements),
-        _check(True, "The rows of a task give answers away, or repeat themselves across splits", given_away(audits)),
-        _below_chance(conditions),
-        _check(True, "One answer for nearly everything", one_answer_for_everything(conditions, audits)),
         _check(
-            True, "Scores that are reached without reading the question", reached_without_question(conditions, audits)
+            True, "The rows of a task give answers away, or repeat themselves across splits", serious_findings(audits)
         ),
-        _check(True, "Dev and test scores further apart than choosing explains", dev_and_test_apart(conditions)),
+        _below_chance(conditions),
+        _check(True, "One answer for nearly everything", constant_answers(conditions, audits)),
+        _check(
+            True, "Scores that are reached without reading the question", no_better_than_baselines(conditions, audits)
+        ),
+        _check(True, "Dev and test scores further apart than choosing explains", dev_test_gaps(conditions)),
         _more_labels_than_allowed(conditions),
         _few_seeds(conditions),
         _near_ties(measurements),
-        _check(False, "Items that every way gets right, or every way wrong", alike_for_all(conditions)),
+        _check(False, "Items that every way gets right, or every way wrong", items_answered_alike(conditions)),
     ]
     return sorted((check for check in found if check is not None), key=lambda check: not check.warning)
 
@@ -201,8 +203,8 @@ def _different_items(measurements: Sequence[Measurement]) -> Check | None:
 
 def _below_chance(conditions: Sequence[Condition]) -> Check | None:
     lines = [
-        f"{condition.model}, {condition.task}, {condition.recipe}, {condition.examples} examples: {percent(condition.score)} "
-        f"{brackets(condition.low, condition.high)}, chance {percent(condition.chance)}"
+        f"{condition.model}, {condition.task}, {condition.recipe}, {condition.examples} examples: {whole_percent(condition.score)} "
+        f"{format_interval(condition.low, condition.high)}, chance {whole_percent(condition.chance)}"
         for condition in conditions
         if condition.chance is not None and condition.high < condition.chance
     ]

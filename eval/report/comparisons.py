@@ -8,14 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from educe.eval.analysis.conditions import Condition, compare, item_scores, plain_prompting
+from educe.eval.analysis.conditions import Condition, compare, item_scores, most_shots, plain_prompting
 from educe.eval.analysis.statistics.components import Components, components
 from educe.eval.analysis.statistics.equivalence import equivalence
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, holm
 from educe.eval.analysis.statistics.paired import Difference, seeds_squared_half_width
-from educe.eval.analysis.statistics.power import corrected
-from educe.eval.report.text import prompted_most
+from educe.eval.analysis.statistics.power import bonferroni_level
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
@@ -83,7 +82,7 @@ class Comparison:
         Half the width of its interval at that level, plus the quantile of the power times its standard error. Never
         below what so few items take: a difference d has a variance of d (1 - d) an item at least.
         """
-        level, (items, *sides) = corrected(0.95, comparisons), self.noise
+        level, (items, *sides) = bonferroni_level(0.95, comparisons), self.noise
         squared = items.squared_half_width(level) + seeds_squared_half_width(sides, level)
         error = (items.items + sum(side.seeds for side in sides)) ** 0.5
         of_power = NormalDist().inv_cdf(POWER)
@@ -104,7 +103,7 @@ def compared(pairs: Sequence[Sequence[Condition]], gains: Gains) -> tuple[Compar
     """Every comparison of a study, p values adjusted over all of them; `pairs` are the ways of a model and task."""
     found = []
     for conditions in pairs:
-        plain, prompted = plain_prompting(conditions), prompted_most(conditions)
+        plain, prompted = plain_prompting(conditions), most_shots(conditions)
         for condition in sorted(conditions, key=_place):
             if plain is not None and condition is not plain:
                 found.append(_comparison(condition, plain, "plain prompting", gains))
@@ -226,14 +225,16 @@ def _comparison(condition: Condition, other: Condition, against: Against, gains:
         gain=gains(condition, other),
         p_holm=1.0,
         p_bh=1.0,
-        equivalent=equivalence(ours, theirs, MARGIN, clusters, spreads=(condition.spread, other.spread)).equivalent,
+        equivalent=equivalence(
+            ours, theirs, MARGIN, clusters, seed_variances=(condition.seed_variance, other.seed_variance)
+        ).equivalent,
         cohens_h=2 * (math.asin(float(ours.mean()) ** 0.5) - math.asin(float(theirs.mean()) ** 0.5)),
         odds=mcnemar(ours[0], theirs[0]) if binary else None,
         clustered=clustered,
         noise=(
             components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], clusters),
-            components(ours, clusters, condition.spread),
-            components(theirs, clusters, other.spread),
+            components(ours, clusters, condition.seed_variance),
+            components(theirs, clusters, other.seed_variance),
         ),
     )
 

@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.conditions import Condition, most_trained, trained
 from educe.eval.analysis.curves import Curve, Point, join, without_sweeps
 from educe.eval.analysis.fit import Estimate, Fit, compute_equivalent_gain, fit
-from educe.eval.report.text import trained, trained_most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ def equivalents(pairs: Sequence[Sequence[Condition]]) -> list[Equivalent]:
 
 
 def _of_one(conditions: Sequence[Condition]) -> list[Equivalent]:
-    most = trained_most(conditions)
+    most = most_trained(conditions)
     curves = join(without_sweeps(trained(conditions)), "flops")
     own = next((curve for curve in curves if any(point.condition is most for point in curve.points)), None)
     others = [curve for curve in curves if curve is not own]

@@ -9,9 +9,10 @@ import numpy as np
 
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import Curve, join, without_sweeps
-from educe.eval.analysis.fit import LEAST_BUDGETS, Fit, Reached, fit, num_apart, positive
+from educe.eval.analysis.fit import MIN_BUDGETS, BudgetEstimate, Fit, count_distinct_budgets, fit, positive
+from educe.eval.analysis.formatting import whole_percent
 from educe.eval.report.frame import GAP, TOP, bottom_inches, letters, metric_of, wrapped_notes, write_notes, write_title
-from educe.eval.report.style import CHANCE, RC, numbered_style, percent, power_of_ten, printable, recipe_styles
+from educe.eval.report.style import CHANCE, RC, numbered_style, power_of_ten, printable, recipe_styles
 from educe.eval.report.text import chances, count, flops
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Fitted:
 
     curve: Curve
     fit: Fit
-    near: Reached
+    near: BudgetEstimate
 
     @property
     def runners_up(self) -> str:
@@ -152,7 +153,7 @@ def _draw(axes: "matplotlib.axes.Axes", each: Fitted, color: str) -> None:
     )  # fmt: skip
     for chance in chances([point.condition for point in points]):
         axes.axhline(100 * chance, color=CHANCE.color, linestyle=CHANCE.line, linewidth=1.3)
-        axes.text(0.99, 100 * chance - 2, f"chance {percent(chance)}", transform=axes.get_yaxis_transform(), ha="right",
+        axes.text(0.99, 100 * chance - 2, f"chance {whole_percent(chance)}", transform=axes.get_yaxis_transform(), ha="right",
                   va="top", fontsize=7.5, color=CHANCE.ink)  # fmt: skip
     axes.text(0.02, 0.97, made.form, transform=axes.transAxes, va="top", fontsize=8, color="#333333")
     budgets = sorted({point.budget for point in points})
@@ -165,7 +166,7 @@ def _draw(axes: "matplotlib.axes.Axes", each: Fitted, color: str) -> None:
 
 
 def _long(curve: Curve) -> bool:
-    return num_apart(point.budget for point in positive(curve.points)) >= LEAST_BUDGETS
+    return count_distinct_budgets(point.budget for point in positive(curve.points)) >= MIN_BUDGETS
 
 
 def _at(budget: float, made: Fit, words: Callable[[float], str]) -> str:
@@ -173,7 +174,7 @@ def _at(budget: float, made: Fit, words: Callable[[float], str]) -> str:
     return f"{'≤ ' if budget <= float(made.budgets[0]) * (1 + 1e-9) else ''}{words(budget)}"
 
 
-def _range(near: Reached, made: Fit, words: Callable[[float], str]) -> str:
+def _range(near: BudgetEstimate, made: Fit, words: Callable[[float], str]) -> str:
     """The interval; where it has no end, not reached."""
     low = "not reached" if near.low is None else _at(near.low, made, words)
     return f"[{low}, {'not reached' if near.high is None else words(near.high)}]"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.formatting import whole_percent
 from educe.eval.report.frame import TOP, bottom_inches, letters, metric_of, ordered, write_notes, write_title
 from educe.eval.report.prompts import FormatsSeen, answered, formats_seen
 from educe.eval.report.style import (
@@ -16,7 +17,6 @@ from educe.eval.report.style import (
     label_right_edge,
     labels_height,
     numbered_style,
-    percent,
     printable,
     wrapped,
 )
@@ -158,7 +158,7 @@ def _draw_strips(
             )  # fmt: skip
         mean = sum(accuracy for _, accuracy in strip) / len(strip)
         axes.plot([100 * mean] * 2, [y - 0.34, y + 0.34], color="#000000", linewidth=1.4)
-        said = f"mean {percent(mean)}\nvote {percent(condition.score)}"
+        said = f"mean {whole_percent(mean)}\nvote {whole_percent(condition.score)}"
         if spread := spreads.get(id(condition)):
             axes.plot([100 * spread.low5, 100 * spread.high95], [y - 0.34] * 2, color="#444444", linewidth=2.2)
             said = (

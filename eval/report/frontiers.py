@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from educe.eval.analysis.conditions import Condition, plain_prompting
 from educe.eval.analysis.curves import join
-from educe.eval.analysis.frontier import QUESTIONS, Cost, Place, break_even, frontier
+from educe.eval.analysis.formatting import format_interval, whole_percent
+from educe.eval.analysis.frontier import QUESTIONS, Cost, FrontierPoint, break_even, frontier
 from educe.eval.report.frame import (
     GAP,
     LABELS,
@@ -31,10 +32,8 @@ from educe.eval.report.style import (
     RC,
     Label,
     Style,
-    brackets,
     label_right_edge,
     labels_height,
-    percent,
     power_of_ten,
     printable,
     recipe_styles,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
 
-Frontiers = Mapping[tuple[str, str], Mapping[Cost, Sequence[Place]]]
+Frontiers = Mapping[tuple[str, str], Mapping[Cost, Sequence[FrontierPoint]]]
 _HIGHEST_NUMBERED = 0.95  # above this score a number stands below its point, not in the title
 _NAMES: dict[Cost, str] = {
     "flops": f"FLOPs to elicit and to answer {QUESTIONS:,} questions (log scale)",
@@ -57,7 +56,7 @@ _NAMES: dict[Cost, str] = {
 class Step:
     """One way on a frontier in FLOPs, and how it compares in cost with the one before it."""
 
-    place: Place
+    place: FrontierPoint
     against_before: str
 
 
@@ -73,9 +72,9 @@ def frontiers(pairs: Sequence[Sequence[Condition]]) -> Frontiers:
     }
 
 
-def steps(places: Sequence[Place]) -> list[Step]:
+def steps(places: Sequence[FrontierPoint]) -> list[Step]:
     """The frontier by rising cost, with the number of questions at which neighbours cost the same."""
-    on = [place for place in places if place.on]
+    on = [place for place in places if place.on_frontier]
     return [
         Step(place=place, against_before="–" if before is None else _against(before.condition, place.condition))
         for before, place in pairwise([None, *on])
@@ -122,7 +121,12 @@ def frontier_figure(
 
 
 def _draw(
-    axes: "matplotlib.axes.Axes", kind: Cost, places: Sequence[Place], styles: dict[str, Style], *, height_inches: float
+    axes: "matplotlib.axes.Axes",
+    kind: Cost,
+    places: Sequence[FrontierPoint],
+    styles: dict[str, Style],
+    *,
+    height_inches: float,
 ) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
 
@@ -144,13 +148,13 @@ def _draw(
     axes.set_xlabel(_NAMES[kind])
     labels = [label for label in reference_lines(axes, conditions) if label.style is not PLAIN]
     styled = _styles_of(conditions, styles)
-    beaten: dict[Style, list[Place]] = {}
+    beaten: dict[Style, list[FrontierPoint]] = {}
     for place in places:
-        if not place.on:
+        if not place.on_frontier:
             beaten.setdefault(styled[id(place.condition)], []).append(place)
     for style, alike in beaten.items():
         _dots(axes, alike, style, alpha=0.3)
-    on = [place for place in places if place.on]
+    on = [place for place in places if place.on_frontier]
     right = axes.get_xlim()[1]
     heights = [100 * place.condition.score for place in on]
     axes.step([*(place.cost for place in on), right], [*heights, heights[-1]], where="post", color="#333333",
@@ -163,12 +167,12 @@ def _draw(
             str(number), (place.cost, 100 * place.condition.score), (-5, -5 if below else 5), textcoords="offset points",
             ha="right", va="top" if below else "bottom", fontsize=8, fontweight="bold", color=style.ink,
         )  # fmt: skip
-        score = f"{percent(place.condition.score)} {brackets(place.condition.low, place.condition.high)}"
+        score = f"{whole_percent(place.condition.score)} {format_interval(place.condition.low, place.condition.high)}"
         labels.append(Label(y=100 * place.condition.score, text=f"{wrapped(name)}\n{score}", style=style))
     label_right_edge(axes, labels, height_inches=height_inches)
 
 
-def _dots(axes: "matplotlib.axes.Axes", places: Sequence[Place], style: Style, *, alpha: float) -> None:
+def _dots(axes: "matplotlib.axes.Axes", places: Sequence[FrontierPoint], style: Style, *, alpha: float) -> None:
     conditions = [place.condition for place in places]
     axes.errorbar(
         [place.cost for place in places],
@@ -182,10 +186,11 @@ def _dots(axes: "matplotlib.axes.Axes", places: Sequence[Place], style: Style, *
     )  # fmt: skip
 
 
-def _names(places: Sequence[Place]) -> list[str]:
+def _names(places: Sequence[FrontierPoint]) -> list[str]:
     """The ways on a frontier as the figure names them."""
     return [
-        f"{number} {name_of(place.condition)}" for number, place in enumerate((each for each in places if each.on), 1)
+        f"{number} {name_of(place.condition)}"
+        for number, place in enumerate((each for each in places if each.on_frontier), 1)
     ]
 
 

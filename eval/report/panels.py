@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from educe.eval.analysis.conditions import Condition, plain_prompting
 from educe.eval.analysis.curves import Curve, Point, join
+from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.report.style import (
     CHANCE,
     PLAIN,
     Label,
     Style,
-    brackets,
     is_trained,
     label_right_edge,
-    percent,
     power_of_ten,
     printable,
     spread,
@@ -176,7 +175,7 @@ def dots(
     lean: tuple[Align, Align] = ("left", "right") if above else ("right", "left")
     for chance in chances:
         axes.axvline(100 * chance, color=CHANCE.color, linestyle=CHANCE.line, linewidth=1.3)
-        _name_line(axes, 100 * chance, f"chance {percent(chance)}", CHANCE.color, lean[1] if near else "center")
+        _name_line(axes, 100 * chance, f"chance {whole_percent(chance)}", CHANCE.color, lean[1] if near else "center")
     if plain is not None:
         axes.axvspan(100 * plain.low, 100 * plain.high, color=PLAIN.color, alpha=0.08, linewidth=0)
         axes.axvline(100 * plain.score, color=PLAIN.color, linestyle=PLAIN.line, linewidth=1)
@@ -272,7 +271,7 @@ def reference_lines(axes: "matplotlib.axes.Axes", conditions: Sequence[Condition
     labels = []
     for chance in sorted({condition.chance for condition in conditions if condition.chance is not None}):
         axes.axhline(100 * chance, color=CHANCE.color, linestyle=CHANCE.line, linewidth=1.3)
-        labels.append(Label(y=100 * chance, text=f"chance {percent(chance)}", style=CHANCE))
+        labels.append(Label(y=100 * chance, text=f"chance {whole_percent(chance)}", style=CHANCE))
     plain = plain_prompting(conditions)
     if plain is not None:
         axes.axhspan(100 * plain.low, 100 * plain.high, color=PLAIN.color, alpha=0.08, linewidth=0)
@@ -308,7 +307,7 @@ def _style(curve: Curve, plain: Condition | None, styles: dict[str, Style]) -> S
 
 def label_of(name: str, condition: Condition, style: Style) -> Label:
     """A name with its score and interval, at its height."""
-    text = f"{wrapped(name)}\n{percent(condition.score)} {brackets(condition.low, condition.high)}"
+    text = f"{wrapped(name)}\n{whole_percent(condition.score)} {format_interval(condition.low, condition.high)}"
     return Label(y=100 * condition.score, text=text, style=style)
 
 

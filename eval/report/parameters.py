@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from educe.eval.analysis.conditions import Condition, plain_prompting, recovered
+from educe.eval.analysis.conditions import Condition, plain_prompting, share_of_gap
 from educe.eval.analysis.curves import Curve, Point, join, sweeps
+from educe.eval.analysis.formatting import whole_percent
 from educe.eval.report.frame import (
     DOTTED_NOTE,
     LABELS,
@@ -31,7 +32,6 @@ from educe.eval.report.style import (
     label_right_edge,
     labels_height,
     numbered_style,
-    percent,
     power_of_ten,
     printable,
 )
@@ -167,7 +167,7 @@ def _draw_shares(
         shares = (
             []
             if plain is None
-            else [recovered(point.condition, plain, curve.points[-1].condition) for point in curve.points]
+            else [share_of_gap(point.condition, plain, curve.points[-1].condition) for point in curve.points]
         )
         known = [
             replace(point, score=share.share, low=share.low, high=share.high)
@@ -182,5 +182,5 @@ def _draw_shares(
         half = next((point.budget for point in known if point.score >= 0.5), None)
         said = f"half of it with\n{half:,.0f} parameters" if half is not None else "half of it with none"
         whole = curve.points[-1].condition.score - (plain.score if plain else 0.0)
-        labels.append(Label(y=100.0, text=f"gap of {percent(whole)[:-1]} points,\n{said}", style=style))
+        labels.append(Label(y=100.0, text=f"gap of {whole_percent(whole)[:-1]} points,\n{said}", style=style))
     label_right_edge(axes, labels, height_inches=height_inches)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from educe.eval.analysis.conditions import Condition, compare, multiple, plain_prompting
-from educe.eval.analysis.statistics.independent import Scored, independent_difference
+from educe.eval.analysis.conditions import Condition, compare, compare_ratio, plain_prompting
+from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
 from educe.eval.analysis.statistics.intervals import wilson
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import Pooled, Ratio, pool_ratios
@@ -67,8 +67,8 @@ class Chosen:
         """The dev score less the test score: other items, so as a difference of independent shares (Newcombe 1998)."""
         dev_low, dev_high = wilson(self.dev_score, self.dev_examples)
         return independent_difference(
-            Scored(score=self.dev_score, low=dev_low, high=dev_high),
-            Scored(score=self.condition.score, low=self.condition.low, high=self.condition.high),
+            ScoreInterval(score=self.dev_score, low=dev_low, high=dev_high),
+            ScoreInterval(score=self.condition.score, low=self.condition.low, high=self.condition.high),
             n=round(self.dev_examples),
         )
 
@@ -204,7 +204,7 @@ def best_prompts(pairs: Sequence[Sequence[Condition]], gains: Compare = compare)
     for conditions in pairs:
         plain = plain_prompting(conditions)
         found += [
-            Best(condition=condition, plain=plain, gain=gains(condition, plain), ratio=multiple(condition, plain))
+            Best(condition=condition, plain=plain, gain=gains(condition, plain), ratio=compare_ratio(condition, plain))
             for condition in conditions
             if condition.role == "prompt_search" and plain is not None
         ]

@@ -62,7 +62,7 @@ def _ranking(model: str, tasks: Sequence[tuple[str, Sequence[Condition]]]) -> Ra
         columns.append(matrices)
         seeds.append(
             [
-                components(matrix, theirs, condition.spread)
+                components(matrix, theirs, condition.seed_variance)
                 for matrix, condition in zip(matrices, conditions, strict=True)
             ]
         )

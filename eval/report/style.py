@@ -123,16 +123,6 @@ def wrapped(text: str) -> str:
     return "\n".join(lines[:3])
 
 
-def percent(share: float) -> str:
-    """A share as a whole percentage."""
-    return f"{100 * share:.0f}%"
-
-
-def brackets(low: float, high: float) -> str:
-    """An interval as whole percentages in square brackets."""
-    return f"[{100 * low:.0f}, {100 * high:.0f}]"
-
-
 def power_of_ten(value: int | float) -> str:
     """A positive number as, for example, 3.1×10¹², in characters that need no markup."""
     digits, exponent = f"{value:.1e}".split("e")

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from educe.eval.analysis.conditions import Condition, compare, plain_prompting
+from educe.eval.analysis.conditions import Condition, compare, most_shots, most_trained, plain_prompting, searched
 from educe.eval.analysis.curves import Point
 from educe.eval.analysis.frontier import questions_to_break_even
+from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import Ratio
 from educe.eval.measurement import Measurement
-from educe.eval.report.style import brackets, percent, power_of_ten
+from educe.eval.report.style import power_of_ten
 
 Compare = Callable[[Condition, Condition], Difference]
 
@@ -78,41 +79,14 @@ def times(ratio: Ratio) -> str:
     return f"{ratio.ratio:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
 
 
-def trained(conditions: Sequence[Condition]) -> list[Condition]:
-    """Those whose eliciting trained the model."""
-    return [condition for condition in conditions if condition.mean(lambda each: each.spend.train_flops) > 0]
-
-
-def trained_most(conditions: Sequence[Condition]) -> Condition | None:
-    """The trained way with the most labelled examples, then the most FLOPs: what sentences and claims hold others to.
-
-    Never the one with the best score: the best of many, chosen on the test items themselves, is too good.
-    """
-    return max(
-        trained(conditions), key=lambda condition: (condition.examples, condition.elicitation_flops), default=None
-    )
-
-
 def chances(conditions: Sequence[Condition]) -> list[float]:
     """Every level of chance among the ways, rising; empty where none is known."""
     return sorted({condition.chance for condition in conditions if condition.chance is not None})
 
 
-def prompted_most(conditions: Sequence[Condition]) -> Condition | None:
-    """Random demonstrations, the most that were shown: what a fine-tune has to pay off against."""
-    prompts = [condition for condition in conditions if condition.role == "few_shot"]
-    return max(prompts, key=lambda condition: condition.examples, default=None)
-
-
-def searched(conditions: Sequence[Condition]) -> Condition | None:
-    """The prompt that a search found, the one that read the most labels."""
-    found = [condition for condition in conditions if condition.role == "prompt_search"]
-    return max(found, key=lambda condition: condition.labelled_examples, default=None)
-
-
 def sentence(conditions: Sequence[Condition], gains: Compare = compare) -> str:
     """What one model shows on one task, in one or two plain sentences; `ways` are those of that pair."""
-    plain, prompted, trained = plain_prompting(conditions), prompted_most(conditions), trained_most(conditions)
+    plain, prompted, trained = plain_prompting(conditions), most_shots(conditions), most_trained(conditions)
     best = searched(conditions)
     first = conditions[0]
     parts = []
@@ -136,7 +110,7 @@ def sentence(conditions: Sequence[Condition], gains: Compare = compare) -> str:
         said += f"; {_gain(gains(best_known, plain))}"
     elif plain is None:
         said += "; plain prompting was not measured"
-    levels = [percent(chance) for chance in chances(conditions)]
+    levels = [whole_percent(chance) for chance in chances(conditions)]
     by_way = ", depending on the way" if len(levels) > 1 else ""
     return f"{said}. Chance is {' or '.join(levels) or 'not known'}{by_way}."
 
@@ -155,7 +129,7 @@ def _learned_from(condition: Condition) -> str:
 
 def costs(conditions: Sequence[Condition], gains: Compare = compare) -> list[Cost]:
     """One row per way of one model and task, each set against plain prompting and the longest prompt of that pair."""
-    plain, prompted = plain_prompting(conditions), prompted_most(conditions)
+    plain, prompted = plain_prompting(conditions), most_shots(conditions)
     ordered = sorted(
         conditions,
         key=lambda condition: (
@@ -227,7 +201,7 @@ def _break_even(condition: Condition, prompted: Condition | None) -> str:
 
 
 def _score(condition: Condition) -> str:
-    return f"{percent(condition.score)} {brackets(condition.low, condition.high)}"
+    return f"{whole_percent(condition.score)} {format_interval(condition.low, condition.high)}"
 
 
 def _gain(gain: Difference) -> str:

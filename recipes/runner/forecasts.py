@@ -52,14 +52,14 @@ def forecast_text(conditions: "Sequence[Condition]") -> str:
 
 
 def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
-    from educe.eval.analysis.fit import LEAST_BUDGETS, positive
+    from educe.eval.analysis.fit import MIN_BUDGETS, positive
     from educe.eval.analysis.forecast import LEVEL, records, trials
 
-    long = [curve for curve in curves if _num_apart(curve) >= LEAST_BUDGETS]
+    long = [curve for curve in curves if _num_apart(curve) >= MIN_BUDGETS]
     if not long:
         return []
     lines = ["", f"by {UNITS[axis]}"]
-    # Several sizes at nearly one cost (less than APART) are one budget: what is left is too short to go on from.
+    # Several sizes at nearly one cost (less than MIN_BUDGET_RATIO) are one budget: what is left is too short to go on from.
     apart = [_num_apart(curve) == len(positive(curve.points)) for curve in long]
     piled = [curve for curve, each in zip(long, apart, strict=True) if not each]
     long = [curve for curve, each in zip(long, apart, strict=True) if each]
@@ -82,7 +82,7 @@ def _of_curve(curve: "Curve", unit: str) -> list[str]:
     from educe.eval.analysis.conditions import item_scores
     from educe.eval.analysis.fit import MISFIT, fit_scores, positive
     from educe.eval.analysis.forecast import LEVEL, forecast_scores
-    from educe.eval.report.style import brackets, percent
+    from educe.eval.analysis.formatting import format_interval, whole_percent
 
     points = positive(curve.points)
     matrices, clusters = item_scores(*(point.condition.measurements for point in points))
@@ -93,7 +93,7 @@ def _of_curve(curve: "Curve", unit: str) -> list[str]:
     seeds = sorted({len(matrix) for matrix in matrices})
     asked = f"{matrices[0].shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"
     lines = [
-        f"  {_named(curve)}: {percent(points[-1].score)} {brackets(points[-1].low, points[-1].high)} at"
+        f"  {_named(curve)}: {whole_percent(points[-1].score)} {format_interval(points[-1].low, points[-1].high)} at"
         f" {_amount(budgets[-1], unit)} ({asked})",
         f"    on the same items, {GOES_ON[found.form]}:",
     ]
@@ -102,16 +102,16 @@ def _of_curve(curve: "Curve", unit: str) -> list[str]:
     for factor in BEYOND:
         made = forecast_scores(budgets, matrices, clusters, at=factor * budgets[-1])["fitted curve"]
         lines.append(
-            f"    {percent(made.score)} {brackets(made.low, made.high)} at {_amount(made.budget, unit)},"
+            f"    {whole_percent(made.score)} {format_interval(made.low, made.high)} at {_amount(made.budget, unit)},"
             f" {factor} times as far as was measured ({100 * LEVEL:.0f}% interval)"
         )
     return lines
 
 
 def _num_apart(curve: "Curve") -> int:
-    from educe.eval.analysis.fit import num_apart, positive
+    from educe.eval.analysis.fit import count_distinct_budgets, positive
 
-    return num_apart(each.budget for each in positive(curve.points))
+    return count_distinct_budgets(each.budget for each in positive(curve.points))
 
 
 def _named(curve: "Curve") -> str:

@@ -7,18 +7,18 @@ from dataclasses import replace
 from educe.data.errors import UserError
 from educe.eval.analysis.statistics.power import (
     BETWEEN_ITEMS,
-    BORROWED,
+    BORROWED_DF,
     FIT_RESAMPLES,
     NUM_RESAMPLES,
     WITHIN_ITEM,
     Noise,
-    corrected,
-    end_error,
+    bonferroni_level,
+    bootstrap_end_error,
     half_width,
     items_needed,
-    none_seen_bound,
-    seeds_for_interval,
-    smallest_seen,
+    min_detectable_effect,
+    seeds_needed,
+    zero_events_bound,
 )
 from educe.recipes.runner.cell import Cell
 
@@ -39,7 +39,7 @@ def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
     lines = [f"what this study could see ({POWER:.0%} power, {LEVEL:.0%} intervals):"]
     for task, members in tasks.items():
         lines += _lines(task, members, effect=effect, comparisons=comparisons)
-    moved = [f"{end_error(LEVEL, count):.2f}" for count in (NUM_RESAMPLES, FIT_RESAMPLES)]
+    moved = [f"{bootstrap_end_error(LEVEL, count):.2f}" for count in (NUM_RESAMPLES, FIT_RESAMPLES)]
     resampled = (
         f"bootstrap intervals: {NUM_RESAMPLES:,} resamples, {FIT_RESAMPLES:,} for fitted curves; drawn anew, an end "
         f"moves by {moved[0]} and {moved[1]} standard errors"
@@ -52,27 +52,27 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
     # Before anything is measured, items of a cluster may all be right or wrong together.
     clusters = Counter(item.cluster or item.id for item in cells[0].items)
     alike = sum(size**2 for size in clusters.values()) / items
-    level = corrected(LEVEL, comparisons)
+    level = bonferroni_level(LEVEL, comparisons)
     seeds = len({cell.seed for cell in cells})
     one = Noise(first=WITHIN_ITEM, design_effect=alike)
     # Two seeds are judged with the help of the recipe's other budgets.
     budgets = max(Counter(recipe for recipe, _ in {(cell.recipe, cell.examples) for cell in cells}).values())
-    planned = replace(one, first_seeds=seeds, borrowed=min(BORROWED, budgets - 1) if seeds == 2 else 0)
+    planned = replace(one, first_seeds=seeds, borrowed=min(BORROWED_DF, budgets - 1) if seeds == 2 else 0)
     asked = f"{items:,} items" + (f" in {len(clusters):,} clusters" if len(clusters) < items else "")
-    seen = _points(smallest_seen(items, planned, level=LEVEL, power=POWER))
-    together = _points(smallest_seen(items, planned, level=level, power=POWER))
+    seen = _points(min_detectable_effect(items, planned, level=LEVEL, power=POWER))
+    together = _points(min_detectable_effect(items, planned, level=level, power=POWER))
     corrected_seen = f", {together} if all {comparisons} comparisons are to hold together" if comparisons > 1 else ""
     needed = items_needed(effect, one, level=LEVEL, power=POWER)
     needed_all = items_needed(effect, one, level=level, power=POWER)
     corrected_needed = f" ({needed_all:,} for all comparisons together)" if comparisons > 1 else ""
-    more = seeds_for_interval(effect, items, one, level=LEVEL, power=POWER)
+    more = seeds_needed(effect, items, one, level=LEVEL, power=POWER)
     enough = f"{_many(more, 'seed')} with {items:,} items" if more else f"no number of seeds with {items:,} items"
     return [
         f"{task}: {asked}, {_many(seeds, 'seed')}",
         f"  smallest difference from plain prompting with {_many(seeds, 'seed')}: {seen}{corrected_seen}",
         f"  a score near 50%: known to +-{100 * half_width(items / alike, level=LEVEL):.1f} points",
         f"  to see {100 * effect:g} points: {_many(needed, 'item')} with 1 seed{corrected_needed}; {enough}",
-        f"  an outcome that no item shows: rarer than {100 * none_seen_bound(len(clusters), level=LEVEL):.2g}%",
+        f"  an outcome that no item shows: rarer than {100 * zero_events_bound(len(clusters), level=LEVEL):.2g}%",
     ]
 
 

@@ -14,7 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from educe.eval.analysis.statistics.components import averaged, moderated, seed_spread
+from educe.eval.analysis.statistics.components import (
+    estimate_seed_variance,
+    moderated_seed_variance,
+    pooled_seed_variance,
+)
 from educe.eval.analysis.statistics.intervals import bootstrap_interval, exact, pooled_interval
 from educe.eval.analysis.statistics.mcnemar import mcnemar
 from educe.eval.analysis.statistics.multiple import holm
@@ -89,10 +93,10 @@ def curve() -> None:
                         worlds.right(rng, [share], num_items=n, num_seeds=seeds, seed_variance=float(variance))[0]
                         for share, variance in zip(shares, variances, strict=True)
                     ]
-                    own = [seed_spread([(condition, None)]) for condition in conditions]
+                    own = [estimate_seed_variance([(condition, None)]) for condition in conditions]
                     for k, (condition, share) in enumerate(zip(conditions, shares, strict=True)):
-                        spread = moderated(own[k], averaged(own[:k] + own[k + 1 :]))
-                        interval = pooled_interval(condition, spread=spread)
+                        spread = moderated_seed_variance(own[k], pooled_seed_variance(own[:k] + own[k + 1 :]))
+                        interval = pooled_interval(condition, seed_variance=spread)
                         covered[k] += interval.low <= share <= interval.high
                 said = f"{first}" if first == last else f"{first} to {last}"
                 print(f"| {seeds} | {said} | {n} | {' | '.join(map(_percent, 2 * covered))} |", flush=True)

@@ -9,11 +9,11 @@ import pytest
 from educe.data.errors import UserError
 from educe.eval.analysis.statistics.power import (
     Noise,
-    corrected,
+    bonferroni_level,
     items_needed,
-    none_seen_bound,
-    seeds_for_interval,
-    smallest_seen,
+    min_detectable_effect,
+    seeds_needed,
+    zero_events_bound,
 )
 from educe.recipes.runner.power import power_lines
 from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
@@ -29,15 +29,17 @@ def test_every_number_is_that_of_the_formula(tmp_path: Path) -> None:
     write_rows(tmp_path / "parity.jsonl", parity_rows(500))
     _, task, smallest, _, needed, none, resampled, assumed = said(tmp_path, test_items=100, seeds=[0, 1])
     assert task == "parity: 100 items, 2 seeds"
-    level = corrected(0.95, 5)  # few_shot and two sizes of iid_sft against plain prompting, both sizes against few_shot
+    level = bonferroni_level(
+        0.95, 5
+    )  # few_shot and two sizes of iid_sft against plain prompting, both sizes against few_shot
     # The recipe has two sizes, so that two seeds at one borrow the degree of freedom at the other.
     two = replace(ONE_RUN, first_seeds=2, borrowed=1)
-    alone, together = (100 * smallest_seen(100, two, level=each) for each in (0.95, level))
+    alone, together = (100 * min_detectable_effect(100, two, level=each) for each in (0.95, level))
     assert f"with 2 seeds: {alone:.1f} points, {together:.1f} points if all 5 comparisons" in smallest
     assert f"{items_needed(0.05, ONE_RUN):,} items with 1 seed" in needed
     assert f"({items_needed(0.05, ONE_RUN, level=level):,} for all" in needed
     assert needed.endswith("no number of seeds with 100 items")
-    assert f"rarer than {100 * none_seen_bound(100):.2g}%" in none
+    assert f"rarer than {100 * zero_events_bound(100):.2g}%" in none
     assert "2,000 resamples, 500 for fitted curves; drawn anew, an end moves by 0.06 and 0.12 standard" in resampled
     assert "disagree on 28% of them" in assumed and "few seeds can see less than one" in assumed
 
@@ -46,7 +48,9 @@ def test_the_smallest_difference_uses_the_seeds(tmp_path: Path) -> None:
     write_rows(tmp_path / "parity.jsonl", parity_rows(500))
     for seeds in (1, 5):
         noise = replace(ONE_RUN, first_seeds=seeds)
-        alone, together = (100 * smallest_seen(100, noise, level=each) for each in (0.95, corrected(0.95, 5)))
+        alone, together = (
+            100 * min_detectable_effect(100, noise, level=each) for each in (0.95, bonferroni_level(0.95, 5))
+        )
         line = said(tmp_path, test_items=100, seeds=list(range(seeds)))[2]
         assert f"{alone:.1f} points, {together:.1f} points if all 5 comparisons" in line
 
@@ -61,7 +65,7 @@ def test_what_one_seed_sees_needs_no_more(tmp_path: Path) -> None:
     assert said(tmp_path, effect=0.2, test_items=100)[4].endswith("; 1 seed with 100 items")
     # The smallest difference that 100 items can ever see is 9.3 points; close above it, many seeds reach it.
     assert said(tmp_path, effect=0.1, test_items=100)[4].endswith("; 12 seeds with 100 items")
-    assert seeds_for_interval(0.1, 100, ONE_RUN) == 12
+    assert seeds_needed(0.1, 100, ONE_RUN) == 12
     assert said(tmp_path, effect=0.09, test_items=100)[4].endswith("; no number of seeds with 100 items")
 
 
@@ -71,7 +75,7 @@ def test_clusters_are_taken_to_move_as_one(tmp_path: Path) -> None:
     lines = said(tmp_path, test_items=None)
     items, clusters = [int(word) for word in lines[1].replace(",", "").split() if word.isdigit()][:2]
     assert clusters < items <= 2 * clusters + 1
-    assert f"{100 * none_seen_bound(clusters):.2g}%" in lines[5]
+    assert f"{100 * zero_events_bound(clusters):.2g}%" in lines[5]
     assert f"{items_needed(0.05, Noise(first=1 / 6, design_effect=2.0)):,} items" in lines[4]
 
 

@@ -9,26 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from educe.eval.analysis.claims.claim import (
-    ONE_SEED,
-    SEEDS,
-    Claim,
-    Refused,
-    check_share,
-    condition_label,
-    flop,
-    many,
-    percent,
-    points,
-    sample_of,
-    together,
-)
+from educe.eval.analysis.claims.claim import ONE_SEED, SEEDS, Claim, Refused, check_share, condition_label, sample_of
 from educe.eval.analysis.conditions import Condition, item_scores
 from educe.eval.analysis.curves import Curve, Point
+from educe.eval.analysis.formatting import format_confidence, format_count, format_flops, format_percent, format_points
 from educe.eval.analysis.statistics.components import components
 from educe.eval.analysis.statistics.intervals import pooled_interval
 from educe.eval.analysis.statistics.paired import Difference, paired_difference, seeds_squared_half_width
-from educe.eval.analysis.statistics.power import corrected, least_seen, power_at
+from educe.eval.analysis.statistics.power import bonferroni_level, min_significant_difference, power_at
 from educe.eval.analysis.statistics.resample import normal_quantile
 
 MEASURED = "only the budgets that were measured are spoken of, not those between or above them"
@@ -55,7 +43,7 @@ def robust(
     """
     check_share("margin", margin)
     tested = _within(curve, flops)
-    statement = f"robust (less than {points(margin)} gained) to {_up_to(tested, curve, flops)}"
+    statement = f"robust (less than {format_points(margin)} gained) to {_up_to(tested, curve, flops)}"
     reason = _unsound(curve, tested, plain, flops) or _no_room(plain, margin)
     if reason or plain is None:
         return _refused("robust", curve, statement, reason or "")
@@ -76,7 +64,7 @@ def robust(
     if largest.high >= margin:
         reason = _not_excluded(tested[gains.index(largest)].condition, largest, margin)
         return _refused("robust", curve, statement, reason, **numbers)
-    seen = _weakest(tested, plain, margin, power=power, level=corrected(level, comparisons))
+    seen = _weakest(tested, plain, margin, power=power, level=bonferroni_level(level, comparisons))
     if seen.power < power:
         return _refused("robust", curve, statement, seen.lack(margin, power), **numbers, **seen.numbers)
     return Claim(
@@ -85,8 +73,8 @@ def robust(
         task=curve.task,
         sentence=(
             f"{curve.model} on {curve.task} is robust to {_up_to(tested, curve)}: {_every(tested)} it gains "
-            f"less than {points(margin)} over plain prompting {together(level, comparisons)} (at most "
-            f"{points(largest.high)}; {_asked(tested)}), and {seen.words(margin)}."
+            f"less than {format_points(margin)} over plain prompting {format_confidence(level, comparisons)} (at most "
+            f"{format_points(largest.high)}; {_asked(tested)}), and {seen.words(margin)}."
         ),
         numbers={**numbers, **seen.numbers},
         assumptions=_assumed(tested),
@@ -114,8 +102,12 @@ def not_elicited(
     if not isinstance(target, Condition):
         check_share("target", target)
     goal = (target.score if isinstance(target, Condition) else target) - within
-    named = f"{condition_label(target)} ({percent(target.score)})" if isinstance(target, Condition) else percent(target)
-    near = f"to within {points(within)} of {named}" if within else f"to {named}"
+    named = (
+        f"{condition_label(target)} ({format_percent(target.score)})"
+        if isinstance(target, Condition)
+        else format_percent(target)
+    )
+    near = f"to within {format_points(within)} of {named}" if within else f"to {named}"
     tested = [point for point in _within(curve, flops) if point.condition is not target]
     statement = f"not elicited {near} by {_up_to(tested, curve, flops)}"
     reason = _unsound(curve, tested, plain, flops)
@@ -124,7 +116,7 @@ def not_elicited(
     if reason is None and isinstance(target, Condition):
         reason = _apart(tested, target)
     if reason is None and plain is not None and plain.score >= goal:
-        reason = f"plain prompting shows {percent(plain.score)} already"
+        reason = f"plain prompting shows {format_percent(plain.score)} already"
     if reason or plain is None:
         return _refused("inability", curve, statement, reason or "")
     comparisons = comparisons or len(tested)
@@ -136,14 +128,14 @@ def not_elicited(
         least = min(least, _least_missing(point.condition, target, one_sided) - within)
         numbers["missing"] = least
         if least <= 0:
-            shown = f"{condition_label(point.condition)} shows {percent(point.score)}"
-            reason = f"{shown}, too near to tell with {many(point.condition.n, 'item')}"
+            shown = f"{condition_label(point.condition)} shows {format_percent(point.score)}"
+            reason = f"{shown}, too near to tell with {format_count(point.condition.n, 'item')}"
             return _refused("inability", curve, statement, reason, **numbers)
     last = tested[-1].condition
     if last.score < plain.score and _difference(last, plain, one_sided).high < 0:
         return _refused("inability", curve, statement, HARM, **numbers)
     gain = goal - plain.score
-    seen = _weakest(tested, plain, gain, power=power, level=corrected(level, comparisons))
+    seen = _weakest(tested, plain, gain, power=power, level=bonferroni_level(level, comparisons))
     if seen.power < power:
         return _refused("inability", curve, statement, seen.lack(gain, power), **numbers, **seen.numbers)
     return Claim(
@@ -152,8 +144,8 @@ def not_elicited(
         task=curve.task,
         sentence=(
             f"{curve.model} on {curve.task} was not elicited {near} by {_up_to(tested, curve)} "
-            f"{together(level, comparisons)}: {_every(tested)} it stays below, and the "
-            f"most it shows is {percent(best.score)} ({_asked(tested)}); {seen.words(gain)}."
+            f"{format_confidence(level, comparisons)}: {_every(tested)} it stays below, and the "
+            f"most it shows is {format_percent(best.score)} ({_asked(tested)}); {seen.words(gain)}."
         ),
         numbers={**numbers, **seen.numbers},
         assumptions=_assumed(tested),
@@ -168,9 +160,9 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, leve
     prompting. UserError for a distance that is no share.
     """
     check_share("within", within)
-    most = many(curve.points[-1].condition.labelled_examples, "labelled example")
+    most = format_count(curve.points[-1].condition.labelled_examples, "labelled example")
     statement = (
-        f"{curve.label} within {points(within)} of what it shows at its largest budget ({most}) by a smaller one"
+        f"{curve.label} within {format_points(within)} of what it shows at its largest budget ({most}) by a smaller one"
     )
     reason = _unsound(curve, curve.points, plain, None)
     if reason or plain is None:
@@ -190,7 +182,7 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, leve
         short = _difference(last.condition, point.condition, 1 - 2 * (1 - level))
         if short.high >= within:
             if reached is None:
-                reason = f"{condition_label(point.condition)} may still miss {points(short.high)}"
+                reason = f"{condition_label(point.condition)} may still miss {format_points(short.high)}"
                 return _refused("ceiling", curve, statement, reason, within=within, upper=short.high)
             break
         reached, missing = point, max(missing, short.high)
@@ -200,11 +192,11 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, leve
         model=curve.model,
         task=curve.task,
         sentence=(
-            f"{curve.model} on {curve.task} is elicited to within {points(within)} of what it shows at its "
+            f"{curve.model} on {curve.task} is elicited to within {format_points(within)} of what it shows at its "
             f"largest budget ({most}) under {curve.label} by "
-            f"{many(reached.condition.labelled_examples, 'labelled example')} with {percent(level)} confidence: at most "
-            f"{points(missing)} are missing there and above ({_asked(curve.points)}; {percent(last.score)} at the "
-            f"largest budget, plain prompting {percent(plain.score)})."
+            f"{format_count(reached.condition.labelled_examples, 'labelled example')} with {format_percent(level)} confidence: at most "
+            f"{format_points(missing)} are missing there and above ({_asked(curve.points)}; {format_percent(last.score)} at the "
+            f"largest budget, plain prompting {format_percent(plain.score)})."
         ),
         numbers={
             "within": within,
@@ -229,10 +221,10 @@ class _Seen:
         return {"power": self.power} if self.needed is None else {"power": self.power, "needed": self.needed}
 
     def words(self, gain: float) -> str:
-        return f"a gain of {points(gain)} would have been found with probability {_down(self.power)}"
+        return f"a gain of {format_points(gain)} would have been found with probability {_down(self.power)}"
 
     def lack(self, gain: float, power: float) -> str:
-        more = "more seeds, not items" if self.needed is None else f"about {many(self.needed, 'item')}"
+        more = "more seeds, not items" if self.needed is None else f"about {format_count(self.needed, 'item')}"
         return f"{self.words(gain)} only, and {power:g} takes {more}"
 
 
@@ -259,13 +251,13 @@ def _finds(condition: Condition, plain: Condition, gain: float, level: float) ->
     alone = n / across.mean_cluster_size if spread == 0 else n if across.items == 0 else min(n, spread / across.items)
     variance, z = max(spread, gain * (1 - gain)), across.items_quantile(level)
     items = variance / alone
-    sides = [components(side, clusters, each.spread) for side, each in ((ours, condition), (theirs, plain))]
+    sides = [components(side, clusters, each.seed_variance) for side, each in ((ours, condition), (theirs, plain))]
     seeds = sum(side.seeds for side in sides)
     added = seeds_squared_half_width(sides, level)
 
     def found(times: float) -> float:
         worth = min(times * n, times * alone * (normal_quantile(level) / z) ** 2)
-        least = math.hypot(least_seen(worth, variance, level=level), math.sqrt(added))
+        least = math.hypot(min_significant_difference(worth, variance, level=level), math.sqrt(added))
         return power_at(gain, math.sqrt(items / times + seeds), least)
 
     return n, found
@@ -287,12 +279,14 @@ def _least_missing(condition: Condition, target: float | Condition, level: float
     if isinstance(target, Condition):
         return _difference(target, condition, level).low
     (scores,), clusters = item_scores(condition.measurements)
-    return target - pooled_interval(scores, clusters, spread=condition.spread, level=level).high
+    return target - pooled_interval(scores, clusters, seed_variance=condition.seed_variance, level=level).high
 
 
 def _difference(condition: Condition, other: Condition, level: float) -> Difference:
     (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
-    return paired_difference(ours, theirs, clusters, spreads=(condition.spread, other.spread), level=level)
+    return paired_difference(
+        ours, theirs, clusters, seed_variances=(condition.seed_variance, other.seed_variance), level=level
+    )
 
 
 def _within(curve: Curve, flops: float | None) -> list[Point]:
@@ -305,7 +299,7 @@ def _unsound(curve: Curve, tested: Sequence[Point], plain: Condition | None, flo
         return "plain prompting was not measured"
     most = max(point.condition.elicitation_flops for point in curve.points)
     if flops is not None and most < flops:
-        return f"it was measured up to {flop(most)}" if most else "no FLOPs are spent on eliciting it"
+        return f"it was measured up to {format_flops(most)}" if most else "no FLOPs are spent on eliciting it"
     if not tested:
         return "no budget was measured there"
     wrong = [
@@ -328,7 +322,7 @@ def _apart(tested: Sequence[Point], other: Condition) -> str | None:
 
 def _no_room(plain: Condition | None, margin: float) -> str | None:
     if plain is not None and plain.score + margin > 1:
-        return f"plain prompting shows {percent(plain.score)}, which leaves no room for such a gain"
+        return f"plain prompting shows {format_percent(plain.score)}, which leaves no room for such a gain"
     return None
 
 
@@ -338,15 +332,15 @@ def _up_to(tested: Sequence[Point], curve: Curve, flops: float | None = None) ->
     Where `flops` are asked for that nothing measured comes up to, those.
     """
     if flops is not None and flops > max(point.condition.elicitation_flops for point in curve.points):
-        return f"{flop(flops)} of {curve.label}"
+        return f"{format_flops(flops)} of {curve.label}"
     conditions = [point.condition for point in tested] or [point.condition for point in curve.points]
     most, labels = (
         max(condition.elicitation_flops for condition in conditions),
         max(condition.labelled_examples for condition in conditions),
     )
-    read = many(labels, "labelled example")
+    read = format_count(labels, "labelled example")
     if most:
-        return f"{flop(most)} of {curve.label}" + (f" ({read})" if labels else "")
+        return f"{format_flops(most)} of {curve.label}" + (f" ({read})" if labels else "")
     return f"{curve.label} with {read}" if labels else curve.label
 
 

@@ -1,6 +1,5 @@
 """A claim, a claim refused, and what both are made from."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,8 +9,9 @@ from numpy.typing import NDArray
 
 from educe.data.errors import UserError
 from educe.eval.analysis.conditions import Condition, item_scores
-from educe.eval.analysis.statistics.components import SeedSpread
-from educe.eval.analysis.statistics.resample import Array, codes_of
+from educe.eval.analysis.formatting import format_count
+from educe.eval.analysis.statistics.components import SeedVariance
+from educe.eval.analysis.statistics.resample import Array, cluster_codes
 
 SEEDS = "the seeds stand for other seeds"
 ONE_SEED = "where one seed was run, nothing is said of other seeds"
@@ -61,7 +61,7 @@ class Sample:
 
     scores: Array
     clusters: tuple[str | None, ...]
-    spread: SeedSpread | None = None
+    seed_variance: SeedVariance | None = None
 
     @property
     def items(self) -> Array:
@@ -76,14 +76,14 @@ class Sample:
     @property
     def codes(self) -> NDArray[np.int64]:
         """Every item's cluster as a number."""
-        return codes_of(self.clusters, self.scores.shape[1])
+        return cluster_codes(self.clusters, self.scores.shape[1])
 
     @property
     def asked(self) -> str:
         """How much was asked, in words."""
         seeds, items = self.scores.shape
         clusters = f" in {self.num_clusters:,} clusters" if self.num_clusters < items else ""
-        return f"{many(items, 'item')}{clusters}, {many(seeds, 'seed')}"
+        return f"{format_count(items, 'item')}{clusters}, {format_count(seeds, 'seed')}"
 
 
 def sample_of(condition: Condition) -> Sample | str:
@@ -91,7 +91,7 @@ def sample_of(condition: Condition) -> Sample | str:
     if any(each.provenance.get("measured_on") == "dev" for each in condition.measurements):
         return "it was scored on dev rows, on which settings are chosen"
     (scores,), clusters = item_scores(condition.measurements)
-    sample = Sample(scores=scores, clusters=tuple(clusters), spread=condition.spread)
+    sample = Sample(scores=scores, clusters=tuple(clusters), seed_variance=condition.seed_variance)
     if not np.isfinite(scores).all():
         return "a score is missing (NaN)"
     if scores.shape[1] < 2:
@@ -111,45 +111,4 @@ def condition_label(condition: Condition) -> str:
     """A way with its budget, as "iid_sft with 64 labelled examples"."""
     if not condition.labelled_examples:
         return condition.name
-    return f"{condition.name} with {many(condition.labelled_examples, 'labelled example')}"
-
-
-def many(count: int, noun: str) -> str:
-    """A count and its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def points(share: float) -> str:
-    """A difference of scores in points, not rounded to nothing."""
-    return f"{100 * share:.2g} points" if abs(share) < 0.1 else f"{100 * share:.3g} points"
-
-
-def percent(share: float) -> str:
-    """A share in percent, with a decimal where it has one."""
-    return f"{round(100 * share, 1):g}%"
-
-
-def flop(value: float) -> str:
-    """FLOPs to three digits."""
-    return f"{value:.2e}".replace("e+", "e") + " FLOP" if value else "0 FLOP"
-
-
-def format_p_value(p: float) -> str:
-    """A p value: the power of ten above a small one, two digits of any other."""
-    return f"p < 1e{math.floor(math.log10(max(p, 1e-300))) + 1}" if p < 1e-3 else f"p = {p:.2g}"
-
-
-def one_in(probability: float) -> str:
-    """A probability as odds, in percent above 1 in 10; rounded towards more frequent."""
-    odds = 1 / probability
-    if odds < 10:
-        return f"{math.ceil(1000 * probability - 1e-9) / 10:g}%"
-    whole = math.floor(odds * (1 + 1e-12))
-    power = len(str(whole)) - 1
-    return f"1 in {whole:,}" if power < 15 else f"1 in {whole // 10**power}e{power}"
-
-
-def together(level: float, comparisons: int) -> str:
-    """The confidence, and of how many statements together."""
-    shared = f" over {comparisons:,} comparisons" if comparisons > 1 else ""
-    return f"with {percent(level)} confidence{shared}"
+    return f"{condition.name} with {format_count(condition.labelled_examples, 'labelled example')}"

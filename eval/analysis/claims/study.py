@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from educe.data.errors import UserError
 from educe.eval.analysis.claims.budgets import not_elicited, robust, within_ceiling
-from educe.eval.analysis.claims.claim import Claim, Refused, check_share, one_in, sample_of
+from educe.eval.analysis.claims.claim import Claim, Refused, check_share, sample_of
 from educe.eval.analysis.claims.fitted import elicited_by
 from educe.eval.analysis.claims.score import above_threshold, first_success, p_above, rarer_than
-from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.conditions import Condition, most_trained, plain_prompting
 from educe.eval.analysis.curves import Curve, join, without_sweeps
 from educe.eval.analysis.fit import Fit, fit
+from educe.eval.analysis.formatting import format_odds
 from educe.eval.analysis.statistics.multiple import holm
-from educe.eval.analysis.statistics.power import corrected, items_to_exclude
+from educe.eval.analysis.statistics.power import bonferroni_level, items_to_exclude
 from educe.eval.measurement import Measurement
-from educe.eval.report.text import trained_most
 
 _RARELY_RIGHT = 0.5  # elsewhere the first right answer costs what eliciting does
 
@@ -53,7 +53,7 @@ def claims_of(
     groups = {key: sorted(members, key=_by_budget) for key, members in groups.items()}
     curves = {key: _curves(members) for key, members in groups.items()}
     ps = _holm(conditions, above)
-    ceilings = {key: trained_most(members) for key, members in groups.items()}
+    ceilings = {key: most_trained(members) for key, members in groups.items()}
     budgets = sum(len(curve.points) for each in curves.values() for curve in each)
     held = sum(len(curve.points) for key, each in curves.items() for curve in each if _below(curve, ceilings[key]))
     short = held + (budgets if above is not None else 0)
@@ -136,7 +136,7 @@ def _holm(conditions: Sequence[Condition], above: float | None) -> dict[int, flo
 
 def _rare(conditions: Sequence[Condition], bound: float, level: float, comparisons: int) -> list[Claim | Refused]:
     """Right and wrong answers bounded; one refusal for all where so few items bound nothing, whatever they show."""
-    first, needed = conditions[0], items_to_exclude(bound, level=corrected(level, comparisons))
+    first, needed = conditions[0], items_to_exclude(bound, level=bonferroni_level(level, comparisons))
     alone, most = items_to_exclude(bound, level=level), max(condition.n for condition in conditions)
     if most >= needed:
         return [
@@ -149,7 +149,7 @@ def _rare(conditions: Sequence[Condition], bound: float, level: float, compariso
             kind="rare event",
             model=first.model,
             task=first.task,
-            statement=f"{first.model} on {first.task}: right or wrong answers are rarer than {one_in(bound)}",
+            statement=f"{first.model} on {first.task}: right or wrong answers are rarer than {format_odds(bound)}",
             reason=f"it takes {needed:,} items without one ({alone:,} for this claim alone), and {most:,} were asked",
             numbers={"needed": needed, "n": most},
         )

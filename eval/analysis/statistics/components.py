@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 from scipy import special
 
 from educe.eval.analysis.statistics.power import (
-    BORROWED,
+    BORROWED_DF,
     ITEM_NOISE_REMOVED,
     ITEM_NOISE_REMOVED_FROM_DIFFERENCES,
-    removal_share,
+    item_noise_share,
 )
-from educe.eval.analysis.statistics.resample import Array, Clusters, codes_of, normal_quantile
+from educe.eval.analysis.statistics.resample import Array, Clusters, cluster_codes, normal_quantile
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedSpread:
-    """How much a run's ability varies with its seed, and by how many degrees of freedom that is known.
+class SeedVariance:
+    """How much a run's latent_variance varies with its seed, and by how many degrees of freedom that is known.
 
-    `ability` is a variance on the normal scale under an answer: it moves scores in the middle more than those near 0
+    `latent_variance` is a variance on the normal scale under an answer: it moves scores in the middle more than those near 0
     and 1, as seeds do. `luck` is what luck at single items adds to the spread that is seen, most of which is not in
-    `ability` any more; of two seeds none is taken out.
+    `latent_variance` any more; of two seeds none is taken out.
     """
 
-    ability: float
-    freedom: int
+    latent_variance: float
+    df: int
     item_noise: float = 0.0
 
 
@@ -45,7 +45,7 @@ class Components:
     num_items: int
     num_clusters: int
     num_seeds: int
-    seeds_freedom: int
+    seeds_df: int
     mean_cluster_size: float
     item_noise: float = 0.0
 
@@ -55,7 +55,7 @@ class Components:
         Above it less of the luck at items is taken out, and two seeds are not believed to agree by more than that luck.
         `of_difference`: where the mean is one side of a difference that is taken item by item.
         """
-        share = removal_share(level)
+        share = item_noise_share(level)
         if self.num_seeds == 2:
             return max(self.seeds, (1 - share) * self.item_noise)
         taken_out = ITEM_NOISE_REMOVED_FROM_DIFFERENCES if of_difference else ITEM_NOISE_REMOVED
@@ -78,10 +78,10 @@ class Components:
 
     def seeds_quantile(self, level: float) -> float:
         """Standard errors on each side of the mean for what seeds do; 0 for one seed, which says nothing of others."""
-        return float(special.stdtrit(self.seeds_freedom, 0.5 + level / 2)) if self.num_seeds > 1 else 0.0
+        return float(special.stdtrit(self.seeds_df, 0.5 + level / 2)) if self.num_seeds > 1 else 0.0
 
 
-def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpread | None = None) -> Components:
+def components(matrix: Array, clusters: Clusters | None = None, spread: SeedVariance | None = None) -> Components:
     """Variance components of the mean of `matrix` (seeds, items), whose columns may come in clusters.
 
     Items: the clustered variance of the items' means over seeds (Miller 2024), times C / (C - 1) for C clusters, and no
@@ -89,7 +89,7 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
     budgets may have helped to know, at this mean and over the number of seeds; without it, what this matrix says.
     """
     num_seeds, num_items = matrix.shape
-    codes = codes_of(clusters, num_items)
+    codes = cluster_codes(clusters, num_items)
     num_clusters = int(codes.max()) + 1
     sizes = np.bincount(codes)
     mean = float(matrix.mean())
@@ -99,10 +99,10 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
         if num_seeds > 1:
             # Seeds that err on opposite items seem to leave no variance; they are believed to be independent at best.
             items = max(items, sum(_of_items(row, codes) for row in matrix) / num_seeds**2)
-        spread = (spread or seed_spread([(matrix, clusters)])) if num_seeds > 1 else None
+        spread = (spread or estimate_seed_variance([(matrix, clusters)])) if num_seeds > 1 else None
         if spread is not None:
             moved = _moved(mean, num_items) / num_seeds
-            seeds, item_noise, freedom = spread.ability * moved, spread.item_noise * moved, spread.freedom
+            seeds, item_noise, freedom = spread.latent_variance * moved, spread.item_noise * moved, spread.df
     return Components(
         mean=mean,
         items=items,
@@ -110,13 +110,13 @@ def components(matrix: Array, clusters: Clusters | None = None, spread: SeedSpre
         num_items=num_items,
         num_clusters=num_clusters,
         num_seeds=num_seeds,
-        seeds_freedom=freedom,
+        seeds_df=freedom,
         mean_cluster_size=float(np.sum(sizes**2)) / num_items,
         item_noise=item_noise,
     )
 
 
-def seed_spread(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedSpread | None:
+def estimate_seed_variance(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedVariance | None:
     """What runs at several budgets say together of the spread over seeds: matrices (seeds, items) and their clusters.
 
     Each budget's variance of the seeds' means, less most of what items alone add to it, weighs by its degrees of
@@ -126,42 +126,46 @@ def seed_spread(measured: Iterable[tuple[Array, Clusters | None]]) -> SeedSpread
     beyond = noise_variance = wanted = 0.0
     freedom = 0
     for matrix, clusters in measured:
-        codes = codes_of(clusters, matrix.shape[1])
+        codes = cluster_codes(clusters, matrix.shape[1])
         if len(matrix) > 1 and int(codes.max()) > 0:
             of_one, item_noise = _of_one_seed(matrix, codes)
             beyond += (len(matrix) - 1) * of_one
             noise_variance += (len(matrix) - 1) * item_noise
             wanted += (len(matrix) - 1) * _moved(float(matrix.mean()), matrix.shape[1])
             freedom += len(matrix) - 1
-    return SeedSpread(ability=beyond / wanted, freedom=freedom, item_noise=noise_variance / wanted) if freedom else None
+    return (
+        SeedVariance(latent_variance=beyond / wanted, df=freedom, item_noise=noise_variance / wanted)
+        if freedom
+        else None
+    )
 
 
-def seeds_drawn(parts: Components, rng: np.random.Generator, num_draws: int) -> Array:
+def draw_seed_effects(parts: Components, rng: np.random.Generator, num_draws: int) -> Array:
     """What other seeds might add to a mean: Student's t with the degrees of freedom by which their spread is known."""
     if parts.seeds == 0:
         return np.zeros(num_draws)
-    return np.asarray(parts.seeds**0.5 * rng.standard_t(parts.seeds_freedom, num_draws))
+    return np.asarray(parts.seeds**0.5 * rng.standard_t(parts.seeds_df, num_draws))
 
 
-def averaged(spreads: Iterable[SeedSpread | None]) -> SeedSpread | None:
-    """Spreads over seeds as one, each weighing by its degrees of freedom; None where there are none."""
-    known = [spread for spread in spreads if spread is not None]
-    freedom = sum(spread.freedom for spread in known)
-    return _weighed([(each, each.freedom) for each in known]) if freedom else None
+def pooled_seed_variance(seed_variances: Iterable[SeedVariance | None]) -> SeedVariance | None:
+    """SeedVariances over seeds as one, each weighing by its degrees of freedom; None where there are none."""
+    known = [spread for spread in seed_variances if spread is not None]
+    freedom = sum(spread.df for spread in known)
+    return _weighed([(each, each.df) for each in known]) if freedom else None
 
 
-def moderated(own: SeedSpread | None, others: SeedSpread | None) -> SeedSpread | None:
+def moderated_seed_variance(own: SeedVariance | None, others: SeedVariance | None) -> SeedVariance | None:
     """What two seeds say of their spread, with what seeds at other budgets of the same recipe say.
 
     Smyth (2004): a variance known from few degrees of freedom is averaged with a prior one that counts for some more.
     Three seeds or more speak for themselves, because budgets need not be alike: small ones often vary more.
     """
-    if own is None or others is None or own.freedom > 1:
+    if own is None or others is None or own.df > 1:
         return own
-    return _weighed([(own, own.freedom), (others, min(BORROWED, others.freedom))])
+    return _weighed([(own, own.df), (others, min(BORROWED_DF, others.df))])
 
 
-def smallest_p(leaves_out: Callable[[float], bool]) -> float:
+def p_from_intervals(leaves_out: Callable[[float], bool]) -> float:
     """The smallest 1 - level whose interval leaves a value out: `leaves_out` tells it of a level.
 
     Bisection in the logarithm of p; what lies below 1e-15 is that. 1 where no interval does.
@@ -175,14 +179,15 @@ def smallest_p(leaves_out: Callable[[float], bool]) -> float:
     return float(np.exp(highest))
 
 
-def _weighed(spreads: Iterable[tuple[SeedSpread, int]]) -> SeedSpread:
-    """The mean of spreads that each count for so many degrees of freedom."""
-    parts = list(spreads)
+def _weighed(seed_variances: Iterable[tuple[SeedVariance, int]]) -> SeedVariance:
+    """The mean of seed_variances that each count for so many degrees of freedom."""
+    parts = list(seed_variances)
     freedom = sum(count for _, count in parts)
     ability, item_noise = (
-        sum(count * getattr(each, name) for each, count in parts) / freedom for name in ("ability", "item_noise")
+        sum(count * getattr(each, name) for each, count in parts) / freedom
+        for name in ("latent_variance", "item_noise")
     )
-    return SeedSpread(ability=ability, freedom=freedom, item_noise=item_noise)
+    return SeedVariance(latent_variance=ability, df=freedom, item_noise=item_noise)
 
 
 def _of_items(scores: Array, codes: NDArray[np.int64]) -> float:
@@ -208,7 +213,7 @@ def _small(codes: NDArray[np.int64]) -> float:
 
 
 def _moved(mean: float, num_items: int) -> float:
-    """The squared change of a score with ability: the normal density at the score's quantile (the delta method).
+    """The squared change of a score with latent_variance: the normal density at the score's quantile (the delta method).
 
     The score by Laplace's rule: 0 or 1 is no proof that seeds do nothing.
     """

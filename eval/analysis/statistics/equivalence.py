@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from educe.eval.analysis.statistics.paired import Spreads, paired_difference
+from educe.eval.analysis.statistics.paired import SeedVariances, paired_difference
 from educe.eval.analysis.statistics.resample import Clusters
 
 
@@ -31,7 +31,7 @@ def equivalence(
     margin: float,
     clusters: Clusters | None = None,
     *,
-    spreads: Spreads = (None, None),
+    seed_variances: SeedVariances = (None, None),
     level: float = 0.95,
 ) -> Equivalence:
     """Two one-sided tests (Schuirmann 1987) that `a` and `b` differ by less than `margin` on the same items.
@@ -43,7 +43,7 @@ def equivalence(
     if not 0 < margin <= 1:
         raise ValueError(f"a margin is a difference of scores over 0 and at most 1, got {margin}")
     inner = 2 * level - 1
-    found = paired_difference(a, b, clusters, spreads=spreads, level=inner)
+    found = paired_difference(a, b, clusters, seed_variances=seed_variances, level=inner)
     return Equivalence(
         difference=found.difference,
         low=found.low,

@@ -7,7 +7,7 @@ from educe.eval.analysis.statistics.paired import Difference
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class ScoreInterval:
     """A score with the ends of its 95% interval."""
 
     score: float
@@ -15,7 +15,7 @@ class Scored:
     high: float
 
 
-def independent_difference(first: Scored, second: Scored, *, n: int) -> Difference:
+def independent_difference(first: ScoreInterval, second: ScoreInterval, *, n: int) -> Difference:
     """The first score less the second, with the interval that their own intervals make.
 
     Newcombe (1998), method 10: the distances from each score to the ends of its interval add as squares. `n` is what

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from educe.eval.analysis.statistics.components import SeedSpread, components
+from educe.eval.analysis.statistics.components import SeedVariance, components
 from educe.eval.analysis.statistics.resample import (
     SEED,
     Clusters,
-    checked,
-    codes_of,
-    kind_of,
+    check_scores,
+    cluster_codes,
+    interval_kind,
     normal_quantile,
     percentiles,
     resampled_means,
@@ -71,22 +71,22 @@ def standard_error(scores: ArrayLike, clusters: Clusters | None = None) -> float
     (1 / n^2) * sum over clusters of the products of different items' residuals is added inside the root.
     ValueError for fewer than two scores.
     """
-    values = checked(scores)
+    values = check_scores(scores)
     n = len(values)
     if n < 2:
         raise ValueError(f"a standard error needs at least two scores, got {n}")
     residuals = values - values.mean()
     squares = float(np.sum(residuals**2))
-    products = float(np.sum(np.bincount(codes_of(clusters, n), weights=residuals) ** 2)) - squares
+    products = float(np.sum(np.bincount(cluster_codes(clusters, n), weights=residuals) ** 2)) - squares
     # Rounding can leave a tiny negative number where residuals cancel within every cluster.
     return float(np.sqrt(max(0.0, squares / (n - 1) / n + products / n**2)))
 
 
-def effective_n(
+def effective_sample_size(
     scores: ArrayLike,
     clusters: Clusters | None = None,
     *,
-    spread: SeedSpread | None = None,
+    seed_variance: SeedVariance | None = None,
     level: float = 0.95,
 ) -> float:
     """How many independent items these are worth, for a Wilson interval at `level`: scores, or a matrix (seeds, items).
@@ -96,8 +96,8 @@ def effective_n(
     equal no variance is seen, and every cluster is taken to move as one: n^2 / sum of squared cluster sizes (Kish
     1965). One cluster says nothing about others: 0.
     """
-    matrix = checked(np.atleast_2d(np.asarray(scores, dtype=float)), dimensions=2)
-    parts = components(matrix, clusters, spread)
+    matrix = check_scores(np.atleast_2d(np.asarray(scores, dtype=float)), dimensions=2)
+    parts = components(matrix, clusters, seed_variance)
     z, n, seeds = normal_quantile(level), float(parts.num_items), len(matrix)
     if parts.num_clusters == 1 < parts.num_items * seeds:
         return 0.0
@@ -120,12 +120,12 @@ def score_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level
     `bootstrap_interval`; where all are equal, Wilson at that mean, which is wider than needed and never empty.
     ValueError for no scores, a NaN or a score outside [0, 1].
     """
-    values = checked(scores)
+    values = check_scores(scores)
     if not np.all((values == 0) | (values == 1)) and np.ptp(values) > 0:
         return bootstrap_interval(values, clusters, level=level)
-    low, high = wilson(float(values.mean()), effective_n(values, clusters, level=level), level=level)
-    clustered = int(codes_of(clusters, len(values)).max()) + 1 < len(values)
-    return Interval(low=low, high=high, kind=kind_of("clustered Wilson" if clustered else "Wilson", level))
+    low, high = wilson(float(values.mean()), effective_sample_size(values, clusters, level=level), level=level)
+    clustered = int(cluster_codes(clusters, len(values)).max()) + 1 < len(values)
+    return Interval(low=low, high=high, kind=interval_kind("clustered Wilson" if clustered else "Wilson", level))
 
 
 def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
@@ -133,19 +133,19 @@ def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, l
 
     Stretched about the mean for small samples (`small_sample_stretch`). Scores that hardly vary do not show how much
     others would: where all together vary less than half an item does between wrong and right, never narrower than
-    Wilson at the number of items that equal scores are worth (`effective_n`). One cluster says nothing of others: all
+    Wilson at the number of items that equal scores are worth (`effective_sample_size`). One cluster says nothing of others: all
     of [0, 1]. ValueError as in `score_interval`.
     """
-    values = checked(scores)
-    codes = codes_of(clusters, len(values))
+    values = check_scores(scores)
+    codes = cluster_codes(clusters, len(values))
     num_clusters = int(codes.max()) + 1
-    kind = kind_of("cluster bootstrap" if num_clusters < len(values) else "bootstrap", level)
+    kind = interval_kind("cluster bootstrap" if num_clusters < len(values) else "bootstrap", level)
     if num_clusters == 1:
         return Interval(low=0.0, high=1.0, kind=kind)
     mean = float(values.mean())
     means = resampled_means(values[None, :], codes, np.random.default_rng(SEED))[:, 0]
     low, high = percentiles(mean + small_sample_stretch(num_clusters, level) * (means - mean), level)
-    worth = effective_n(np.full(len(values), mean), clusters, level=level)
+    worth = effective_sample_size(np.full(len(values), mean), clusters, level=level)
     if worth * float(values.var()) < _LEAST_VARIATION:
         least_low, least_high = wilson(mean, worth, level=level)
         low, high = min(low, least_low), max(high, least_high)
@@ -156,17 +156,21 @@ def pooled_interval(
     matrix: ArrayLike,
     clusters: Clusters | None = None,
     *,
-    spread: SeedSpread | None = None,
+    seed_variance: SeedVariance | None = None,
     level: float = 0.95,
 ) -> Interval:
     """Interval of the mean over seeds and items of a matrix of shape (seeds, items) with scores in [0, 1].
 
     Items (clusters of them) and seeds are two random factors, each with its own t quantile (`components`); Wilson at
-    the number of independent items that the two are worth together. `spread` is what is known of the spread over seeds
+    the number of independent items that the two are worth together. `seed_variance` is what is known of the spread over seeds
     beyond this matrix. One seed: `score_interval`. ValueError as there.
     """
-    scores = checked(matrix, dimensions=2)
+    scores = check_scores(matrix, dimensions=2)
     if len(scores) == 1:
         return score_interval(scores[0], clusters, level=level)
-    low, high = wilson(float(scores.mean()), effective_n(scores, clusters, spread=spread, level=level), level=level)
-    return Interval(low=low, high=high, kind=kind_of("two-factor Wilson", level))
+    low, high = wilson(
+        float(scores.mean()),
+        effective_sample_size(scores, clusters, seed_variance=seed_variance, level=level),
+        level=level,
+    )
+    return Interval(low=low, high=high, kind=interval_kind("two-factor Wilson", level))

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from educe.eval.analysis.statistics.intervals import exact
-from educe.eval.analysis.statistics.resample import checked
+from educe.eval.analysis.statistics.resample import check_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ def mcnemar(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> McNemar:
     was seen (Fagerland, Lydersen & Laake 2013). The odds ratio's interval is Clopper and Pearson's (1934) of the share
     of disagreements that went to `a`. ValueError for other scores, a NaN or unequal numbers of items.
     """
-    first, second = checked(a), checked(b)
+    first, second = check_scores(a), check_scores(b)
     if len(first) != len(second):
         raise ValueError(f"paired scores need the same items: {len(first)} against {len(second)}")
     for side in (first, second):

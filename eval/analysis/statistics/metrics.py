@@ -12,16 +12,16 @@ from educe.eval.analysis.statistics.resample import (
     SEED,
     Array,
     Clusters,
-    codes_of,
-    kind_of,
+    cluster_codes,
+    interval_kind,
     percentiles,
     resampled_means,
     small_sample_stretch,
 )
 from educe.eval.measurement import Outcomes, Ragged
 
-MOST_BINS = 10
-LEAST_IN_BIN = 10
+MAX_BINS = 10
+MIN_IN_BIN = 10
 _NUM_DRAWS = 1_000
 
 
@@ -48,7 +48,7 @@ class Bin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SideBySide:
+class LikelihoodScores:
     """What the same answers score by four measures.
 
     `log_likelihood` is the right option's, in nats, among the options given. `brier` sums the squared error over all
@@ -65,20 +65,20 @@ class SideBySide:
     bins: tuple[Bin, ...]
 
 
-def side_by_side(
+def likelihood_scores(
     loglikelihoods: Sequence[Sequence[float]],
     answers: Sequence[int],
     clusters: Clusters | None = None,
     *,
     level: float = 0.95,
-) -> SideBySide:
+) -> LikelihoodScores:
     """Scores of items whose options have these log-likelihoods in nats; `answers` are the places of the right ones.
 
     An option's probability is its share among the options (softmax), and the most probable one is picked. Items may
     have different numbers of options. ValueError for no items, a number that is not finite or a place that is none.
     """
     shares, right = _shares(loglikelihoods, answers)
-    codes = codes_of(clusters, len(shares))
+    codes = cluster_codes(clusters, len(shares))
     of_right = shares[np.arange(len(shares)), right]
     # (1 - p)^2 of the right option and p^2 of every other one.
     brier = np.exp(2 * shares).sum(axis=1) + 1 - 2 * np.exp(of_right)
@@ -87,7 +87,7 @@ def side_by_side(
     accuracy = score_interval(picked, clusters, level=level)
     likelihood, squares = _means([of_right, brier], codes, level, [(-np.inf, 0.0), (0.0, 2.0)])
     error, expected, bins = calibration(confidence, picked, clusters, level=level)
-    return SideBySide(
+    return LikelihoodScores(
         accuracy=Estimate(
             value=float(picked.mean()), low=accuracy.low, high=accuracy.high, kind=accuracy.kind, n=len(picked)
         ),
@@ -99,8 +99,8 @@ def side_by_side(
     )
 
 
-def side_by_side_of(outcomes: Outcomes, *, level: float = 0.95) -> SideBySide | None:
-    """`side_by_side` of a cell's outcomes; None where one of them lacks likelihoods or the place of the right option.
+def side_by_side_of(outcomes: Outcomes, *, level: float = 0.95) -> LikelihoodScores | None:
+    """`likelihood_scores` of a cell's outcomes; None where one of them lacks likelihoods or the place of the right option.
 
     Options are taken as scored. Where a task compares them per byte or calibrated, other ones may have been picked, and
     the accuracy here is not the cell's score.
@@ -108,7 +108,7 @@ def side_by_side_of(outcomes: Outcomes, *, level: float = 0.95) -> SideBySide | 
     answers, likely = outcomes.values("answer_index"), outcomes.loglikelihoods
     if not len(outcomes) or None in answers or not likely.sizes.all():
         return None
-    return side_by_side(outcomes.values("loglikelihoods"), answers, outcomes.clusters, level=level)
+    return likelihood_scores(outcomes.values("loglikelihoods"), answers, outcomes.clusters, level=level)
 
 
 def calibration(
@@ -126,7 +126,7 @@ def calibration(
     """
     place = _bins(confidence)
     members = place == np.arange(place.max() + 1)[:, None]
-    codes, rng, n = codes_of(clusters, len(place)), np.random.default_rng(SEED), len(place)
+    codes, rng, n = cluster_codes(clusters, len(place)), np.random.default_rng(SEED), len(place)
     num_clusters = int(codes.max()) + 1
     gaps = members * (right - confidence)
     error, low, high = float(np.abs(gaps.mean(axis=1)).sum()), 0.0, 1.0
@@ -142,14 +142,14 @@ def calibration(
         # Answers of one cluster (the same item under other seeds) err together: chance moves bins by so much more.
         alone = float(np.sum((gaps - gaps.mean(axis=1)[:, None]) ** 2)) / n**2
         expected *= max(1.0, float(together.var(axis=0).sum()) / alone) ** 0.5 if alone > 0 else 1.0
-    estimate = Estimate(value=error, low=low, high=high, kind=kind_of("bootstrap of bins", level), n=n)
+    estimate = Estimate(value=error, low=low, high=high, kind=interval_kind("bootstrap of bins", level), n=n)
     return estimate, expected, tuple(_bin(confidence, right, clusters, each, level) for each in members)
 
 
 def _bins(confidence: Array) -> NDArray[np.int64]:
     """Every item's bin, 0 for the least confident."""
     n = len(confidence)
-    count = max(1, min(MOST_BINS, n // LEAST_IN_BIN))
+    count = max(1, min(MAX_BINS, n // MIN_IN_BIN))
     ranks = np.searchsorted(np.sort(confidence), confidence)  # the same for equals, whatever their order
     return np.unique(ranks * count // n, return_inverse=True)[1].astype(np.int64)
 
@@ -191,7 +191,7 @@ def _means(
     """Every row's mean and its bootstrap interval within `ends`, stretched for few clusters as in `score_interval`."""
     values, num_clusters = np.array(rows), int(codes.max()) + 1
     n, grand = values.shape[1], values.mean(axis=1)
-    kind = kind_of("bootstrap" if num_clusters == n else "cluster bootstrap", level)
+    kind = interval_kind("bootstrap" if num_clusters == n else "cluster bootstrap", level)
     drawn = [(-np.inf, np.inf)] * len(values)
     if num_clusters > 1:
         stretch = small_sample_stretch(num_clusters, level)

@@ -7,20 +7,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from educe.eval.analysis.statistics.components import Components, SeedSpread, components, seeds_drawn, smallest_p
+from educe.eval.analysis.statistics.components import (
+    Components,
+    SeedVariance,
+    components,
+    draw_seed_effects,
+    p_from_intervals,
+)
 from educe.eval.analysis.statistics.resample import (
     SEED,
     Array,
     Clusters,
-    checked,
-    codes_of,
-    kind_of,
+    check_scores,
+    cluster_codes,
+    interval_kind,
     normal_quantile,
     percentiles,
     resampled_means,
 )
 
-Spreads = tuple[SeedSpread | None, SeedSpread | None]
+SeedVariances = tuple[SeedVariance | None, SeedVariance | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +56,7 @@ def paired_difference(
     b: ArrayLike,
     clusters: Clusters | None = None,
     *,
-    spreads: Spreads = (None, None),
+    seed_variances: SeedVariances = (None, None),
     level: float = 0.95,
 ) -> Difference:
     """Mean of `a` minus mean of `b` on the same items, with an interval and a p value that pair them item by item.
@@ -58,20 +64,20 @@ def paired_difference(
     Each side is one score per item or a matrix (seeds, items), the columns in the same order. The items' differences
     and both sides' seeds are random factors with their own t quantiles (`components`, `of_seeds`). Agresti & Min
     (2005): half an item is added to each of the four outcomes of a pair, so that no disagreement at all is not taken
-    for certainty. `p` is the smallest 1 - level whose interval leaves out 0. `spreads` is what is known of either
+    for certainty. `p` is the smallest 1 - level whose interval leaves out 0. `seed_variances` is what is known of either
     side's spread over seeds beyond these matrices. ValueError for unequal numbers of items, a NaN or a score outside
     [0, 1].
     """
     first, second = _sides(a, b)
     items = first.mean(axis=0) - second.mean(axis=0)
-    parts = _parts(items, (first, second), clusters, spreads)
+    parts = _parts(items, (first, second), clusters, seed_variances)
     low, high = _agresti_min(items, parts, level)
     mean = float(items.mean())
     return Difference(
         difference=mean,
         low=max(-1.0, min(low, mean)),
         high=min(1.0, max(high, mean)),
-        kind=kind_of("paired Agresti-Min", level),
+        kind=interval_kind("paired Agresti-Min", level),
         n=len(items),
         p=_p_value(items, parts),
     )
@@ -82,7 +88,7 @@ def bootstrap_difference(
     b: ArrayLike,
     clusters: Clusters | None = None,
     *,
-    spreads: Spreads = (None, None),
+    seed_variances: SeedVariances = (None, None),
     level: float = 0.95,
 ) -> Difference:
     """The same by percentile bootstrap of the items' differences, for who would rather not assume a shape.
@@ -94,8 +100,8 @@ def bootstrap_difference(
     """
     first, second = _sides(a, b)
     items = first.mean(axis=0) - second.mean(axis=0)
-    codes = codes_of(clusters, len(items))
-    parts = _parts(items, (first, second), clusters, spreads)
+    codes = cluster_codes(clusters, len(items))
+    parts = _parts(items, (first, second), clusters, seed_variances)
     mean = float(items.mean())
     means = resampled_means(items[None, :], codes, np.random.default_rng(SEED))[:, 0]
     width = parts[0].squared_half_width(level) + seeds_squared_half_width(parts[1:], level)
@@ -108,7 +114,7 @@ def bootstrap_difference(
         difference=mean,
         low=max(-1.0, min(low, least_low)),
         high=min(1.0, max(high, least_high)),
-        kind=kind_of("paired bootstrap", level),
+        kind=interval_kind("paired bootstrap", level),
         n=len(items),
         p=min(1.0, max(_p_value(items, parts), 2 * (beyond + 1) / (len(means) + 1))),
     )
@@ -120,7 +126,7 @@ def gap_recovered(
     ceiling: ArrayLike,
     clusters: Clusters | None = None,
     *,
-    spreads: tuple[SeedSpread | None, SeedSpread | None, SeedSpread | None] = (None, None, None),
+    seed_variances: tuple[SeedVariance | None, SeedVariance | None, SeedVariance | None] = (None, None, None),
     level: float = 0.95,
 ) -> Share | None:
     """(mean of `a` - floor) / (ceiling - floor) on the same items, each side a matrix as in `paired_difference`.
@@ -130,15 +136,20 @@ def gap_recovered(
     gap, so that no disagreement at all is not taken for certainty. None where the interval of the gap holds 0: a share
     of what may be nothing is no number. ValueError as in `paired_difference`.
     """
-    if paired_difference(ceiling, floor, clusters, spreads=(spreads[2], spreads[1]), level=level).low <= 0:
+    if (
+        paired_difference(
+            ceiling, floor, clusters, seed_variances=(seed_variances[2], seed_variances[1]), level=level
+        ).low
+        <= 0
+    ):
         return None
-    sides = [checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, floor, ceiling)]
+    sides = [check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, floor, ceiling)]
     rng = np.random.default_rng(SEED)
-    means = resampled_means(np.vstack(sides), codes_of(clusters, sides[0].shape[1]), rng)
+    means = resampled_means(np.vstack(sides), cluster_codes(clusters, sides[0].shape[1]), rng)
     split = np.split(means, np.cumsum([len(side) for side in sides])[:-1], axis=1)
     drawn = [
-        part.mean(axis=1) + seeds_drawn(components(side, clusters, spread), rng, len(means))
-        for part, side, spread in zip(split, sides, spreads, strict=True)
+        part.mean(axis=1) + draw_seed_effects(components(side, clusters, spread), rng, len(means))
+        for part, side, spread in zip(split, sides, seed_variances, strict=True)
     ]
     low_end, high_end = drawn[1:]
     ours = high_end if np.array_equal(sides[0], sides[2]) else drawn[0]
@@ -147,21 +158,25 @@ def gap_recovered(
     low, high = percentiles(ratios, level)
     value, bottom, top = (float(side.mean()) for side in sides)
     if not np.array_equal(sides[0], sides[2]):
-        gained = paired_difference(a, floor, clusters, spreads=spreads[:2], level=level)
+        gained = paired_difference(a, floor, clusters, seed_variances=seed_variances[:2], level=level)
         low, high = min(low, gained.low / (top - bottom)), max(high, gained.high / (top - bottom))
-    return Share(share=(value - bottom) / (top - bottom), low=low, high=high, kind=kind_of("ratio bootstrap", level))
+    return Share(
+        share=(value - bottom) / (top - bottom), low=low, high=high, kind=interval_kind("ratio bootstrap", level)
+    )
 
 
 _Parts = tuple[Components, Components, Components]  # the items' differences, and each side for its seeds
 
 
-def _parts(items: Array, sides: tuple[Array, Array], clusters: Clusters | None, spreads: Spreads) -> _Parts:
-    first, second = (components(side, clusters, spread) for side, spread in zip(sides, spreads, strict=True))
+def _parts(
+    items: Array, sides: tuple[Array, Array], clusters: Clusters | None, seed_variances: SeedVariances
+) -> _Parts:
+    first, second = (components(side, clusters, spread) for side, spread in zip(sides, seed_variances, strict=True))
     return components(items[None, :], clusters), first, second
 
 
 def _sides(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
-    first, second = (checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, b))
+    first, second = (check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, b))
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"paired scores need the same items: {first.shape[1]} against {second.shape[1]}")
     return first, second
@@ -170,10 +185,10 @@ def _sides(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
 def seeds_squared_half_width(sides: Sequence[Components], level: float) -> float:
     """What the seeds of two compared sides add to the squared half width of their difference.
 
-    The sides' variances are added: two spreads, each known from few seeds, are known better together. The degrees of
+    The sides' variances are added: two seed_variances, each known from few seeds, are known better together. The degrees of
     freedom of the sum are Welch's (1947), nearly unbiased where each side has two or more; with fewer, the smaller ones
     of Satterthwaite (1946). They are those at 95%, so that an interval never narrows as its level rises; where nothing
-    is known of seeds there, those of the spreads as they were seen.
+    is known of seeds there, those of the seed_variances as they were seen.
     """
     variance = sum(side.seeds_at(level, of_difference=True) for side in sides)
     if variance == 0:
@@ -184,7 +199,7 @@ def seeds_squared_half_width(sides: Sequence[Components], level: float) -> float
 
 def _freedom(sides: Sequence[Components], level: float) -> float:
     """Degrees of freedom of the summed variance over seeds at a level, 0 where that is 0."""
-    parts = [(side.seeds_at(level, of_difference=True), side.seeds_freedom) for side in sides]
+    parts = [(side.seeds_at(level, of_difference=True), side.seeds_df) for side in sides]
     known = [(each, freedom) for each, freedom in parts if each > 0]
     if not known:
         return 0.0
@@ -222,7 +237,7 @@ def _effective_items(spread: float, items: Components, level: float) -> float:
 
 
 def _p_value(differences: Array, parts: _Parts) -> float:
-    """`smallest_p` of no difference."""
+    """`p_from_intervals` of no difference."""
     mean, spread = float(differences.mean()), float(differences.var())
     square, squares = mean**2, float(np.mean(differences**2))
 
@@ -233,4 +248,4 @@ def _p_value(differences: Array, parts: _Parts) -> float:
         of_items = normal_quantile(level) ** 2 * ((n * squares + 1) / (n + 2) - center) / (n + 2)
         return center > of_items + seeds_squared_half_width(parts[1:], level)
 
-    return 1.0 if mean == 0 or _effective_items(spread, parts[0], 0.95) == 0 else smallest_p(leaves_out_zero)
+    return 1.0 if mean == 0 or _effective_items(spread, parts[0], 0.95) == 0 else p_from_intervals(leaves_out_zero)

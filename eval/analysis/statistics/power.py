@@ -22,7 +22,7 @@ ITEM_NOISE_REMOVED, ITEM_NOISE_REMOVED_FROM_DIFFERENCES = 0.8, 1.2
 # Above 95% less is, by this power of 1 - level: that three seeds seem to agree is not as rare as small p values are.
 REMOVAL_EXPONENT = 0.3
 # Two seeds are judged with the help of their method's other budgets, as if by so many more degrees of freedom.
-BORROWED = 2
+BORROWED_DF = 2
 # How often intervals are resampled, and fitted curves, each of which is fitted anew every time.
 NUM_RESAMPLES, FIT_RESAMPLES = 2_000, 500
 
@@ -52,7 +52,7 @@ class Noise:
         return self.design_effect * (self.between + within)
 
 
-def smallest_effect(items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> float:
+def normal_min_detectable_effect(items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> float:
     """The difference that a study of so many items sees with this power, at this level (two-sided), as a share.
 
     (z_a/2 + z_b) * sqrt((omega^2 + sA^2 / KA + sB^2 / KB) / n), Miller (2024), equation 10 turned round; normal
@@ -66,7 +66,7 @@ def items_needed(effect: float, noise: Noise, *, level: float = 0.95, power: flo
     return math.ceil((_quantiles(level, power) / effect) ** 2 * noise.per_item)
 
 
-def seeds_needed(
+def normal_seeds_needed(
     effect: float, items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8
 ) -> int | None:
     """The fewest seeds of each way that varies with its seed, or None where no number of them will do.
@@ -99,7 +99,7 @@ def standard_error_of(items: int | float, noise: Noise) -> float:
     return math.sqrt(noise.per_item / items)
 
 
-def least_seen(items: float, spread: float, *, level: float = 0.95) -> float:
+def min_significant_difference(items: float, spread: float, *, level: float = 0.95) -> float:
     """The smallest mean difference whose interval by Agresti & Min (2005) leaves out 0: `paired_difference`'s.
 
     `items` is how many independent ones there are, `spread` the variance of their differences. Infinite where so few
@@ -110,7 +110,7 @@ def least_seen(items: float, spread: float, *, level: float = 0.95) -> float:
     return math.sqrt(z2 * (items * spread + 1) * (items + 2) / (items * room)) if room > 0 else math.inf
 
 
-def removal_share(level: float) -> float:
+def item_noise_share(level: float) -> float:
     """What share of the luck that is taken out at 95% is taken out at `level`."""
     return min(1.0, (1 - level) / 0.05) ** REMOVAL_EXPONENT
 
@@ -125,7 +125,7 @@ def interval_power(effect: float, items: int | float, noise: Noise, *, level: fl
     if noise.first_seeds == 1:
         return power_of(effect, standard_error_of(items, noise), level=level)
     degrees, error = noise.first_seeds - 1 + noise.borrowed, standard_error_of(items, noise)
-    share = removal_share(level)
+    share = item_noise_share(level)
     z, t = _two_sided(level), t_quantile(level, degrees)
     item_noise = t**2 * noise.design_effect * noise.first / items / noise.first_seeds
     # The square root of the chi square has a smooth density, nowhere far from its middle.
@@ -144,14 +144,14 @@ def interval_power(effect: float, items: int | float, noise: Noise, *, level: fl
     return float(np.average(powers, weights=weights))
 
 
-def smallest_seen(items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> float:
+def min_detectable_effect(items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> float:
     """The smallest difference that `paired_difference` finds with this power: `interval_power` turned round.
 
-    With one seed that of `smallest_effect`. More than 1 where nothing at all is seen.
+    With one seed that of `normal_min_detectable_effect`. More than 1 where nothing at all is seen.
     """
     if noise.first_seeds == 1:
-        return smallest_effect(items, noise, level=level, power=power)
-    low, high = smallest_effect(items, noise, level=level, power=power), 1.0
+        return normal_min_detectable_effect(items, noise, level=level, power=power)
+    low, high = normal_min_detectable_effect(items, noise, level=level, power=power), 1.0
     if interval_power(high, items, noise, level=level) < power:
         return math.inf
     for _ in range(40):
@@ -160,7 +160,7 @@ def smallest_seen(items: int | float, noise: Noise, *, level: float = 0.95, powe
     return high
 
 
-def seeds_for_interval(
+def seeds_needed(
     effect: float, items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8
 ) -> int | None:
     """The fewest seeds of the first way with which `paired_difference` finds it, or None where no number will do."""
@@ -168,7 +168,7 @@ def seeds_for_interval(
     def enough(seeds: int) -> bool:
         return interval_power(effect, items, replace(noise, first_seeds=seeds), level=level) >= power
 
-    fewest = seeds_needed(effect, items, noise, level=level, power=power)
+    fewest = normal_seeds_needed(effect, items, noise, level=level, power=power)
     if fewest is None or enough(fewest):
         return fewest
     low, high = fewest, 2 * fewest
@@ -248,7 +248,7 @@ def resamples_needed(share: float, error: float) -> int:
     return math.ceil(share * (1 - share) / error**2 - 1e-9)
 
 
-def end_error(level: float, resamples: int) -> float:
+def bootstrap_end_error(level: float, resamples: int) -> float:
     """By how many standard errors an end of a bootstrap interval moves when it is resampled anew.
 
     sqrt(q (1 - q) / B) / density of the normal at the end, the large-sample error of a quantile; q = (1 - level) / 2.
@@ -263,7 +263,7 @@ def half_width(items: int | float, *, level: float = 0.95) -> float:
     return z / (2 * math.sqrt(items + z * z))
 
 
-def none_seen_bound(items: int | float, *, level: float = 0.95) -> float:
+def zero_events_bound(items: int | float, *, level: float = 0.95) -> float:
     """The largest probability that is not excluded where none of so many independent items shows the outcome.
 
     1 - (1 - level)^(1 / n), Clopper & Pearson (1934), one-sided; at 95% close to 3 / n, the rule of three.
@@ -276,7 +276,7 @@ def items_to_exclude(probability: float, *, level: float = 0.95) -> int:
     return math.ceil(math.log1p(-level) / math.log1p(-probability))
 
 
-def corrected(level: float, comparisons: int) -> float:
+def bonferroni_level(level: float, comparisons: int) -> float:
     """The level that each of so many comparisons needs so that all hold together (Bonferroni; Holm's first step)."""
     return 1 - (1 - level) / comparisons
 

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from educe.eval.analysis.statistics.components import Components, components, seeds_drawn
+from educe.eval.analysis.statistics.components import Components, components, draw_seed_effects
 from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.resample import (
     SEED,
     Array,
     Clusters,
-    checked,
-    codes_of,
+    check_scores,
+    cluster_codes,
     resampled_means,
     small_sample_stretch,
 )
@@ -77,7 +77,7 @@ def rank_methods(
     items, a NaN or a score outside [0, 1].
     """
     wins = _wins(sides)
-    codes = codes_of(clusters, len(wins))
+    codes = cluster_codes(clusters, len(wins))
     fitted = fit_strengths(wins.sum(axis=0))
     count, num_clusters = len(fitted), int(codes.max()) + 1
     ranks = _ranks(fitted[None])[0]
@@ -117,7 +117,7 @@ def transitivity(sides: Sequence[ArrayLike], clusters: Clusters | None = None, *
     1947 where both have one seed), at 1 - level after Holm's adjustment over all pairs. The seeds are taken as run.
     """
     wins = _wins(sides)
-    codes = codes_of(clusters, len(wins))
+    codes = cluster_codes(clusters, len(wins))
     total = wins.sum(axis=0)
     seen, fit = _shares(total), _expected(fit_strengths(total))
     trials = total[0, 1] + total[1, 0] + 2 * _EXTRA
@@ -156,7 +156,7 @@ def fit_strengths(wins: Array, *, start: Array | None = None, tolerance: float =
 
 def _wins(sides: Sequence[ArrayLike]) -> Array:
     """Every item's wins (items, methods, methods), row over column; nothing where all seeds of all methods tie."""
-    matrices = [checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in sides]
+    matrices = [check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in sides]
     if len(matrices) < 2:
         raise ValueError("a ranking needs at least two methods")
     if len({matrix.shape[1] for matrix in matrices}) > 1:
@@ -189,7 +189,8 @@ def _with_other_seeds(totals: Array, seeds: Sequence[Sequence[Components]]) -> A
     """
     rng = np.random.default_rng(SEED + 1)
     won = np.stack(
-        [sum(part.num_items / 2 * seeds_drawn(part, rng, len(totals)) for part in parts) for parts in seeds], axis=1
+        [sum(part.num_items / 2 * draw_seed_effects(part, rng, len(totals)) for part in parts) for parts in seeds],
+        axis=1,
     )
     games = totals + totals.swapaxes(1, 2)
     moved = totals + won[:, :, None] - won[:, None, :]

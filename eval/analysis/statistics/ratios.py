@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from educe.eval.analysis.statistics.components import components, seeds_drawn
-from educe.eval.analysis.statistics.paired import Spreads, paired_difference
+from educe.eval.analysis.statistics.components import components, draw_seed_effects
+from educe.eval.analysis.statistics.paired import SeedVariances, paired_difference
 from educe.eval.analysis.statistics.resample import (
     SEED,
     Clusters,
-    checked,
-    codes_of,
-    kind_of,
+    check_scores,
+    cluster_codes,
+    interval_kind,
     normal_quantile,
     percentiles,
     resampled_means,
@@ -46,7 +46,7 @@ def score_ratio(
     b: ArrayLike,
     clusters: Clusters | None = None,
     *,
-    spreads: Spreads = (None, None),
+    seed_variances: SeedVariances = (None, None),
     level: float = 0.95,
 ) -> Ratio | None:
     """Mean of `a` over mean of `b` on the same items, each side as in `paired_difference`.
@@ -55,13 +55,13 @@ def score_ratio(
     than the difference's interval over the mean of `b`. None where more than one resample in a hundred leaves `b`
     nothing: a multiple of what may be nothing is no number.
     """
-    sides = [checked(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, b)]
-    gained = paired_difference(a, b, clusters, spreads=spreads, level=level)
+    sides = [check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, b)]
+    gained = paired_difference(a, b, clusters, seed_variances=seed_variances, level=level)
     rng = np.random.default_rng(SEED)
-    means = resampled_means(np.vstack(sides), codes_of(clusters, gained.n), rng)
+    means = resampled_means(np.vstack(sides), cluster_codes(clusters, gained.n), rng)
     ours, theirs = (
-        part.mean(axis=1) + seeds_drawn(components(side, clusters, spread), rng, len(means))
-        for part, side, spread in zip(np.split(means, [len(sides[0])], axis=1), sides, spreads, strict=True)
+        part.mean(axis=1) + draw_seed_effects(components(side, clusters, spread), rng, len(means))
+        for part, side, spread in zip(np.split(means, [len(sides[0])], axis=1), sides, seed_variances, strict=True)
     )
     if np.mean(theirs <= 0) > 0.01:
         return None
@@ -74,7 +74,7 @@ def score_ratio(
         ratio=float(sides[0].mean()) / base,
         low=max(0.0, low),
         high=high,
-        kind=kind_of("ratio bootstrap", level),
+        kind=interval_kind("ratio bootstrap", level),
         # Not of ratios that may well be 0, which have no logarithm; nor is no disagreement certainty.
         log_error=max(float(np.log(known).std()), 1 / gained.n) if len(known) > 0.99 * len(ratios) else None,
     )
@@ -104,5 +104,5 @@ def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | Non
         / float(weights.sum()) ** 0.5
     )
     low, high = float(np.exp(mean - half_width)), float(np.exp(mean + half_width))
-    ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=kind_of("random effects", level))
+    ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=interval_kind("random effects", level))
     return Pooled(ratio=ratio, p=float(special.chdtrc(freedom, spread)), count=len(errors))

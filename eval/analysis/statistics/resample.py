@@ -20,7 +20,7 @@ _MOST_DRAWS_AT_ONCE = 200_000  # what is drawn at once stays in the processor's 
 _FEW_ROWS = 5  # the values of more rows are not looked up one by one: how often each cluster was drawn is counted once
 
 
-def checked(scores: ArrayLike, *, dimensions: int = 1) -> Array:
+def check_scores(scores: ArrayLike, *, dimensions: int = 1) -> Array:
     """Scores as floats, refused unless they are finite numbers in [0, 1]."""
     values = np.asarray(scores, dtype=float)
     if values.ndim != dimensions or values.size == 0:
@@ -32,7 +32,7 @@ def checked(scores: ArrayLike, *, dimensions: int = 1) -> Array:
     return values
 
 
-def codes_of(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
+def cluster_codes(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
     """Every item's cluster as 0, 1, 2 ...; an item without a cluster gets one of its own."""
     if clusters is None:
         return np.arange(n)
@@ -51,7 +51,7 @@ def _codes(clusters: tuple[str | None, ...]) -> NDArray[np.int64]:
 
 def in_one_cluster(clusters: Clusters | None, num_items: int) -> bool:
     """Whether all items are of one cluster, which says nothing of others."""
-    return int(codes_of(clusters, num_items).max()) == 0
+    return int(cluster_codes(clusters, num_items).max()) == 0
 
 
 def resampled_means(
@@ -152,6 +152,6 @@ def normal_quantile(level: float) -> float:
     return float(special.ndtri(0.5 + level / 2))
 
 
-def kind_of(name: str, level: float) -> str:
+def interval_kind(name: str, level: float) -> str:
     """How an interval calls itself."""
     return f"{name} {100 * level:.6g}%"

@@ -13,9 +13,9 @@ from educe.eval.analysis.curves import join
 from educe.eval.analysis.fit import fit
 from educe.eval.analysis.statistics.intervals import score_interval
 from educe.eval.analysis.statistics.paired import paired_difference
-from educe.eval.analysis.statistics.power import least_seen
+from educe.eval.analysis.statistics.power import min_significant_difference
 from educe.eval.spend import Spend
-from tests.eval.claiming import claimed, condition, drawn, refused, study
+from tests.eval.analysis.claims.claiming import claimed, condition, drawn, refused, study
 from tests.eval.synthetic import measurement
 
 
@@ -68,7 +68,11 @@ def test_a_small_study_lacks_the_power_and_says_how_large_it_would_have_to_be() 
     # No item differs, so the variance is that of the gain itself: (1.96 + 1.28)^2 * 0.2 * 0.8 / 0.2^2 = 42.03 items,
     # and what Agresti & Min's two pseudo-items cost: 46 can tell 12.3 points from 0, 1.28 standard errors below 20.
     assert made.numbers["needed"] == 46 and "0.9 takes about 46 items" in text
-    assert 0.2 - least_seen(46.0, 0.16) > 1.28 * math.sqrt(0.16 / 46) > 0.2 - least_seen(45.0, 0.16)
+    assert (
+        0.2 - min_significant_difference(46.0, 0.16)
+        > 1.28 * math.sqrt(0.16 / 46)
+        > 0.2 - min_significant_difference(45.0, 0.16)
+    )
     claimed(robust(*study(23, of=46, plain=23), margin=0.2))
 
 

@@ -8,7 +8,7 @@ import pytest
 from educe.data.errors import UserError
 from educe.eval.analysis.conditions import compare, item_scores, plain_prompting, pool
 from educe.eval.analysis.curves import curves, sweeps, without_sweeps
-from educe.eval.analysis.statistics.components import moderated, seed_spread
+from educe.eval.analysis.statistics.components import estimate_seed_variance, moderated_seed_variance
 from educe.eval.analysis.statistics.intervals import pooled_interval
 from educe.eval.measurement import Outcome, Outcomes
 from educe.eval.spend import Spend
@@ -25,7 +25,12 @@ def test_seeds_are_pooled_at_equal_examples_and_budgets_sorted() -> None:
     ]
     few, many = (np.array([[float(i < right) for i in range(10)] for right in rights]) for rights in ((5, 6), (9, 8)))
     # Two seeds have one degree of freedom; the other budget, with its own one, helps to judge them.
-    expected = pooled_interval(few, spread=moderated(seed_spread([(few, None)]), seed_spread([(many, None)])))
+    expected = pooled_interval(
+        few,
+        seed_variance=moderated_seed_variance(
+            estimate_seed_variance([(few, None)]), estimate_seed_variance([(many, None)])
+        ),
+    )
     assert expected != pooled_interval(few)
     assert (curve.points[0].low, curve.points[0].high) == (expected.low, expected.high)
 

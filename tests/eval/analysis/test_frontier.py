@@ -38,10 +38,10 @@ def test_costs_and_sureness() -> None:
     assert [cost_of(condition, "flops", questions=10) for condition in conditions] == [1e10, 5.01e12, 9e10]
     places = frontier(conditions, "flops")
     assert [place.condition.method for place in places] == ["zero_shot", "iid_sft", "few_shot"]
-    assert [place.on for place in places] == [True, True, True]
-    assert places[1].sure == 1.0
+    assert [place.on_frontier for place in places] == [True, True, True]
+    assert places[1].frontier_share == 1.0
     # One item more of a hundred, which 37% of resamples do not draw.
-    assert places[2].sure == pytest.approx(1 - 0.99**100, abs=0.05)
+    assert places[2].frontier_share == pytest.approx(1 - 0.99**100, abs=0.05)
     assert [place.cost for place in frontier(conditions, "labels")] == [0, 4, 8]
     assert frontier(conditions, "flops", questions=10)[1].condition.method == "few_shot"
     assert break_even(conditions[1], conditions[2]) == pytest.approx(5e12 / 8e9)
@@ -50,7 +50,10 @@ def test_costs_and_sureness() -> None:
 
 def test_one_item_and_all_alike() -> None:
     conditions = pool([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(right=1, of=1)])
-    assert [(place.on, place.sure) for place in frontier(conditions, "labels")] == [(True, 1.0), (False, 0.0)]
+    assert [(place.on_frontier, place.frontier_share) for place in frontier(conditions, "labels")] == [
+        (True, 1.0),
+        (False, 0.0),
+    ]
 
 
 def test_seeds_that_disagree_are_not_sure() -> None:
@@ -60,7 +63,7 @@ def test_seeds_that_disagree_are_not_sure() -> None:
         cheap = measurement(method="zero_shot", examples=0, right=50, of=100, spend=Spend(flops_per_answer=1e9))
         spend = Spend(labelled_examples=4, train_flops=5e12, flops_per_answer=1e9)
         trained = [measurement(right=right, of=100, seed=seed, spend=spend) for seed, right in enumerate(rights)]
-        return frontier(pool([cheap, *trained]), "flops")[1].sure
+        return frontier(pool([cheap, *trained]), "flops")[1].frontier_share
 
     assert made((56, 56, 56)) > 0.98
     assert 0.6 < made((31, 56, 81)) < 0.8

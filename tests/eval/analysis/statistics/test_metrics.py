@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from educe.eval.analysis.statistics.metrics import calibration, side_by_side, side_by_side_of
+from educe.eval.analysis.statistics.metrics import calibration, likelihood_scores, side_by_side_of
 from educe.eval.measurement import Outcome, Outcomes
 
 
@@ -23,7 +23,7 @@ def drawn(n: int, *, sharpened: float = 1.0, options: int = 4, seed: int = 0) ->
 
 def test_by_hand() -> None:
     # Shares 3/4 and 1/4, the second right; shares 1/5, 1/5, 3/5, the last right. Shifts of all options change nothing.
-    found = side_by_side([[math.log(0.3), math.log(0.1)], [-9.0, -9.0, -9.0 + math.log(3)]], [1, 2])
+    found = likelihood_scores([[math.log(0.3), math.log(0.1)], [-9.0, -9.0, -9.0 + math.log(3)]], [1, 2])
     assert found.accuracy.value == 0.5
     assert found.log_likelihood.value == pytest.approx((math.log(1 / 4) + math.log(3 / 5)) / 2)
     assert found.brier.value == pytest.approx((2 * 0.75**2 + 2 * 0.2**2 + 0.4**2) / 2)
@@ -33,15 +33,15 @@ def test_by_hand() -> None:
 
 
 def test_brier_goes_from_0_to_2() -> None:
-    assert side_by_side([[0.0, -800.0]], [0]).brier.value == 0
-    assert side_by_side([[0.0, -800.0]], [1]).brier.value == pytest.approx(2)
+    assert likelihood_scores([[0.0, -800.0]], [0]).brier.value == 0
+    assert likelihood_scores([[0.0, -800.0]], [1]).brier.value == pytest.approx(2)
 
 
 def test_agrees_with_scikit_learn() -> None:
     loglikelihoods, answers = drawn(300)
     values = np.exp(np.array(loglikelihoods))
     shares = values / values.sum(axis=1, keepdims=True)
-    found = side_by_side(loglikelihoods, answers)
+    found = likelihood_scores(loglikelihoods, answers)
     assert found.log_likelihood.value == pytest.approx(-log_loss(answers, shares), abs=1e-12)
     theirs = brier_score_loss(answers, shares, labels=[0, 1, 2, 3], scale_by_half=False)
     assert found.brier.value == pytest.approx(theirs, abs=1e-12)
@@ -49,7 +49,7 @@ def test_agrees_with_scikit_learn() -> None:
 
 def test_bins_hold_equally_many_and_at_least_ten() -> None:
     for n, count in ((9, 1), (25, 2), (100, 10), (640, 10)):
-        bins = side_by_side(*drawn(n)).bins
+        bins = likelihood_scores(*drawn(n)).bins
         assert len(bins) == count and sum(each.n for each in bins) == n
         assert max(each.n for each in bins) - min(each.n for each in bins) <= 1
         assert [each.confidence for each in bins] == sorted(each.confidence for each in bins)
@@ -57,7 +57,7 @@ def test_bins_hold_equally_many_and_at_least_ten() -> None:
 
 
 def test_overconfidence_shows_in_calibration_and_not_in_accuracy() -> None:
-    honest, loud = (side_by_side(*drawn(500, sharpened=factor)) for factor in (1.0, 5.0))
+    honest, loud = (likelihood_scores(*drawn(500, sharpened=factor)) for factor in (1.0, 5.0))
     assert honest.accuracy == loud.accuracy
     assert honest.calibration_error.low == 0.0
     assert honest.calibration_error.value == pytest.approx(honest.error_if_calibrated, rel=0.5)
@@ -68,8 +68,8 @@ def test_overconfidence_shows_in_calibration_and_not_in_accuracy() -> None:
 def test_neither_the_order_of_items_nor_of_equals_matters() -> None:
     loglikelihoods, answers = drawn(60)
     pairs = list(zip(loglikelihoods * 3, answers[::-1] + answers * 2, strict=True))
-    turned = side_by_side(*zip(*reversed(pairs), strict=True))
-    one = side_by_side(*zip(*pairs, strict=True))
+    turned = likelihood_scores(*zip(*reversed(pairs), strict=True))
+    one = likelihood_scores(*zip(*pairs, strict=True))
     assert turned.brier.value == pytest.approx(one.brier.value)
     assert turned.calibration_error.value == pytest.approx(one.calibration_error.value, abs=1e-12)
 
@@ -77,17 +77,17 @@ def test_neither_the_order_of_items_nor_of_equals_matters() -> None:
 def test_clusters_widen_every_interval() -> None:
     loglikelihoods, answers = drawn(80)
     five = ([each for each in loglikelihoods for _ in range(5)], [each for each in answers for _ in range(5)])
-    alone, together = side_by_side(*five), side_by_side(*five, [str(item // 5) for item in range(400)])
+    alone, together = likelihood_scores(*five), likelihood_scores(*five, [str(item // 5) for item in range(400)])
     for name in ("accuracy", "log_likelihood", "brier", "calibration_error"):
         narrow, wide = getattr(alone, name), getattr(together, name)
         assert wide.value == narrow.value and wide.high - wide.low > 1.3 * (narrow.high - narrow.low), name
     assert together.brier.kind == "cluster bootstrap 95%"
-    assert side_by_side(*five, ["one"] * 400).log_likelihood.low == -math.inf
+    assert likelihood_scores(*five, ["one"] * 400).log_likelihood.low == -math.inf
 
 
 def test_few_clusters_say_little_of_calibration_and_one_says_nothing() -> None:
     loglikelihoods, answers = drawn(30)
-    for found in (side_by_side([[0.0, 1.0]], [1]), side_by_side(loglikelihoods, answers, ["one"] * 30)):
+    for found in (likelihood_scores([[0.0, 1.0]], [1]), likelihood_scores(loglikelihoods, answers, ["one"] * 30)):
         assert (found.calibration_error.low, found.calibration_error.high) == (0.0, 1.0)
     # Three clusters of gaps -0.9, 0.1 and 0.1 in one bin: unstretched resamples end at 0.9, and t stretches by 2.7.
     few, _, _ = calibration(np.full(3, 0.9), np.array([0.0, 1.0, 1.0]))
@@ -134,7 +134,7 @@ def test_of_outcomes() -> None:
         id="a", score=1.0, answer="x", picked="x", cluster="c", loglikelihoods=(-2.0, -1.0), answer_index=1
     )
     outcomes = [outcome, replace(outcome, id="b", answer_index=0, cluster=None)]
-    assert side_by_side_of(Outcomes.of(outcomes)) == side_by_side([(-2.0, -1.0)] * 2, [1, 0], ["c", None])
+    assert side_by_side_of(Outcomes.of(outcomes)) == likelihood_scores([(-2.0, -1.0)] * 2, [1, 0], ["c", None])
     for lacking in ([outcome, replace(outcome, answer_index=None)], [outcome, replace(outcome, loglikelihoods=())], []):
         assert side_by_side_of(Outcomes.of(lacking)) is None
     # Files written before the right option's place was kept lack the column.
@@ -157,4 +157,4 @@ def test_of_outcomes() -> None:
 )
 def test_what_is_no_answer_is_refused(loglikelihoods: list[list[float]], answers: list[int], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        side_by_side(loglikelihoods, answers)
+        likelihood_scores(loglikelihoods, answers)

@@ -10,15 +10,16 @@ from scipy.stats import binomtest
 
 from educe.data.errors import UserError
 from educe.eval.analysis.claims.budgets import not_elicited, robust, within_ceiling
-from educe.eval.analysis.claims.claim import Sample, format_p_value, one_in
+from educe.eval.analysis.claims.claim import Sample
 from educe.eval.analysis.claims.score import above_threshold, first_success, p_above, rarer_than, sample_of
 from educe.eval.analysis.claims.study import claims_of
 from educe.eval.analysis.conditions import Condition, pool
 from educe.eval.analysis.curves import join
-from educe.eval.analysis.statistics.power import items_to_exclude, none_seen_bound
+from educe.eval.analysis.formatting import format_odds, format_p_value
+from educe.eval.analysis.statistics.power import items_to_exclude, zero_events_bound
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.spend import Spend
-from tests.eval.claiming import claimed, clustered, condition, refused, study
+from tests.eval.analysis.claims.claiming import claimed, clustered, condition, refused, study
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
 
 
@@ -77,7 +78,7 @@ def test_what_is_too_thin_for_any_claim() -> None:
 
 def test_none_of_thirty_thousand_is_rarer_than_one_in_ten_thousand() -> None:
     made = claimed(rarer_than(condition(0, 30_000), 1e-4))
-    assert made.numbers["upper"] == pytest.approx(none_seen_bound(30_000)) and made.numbers["upper"] < 1e-4
+    assert made.numbers["upper"] == pytest.approx(zero_events_bound(30_000)) and made.numbers["upper"] < 1e-4
     assert "right answers are rarer than 1 in 10,000 with 95% confidence: none of 30,000 items" in str(made)
     less = rarer_than(condition(0, 300), 1e-4)
     assert f"none of {items_to_exclude(1e-4):,}" in refused(less) and less.numbers["needed"] == 29_956
@@ -115,7 +116,7 @@ def test_the_first_success_costs_elicitation_and_one_over_p_answers() -> None:
 
 def test_no_success_bounds_the_cost_from_below() -> None:
     made = claimed(first_success(condition(0, 100, spend=Spend(flops_per_answer=1e10), chance=None)))
-    assert made.numbers["low"] == pytest.approx(1e10 / none_seen_bound(100)) and "more than 3.39e11 FLOP" in str(made)
+    assert made.numbers["low"] == pytest.approx(1e10 / zero_events_bound(100)) and "more than 3.39e11 FLOP" in str(made)
 
 
 def test_a_share_that_may_be_nothing_leaves_the_cost_open() -> None:
@@ -244,7 +245,7 @@ def test_words() -> None:
         "p < 1e-5",
         "p < 1e-299",
     ]
-    assert [one_in(p) for p in (1e-4, 0.3, 0.02, 0.12345, 0.9996, 3.33e-17)] == [
+    assert [format_odds(p) for p in (1e-4, 0.3, 0.02, 0.12345, 0.9996, 3.33e-17)] == [
         "1 in 10,000",
         "30%",
         "1 in 50",

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from educe.eval.analysis.statistics.intervals import (
     bootstrap_interval,
-    effective_n,
+    effective_sample_size,
     pooled_interval,
     score_interval,
     standard_error,
@@ -45,9 +45,9 @@ def test_standard_error_by_hand() -> None:
 def test_effective_n_by_hand() -> None:
     # Two clusters, one all right, one all wrong: the variance of their mean is 2 / 1 / 4^2 * (1 + 1) = p (1 - p), so
     # they are worth one item; two clusters leave one degree of freedom: (z / t)^2 = (1.95996 / 12.7062)^2.
-    assert effective_n([1, 1, 0, 0], list("aabb")) == pytest.approx((1.959964 / 12.706205) ** 2, rel=1e-6)
-    assert effective_n([1, 0, 1, 0] * 100, [str(i // 2) for i in range(400)]) <= 400
-    assert effective_n([1, 0, 1], ["a", "b", None]) == 3
+    assert effective_sample_size([1, 1, 0, 0], list("aabb")) == pytest.approx((1.959964 / 12.706205) ** 2, rel=1e-6)
+    assert effective_sample_size([1, 0, 1, 0] * 100, [str(i // 2) for i in range(400)]) <= 400
+    assert effective_sample_size([1, 0, 1], ["a", "b", None]) == 3
 
 
 def test_copies_of_an_item_add_nothing() -> None:
@@ -85,7 +85,7 @@ def test_scores_that_hardly_vary_are_no_more_certain_than_equal_ones() -> None:
     # Four clusters are four items' worth however many items they have.
     clusters = [str(i // 100) for i in range(400)]
     clustered = score_interval([1.0] * 300 + [0.9] * 100, clusters)
-    assert clustered.low < 0.45 and clustered.low == wilson(0.975, effective_n([1.0] * 400, clusters))[0]
+    assert clustered.low < 0.45 and clustered.low == wilson(0.975, effective_sample_size([1.0] * 400, clusters))[0]
     # Half an item's worth of variation is enough: nothing changes there.
     assert score_interval([1.0] * 49 + [0.4]).low > 0.95
 

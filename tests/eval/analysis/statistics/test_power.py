@@ -15,26 +15,26 @@ from educe.eval.analysis.statistics.power import (
     ITEM_NOISE_REMOVED_FROM_DIFFERENCES,
     REMOVAL_EXPONENT,
     Noise,
-    corrected,
-    end_error,
+    bonferroni_level,
+    bootstrap_end_error,
     exact_mcnemar_power,
     half_width,
     interval_power,
     items_needed,
     items_to_exclude,
-    least_seen,
     mcnemar_items,
     mcnemar_power,
-    none_seen_bound,
+    min_detectable_effect,
+    min_significant_difference,
+    normal_min_detectable_effect,
+    normal_seeds_needed,
     power_of,
     resamples_needed,
-    seeds_for_interval,
     seeds_needed,
-    smallest_effect,
-    smallest_seen,
     standard_error_of,
     t_quantile,
     with_seeds,
+    zero_events_bound,
 )
 from tests.benchmarks.power import rejected
 
@@ -44,7 +44,7 @@ MILLER = Noise(first=1 / 6, second=1 / 6)
 def test_millers_worked_examples_to_the_printed_digit() -> None:
     """Miller (2024): 969 items for 3 points; at 198 items 13.2 points, and 7.5 with ten answers to each."""
     assert items_needed(0.03, Noise()) == 969
-    exact = [100 * smallest_effect(198, with_seeds(MILLER, answers)) for answers in (1, 10)]
+    exact = [100 * normal_min_detectable_effect(198, with_seeds(MILLER, answers)) for answers in (1, 10)]
     # The paper cuts off after the first decimal: rounded, these are 13.3 and 7.6.
     assert exact == pytest.approx([13.2733, 7.5670], abs=5e-5)
     assert [math.floor(10 * points) / 10 for points in exact] == [13.2, 7.5]
@@ -57,7 +57,7 @@ def test_items_and_effect_agree_with_statsmodels(effect: float, level: float, po
     spread = math.sqrt(MILLER.per_item)
     want = theirs.normal_sample_size_one_tail(effect, power, (1 - level) / 2, std_null=spread)
     assert items_needed(effect, MILLER, level=level, power=power) == math.ceil(want)
-    assert smallest_effect(want, MILLER, level=level, power=power) == pytest.approx(effect, rel=1e-9)
+    assert normal_min_detectable_effect(want, MILLER, level=level, power=power) == pytest.approx(effect, rel=1e-9)
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.01, -0.05, 0.2])
@@ -74,7 +74,7 @@ def test_a_t_test_of_many_items_has_the_same_power() -> None:
 
 def test_effect_items_and_power_undo_one_another() -> None:
     noise = Noise(between=0.2, first=0.1, first_seeds=3, design_effect=1.7)
-    effect = smallest_effect(400, noise, level=0.9, power=0.7)
+    effect = normal_min_detectable_effect(400, noise, level=0.9, power=0.7)
     assert items_needed(effect + 1e-12, noise, level=0.9, power=0.7) == 400
     assert power_of(effect, standard_error_of(400, noise), level=0.9) == pytest.approx(0.7, abs=1e-3)
 
@@ -82,19 +82,23 @@ def test_effect_items_and_power_undo_one_another() -> None:
 def test_clusters_cost_items_in_proportion() -> None:
     # Ten alike in every cluster: ten times the items.
     assert items_needed(0.03, Noise(design_effect=10.0)) == math.ceil(10 * 968.998)
-    assert smallest_effect(500, Noise(design_effect=4.0)) == pytest.approx(2 * smallest_effect(500, Noise()))
+    assert normal_min_detectable_effect(500, Noise(design_effect=4.0)) == pytest.approx(
+        2 * normal_min_detectable_effect(500, Noise())
+    )
 
 
 def test_seeds_help_only_with_what_varies_from_run_to_run() -> None:
-    floor = smallest_effect(198, Noise())
+    floor = normal_min_detectable_effect(198, Noise())
     for effect in (0.075, 0.09, 0.13):
-        seeds = seeds_needed(effect, 198, MILLER)
-        assert seeds is not None and smallest_effect(198, with_seeds(MILLER, seeds)) <= effect
-        assert seeds == 1 or smallest_effect(198, with_seeds(MILLER, seeds - 1)) > effect
-    assert seeds_needed(0.2, 198, MILLER) == 1
-    assert seeds_needed(floor - 1e-9, 198, MILLER) is None
-    assert seeds_needed(floor + 1e-9, 198, Noise()) == 1 and seeds_needed(floor - 1e-9, 198, Noise()) is None
-    assert seeds_needed(0.13, 198, Noise(first=1 / 6, design_effect=4.0)) is None
+        seeds = normal_seeds_needed(effect, 198, MILLER)
+        assert seeds is not None and normal_min_detectable_effect(198, with_seeds(MILLER, seeds)) <= effect
+        assert seeds == 1 or normal_min_detectable_effect(198, with_seeds(MILLER, seeds - 1)) > effect
+    assert normal_seeds_needed(0.2, 198, MILLER) == 1
+    assert normal_seeds_needed(floor - 1e-9, 198, MILLER) is None
+    assert (
+        normal_seeds_needed(floor + 1e-9, 198, Noise()) == 1 and normal_seeds_needed(floor - 1e-9, 198, Noise()) is None
+    )
+    assert normal_seeds_needed(0.13, 198, Noise(first=1 / 6, design_effect=4.0)) is None
 
 
 @pytest.mark.parametrize(("effect", "discordant"), [(0.05, 0.2), (0.1, 0.3), (0.2, 0.21)])
@@ -133,7 +137,7 @@ def test_resamples_for_a_stated_error() -> None:
     assert resamples_needed(0.5, 0.05) == 100
     rng = np.random.default_rng(3)
     ends = np.quantile(rng.standard_normal((2000, 2000)), 0.975, axis=1)
-    assert ends.std() == pytest.approx(end_error(0.95, 2000), rel=0.05)
+    assert ends.std() == pytest.approx(bootstrap_end_error(0.95, 2000), rel=0.05)
     shares = rng.binomial(1900, 0.05, 20_000) / 1900
     assert shares.std() == pytest.approx(0.005, rel=0.03)
 
@@ -145,16 +149,16 @@ def test_half_width_is_wilsons_at_one_half() -> None:
 
 
 def test_none_seen_is_the_exact_bound() -> None:
-    assert none_seen_bound(30_000) < 1e-4 < none_seen_bound(29_000)
-    assert none_seen_bound(300) == pytest.approx(3 / 300, rel=0.01)
+    assert zero_events_bound(30_000) < 1e-4 < zero_events_bound(29_000)
+    assert zero_events_bound(300) == pytest.approx(3 / 300, rel=0.01)
     for items in (1, 7, 300):
         want = stats.binomtest(0, items).proportion_ci(0.9, method="exact").high
-        assert none_seen_bound(items) == pytest.approx(want, rel=1e-9)
-    assert items_to_exclude(1e-4) == 29_956 and none_seen_bound(29_956) <= 1e-4 < none_seen_bound(29_955)
+        assert zero_events_bound(items) == pytest.approx(want, rel=1e-9)
+    assert items_to_exclude(1e-4) == 29_956 and zero_events_bound(29_956) <= 1e-4 < zero_events_bound(29_955)
 
 
 def test_correction() -> None:
-    assert corrected(0.95, 1) == 0.95 and corrected(0.95, 10) == pytest.approx(0.995)
+    assert bonferroni_level(0.95, 1) == 0.95 and bonferroni_level(0.95, 10) == pytest.approx(0.995)
 
 
 @pytest.mark.parametrize(("items", "effect", "cluster"), [(300, 0.1, 1), (300, 0.0, 1), (400, 0.12, 4)])
@@ -172,12 +176,14 @@ def test_with_several_seeds_the_interval_sees_what_is_computed_for_it(seeds: int
 
 def test_few_seeds_see_less_than_the_formula_and_many_as_much() -> None:
     noise = [Noise(first=1 / 6, first_seeds=seeds) for seeds in (1, 2, 3, 5, 100)]
-    seen, formula = ([effect(300, each) for each in noise] for effect in (smallest_seen, smallest_effect))
+    seen, formula = (
+        [effect(300, each) for each in noise] for effect in (min_detectable_effect, normal_min_detectable_effect)
+    )
     assert seen[0] == formula[0] and seen[-1] == pytest.approx(formula[-1], rel=0.01)
     assert seen[1] > seen[0] > seen[2] > seen[3] > seen[4] and all(map(operator.gt, seen[1:], formula[1:]))
     for effect, each in zip(seen, noise, strict=True):
         assert interval_power(effect, 300, each) == pytest.approx(0.8, abs=1e-4)
-    assert smallest_seen(5, noise[1]) == math.inf
+    assert min_detectable_effect(5, noise[1]) == math.inf
 
 
 def test_power_with_seeds_is_an_average_over_a_chi_square() -> None:
@@ -201,10 +207,10 @@ def test_power_with_seeds_is_an_average_over_a_chi_square() -> None:
 def test_seeds_for_the_interval_are_the_fewest_that_do() -> None:
     noise = Noise(first=1 / 6)
     for effect in (0.095, 0.1, 0.11, 0.2):
-        seeds = seeds_for_interval(effect, 100, noise)
+        seeds = seeds_needed(effect, 100, noise)
         assert seeds is not None and interval_power(effect, 100, replace(noise, first_seeds=seeds)) >= 0.8 - 1e-9
         assert seeds == 1 or interval_power(effect, 100, replace(noise, first_seeds=seeds - 1)) < 0.8
-    assert seeds_for_interval(0.2, 100, noise) == 1 and seeds_for_interval(0.09, 100, noise) is None
+    assert seeds_needed(0.2, 100, noise) == 1 and seeds_needed(0.09, 100, noise) is None
 
 
 @pytest.mark.parametrize("n", [12, 40, 300])
@@ -215,9 +221,9 @@ def test_the_least_difference_that_is_seen_is_where_the_interval_ends_at_0(n: in
         ours = np.array([1.0] * (n // 2) + [0.0] * (n - n // 2))
         theirs = np.array([0.0] * (n // 2) + [1.0] * lost + [0.0] * (n - n // 2 - lost))
         gap = paired_difference(ours, theirs)
-        ends.append((gap.low > 0, gap.difference > least_seen(float(n), float(np.var(ours - theirs)))))
+        ends.append((gap.low > 0, gap.difference > min_significant_difference(float(n), float(np.var(ours - theirs)))))
     assert all(seen == said for seen, said in ends) and len({seen for seen, _ in ends}) == 2
-    assert least_seen(1.0, 0.25) == math.inf
+    assert min_significant_difference(1.0, 0.25) == math.inf
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 30, 199, 200, 201, 5000])

@@ -8,14 +8,14 @@ import pytest
 
 from educe.data.audit.finding import Finding
 from educe.eval.analysis.anomalies import (
-    alike_for_all,
-    dev_and_test_apart,
-    given_away,
-    one_answer_for_everything,
-    reached_without_question,
+    constant_answers,
+    dev_test_gaps,
+    items_answered_alike,
+    no_better_than_baselines,
+    serious_findings,
 )
 from educe.eval.analysis.conditions import pool
-from educe.eval.analysis.statistics.independent import Scored, independent_difference
+from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.report.checks import checks
 from educe.eval.report.page import write_report
@@ -50,52 +50,50 @@ def chosen(dev: float, right: int, *, candidates: int = 4, dev_examples: int = 1
 def test_a_clean_study_gives_no_warning() -> None:
     conditions = pool(small_study())
     clean = {"capitals": [baseline("longest_option", 0.26)], "sentiment": [baseline("options_alone", 0.5, chance=0.5)]}
-    assert one_answer_for_everything(conditions, clean) == dev_and_test_apart(conditions) == []
-    assert reached_without_question(conditions, clean) == given_away(clean) == []
+    assert constant_answers(conditions, clean) == dev_test_gaps(conditions) == []
+    assert no_better_than_baselines(conditions, clean) == serious_findings(clean) == []
 
 
 def test_always_the_same_place_is_found_and_held_to_that_place() -> None:
     right = [3] * 38 + [0] * 30 + [1] * 32
     conditions = pool([answered([3] * 97 + [0, 1, 2], right)])
     shares = Finding(kind="positions", serious=False, sentence="", numbers={"shares": [0.2, 0.2, 0.22, 0.38]})
-    (line,) = one_answer_for_everything(conditions, {"capitals": [shares]})
+    (line,) = constant_answers(conditions, {"capitals": [shares]})
     assert line.startswith(
         "small, capitals, iid_sft, 4 examples: picks option 4 for 97% [92, 99] of 100 items and scores 39%"
     )
     assert line.endswith("that answer alone scores 38%, so the score shows no more than the answers' shares")
-    (unknown,) = one_answer_for_everything(conditions, {})
+    (unknown,) = constant_answers(conditions, {})
     assert "alone" not in unknown
     # A place is not read off likelihoods that were changed before one was picked.
-    assert one_answer_for_everything(pool([answered([3] * 100, right, metric="accuracy (calibrated)")]), {}) == []
-    assert one_answer_for_everything(pool([answered([3] * 80 + [0] * 20, right)]), {}) == []
+    assert constant_answers(pool([answered([3] * 100, right, metric="accuracy (calibrated)")]), {}) == []
+    assert constant_answers(pool([answered([3] * 80 + [0] * 20, right)]), {}) == []
 
 
 def test_always_the_same_text_is_found_and_held_to_that_text() -> None:
     labels = ("yes", "no", "maybe", "never")
-    (line,) = one_answer_for_everything(pool([answered([1] * 100, [1] * 50 + [0] * 50, labels=labels)]), {})
+    (line,) = constant_answers(pool([answered([1] * 100, [1] * 50 + [0] * 50, labels=labels)]), {})
     assert "picks 'no' for 100% [96, 100]" in line and "that answer alone scores 50%, so" in line
-    (better,) = one_answer_for_everything(
-        pool([answered([1] * 95 + [0] * 5, [1] * 80 + [2] * 15 + [0] * 5, labels=labels)]), {}
-    )
+    (better,) = constant_answers(pool([answered([1] * 95 + [0] * 5, [1] * 80 + [2] * 15 + [0] * 5, labels=labels)]), {})
     assert "alone scores 80%, so" in better
 
 
 def test_items_that_all_get_alike() -> None:
     same = [1.0] * 30 + [0.0] * 20
     made = [measurement(method=name, right=same) for name in ("a", "b", "c")]
-    (line,) = alike_for_all(pool(made))
+    (line,) = items_answered_alike(pool(made))
     assert line == (
         "small, capitals, 3 ways: right by all: 60% [46, 72] of 50 items (22% if errors were independent); "
         "wrong by all: 40% [28, 54] of 50 items (6% if errors were independent)"
     )
-    assert alike_for_all(pool(made[:2])) == []
+    assert items_answered_alike(pool(made[:2])) == []
     shares = measurement(method="d", right=[0.5] * 50)
-    assert alike_for_all(pool([*made[:2], shares])) == []
+    assert items_answered_alike(pool([*made[:2], shares])) == []
     others = measurement(method="e", right=10, of=20)
-    assert alike_for_all(pool([*made[:2], others])) == []
+    assert items_answered_alike(pool([*made[:2], others])) == []
     seeds = [measurement(method="a", right=same, seed=seed) for seed in (0, 1)]
     odd = [replace(seeds[1], outcomes=Outcomes.of(replace(each, score=0.0) for each in seeds[1].outcomes))]
-    (line,) = alike_for_all(pool([seeds[0], *odd, *made[1:]]))
+    (line,) = items_answered_alike(pool([seeds[0], *odd, *made[1:]]))
     assert "right by all: 0%" in line and "wrong by all: 40%" in line
 
 
@@ -112,13 +110,13 @@ def test_items_that_all_get_alike() -> None:
     ],
 )
 def test_dev_against_test(dev: float, right: int, candidates: int, says: str) -> None:
-    lines = dev_and_test_apart(pool([chosen(dev, right, candidates=candidates)]))
+    lines = dev_test_gaps(pool([chosen(dev, right, candidates=candidates)]))
     assert [says in line for line in lines] == ([True] if says else [])
     if lines:
         assert lines[0].startswith(
             f"small, capitals, iid_sft, 4 examples: dev {100 * dev:.0f}% of 100, test {right}% ["
         )
-    assert dev_and_test_apart(pool([chosen(dev, right, dev_examples=0)])) == []
+    assert dev_test_gaps(pool([chosen(dev, right, dev_examples=0)])) == []
 
 
 def test_newcombes_published_example() -> None:
@@ -126,7 +124,7 @@ def test_newcombes_published_example() -> None:
     from educe.eval.analysis.statistics.intervals import wilson
 
     sides = [
-        Scored(score=right / of, low=low, high=high)
+        ScoreInterval(score=right / of, low=low, high=high)
         for right, of in ((56, 70), (48, 80))
         for low, high in [wilson(right / of, of)]
     ]
@@ -137,15 +135,15 @@ def test_newcombes_published_example() -> None:
 def test_what_a_baseline_reaches_too() -> None:
     conditions = pool([measurement(right=40, of=100), measurement(method="strong", right=95, of=100)])
     audits = {"capitals": [baseline("longest_option", 0.33), baseline("options_alone", 0.42)]}
-    (line,) = reached_without_question(conditions, audits)
+    (line,) = no_better_than_baselines(conditions, audits)
     assert line.startswith("small, capitals, iid_sft, 4 examples: 40% [31, 50] of 100, chance 25%; ")
     assert line.endswith("a classifier of options without the question reaches 42% [36, 48] of 200")
-    assert reached_without_question(conditions, {"capitals": [baseline("longest_option", 0.27)]}) == []
-    assert reached_without_question(conditions, {"other": audits["capitals"]}) == []
+    assert no_better_than_baselines(conditions, {"capitals": [baseline("longest_option", 0.27)]}) == []
+    assert no_better_than_baselines(conditions, {"other": audits["capitals"]}) == []
     # A score that is not above chance is nothing that a baseline could explain away.
-    assert reached_without_question(pool([measurement(right=26, of=100)]), audits) == []
+    assert no_better_than_baselines(pool([measurement(right=26, of=100)]), audits) == []
     free = {"capitals": [baseline("majority_answer", 0.42, chance=None)]}
-    assert reached_without_question(conditions, free) == []
+    assert no_better_than_baselines(conditions, free) == []
 
 
 def test_the_report_lists_them_with_warnings_first(tmp_path: Any) -> None:

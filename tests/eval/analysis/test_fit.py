@@ -8,7 +8,15 @@ import pytest
 from scipy import optimize, special
 
 from educe.eval.analysis.curves import curves
-from educe.eval.analysis.fit import MISFIT, Estimate, Fit, compute_equivalent_gain, fit, fit_scores, num_apart
+from educe.eval.analysis.fit import (
+    MISFIT,
+    Estimate,
+    Fit,
+    compute_equivalent_gain,
+    count_distinct_budgets,
+    fit,
+    fit_scores,
+)
 from educe.eval.analysis.forms import FORMS, fit_form
 from tests.benchmarks import worlds
 from tests.benchmarks.worlds import Array
@@ -134,7 +142,7 @@ def test_simultaneous_bands_hold_whole_curves() -> None:
     [([4, 16, 64], 3), ([64, 4, 16], 3), ([4, 4, 16], 2), ([100.0, 101.0, 200.0], 2), ([5], 1), ([], 0)],
 )
 def test_budgets_that_lie_together_are_one(budgets: list[int | float], number: int) -> None:
-    assert num_apart(budgets) == number
+    assert count_distinct_budgets(budgets) == number
 
 
 def test_too_few_budgets_are_no_curve() -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from educe.eval.analysis.conditions import Condition, compare, most_shots, most_trained, plain_prompting, searched
 from educe.eval.analysis.curves import Point
-from educe.eval.analysis.frontier import questions_to_break_even
 from educe.eval.analysis.formatting import format_interval, whole_percent
+from educe.eval.analysis.frontier import questions_to_break_even
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import Ratio
 from educe.eval.measurement import Measurement

@@ -8,7 +8,7 @@ from pydantic import Field
 from educe.data.task import Task
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Budget, Elicited, Method, check_dev
+from educe.recipes.method import Budget, Elicited, Method, Workload, check_dev
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -61,11 +61,6 @@ class ChosenShots(Method):
         """To choose."""
         return True
 
-    @property
-    def num_shots(self) -> int:
-        """Of one set."""
-        return self.shots
-
-    def rows_asked(self, examples: int) -> int:
-        """Every set answers all dev rows."""
-        return self.candidates * self.dev_examples
+    def workload(self, task: Task, examples: int) -> Workload:
+        tried = self.candidates * self.dev_examples
+        return Workload(shots=self.shots, scored_rows=tried, prompt_configs=(self.prompt_config,))

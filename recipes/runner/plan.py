@@ -1,4 +1,4 @@
-"""What a study would cost and could see, before anything is loaded: cells, useful FLOPs, minutes here, power.
+"""What a study would cost and could detect, before a model is loaded: cells, useful FLOPs, minutes here, power.
 
 Token counts are estimated from the text (a tokenizer would have to be fetched), so FLOPs are good to about a third.
 """
@@ -7,11 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from educe.data.example import Example, Instruction
 from educe.data.formats.render import Prompt, answer_text, option_texts, render
 from educe.eval.model.flops import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
 from educe.eval.model.source import MODELS, Bundled, Source
 from educe.eval.prompting.prompts import chosen_format, style_of
+from educe.recipes.method import Workload
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.study import Study
@@ -25,15 +28,19 @@ EFFICIENCY = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Useful FLOPs of one cell, and the FLOPs its machine will execute once shared prefixes are computed once."""
+    """FLOPs of one cell. Useful: to elicit (training and search), for one test answer, and for all of the cell.
 
-    train_flops: float
-    answer_flops: float
+    Executed: what its machine computes when shared prefixes are computed once.
+    """
+
+    elicitation_flops: float
+    flops_per_answer: float
+    total_flops: float
     executed_flops: float
 
 
 def plan(study: Study, *, effect: float = 0.05) -> str:
-    """The plan as text: a row per model, task and recipe, the total, and what each task could show.
+    """The plan as text: a row per model, task and recipe, the total, and the statistical power of each task.
 
     `effect` is the difference to size the study for, as a share. UserError where it is none.
     """
@@ -42,90 +49,87 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.source.name, cell.task.name, cell.recipe), []).append(cell)
-    lines = [f"{'model':24} {'task':20} {'recipe':28} {'cells':>5} {'items':>5} {'train FLOP':>10} {'answer FLOP':>11}"]
-    executed = 0.0
+    lines = [
+        "useful FLOPs: to elicit one cell (training and search, mean over cells), for one test answer, for all cells",
+        f"{'model':24} {'task':20} {'recipe':28} {'cells':>5} {'items':>5} {'elicit':>9} {'answer':>9} {'all':>9}",
+    ]
+    executed = total = 0.0
     unknown = False
-    trained: set[tuple[Source, str, int]] = set()  # what one training serves for several cells
+    trained: set[tuple[Source, str, int]] = set()  # trainings that serve several cells
     for (model, task, recipe), members in groups.items():
-        estimates = [estimate(cell, already=_shared(cell) in trained) for cell in members]
-        trained |= {shared for shared in map(_shared, members) if shared}
+        estimates = []
+        for cell in members:
+            workload = cell.method.workload(cell.task, cell.examples)
+            training = (cell.source, workload.shared_training or "", cell.seed)
+            estimates.append(estimate(cell, workload, already=training in trained))
+            if workload.shared_training:
+                trained.add(training)
         known = [each for each in estimates if each is not None]
         unknown = unknown or len(known) < len(estimates)
         executed += sum(each.executed_flops for each in known)
-        train, answer = (sum(getattr(each, name) for each in known) for name in ("train_flops", "answer_flops"))
-        spent = f"{train:10.1e} {answer:11.1e}" if known else f"{'unknown':>10} {'unknown':>11}"
-        lines.append(f"{model:24} {task:20} {recipe:28} {len(members):5} {len(members[0].items):5} {spent}")
+        flops = [sum(each.total_flops for each in known)]
+        total += flops[0]
+        for name in ("flops_per_answer", "elicitation_flops"):
+            flops.insert(0, sum(getattr(each, name) for each in known) / max(1, len(known)))
+        shown = " ".join(f"{each:9.1e}" if known else f"{'unknown':>9}" for each in flops)
+        lines.append(f"{model:24} {task:20} {recipe:28} {len(members):5} {len(members[0].items):5} {shown}")
     rate = matmul_rate() * EFFICIENCY
-    minutes = executed / rate / 60
-    lines.append(f"{len(cells)} cells, about {minutes:.1f} minutes here at {rate:.1e} FLOP/s (measured just now)")
+    lines.append(
+        f"{len(cells)} cells, {total:.1e} useful FLOPs, about {executed / rate / 60:.1f} minutes here"
+        f" at {rate:.1e} FLOP/s (measured just now)"
+    )
     if unknown:
-        lines.append(
-            "unknown: the sizes of models that are not bundled are read when they are loaded; not in the minutes"
-        )
+        lines.append("unknown: the size of a model that is not bundled is read when it is loaded; not in the totals")
     return "\n".join([*lines, "", *power])
 
 
-def _shared(cell: Cell) -> tuple[Source, str, int] | None:
-    shared = cell.method.shared_training
-    return (cell.source, shared, cell.seed) if shared else None
+def estimate(cell: Cell, workload: Workload, *, already: bool = False) -> Estimate | None:
+    """A cell's FLOPs from the model's known shape; None where the shape is only known after loading.
 
-
-def estimate(cell: Cell, *, already: bool = False) -> Estimate | None:
-    """A cell's cost from the model's known shape; None where the shape is only known after loading.
-
-    With `already`, its training is that of an earlier cell.
+    `already` says that an earlier cell made the same training.
     """
-    known = MODELS.get(cell.source.location) if cell.source.where == "bundled" else None
-    if not isinstance(known, Bundled):
+    shape = _known_shape(cell.source)
+    demonstrator = workload.demonstrator and _known_shape(workload.demonstrator)
+    if shape is None or (workload.demonstrator and demonstrator is None):
         return None
-    shape = known.shape
-    prompt_config = cell.method.prompt_configs[-1]
+    prompt_config = workload.prompt_configs[-1]
     style = style_of(prompt_config.template, kind=cell.source.kind)
     form = chosen_format(cell.task, prompt_config, style=style)
-    shots = cell.task.draw("train", cell.method.num_shots, seed=cell.seed)
+    shots = cell.task.draw("train", workload.shots, seed=cell.seed)
     sample = cell.items[:32]
     prompts = [render(item, form, style=style, shots=shots) for item in sample]
     shared = sum(_tokens(shot.question + answer_text(shot, form)) for shot in shots)
     shared += CHAT_TOKENS if style == "chat" else 0
-    answer = sum(_answer(shape, cell, p, item) for p, item in zip(prompts, sample, strict=True)) / len(sample)
+    answer = _answer(shape, cell, prompts, sample)
     saved = forward_flops(shape, shared, scored=0)
     row = sum(map(_prompt_tokens, prompts)) // len(prompts)
-    method = cell.method
-    num_rows = 0 if already else method.rows_trained(cell.examples)
-    if method.instruction_rows:
-        train = executed_train = num_rows * _instruction_flops(shape, method.instruction_rows)
+    num_rows = 0 if already else workload.training_rows
+    if workload.instructions:
+        train = executed_train = num_rows * _instruction_flops(shape, workload.instructions)
     else:
         target = max(1, sum(_tokens(answer_text(item, form)) for item in sample) // len(sample))
         train = num_rows * training_flops(shape, row + target, scored=target, trained=Trained())
         executed_train = train * (1 - 0.85 * shared / (row + target))
-    answers = len(cell.items) * method.asks_per_item + method.rows_asked(cell.examples)
-    new_tokens = max(method.tokens_written, cell.task.max_new_tokens)
-    sampled = method.rows_sampled(cell.examples) * generation_flops(shape, prompt_tokens=row, new_tokens=new_tokens)
-    if method.tokens_written:
-        written = generation_flops(shape, prompt_tokens=row, new_tokens=method.tokens_written)
-        sampled += len(cell.items) * method.asks_per_item * written
-    demonstrated = _demonstrated(cell, prompts, sample)
-    if demonstrated is None:
-        return None
-    sampled += demonstrated
+    new_tokens = max(workload.generated_tokens, cell.task.max_new_tokens)
+    search = workload.sampled_rows * generation_flops(shape, prompt_tokens=row, new_tokens=new_tokens)
+    if demonstrator:
+        search += workload.demonstrated_rows * _answer(demonstrator, cell, prompts, sample)
+    written = 0.0
+    if workload.generated_tokens:
+        written = generation_flops(shape, prompt_tokens=row, new_tokens=workload.generated_tokens)
+    asked = len(cell.items) * workload.prompts_per_item
+    search += workload.scored_rows * answer
     return Estimate(
-        train_flops=train,
-        answer_flops=answers * answer + sampled,
-        executed_flops=answers * (answer - saved) + sampled + executed_train,
+        elicitation_flops=train + search,
+        flops_per_answer=workload.prompts_per_item * (answer + written),
+        total_flops=train + search + asked * (answer + written),
+        executed_flops=executed_train + search + asked * (answer + written) - (asked + workload.scored_rows) * saved,
     )
 
 
-def _demonstrated(cell: Cell, prompts: Sequence[Prompt], sample: Sequence[Example]) -> float | None:
-    """What another model's answers to the training rows cost; None where its size is not known yet."""
-    asked = cell.method.demonstrations(cell.examples)
-    if asked is None:
-        return 0.0
-    source, rows = asked
+def _known_shape(source: Source) -> Shape | None:
     known = MODELS.get(source.location) if source.where == "bundled" else None
-    if not isinstance(known, Bundled):
-        return None
-    each = [_answer(known.shape, cell, prompt, item) for prompt, item in zip(prompts, sample, strict=True)]
-    return rows * sum(each) / len(each)
+    return known.shape if isinstance(known, Bundled) else None
 
 
 def _instruction_flops(shape: Shape, rows: Sequence[Instruction]) -> float:
@@ -135,7 +139,12 @@ def _instruction_flops(shape: Shape, rows: Sequence[Instruction]) -> float:
     return training_flops(shape, asked + answered, scored=answered, trained=Trained())
 
 
-def _answer(shape: Shape, cell: Cell, prompt: Prompt, item: Example) -> float:
+def _answer(shape: Shape, cell: Cell, prompts: Sequence[Prompt], sample: Sequence[Example]) -> float:
+    """The mean FLOPs of one answer to these prompts."""
+    return sum(_answer_to(shape, cell, *each) for each in zip(prompts, sample, strict=True)) / len(sample)
+
+
+def _answer_to(shape: Shape, cell: Cell, prompt: Prompt, item: Example) -> float:
     tokens = _prompt_tokens(prompt)
     if cell.task.kind == "generation":
         return generation_flops(shape, prompt_tokens=tokens, new_tokens=cell.task.max_new_tokens)
@@ -153,8 +162,6 @@ def _tokens(text: str) -> int:
 
 def matmul_rate(size: int = 1024) -> float:
     """FLOP/s of a float32 matrix product on this machine now: the best of five."""
-    import numpy as np
-
     matrix = np.ones((size, size), dtype=np.float32)
     times = []
     for _ in range(5):

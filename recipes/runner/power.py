@@ -1,4 +1,4 @@
-"""What a study could see, before it runs: one paragraph per task for `educe plan`."""
+"""The statistical power of a study before it runs: one paragraph per task for `educe plan`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,83 +26,85 @@ LEVEL, POWER = 0.95, 0.8
 
 
 def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
-    """What the cells of each task could see, and what a difference of `effect` (a share) takes.
+    """Statistical power per task: the minimum detectable effect, and what a difference of `effect` (a share) takes.
 
     UserError for an effect that is no share.
     """
     if not 0 < effect < 1:
-        raise UserError(f"--effect {effect:g} is no difference of scores; give a share such as 0.03 for 3 points")
+        raise UserError(f"--effect {effect:g} is not a difference of scores; give a share such as 0.03 for 3 points")
     tasks: dict[str, list[Cell]] = {}
     for cell in cells:
         tasks.setdefault(cell.task.name, []).append(cell)
-    comparisons = _comparisons(cells)
-    lines = [f"what this study could see ({POWER:.0%} power, {LEVEL:.0%} intervals):"]
+    comparisons = _num_comparisons(cells)
+    lines = [f"statistical power of this study (power {POWER:.0%}, confidence level {LEVEL:.0%}):"]
     for task, members in tasks.items():
         lines += _lines(task, members, effect=effect, comparisons=comparisons)
-    moved = [f"{bootstrap_end_error(LEVEL, count):.2f}" for count in (NUM_RESAMPLES, FIT_RESAMPLES)]
-    resampled = (
-        f"bootstrap intervals: {NUM_RESAMPLES:,} resamples, {FIT_RESAMPLES:,} for fitted curves; drawn anew, an end "
-        f"moves by {moved[0]} and {moved[1]} standard errors"
+    errors = [f"{bootstrap_end_error(LEVEL, count):.2f}" for count in (NUM_RESAMPLES, FIT_RESAMPLES)]
+    bootstrap = (
+        f"bootstrap: {NUM_RESAMPLES:,} resamples, and {FIT_RESAMPLES:,} for fitted curves; the Monte Carlo error of an "
+        f"end of the interval is {errors[0]} and {errors[1]} standard errors of the estimate"
     )
-    return [*lines, resampled, _assumed(comparisons)]
+    return [*lines, bootstrap, _assumptions(comparisons)]
 
 
 def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int) -> list[str]:
     items = len(cells[0].items)
-    # Before anything is measured, items of a cluster may all be right or wrong together.
+    # Before anything is measured, items of a cluster may all be right or all be wrong.
     clusters = Counter(item.cluster or item.id for item in cells[0].items)
-    alike = sum(size**2 for size in clusters.values()) / items
+    design_effect = sum(size**2 for size in clusters.values()) / items
     level = bonferroni_level(LEVEL, comparisons)
     seeds = len({cell.seed for cell in cells})
-    one = Noise(first=WITHIN_ITEM, design_effect=alike)
-    # Two seeds are judged with the help of the recipe's other budgets.
+    one_seed = Noise(first=WITHIN_ITEM, design_effect=design_effect)
+    # With two seeds, the recipe's other budgets help to estimate the variance between seeds.
     budgets = max(Counter(recipe for recipe, _ in {(cell.recipe, cell.examples) for cell in cells}).values())
-    planned = replace(one, first_seeds=seeds, borrowed=min(BORROWED_DF, budgets - 1) if seeds == 2 else 0)
-    asked = f"{items:,} items" + (f" in {len(clusters):,} clusters" if len(clusters) < items else "")
-    seen = _points(min_detectable_effect(items, planned, level=LEVEL, power=POWER))
-    together = _points(min_detectable_effect(items, planned, level=level, power=POWER))
-    corrected_seen = f", {together} if all {comparisons} comparisons are to hold together" if comparisons > 1 else ""
-    needed = items_needed(effect, one, level=LEVEL, power=POWER)
-    needed_all = items_needed(effect, one, level=level, power=POWER)
-    corrected_needed = f" ({needed_all:,} for all comparisons together)" if comparisons > 1 else ""
-    more = seeds_needed(effect, items, one, level=LEVEL, power=POWER)
-    enough = f"{_many(more, 'seed')} with {items:,} items" if more else f"no number of seeds with {items:,} items"
+    planned = replace(one_seed, first_seeds=seeds, borrowed=min(BORROWED_DF, budgets - 1) if seeds == 2 else 0)
+    detectable = _points(min_detectable_effect(items, planned, level=LEVEL, power=POWER))
+    needed = _count(items_needed(effect, one_seed, level=LEVEL, power=POWER), "item")
+    if comparisons > 1:
+        together = _points(min_detectable_effect(items, planned, level=level, power=POWER))
+        detectable += f"; {together} after correction for {comparisons} comparisons"
+        needed += f" ({items_needed(effect, one_seed, level=level, power=POWER):,} after correction)"
+    more = seeds_needed(effect, items, one_seed, level=LEVEL, power=POWER)
+    enough = f"{_count(more, 'seed')} with {items:,} items" if more else f"{items:,} items are too few with any seeds"
     return [
-        f"{task}: {asked}, {_many(seeds, 'seed')}",
-        f"  smallest difference from plain prompting with {_many(seeds, 'seed')}: {seen}{corrected_seen}",
-        f"  a score near 50%: known to +-{100 * half_width(items / alike, level=LEVEL):.1f} points",
-        f"  to see {100 * effect:g} points: {_many(needed, 'item')} with 1 seed{corrected_needed}; {enough}",
-        f"  an outcome that no item shows: rarer than {100 * zero_events_bound(len(clusters), level=LEVEL):.2g}%",
+        f"{task}: {items:,} items{f' in {len(clusters):,} clusters' if len(clusters) < items else ''}"
+        f", {_count(seeds, 'seed')}",
+        f"  minimum detectable effect against the zero-shot baseline: {detectable}",
+        f"  interval of a score near 50%: +-{100 * half_width(items / design_effect, level=LEVEL):.1f} points",
+        f"  to detect {100 * effect:g} points: {needed} with 1 seed; {enough}",
+        f"  upper bound on the rate of an outcome that is never observed: "
+        f"{100 * zero_events_bound(len(clusters), level=LEVEL):.2g}%",
     ]
 
 
-def _comparisons(cells: Sequence[Cell]) -> int:
-    """How many the report will make: every way against plain prompting, and against the longest few-shot prompt."""
+def _num_comparisons(cells: Sequence[Cell]) -> int:
+    """How many the report makes: every condition against the zero-shot baseline and the longest few-shot prompt."""
     conditions: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
     for cell in cells:
-        conditions.setdefault((cell.source.name, cell.task.name), {})[cell.recipe, cell.examples] = cell.method_name
+        roles = conditions.setdefault((cell.source.name, cell.task.name), {})
+        roles[cell.recipe, cell.examples] = cell.method.role
     made = 0
-    for methods in conditions.values():
-        plain, prompted = ("zero_shot" in methods.values()), ("few_shot" in methods.values())
-        others = len(methods) - plain
+    for roles in conditions.values():
+        plain, prompted = ("zero_shot" in roles.values()), ("few_shot" in roles.values())
+        others = len(roles) - plain
         made += others * plain + (others - 1) * prompted
     return max(1, made)
 
 
-def _assumed(comparisons: int) -> str:
+def _assumptions(comparisons: int) -> str:
     share = BETWEEN_ITEMS + WITHIN_ITEM
-    together = "; together: Holm, at its first and strictest step" if comparisons > 1 else ""
+    holm = "; correction is Holm's at its first and strictest step" if comparisons > 1 else ""
     return (
-        f"assumed: items right or wrong, one run and plain prompting disagree on {share:.0%} of them (Miller 2024: "
-        f"variance 1/9 between items, 1/6 within), clusters move as one{together}; seeds differ by luck at items only, "
-        "which the interval cannot tell from luck of whole seeds: few seeds can see less than one, and one says "
-        "nothing of others"
+        f"assumptions: an item is right or wrong; one run and the zero-shot baseline disagree on {share:.0%} of the "
+        "items (Miller 2024: variance 1/9 between items, 1/6 within an item); items of a cluster are all right or all "
+        f"wrong{holm}; seeds differ only by noise at single items. The interval cannot tell this noise from an effect of "
+        "the whole seed: few seeds can detect less than one seed, and one seed says nothing about other seeds"
     )
 
 
 def _points(effect: float) -> str:
-    return f"{100 * effect:.1f} points" if effect < 1 else "none at all"
+    return f"{100 * effect:.1f} points" if effect < 1 else "none (more than 100 points)"
 
 
-def _many(count: int, noun: str) -> str:
+def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

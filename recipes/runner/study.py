@@ -126,7 +126,8 @@ class Study(BaseModel):
             for task in tasks:
                 for name, method in methods:
                     with naming(name):
-                        for prompt_config in method.prompt_configs:
+                        workload = method.workload(task, method.budgets(self.examples)[0])
+                        for prompt_config in workload.prompt_configs:
                             check_template(prompt_config.template, kind=source.kind, name=source.name)
                             chosen_format(task, prompt_config, style=style_of(prompt_config.template, kind=source.kind))
                     if self.measure_on == "dev" and method.reads_dev:

@@ -12,7 +12,7 @@ from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.recipes.method import Elicited, check_dev
+from educe.recipes.method import Elicited, Workload, check_dev
 from educe.recipes.training.iid_sft import IidSft
 
 if TYPE_CHECKING:
@@ -83,9 +83,8 @@ class DescriptionLength(IidSft):
 
         return note
 
-    def rows_asked(self, examples: int) -> int:
-        """The floor."""
-        return self.floor_examples
+    def workload(self, task: Task, examples: int) -> Workload:
+        return super().workload(task, examples) + Workload(scored_rows=self.floor_examples)
 
 
 def _lengths(bits: float, floor: float, examples: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend, as_search
-from educe.recipes.method import Elicited
+from educe.recipes.method import Elicited, Workload
 from educe.recipes.training.iid_sft import IidSft
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ class ExpertIteration(IidSft):
         rows, trainable = encode_rows(model, kept, prompt_fn), self.trainable(model, task)
         return fine_tune(model, rows, trainable=trainable, schedule=schedule, seed=seed)
 
-    def rows_trained(self, examples: int) -> int:
+    def workload(self, task: Task, examples: int) -> Workload:
         """As if one answer to every question were kept in every round."""
-        return self.rounds * super().rows_trained(examples)
-
-    def rows_sampled(self, examples: int) -> int:
-        """Of every round."""
-        return self.rounds * self.samples * examples
+        return Workload(
+            training_rows=self.rounds * self.training_rows(examples),
+            sampled_rows=self.rounds * self.samples * examples,
+            prompt_configs=(self.prompt_config,),
+        )

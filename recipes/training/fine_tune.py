@@ -19,7 +19,7 @@ from educe.eval.measurement import Role
 from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Budget, Elicited, Method, as_tuple, check_dev
+from educe.recipes.method import Budget, Elicited, Method, Workload, as_tuple, check_dev
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -202,24 +202,27 @@ class FineTune(Method):
         """To choose a schedule, or when to stop."""
         return self.num_candidates > 1 or self.patience > 0
 
-    def rows_trained(self, examples: int) -> int:
-        """Every candidate schedule's, to its end; under halving a rung is about as long as one run."""
+    def workload(self, task: Task, examples: int) -> Workload:
+        """Every candidate answers all dev rows, and early stopping reads them after every pass."""
+        trained = self.training_rows(examples)
+        tried = (2 if self.halving else 1) * self.num_candidates if self.num_candidates > 1 else 0
+        looks = math.ceil(trained / examples) if self.patience else 0
+        return Workload(
+            training_rows=trained,
+            scored_rows=(tried + looks) * self.dev_examples,
+            demonstrator=self.demonstrator,
+            demonstrated_rows=examples if self.demonstrator else 0,
+            prompt_configs=(self.prompt_config,),
+        )
+
+    def training_rows(self, examples: int) -> int:
+        """Rows of every candidate schedule to its end; under halving a rung is about as long as one run."""
         steps = self.steps(examples)
         rates, size = len(as_tuple(self.learning_rate)), min(self.batch_size, examples)
         if not self.halving:
             return rates * sum(steps) * size
         rungs = math.ceil(math.log2(self.num_candidates))
         return (1 + rungs) * math.ceil(sum(steps) / len(steps)) * size
-
-    def rows_asked(self, examples: int) -> int:
-        """Every candidate answers all dev rows, and early stopping reads them after every pass."""
-        asked = (2 if self.halving else 1) * self.num_candidates if self.num_candidates > 1 else 0
-        looks = math.ceil(self.rows_trained(examples) / examples) if self.patience else 0
-        return (asked + looks) * self.dev_examples
-
-    def demonstrations(self, examples: int) -> "tuple[Source, int] | None":
-        """Every example is answered by the demonstrator, where there is one."""
-        return (self.demonstrator, examples) if self.demonstrator else None
 
     def steps(self, examples: int) -> list[int]:
         """Batches of a run on `examples` rows, for each of the epochs."""

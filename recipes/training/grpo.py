@@ -9,7 +9,7 @@ from educe.data.errors import UserError
 from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.recipes.method import Budget, Elicited, Method
+from educe.recipes.method import Budget, Elicited, Method, Workload
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -82,10 +82,7 @@ class Grpo(Method):
             model=tuned.model, prompt_fn=prompt_fn, spend=tuned.spend, history=tuned.history, metadata=tuned.metadata
         )
 
-    def rows_trained(self, examples: int) -> int:
-        """Every sample."""
-        return self.rows_sampled(examples)
-
-    def rows_sampled(self, examples: int) -> int:
-        """Of every step."""
-        return self.num_steps(examples) * self.questions_per_step * self.samples
+    def workload(self, task: Task, examples: int) -> Workload:
+        """Every sample is trained on."""
+        samples = self.num_steps(examples) * self.questions_per_step * self.samples
+        return Workload(training_rows=samples, sampled_rows=samples, prompt_configs=(self.prompt_config,))

@@ -17,7 +17,7 @@ from educe.data.instructions.load import check_overlap, resolve_instructions
 from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.recipes.method import Elicited, Method
+from educe.recipes.method import Elicited, Method, Workload
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -106,15 +106,14 @@ class Helpful(Method):
         return super().settings() | {"instructions_hash": self.rows_hash}
 
     @property
-    def instruction_rows(self) -> Sequence[Instruction]:
-        """The instructions."""
-        return self.rows
-
-    @property
     def shared_training(self) -> str:
         """The recipe with its settings, whatever the task."""
         return f"{type(self).__name__} {json.dumps(self.settings(), sort_keys=True)}"
 
-    def rows_trained(self, examples: int) -> int:
-        """Every instruction, each epoch."""
-        return self.epochs * len(self.rows)
+    def workload(self, task: Task, examples: int) -> Workload:
+        return Workload(
+            training_rows=self.epochs * len(self.rows),
+            instructions=self.rows,
+            shared_training=self.shared_training,
+            prompt_configs=(self.prompt_config,),
+        )

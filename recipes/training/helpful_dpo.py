@@ -1,6 +1,7 @@
 """Helpful-only by direct preference optimisation: helpful responses are preferred to refusals."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from educe.data.instructions.load import require_rejected
 from educe.data.task import Task
+from educe.recipes.method import Workload
 from educe.recipes.training.helpful import Helpful
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class HelpfulDpo(Helpful):
 
         return partial(PreferenceLoss, beta=self.beta)
 
-    def rows_trained(self, examples: int) -> int:
-        """Of every pair both answers."""
-        return 2 * super().rows_trained(examples)
+    def workload(self, task: Task, examples: int) -> Workload:
+        """Both answers of every pair."""
+        once = super().workload(task, examples)
+        return replace(once, training_rows=2 * once.training_rows)

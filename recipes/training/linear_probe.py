@@ -11,7 +11,7 @@ from educe.data.task import Task, check_options
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Budget, Elicited, Method, check_dev
+from educe.recipes.method import Budget, Elicited, Method, Workload, check_dev
 
 if TYPE_CHECKING:
     from educe.eval.model.encode import Branches
@@ -90,9 +90,9 @@ class LinearProbe(Method):
         """Unless the layer is given."""
         return self.layer is None
 
-    def rows_asked(self, examples: int) -> int:
-        """Every example and dev row is read."""
-        return examples + (self.dev_examples if self.reads_dev else 0)
+    def workload(self, task: Task, examples: int) -> Workload:
+        read = examples + (self.dev_examples if self.reads_dev else 0)
+        return Workload(scored_rows=read, prompt_configs=(self.prompt_config,))
 
 
 def _encode(model: "Model", examples: tuple[Example, ...], prompt_fn: PromptFunction) -> "list[Branches]":

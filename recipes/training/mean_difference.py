@@ -12,7 +12,7 @@ from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Budget, Elicited, Method, as_tuple, check_dev
+from educe.recipes.method import Budget, Elicited, Method, Workload, as_tuple, check_dev
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,9 +111,10 @@ class MeanDifference(Method):
         """With several layers or strengths."""
         return self.num_candidates > 1
 
-    def rows_asked(self, examples: int) -> int:
-        """Every example is read plainly and behind the shots, and every push is tried on all dev rows."""
-        return (2 + self.shots) * examples + (self.num_candidates * self.dev_examples if self.reads_dev else 0)
+    def workload(self, task: Task, examples: int) -> Workload:
+        """Every example is read without and with shots, and every candidate answers all dev rows."""
+        tried = self.num_candidates * self.dev_examples if self.reads_dev else 0
+        return Workload(scored_rows=(2 + self.shots) * examples + tried, prompt_configs=(self.prompt_config,))
 
 
 def _pushed(model: "Model", layer: int, vector: "Tensor") -> "Model":

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from educe.data.errors import UserError
-from educe.data.example import Instruction
 from educe.data.task import Task
 from educe.eval.measurement import Role
-from educe.eval.model.source import Source
 from educe.eval.prompting.prompts import PromptConfig
-from educe.recipes.method import Budget, Elicited, Method
+from educe.recipes.method import Budget, Elicited, Method, Workload
 
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
@@ -75,55 +73,11 @@ class Stacked(Method):
         return self.first.budgets(examples)
 
     @property
-    def prompt_configs(self) -> tuple[PromptConfig, ...]:
-        """Of both."""
-        return (*self.first.prompt_configs, *self.second.prompt_configs)
-
-    @property
     def reads_dev(self) -> bool:
-        """Either."""
         return self.first.reads_dev or self.second.reads_dev
 
-    @property
-    def num_shots(self) -> int:
-        """Of the prompt."""
-        return self.second.num_shots
-
-    def rows_trained(self, examples: int) -> int:
-        """Of what trains."""
-        return self.first.rows_trained(examples)
-
-    @property
-    def tokens_written(self) -> int:
-        """Of what asks."""
-        return self.second.tokens_written
-
-    @property
-    def asks_per_item(self) -> float:
-        """Of what asks."""
-        return self.second.asks_per_item
-
-    def rows_asked(self, examples: int) -> int:
-        """Of both."""
-        return self.first.rows_asked(examples) + self.second.rows_asked(examples)
-
-    def demonstrations(self, examples: int) -> tuple[Source, int] | None:
-        """Of what trains."""
-        return self.first.demonstrations(examples)
-
-    def rows_sampled(self, examples: int) -> int:
-        """Of what trains."""
-        return self.first.rows_sampled(examples)
-
-    @property
-    def instruction_rows(self) -> Sequence[Instruction]:
-        """Of what trains."""
-        return self.first.instruction_rows
-
-    @property
-    def shared_training(self) -> str | None:
-        """Of what trains: alone or stacked, it is one training."""
-        return self.first.shared_training
+    def workload(self, task: Task, examples: int) -> Workload:
+        return self.first.workload(task, examples) + self.second.workload(task, self.second.budgets(())[0])
 
     def settings(self) -> dict[str, Any]:
         """Those of both, defaults included."""

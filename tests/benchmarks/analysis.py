@@ -127,7 +127,7 @@ def _measurement(cell: Cell) -> Measurement:
     outcomes = Outcomes.of(map(_outcome, cell.items, loglikelihoods))
     scores = outcomes.scores.tolist()
     interval = score_interval(scores, outcomes.clusters)
-    trains, shots = cell.method.role == "training", cell.method.num_shots
+    trains, shots = cell.method.role == "training", cell.method.workload(cell.task, cell.examples).shots
     return Measurement(
         study="analysis",
         model=cell.source.name,
@@ -178,7 +178,10 @@ def _outcome(item: Example, loglikelihoods: np.ndarray) -> Outcome:
 
 def _provenance(cell: Cell) -> dict[str, object]:
     """As a real cell records it."""
-    shown = "".join(f"Question: demonstration {i} of seed {cell.seed}\n" for i in range(cell.method.num_shots))
+    shown = "".join(
+        f"Question: demonstration {i} of seed {cell.seed}\n"
+        for i in range(cell.method.workload(cell.task, cell.examples).shots)
+    )
     return {
         **environment(),
         "cell": cell.key,

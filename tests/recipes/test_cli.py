@@ -144,14 +144,16 @@ def test_validate_says_that_all_is_well(capsys: pytest.CaptureFixture[str], tmp_
 def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run_cli("plan", study_file(tmp_path, models=["smollm2-135m-instruct", "tiny-random"])) == 0
     cost, power = capsys.readouterr().out.split("\n\n")
-    header, *rows, total, unknown = cost.splitlines()
+    units, header, *rows, total, unknown = cost.splitlines()
+    assert units.startswith("useful FLOPs: ")
     assert header.split()[:5] == ["model", "task", "recipe", "cells", "items"]
     plain, shots, tuned = (row.split() for row in rows[:3])
     assert plain[:5] == ["smollm2-135m-instruct", "parity", "zero_shot", "1", "6"]
-    assert float(plain[-2]) == 0 and float(tuned[-2]) > float(plain[-1]) > 0 and float(shots[-1]) > float(plain[-1])
-    assert total.startswith("8 cells, about ") and " minutes here at " in total
+    assert float(plain[-3]) == 0 and float(tuned[-3]) > float(plain[-1]) > 0 and float(shots[-2]) > float(plain[-2])
+    assert float(plain[-1]) == pytest.approx(6 * float(plain[-2]), rel=0.1)
+    assert total.startswith("8 cells, ") and " useful FLOPs, about " in total and " minutes here at " in total
     assert unknown.startswith("unknown: ") and all(row.split()[-1] == "unknown" for row in rows[3:])
-    assert power.startswith("what this study could see") and "parity: 6 items, 1 seed\n" in power
+    assert power.startswith("statistical power of this study") and "parity: 6 items, 1 seed\n" in power
 
 
 def test_plan_counts_a_shared_training_once_and_every_sample(
@@ -163,10 +165,10 @@ def test_plan_counts_a_shared_training_once_and_every_sample(
         tmp_path, models=["smollm2-135m-instruct"], recipes=["zero_shot", "helpful_sft", stacked, grpo], examples=[4]
     )
     assert run_cli("plan", path) == 0
-    plain, helpful, again, rewarded = (row.split() for row in capsys.readouterr().out.splitlines()[1:5])
-    assert float(helpful[-2]) > 0 and float(again[-2]) == 0
+    plain, helpful, again, rewarded = (row.split() for row in capsys.readouterr().out.splitlines()[2:6])
+    assert float(helpful[-3]) > 0 and float(again[-3]) == 0
     # 16 samples of up to 16 tokens each, beside the six test items.
-    assert float(rewarded[-1]) > 2 * float(plain[-1]) and float(rewarded[-2]) > 0
+    assert float(rewarded[-1]) > 2 * float(plain[-1]) and float(rewarded[-2]) == float(plain[-2])
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_dev_rows_are_charged_once_whatever_they_decide():
     with temporary_changes(model):
         elicited = method(model, TASK, examples=8, seed=0)
     assert elicited.spend.labelled_examples == 14
-    assert elicited.metadata["candidates"] == 4 and method.reads_dev and method.rows_asked(8) > 6 * 6
+    assert elicited.metadata["candidates"] == 4 and method.reads_dev and method.workload(TASK, 8).scored_rows > 6 * 6
     assert elicited.metadata["chosen_steps"] in (4, 8)
 
 

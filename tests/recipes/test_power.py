@@ -1,4 +1,4 @@
-"""What `educe plan` says a study could see."""
+"""What `educe plan` says about the statistical power of a study."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +21,13 @@ from tests.recipes.small import parity_rows, run_cli, small_study, study_file, w
 ONE_RUN = Noise(first=1 / 6)
 
 
-def said(folder: Path, *, effect: float = 0.05, **changes: Any) -> list[str]:
+def lines_of(folder: Path, *, effect: float = 0.05, **changes: Any) -> list[str]:
     return power_lines(small_study(folder, **changes).cells(), effect=effect)
 
 
 def test_every_number_is_that_of_the_formula(tmp_path: Path) -> None:
     write_rows(tmp_path / "parity.jsonl", parity_rows(500))
-    _, task, smallest, _, needed, none, resampled, assumed = said(tmp_path, test_items=100, seeds=[0, 1])
+    _, task, smallest, _, needed, none, resampled, assumed = lines_of(tmp_path, test_items=100, seeds=[0, 1])
     assert task == "parity: 100 items, 2 seeds"
     level = bonferroni_level(
         0.95, 5
@@ -35,69 +35,72 @@ def test_every_number_is_that_of_the_formula(tmp_path: Path) -> None:
     # The recipe has two sizes, so that two seeds at one borrow the degree of freedom at the other.
     two = replace(ONE_RUN, first_seeds=2, borrowed=1)
     alone, together = (100 * min_detectable_effect(100, two, level=each) for each in (0.95, level))
-    assert f"with 2 seeds: {alone:.1f} points, {together:.1f} points if all 5 comparisons" in smallest
-    assert f"{items_needed(0.05, ONE_RUN):,} items with 1 seed" in needed
-    assert f"({items_needed(0.05, ONE_RUN, level=level):,} for all" in needed
-    assert needed.endswith("no number of seeds with 100 items")
-    assert f"rarer than {100 * zero_events_bound(100):.2g}%" in none
-    assert "2,000 resamples, 500 for fitted curves; drawn anew, an end moves by 0.06 and 0.12 standard" in resampled
-    assert "disagree on 28% of them" in assumed and "few seeds can see less than one" in assumed
+    assert f"baseline: {alone:.1f} points; {together:.1f} points after correction for 5 comparisons" in smallest
+    assert f"{items_needed(0.05, ONE_RUN):,} items (" in needed
+    assert f"({items_needed(0.05, ONE_RUN, level=level):,} after correction) with 1 seed" in needed
+    assert needed.endswith("; 100 items are too few with any seeds")
+    assert f"never observed: {100 * zero_events_bound(100):.2g}%" in none
+    assert (
+        "2,000 resamples, and 500 for fitted curves; the Monte Carlo error of an end of the interval is 0.06 and 0.12"
+        in resampled
+    )
+    assert "disagree on 28% of the items" in assumed and "few seeds can detect less than one" in assumed
 
 
-def test_the_smallest_difference_uses_the_seeds(tmp_path: Path) -> None:
+def test_the_minimum_detectable_effect_uses_the_seeds(tmp_path: Path) -> None:
     write_rows(tmp_path / "parity.jsonl", parity_rows(500))
     for seeds in (1, 5):
         noise = replace(ONE_RUN, first_seeds=seeds)
         alone, together = (
             100 * min_detectable_effect(100, noise, level=each) for each in (0.95, bonferroni_level(0.95, 5))
         )
-        line = said(tmp_path, test_items=100, seeds=list(range(seeds)))[2]
-        assert f"{alone:.1f} points, {together:.1f} points if all 5 comparisons" in line
+        line = lines_of(tmp_path, test_items=100, seeds=list(range(seeds)))[2]
+        assert f"{alone:.1f} points; {together:.1f} points after correction for 5 comparisons" in line
 
 
-def test_the_score_is_known_to_wilsons_half_width(tmp_path: Path) -> None:
+def test_the_interval_of_a_score_is_wilsons(tmp_path: Path) -> None:
     write_rows(tmp_path / "parity.jsonl", parity_rows(500))
-    assert "  a score near 50%: known to +-9.6 points" in said(tmp_path, test_items=100)
+    assert "  interval of a score near 50%: +-9.6 points" in lines_of(tmp_path, test_items=100)
 
 
-def test_what_one_seed_sees_needs_no_more(tmp_path: Path) -> None:
+def test_the_number_of_seeds_that_detect_an_effect(tmp_path: Path) -> None:
     write_rows(tmp_path / "parity.jsonl", parity_rows(500))
-    assert said(tmp_path, effect=0.2, test_items=100)[4].endswith("; 1 seed with 100 items")
-    # The smallest difference that 100 items can ever see is 9.3 points; close above it, many seeds reach it.
-    assert said(tmp_path, effect=0.1, test_items=100)[4].endswith("; 12 seeds with 100 items")
+    assert lines_of(tmp_path, effect=0.2, test_items=100)[4].endswith("; 1 seed with 100 items")
+    # No number of seeds detects less than 9.3 points with 100 items; close above it, many seeds are needed.
+    assert lines_of(tmp_path, effect=0.1, test_items=100)[4].endswith("; 12 seeds with 100 items")
     assert seeds_needed(0.1, 100, ONE_RUN) == 12
-    assert said(tmp_path, effect=0.09, test_items=100)[4].endswith("; no number of seeds with 100 items")
+    assert lines_of(tmp_path, effect=0.09, test_items=100)[4].endswith("; 100 items are too few with any seeds")
 
 
-def test_clusters_are_taken_to_move_as_one(tmp_path: Path) -> None:
+def test_items_of_a_cluster_are_assumed_to_be_right_together(tmp_path: Path) -> None:
     rows = [{**row, "cluster": f"c{place // 2}"} for place, row in enumerate(parity_rows(600))]
     write_rows(tmp_path / "parity.jsonl", rows)
-    lines = said(tmp_path, test_items=None)
+    lines = lines_of(tmp_path, test_items=None)
     items, clusters = [int(word) for word in lines[1].replace(",", "").split() if word.isdigit()][:2]
     assert clusters < items <= 2 * clusters + 1
     assert f"{100 * zero_events_bound(clusters):.2g}%" in lines[5]
     assert f"{items_needed(0.05, Noise(first=1 / 6, design_effect=2.0)):,} items" in lines[4]
 
 
-def test_a_difference_that_is_more_than_all_is_not_promised(tmp_path: Path) -> None:
-    assert "plain prompting with 1 seed: none at all" in said(tmp_path, test_items=2)[2]
+def test_too_few_items_detect_nothing(tmp_path: Path) -> None:
+    assert "baseline: none (more than 100 points)" in lines_of(tmp_path, test_items=2)[2]
 
 
 def test_one_comparison_needs_no_correction(tmp_path: Path) -> None:
-    text = "\n".join(said(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}]))
+    text = "\n".join(lines_of(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}]))
     assert "comparisons" not in text and "Holm" not in text
 
 
 @pytest.mark.parametrize("effect", [0.0, -0.1, 1.0, 5.0])
 def test_an_effect_is_a_share(effect: float, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give a share such as"):
-        said(tmp_path, effect=effect)
+        lines_of(tmp_path, effect=effect)
 
 
 def test_the_command_takes_an_effect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run_cli("plan", study_file(tmp_path), "--effect", "0.03") == 0
-    assert f"to see 3 points: {items_needed(0.03, ONE_RUN):,} items" in capsys.readouterr().out
-    for effect, says in (("3", "--effect 3 is no difference of scores"), ("few", "invalid float value: 'few'")):
+    assert f"to detect 3 points: {items_needed(0.03, ONE_RUN):,} items" in capsys.readouterr().out
+    for effect, says in (("3", "--effect 3 is not a difference of scores"), ("few", "invalid float value: 'few'")):
         assert run_cli("plan", study_file(tmp_path), "--effect", effect) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert says in line

@@ -100,9 +100,10 @@ def _results(options: argparse.Namespace) -> int:
 
 def _ls(options: argparse.Namespace) -> int:
     if options.what == "tasks":
-        from educe.data.tasks.catalog import TASKS
+        from educe.data.tasks.catalog import PREFIXES, TASKS
 
-        known = {name: entry.description for name, entry in TASKS.items()}
+        entries = {**TASKS, **{f"{prefix}:": entry for prefix, entry in PREFIXES.items()}}
+        known = {name: entry.description for name, entry in entries.items()}
     elif options.what == "models":
         from educe.eval.model.source import MODELS
 

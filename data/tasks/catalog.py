@@ -1,11 +1,15 @@
-"""TASKS: every task that has a name."""
+"""TASKS: every task that has a name. PREFIXES: tasks read from a file or dataset of the user's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from educe.data.loading.bigbench import bigbench_task
+from educe.data.loading.files import file_task
+from educe.data.loading.hub import hub_task
 from educe.data.task import Task
-from educe.data.tasks import benchmarks
 from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.benchmarks import BENCHMARKS, benchmark, mmlu, sciq
 from educe.data.tasks.benign_requests import benign_requests, refusal_openings
 from educe.data.tasks.capitals import capitals
 from educe.data.tasks.word_sentiment import word_sentiment
@@ -13,7 +17,7 @@ from educe.data.tasks.word_sentiment import word_sentiment
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """How to make the task (its keyword-only parameters are its options), and what it is in one line."""
+    """How to make the task (keyword-only parameters are its options), and one sentence of at most 62 characters."""
 
     make: Callable[..., Task]
     description: str
@@ -21,26 +25,19 @@ class TaskEntry:
 
 TASKS: dict[str, TaskEntry] = {
     # Bundled: no download.
-    "word_sentiment": TaskEntry(word_sentiment, "is a word positive or negative? VADER lexicon, 2 options"),
-    "capitals": TaskEntry(capitals, "capitals of countries and back, GeoNames, 4 options"),
-    "arithmetic": TaskEntry(arithmetic, "sums, differences, products; digits: 2; answered by generation"),
-    "benign_requests": TaskEntry(
-        benign_requests, "harmless requests that sound otherwise: does it help? by generation"
-    ),
-    "refusal_openings": TaskEntry(refusal_openings, "the same requests: a helpful or a refusing opening? 2 options"),
+    "word_sentiment": TaskEntry(word_sentiment, "Is this word positive or negative? 2 options, from VADER."),
+    "capitals": TaskEntry(capitals, "Match countries and their capitals. 4 options, from GeoNames."),
+    "arithmetic": TaskEntry(arithmetic, "Add, subtract or multiply two numbers. Option digits: 2."),
+    "benign_requests": TaskEntry(benign_requests, "Does the model help with harmless requests that sound harmful?"),
+    "refusal_openings": TaskEntry(refusal_openings, "Is a helpful or a refusing reply to these requests likelier?"),
     # From the Hugging Face hub, revision pinned.
-    "mmlu": TaskEntry(benchmarks.mmlu, "57 school and professional subjects, 4 options; subject: all"),
-    "arc_easy": TaskEntry(benchmarks.arc_easy, "grade-school science, easy set, mostly 4 options"),
-    "arc_challenge": TaskEntry(benchmarks.arc_challenge, "grade-school science, challenge set, mostly 4 options"),
-    "openbookqa": TaskEntry(benchmarks.openbookqa, "elementary science facts and common sense, 4 options"),
-    "commonsense_qa": TaskEntry(benchmarks.commonsense_qa, "common sense about concepts, 5 options"),
-    "hellaswag": TaskEntry(benchmarks.hellaswag, "how an everyday text goes on, 4 options"),
-    "winogrande": TaskEntry(benchmarks.winogrande, "fill the blank in a sentence, 2 options"),
-    "piqa": TaskEntry(benchmarks.piqa, "physical common sense: which way reaches the goal, 2 options"),
-    "boolq": TaskEntry(benchmarks.boolq, "yes or no about a passage, 2 options"),
-    "sciq": TaskEntry(benchmarks.sciq, "science exam questions, 4 options; support: false"),
-    "truthfulqa_mc": TaskEntry(
-        benchmarks.truthfulqa_mc, "questions that invite misconceptions, one right option (MC1)"
-    ),
-    "gsm8k": TaskEntry(benchmarks.gsm8k, "grade-school word problems, answered by generation, final number graded"),
+    "mmlu": TaskEntry(mmlu, "Answer questions of 57 school subjects. Option subject: all."),
+    "sciq": TaskEntry(sciq, "Answer science exam questions. Option support: false."),
+    **{name: TaskEntry(partial(benchmark, name), each.description) for name, each in BENCHMARKS.items()},
+}
+# What stands before the colon; the maker takes what comes after it.
+PREFIXES: dict[str, TaskEntry] = {
+    "file": TaskEntry(file_task, "Read your own questions: file:PATH.jsonl, .csv or .parquet."),
+    "bigbench": TaskEntry(bigbench_task, "Read a task of BIG-bench: bigbench:PATH/task.json."),
+    "hub": TaskEntry(hub_task, "Read a Hugging Face dataset: hub:ORG/NAME@COMMIT."),
 }

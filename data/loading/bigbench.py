@@ -11,7 +11,7 @@ from educe.data.formats.format import Format
 from educe.data.hashing import shuffled
 from educe.data.loading.columns import Columns, to_examples
 from educe.data.loading.files import make_task
-from educe.data.loading.readers import Row, check_exists, encoding_error
+from educe.data.loading.readers import Row, read_text
 from educe.data.task import Task
 
 # What BIG-bench writes around a question where a task does not say.
@@ -38,11 +38,8 @@ def bigbench_task(path: str) -> Task:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    check_exists(file)
     try:
-        described = json.loads(file.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise encoding_error(file, error.start) from error
+        described = json.loads(read_text(file))
     except json.JSONDecodeError as error:
         raise UserError(f"{file}, line {error.lineno}: broken JSON at column {error.colno} ({error.msg})") from error
     if not isinstance(described, dict) or not isinstance(described.get("examples"), list):
@@ -54,24 +51,23 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _rows(file: Path, *, choices: bool) -> Iterator[Row]:
     for number, example in enumerate(_read(file)["examples"], 1):
-        place = f"{file}, example {number}"
-        needed = "target_scores" if choices else "target"
-        for field in ("input", needed):
-            if not example.get(field):
-                raise UserError(f"{place}, field {field!r}: empty or missing; fill it in or drop the example")
-        solved = _scored(place, example) if choices else _targets(example["target"])
-        yield Row(place=place, fields={"input": example["input"], **solved})
+        row = Row(place=f"{file}, example {number}", fields=example)
+        for field in ("input", "target_scores" if choices else "target"):
+            if not row.value(field):
+                raise row.error(field, "empty or missing; fill it in or drop the example")
+        yield Row(place=row.place, fields={"input": example["input"], **(_scored(row) if choices else _targets(row))})
 
 
-def _scored(place: str, example: Mapping[str, Any]) -> dict[str, Any]:
-    scores = example["target_scores"]
+def _scored(row: Row) -> dict[str, Any]:
+    scores = row.fields["target_scores"]
     best = [choice for choice, score in scores.items() if score == max(scores.values())]
     if len(best) > 1:
-        raise UserError(f"{place}, field 'target_scores': {best[:2]} score the same; give one choice the highest score")
-    return {"choices": list(shuffled(scores, key=example["input"])), "answer": best[0]}
+        raise row.error("target_scores", f"{best[:2]} score the same; give one choice the highest score")
+    return {"choices": list(shuffled(scores, key=row.fields["input"])), "answer": best[0]}
 
 
-def _targets(target: Any) -> dict[str, Any]:
+def _targets(row: Row) -> dict[str, Any]:
+    target = row.fields["target"]
     answer, *aliases = target if isinstance(target, list) else [target]
     return {"answer": answer, "aliases": aliases}
 

@@ -1,24 +1,25 @@
 """Tasks from the user's own files: `file:PATH.jsonl`, `.csv` or `.parquet`.
 
 Columns: `question`, `answer`, `choices` (a list, a JSON list in a text cell, or columns choice0, choice1, ...) and,
-as wanted, `id`, `cluster`, `worked`, `aliases`; `columns` names others. Without choices the task is generation.
+optionally, `id`, `cluster`, `worked`, `aliases`; `columns` names others. Without choices the task is generation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.grade import FINAL_MARK, exact_match, number_match
-from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, Columns, GradeBy, find_columns, to_examples
-from educe.data.loading.readers import Row, read_rows
+from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, find_columns, to_examples
+from educe.data.loading.readers import read_rows
 from educe.data.splits import drop_repeats
-from educe.data.task import Grade, Kind, Task
+from educe.data.task import Grade, Task
 from educe.data.validation import check_mapping, check_one_of, check_text
 
 Repeats = Literal["error", "drop"]
 REPEATS = ("error", "drop")
+Load = Callable[[], Mapping[str, Sequence[Example]]]
 GRADES: dict[GradeBy, Grade] = {"exact": exact_match, "number": number_match}
 # Room for the answer alone, and for a worked solution before it.
 NEW_TOKENS: dict[GradeBy, int] = {"exact": 32, "number": 320}
@@ -35,61 +36,55 @@ def file_task(
     dev: str | None = None,
     repeats: Repeats = "error",
 ) -> Task:
-    """A task from one file, split by hash, or with `train` (and `dev`) files of their own, when the file is the test.
+    """A task from one file, split by hash. With `train` (and `dev`) files of their own, the file is the test.
 
     `answer_is` says what the answer column of a multiple-choice file holds (an index counts from 0). A generation task
     is graded by exact match, or by its final number where `grade: number` says so or the first answer ends in
     `#### 18`, which makes the answer 18 and the whole text its worked solution. `repeats: drop` leaves out train
-    questions that are asked again in the test. The first row is read at once, the rest on first use. UserError where
-    an option or the file does not fit.
+    questions that the test repeats. The first row is read at once, the rest on first use. UserError where an option
+    or the file does not fit.
     """
-    for option, value in (("separator", separator), ("train", train), ("dev", dev)):
-        if value is not None:
-            check_text(option, value)
-    check_mapping("columns", columns)
-    check_one_of("answer_is", answer_is, ANSWER_IS)
-    check_one_of("repeats", repeats, REPEATS)
-    paths = _paths(path, train=train, dev=dev)
-    firsts = {split: next(read_rows(each)) for split, each in paths.items()}
+    check_row_options(columns=columns, answer_is=answer_is, repeats=repeats, separator=separator, train=train, dev=dev)
+    others = {split: Path(each).expanduser() for split, each in (("train", train), ("dev", dev)) if each is not None}
+    main = Path(path).expanduser()
+    paths = {"test" if others else "all": main, **others}
+    first_rows = {file: next(read_rows(file)) for file in paths.values()}
     found = {
-        split: find_columns(columns or {}, row.fields, where=str(paths[split]), separator=separator)
-        for split, row in firsts.items()
+        file: find_columns(columns or {}, row.fields, where=str(file), separator=separator)
+        for file, row in first_rows.items()
     }
-    main = next(iter(found))
-    for split, other in found.items():
-        if other != found[main]:
-            raise UserError(
-                f"{paths[split]}: its choices stand in other columns than in {paths[main]}; make both alike"
-            )
-    grade_by = grade_of(grade, found[main], firsts[main])
+    for file in others.values():
+        if found[file] != found[main]:
+            raise UserError(f"{file}: its choices are in other columns than those of {main}; use the same in both")
+    choices = found[main].choices is not None
+    if grade is None:
+        worked = FINAL_MARK in str(first_rows[main].fields.get(found[main].answer))
+        grade = "number" if worked and not choices else "exact"
+    else:
+        check_one_of("grade", grade, GRADE_BY)
+        if choices:
+            raise UserError(f"grade: {grade!r} is for tasks without choices; leave grade out")
 
     def load() -> Mapping[str, Sequence[Example]]:
         rows = {split: read_rows(each) for split, each in paths.items()}
-        loaded = to_examples(rows, found[main], answer_is=answer_is, grade=grade_by)
-        return drop_repeats(loaded) if repeats == "drop" else loaded
+        return to_examples(rows, found[main], answer_is=answer_is, grade=grade)
 
-    return make_task(name=Path(path).stem, load=load, choices=found[main].choices is not None, grade=grade_by)
-
-
-def grade_of(grade: GradeBy | None, columns: Columns, first: Row | None) -> GradeBy:
-    """How a generation task is graded: as the user says, else by number where the first answer ends in `#### N`."""
-    if grade is None:
-        marked = first is not None and FINAL_MARK in str(first.fields.get(columns.answer))
-        return "number" if marked and columns.choices is None else "exact"
-    check_one_of("grade", grade, GRADE_BY)
-    if columns.choices is not None:
-        raise UserError(f"grade: {grade!r} is for tasks without choices; leave grade out")
-    return grade
+    return make_task(name=Path(path).stem, load=load, choices=choices, grade=grade, repeats=repeats)
 
 
-def make_task(*, name: str, load: Any, choices: bool, grade: GradeBy, **more: Any) -> Task:
-    """Multiple choice, or generation with its grader and room to answer."""
-    kind: Kind = "choice" if choices else "generation"
+def check_row_options(*, columns: Any, answer_is: Any = "auto", repeats: Any = "error", **texts: Any) -> None:
+    """UserError where an option on how rows are read has a wrong value; a text may be missing."""
+    check_mapping("columns", columns)
+    check_one_of("answer_is", answer_is, ANSWER_IS)
+    check_one_of("repeats", repeats, REPEATS)
+    for option, value in texts.items():
+        if value is not None:
+            check_text(option, value)
+
+
+def make_task(*, name: str, load: Load, choices: bool, grade: GradeBy, repeats: Repeats = "error", **more: Any) -> Task:
+    """Multiple choice, or generation with its grader and room to answer; repeated questions are dropped if so asked."""
     if not choices:
         more = {"grade": GRADES[grade], "max_new_tokens": NEW_TOKENS[grade], **more}
-    return Task(name=name, version=1, kind=kind, load=load, **more)
-
-
-def _paths(path: str, *, train: str | None, dev: str | None) -> dict[str, Path]:
-    more = {split: Path(each).expanduser() for split, each in (("train", train), ("dev", dev)) if each is not None}
-    return {"test" if more else "all": Path(path).expanduser(), **more}
+    kept = (lambda: drop_repeats(load())) if repeats == "drop" else load
+    return Task(name=name, version=1, kind="choice" if choices else "generation", load=kept, **more)

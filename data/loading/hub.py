@@ -1,6 +1,5 @@
 """Hugging Face datasets at a pinned revision -> examples. No remote code."""
 
-import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -8,12 +7,12 @@ from typing import Any
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
-from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, find_columns, to_examples
-from educe.data.loading.files import REPEATS, Repeats, make_task
+from educe.data.loading.columns import GRADE_BY, AnswerIs, GradeBy, find_columns, to_examples
+from educe.data.loading.files import Repeats, check_row_options, make_task
 from educe.data.loading.readers import Row
-from educe.data.splits import SPLITS, drop_repeats
+from educe.data.splits import SPLITS
 from educe.data.task import Task
-from educe.data.validation import check_mapping, check_one_of, check_text, parse_hub_path
+from educe.data.validation import check_mapping, check_one_of, parse_hub_path
 
 # What publishers call our splits, where the user does not say.
 _PUBLISHED_AS = {"train": "train", "dev": "validation", "test": "test"}
@@ -50,13 +49,9 @@ def hub_task(
     `splits` says which published splits are train, dev and test (by default train, validation, test, as far as the
     dataset has them). Nothing is fetched before first use. UserError where an option does not fit.
     """
-    for option, mapping in (("columns", columns), ("splits", splits)):
-        check_mapping(option, mapping)
-    if config is not None:
-        check_text("config", config)
-    for option, value, known in (("answer_is", answer_is, ANSWER_IS), ("grade", grade, GRADE_BY)):
-        check_one_of(option, value, known)
-    check_one_of("repeats", repeats, REPEATS)
+    check_row_options(columns=columns, answer_is=answer_is, repeats=repeats, config=config)
+    check_mapping("splits", splits)
+    check_one_of("grade", grade, GRADE_BY)
     if not columns or not {"question", "answer"} <= set(columns):
         raise UserError(f"hub:{path}: no column map; write columns: {{question: ..., answer: ..., choices: ...}}")
     for split in splits or {}:
@@ -89,65 +84,47 @@ def source_task(
     """
 
     def load() -> Mapping[str, Sequence[Example]]:
-        loaded = convert_rows(source, fetch(source), answer_is=answer_is, grade=grade)
-        return drop_repeats(loaded) if repeats == "drop" else loaded
+        rows = {split: numbered_rows(source, split, published) for split, published in fetch(source).items()}
+        split, split_rows = next(iter(rows.items()))
+        first = next(split_rows)
+        columns = find_columns(source.columns, first.fields, where=f"hub:{source.path}")
+        if (columns.choices is not None) != source.choices:
+            raise UserError(f"hub:{source.path}: it has choices; name their column in columns: {{choices: ...}}")
+        return to_examples({**rows, split: chain([first], split_rows)}, columns, answer_is=answer_is, grade=grade)
 
-    return make_task(name=name, load=load, choices=source.choices, grade=grade, **more)
-
-
-def convert_rows(
-    source: HubSource,
-    published: Mapping[str, Sequence[Mapping[str, Any]]],
-    *,
-    answer_is: AnswerIs = "text",
-    grade: GradeBy = "exact",
-) -> Mapping[str, Sequence[Example]]:
-    """Examples of every split from its rows as published (any iterable of mappings, such as a `datasets.Dataset`)."""
-    rows = {split: numbered_rows(source, split, held) for split, held in published.items()}
-    split, held = next(iter(rows.items()))
-    first = next(held)
-    columns = find_columns(source.columns, first.fields, where=f"hub:{source.path}")
-    if (columns.choices is not None) != source.choices:
-        raise UserError(f"hub:{source.path}: it has choices; name their column in columns: {{choices: ...}}")
-    return to_examples({**rows, split: chain([first], held)}, columns, answer_is=answer_is, grade=grade)
+    return make_task(name=name, load=load, choices=source.choices, grade=grade, repeats=repeats, **more)
 
 
 def fetch(source: HubSource) -> Mapping[str, Any]:
     """The published splits of a source, as `datasets.Dataset` by our split names; UserError where they do not come."""
+    # Deferred: with its libraries it takes ten times longer to import than all of the catalog.
     import datasets
     import httpx
 
     try:
-        held = datasets.load_dataset(source.path, source.config, revision=source.revision)
+        published = datasets.load_dataset(source.path, source.config, revision=source.revision)
     except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
             f"hub:{source.path}: revision {source.revision!r} cannot be loaded ({reason}); check the name, the revision"
             " and the network, or save the rows to a file and use file:"
         ) from error
-    return _our_splits(source, held)
+    return _our_splits(source, published)
 
 
-def numbered_rows(source: HubSource, split: str, held: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+def numbered_rows(source: HubSource, split: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     """Rows as the source converts them, each knowing its place in the published split."""
-    for number, row in enumerate(held, 1):
+    for number, row in enumerate(rows, 1):
         yield Row(place=f"hub:{source.path}, {split} row {number}", fields=source.convert(row))
 
 
-def letter_index(letter: str) -> int:
-    """Position of an option by its letter (A is 0) or, as some rows have it, by its number from 1."""
-    return int(letter) - 1 if letter.isdigit() else string.ascii_uppercase.index(letter)
-
-
-def _our_splits(source: HubSource, held: Mapping[str, Any]) -> Mapping[str, Any]:
+def _our_splits(source: HubSource, published: Mapping[str, Any]) -> Mapping[str, Any]:
     if source.splits is _PUBLISHED_AS:
-        ours = {split: held[published] for split, published in _PUBLISHED_AS.items() if published in held}
+        ours = {split: published[name] for split, name in _PUBLISHED_AS.items() if name in published}
         if not ours:
-            raise UserError(f"hub:{source.path}: its splits are {', '.join(held)}; say which is which in splits")
+            raise UserError(f"hub:{source.path}: its splits are {', '.join(published)}; say which is which in splits")
         return ours
-    for split, published in source.splits.items():
-        if published not in held:
-            raise UserError(
-                f"hub:{source.path}: no split {published!r} for {split}; {did_you_mean(str(published), held)}"
-            )
-    return {split: held[published] for split, published in source.splits.items()}
+    for split, name in source.splits.items():
+        if name not in published:
+            raise UserError(f"hub:{source.path}: no split {name!r} for {split}; {did_you_mean(str(name), published)}")
+    return {split: published[name] for split, name in source.splits.items()}

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from educe.data.errors import UserError
 from educe.data.example import Instruction
-from educe.data.instructions.load import check_overlap, resolve_instructions
+from educe.data.instructions.load import resolve_instructions
+from educe.data.instructions.overlap import check_overlap
 from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import make_prompt_fn

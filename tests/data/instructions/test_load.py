@@ -119,7 +119,7 @@ def test_exact_repeats_without_ids_are_one(tmp_path: Path) -> None:
         ([{"messages": "Hi"}], "line 1, field 'messages': 'Hi' is no conversation; write"),
         ([{"messages": [{"from": "human", "value": "Hi"}]}], "line 1, field 'messages': "),
         ([{"messages": [{"role": "user", "content": None}]}], "is no conversation; write"),
-        ([{"messages": chat("Hi", "")}], "line 1, field 'messages': nothing said by the assistant; fill it in"),
+        ([{"messages": chat("Hi", "")}], "line 1, field 'messages': no text by the assistant; fill it in"),
         (
             [{"messages": [{"role": "system", "content": "Be a pirate."}, *chat("Hi", "Arr")]}],
             "line 1, field 'messages': a system turn, 'Be a pirate.', which an instruction does not have; drop",
@@ -143,7 +143,7 @@ def test_files_without_rows(tmp_path: Path) -> None:
     [
         ("bundeld", "unknown instructions 'bundeld'; did you mean 'bundled'? (a file is written file:PATH)"),
         ("fil:a.csv", "instructions 'fil:a.csv': unknown prefix 'fil'; did you mean 'file'?"),
-        ("file:", "instructions 'file:' name no path; write file:PATH"),
+        ("file:", "instructions 'file:': no path; write file:PATH"),
         ({"bundled": {"cuont": 3}}, "instructions 'bundled': unknown option 'cuont'; did you mean 'count'?"),
         ({"bundled": {"kinds": ["clok"]}}, "kinds: unknown kind 'clok'; did you mean 'clock'?"),
         ({"file:a.csv": {"path": "b"}}, "instructions 'file:a.csv': unknown option 'path'; known: columns"),
@@ -162,7 +162,7 @@ def test_wrong_specs(spec: Any, says: str) -> None:
 
 @pytest.mark.parametrize("spec", [3, None, [], {}, {"bundled": {}, "file:a": {}}])
 def test_what_is_not_a_spec(spec: Any) -> None:
-    assert "are neither a name nor a name with options" in mistake(spec)
+    assert ": neither a name nor a name with options" in mistake(spec)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from educe.data.errors import UserError
 from educe.data.example import Example, Instruction
 from educe.data.instructions.bundled import helpful_instructions
-from educe.data.instructions.load import check_overlap
+from educe.data.instructions.overlap import check_overlap
 from educe.data.splits import SPLITS
 from educe.data.task import Task
 from educe.data.tasks.arithmetic import arithmetic

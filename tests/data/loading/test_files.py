@@ -303,7 +303,7 @@ def test_wrong_option_values(tmp_path: Path) -> None:
     assert mistake(path, grade="number") == "grade: 'number' is for tasks without choices; leave grade out"
     free = write_jsonl(tmp_path / "b.jsonl", [{"question": "Q?", "answer": "a"}])
     assert mistake(free, grade="numbers") == "grade: 'numbers' is not known; did you mean 'number'?"
-    assert "its choices stand in other columns than in" in mistake(path, train=str(free))
+    assert "its choices are in other columns than those of" in mistake(path, train=str(free))
 
 
 def test_mmlu_files(test_data: Path) -> None:

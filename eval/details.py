@@ -147,6 +147,11 @@ class Details:
     first_prompt: str | None = None  # as the model saw it, where it is not the prompt of the first item
     notes: Mapping[str, str | int | float] = field(default_factory=dict)
 
+    @property
+    def dev_examples(self) -> int:
+        """Dev rows that a choice or early stopping looked at."""
+        return max((each.dev_examples for each in (self.selection, self.training) if each is not None), default=0)
+
     def __or__(self, other: "Details") -> "Details":
         """Both records as one; where both have an entry, the other's counts."""
         given = {each.name: getattr(other, each.name) for each in fields(other)}

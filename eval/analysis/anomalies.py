@@ -13,10 +13,10 @@ import numpy as np
 
 from educe.data.audit.finding import Finding
 from educe.eval.analysis.conditions import Condition, item_scores
+from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
 from educe.eval.analysis.statistics.intervals import wilson
-from educe.eval.report.prompts import chosen_on_dev
 
 Audits = Mapping[str, Sequence[Finding]]  # findings on a task's rows by its name
 
@@ -121,12 +121,12 @@ def dev_test_gaps(conditions: Sequence[Condition]) -> list[str]:
     standard errors of a dev score (the maximum of m sub-Gaussian variables).
     """
     lines = []
-    for chosen in chosen_on_dev(conditions):
+    for chosen in dev_choices(conditions):
         if not chosen.dev_examples:
             continue
         condition, gap = chosen.condition, chosen.optimism
         error = math.sqrt(condition.score * (1 - condition.score) / chosen.dev_examples)
-        explained = error * math.sqrt(2 * math.log(max(1.0, chosen.tried or 1.0)))
+        explained = error * math.sqrt(2 * math.log(max(1.0, chosen.tried)))
         scores = f"dev {whole_percent(chosen.dev_score)} of {chosen.dev_examples:,.0f}, test {_scored(condition)} of {condition.n:,}"
         if gap.high < 0:
             lines.append(f"{_named(condition)}: {scores}; what is chosen on dev should not do better on test")

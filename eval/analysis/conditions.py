@@ -200,6 +200,19 @@ def share_of_gap(condition: Condition, floor: Condition, ceiling: Condition) -> 
     )
 
 
+def ordered(conditions: Iterable[Condition]) -> list[Condition]:
+    """By task, model, recipe and budget: an order that does not depend on how the results were read."""
+    return sorted(conditions, key=lambda each: (each.task, each.model, each.method, each.settings, each.examples))
+
+
+def by_task_and_model(conditions: Iterable[Condition]) -> list[list[Condition]]:
+    """The conditions of each task and model, in that order."""
+    groups: dict[tuple[str, str], list[Condition]] = {}
+    for condition in conditions:
+        groups.setdefault((condition.task, condition.model), []).append(condition)
+    return [groups[key] for key in sorted(groups)]
+
+
 def plain_prompting(conditions: Iterable[Condition]) -> Condition | None:
     """Plain prompting among the ways of one model and task: zero-shot, all settings at their defaults if measured so.
 

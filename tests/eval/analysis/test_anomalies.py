@@ -16,6 +16,7 @@ from educe.eval.analysis.anomalies import (
 )
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
+from educe.eval.details import Details, Selection
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.report.checks import checks
 from educe.eval.report.page import write_report
@@ -43,8 +44,8 @@ def answered(picks: Sequence[int], right: Sequence[int], *, labels: Sequence[str
 
 
 def chosen(dev: float, right: int, *, candidates: int = 4, dev_examples: int = 100) -> Measurement:
-    elicited = {"dev_score": f"{dev:.4f}", "dev_examples": dev_examples, "candidates": candidates}
-    return measurement(right=right, of=100, provenance={"elicited": elicited})
+    selection = Selection(chosen={}, dev_score=dev, dev_examples=dev_examples, candidates=candidates)
+    return measurement(right=right, of=100, details=Details(selection=selection))
 
 
 def test_a_clean_study_gives_no_warning() -> None:

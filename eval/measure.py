@@ -1,9 +1,8 @@
-"""Model x task x prompter -> one outcome per test item, and the price of an answer."""
+"""Model x task x prompt function -> one outcome per test item, and the cost of an answer."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from educe.data.errors import UserError
 from educe.data.example import Example
@@ -21,16 +20,12 @@ from educe.eval.spend import Spend
 
 @dataclass(frozen=True, kw_only=True)
 class SolverOutput:
-    """Outcomes in the order of the items, and the mean useful and executed FLOPs of one answer.
-
-    `about` is what else was seen while answering, for the record: plain values, such as the accuracy of each format.
-    """
+    """Outcomes in the order of the items, the mean useful and executed FLOPs of one answer, and details to record."""
 
     outcomes: tuple[Outcome, ...]
     metric: str
     flops_per_answer: float
     executed_flops_per_answer: float
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     details: Details = field(default_factory=Details)
 
     @property
@@ -40,30 +35,30 @@ class SolverOutput:
 
     @property
     def search(self) -> Spend:
-        """What all these answers cost where they only served to choose or to learn; their labels are not in it."""
-        asked = len(self.outcomes)
+        """The cost of all these answers where they only served to choose or to learn; labels are not included."""
+        count = len(self.outcomes)
         return Spend(
-            search_flops=self.flops_per_answer * asked, executed_search_flops=self.executed_flops_per_answer * asked
+            search_flops=self.flops_per_answer * count, executed_search_flops=self.executed_flops_per_answer * count
         )
 
 
 Scorer = Callable[[Model, Sequence[Branches]], Scores]
-# Anything that answers items: `measure` itself, a probe, votes over chains of thought.
+# How items are answered: `measure` itself, a probe, votes over chains of thought.
 Solver = Callable[[Model, Task, PromptFunction, Sequence[Example]], SolverOutput]
 
 
 def measure(
     model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example], *, score: Scorer | None = None
 ) -> SolverOutput:
-    """Ask every item and grade the answers: option likelihoods for multiple choice, greedy text for generation.
+    """Prompt with every item and grade: by log-likelihoods of options for multiple choice, else by greedy text.
 
-    `score` is where the likelihoods come from, if not from the model's own words. Where the model's weights are
+    `score` gives the log-likelihoods where they do not come from the model's vocabulary. Where the model's weights are
     sharded over processes, every process has to call this.
     """
     prompts = [prompt_fn(item) for item in items]
     with gathering(model.net):
         if task.kind == "choice":
-            return _choose(model, task, prompts, items, score or score_options)
+            return _score_choices(model, task, prompts, items, score or score_options)
         return _generate(model, task, prompts, items)
 
 
@@ -75,7 +70,7 @@ def encode_items(model: Model, prompts: Sequence[Prompt], items: Sequence[Exampl
     ]
 
 
-def _choose(
+def _score_choices(
     model: Model, task: Task, prompts: Sequence[Prompt], items: Sequence[Example], score: Scorer
 ) -> SolverOutput:
     encoded = encode_items(model, prompts, items)
@@ -86,7 +81,7 @@ def _choose(
                 f"model {model.name!r} scores the options of item {item.id!r} with {likelihoods}: its weights or"
                 " its adapter are damaged, or too large for the dtype; load others, or in float32"
             )
-    normalize_by = task.normalize_by if score is score_options else "none"  # a probe's odds have no length
+    normalize_by = task.normalize_by if score is score_options else "none"  # a probe's log-odds have no length
     outcomes = [
         _choice_outcome(normalize_by, prompt, item, branches, loglikelihoods)
         for prompt, item, branches, loglikelihoods in zip(prompts, items, encoded, scores.loglikelihoods, strict=True)
@@ -115,7 +110,7 @@ def _choice_outcome(
 def choice_outcome(
     item: Example, branches: Branches, loglikelihoods: tuple[float, ...], compared: Sequence[float]
 ) -> Outcome:
-    """What comes of an item whose options have these log-likelihoods and are picked by the highest of `compared`."""
+    """The outcome of an item whose options have these log-likelihoods; the highest of `compared` is picked."""
     best, runner_up = sorted(compared, reverse=True)[:2]
     picked = list(compared).index(best)
     return Outcome(
@@ -133,7 +128,7 @@ def choice_outcome(
 
 def _generate(model: Model, task: Task, prompts: Sequence[Prompt], items: Sequence[Example]) -> SolverOutput:
     encoded = [encode_prompt(model, prompt, room=task.max_new_tokens) for prompt in prompts]
-    samples = generate(model, encoded, max_new_tokens=task.max_new_tokens, stops=stops(prompts[0]))
+    samples = generate(model, encoded, max_new_tokens=task.max_new_tokens, stops=stop_strings(prompts[0]))
     assert task.grade is not None
     outcomes = [
         Outcome(id=item.id, cluster=item.cluster, score=task.grade(item, text), answer=item.answer, text=text)
@@ -147,12 +142,9 @@ def _generate(model: Model, task: Task, prompts: Sequence[Prompt], items: Sequen
     )
 
 
-def stops(prompt: Prompt) -> tuple[str, ...]:
-    """Where a completion has gone on to the next question; a chat model ends its turn by itself."""
+def stop_strings(prompt: Prompt) -> tuple[str, ...]:
+    """What a completion continues with when it goes on to another question; a chat model ends its own turn."""
     if prompt.style == "chat":
         return ()
-    return tuple(
-        stop
-        for stop in (prompt.format.example_separator, f"\n{prompt.format.question_field.strip()}")
-        if stop.strip(" ")
-    )
+    strings = (prompt.format.example_separator, f"\n{prompt.format.question_field.strip()}")
+    return tuple(string for string in strings if string.strip(" "))

@@ -95,7 +95,8 @@ def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> tuple[str
     if not isinstance(settings, Mapping | None):
         raise UserError(f"recipe {name!r}: settings {settings!r} should be a mapping, as in {{{name}: {{key: value}}}}")
     try:
-        return name, METHODS[name](**(settings or {}))
+        # Recipes that are made of others read these by name.
+        return name, METHODS[name].model_validate(settings or {}, context={"make_method": make_method})
     except ValidationError as error:
         raise UserError(explain(error, what=f"recipe {name!r}", known=METHODS[name].model_fields)) from error
 

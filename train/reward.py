@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from educe.data.errors import UserError
 from educe.data.formats.render import Prompt
-from educe.eval.measure import stops
+from educe.eval.measure import stop_strings
 from educe.eval.model.encode import encode_prompt, prompt_text
 from educe.eval.model.flops import generation_flops, training_flops
 from educe.eval.model.model import Model
@@ -131,7 +131,7 @@ def train_by_reward(
     written = [prompt_text(model, prompt) for prompt in prompts]
     bos = str(model.tokenizer.bos_token)
     texts = [text.removeprefix(bos) if model.adds_bos else text for text in written]  # TRL's tokenizer adds it
-    ends = [stops(prompt) for prompt in prompts]
+    ends = [stop_strings(prompt) for prompt in prompts]
     ledger = _Ledger(model=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths, stops=ends)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of TRL about its own settings

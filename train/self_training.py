@@ -13,7 +13,7 @@ from educe.data.formats.format import Format
 from educe.data.formats.render import PromptFunction, option_texts
 from educe.data.grade import exact_match
 from educe.data.task import Task
-from educe.eval.measure import stops
+from educe.eval.measure import stop_strings
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
@@ -57,7 +57,7 @@ def sample_accepted(
         model,
         [encode_prompt(model, prompt, room=task.max_new_tokens) for prompt in prompts for _ in range(samples)],
         max_new_tokens=task.max_new_tokens,
-        stops=stops(prompts[0]),
+        stops=stop_strings(prompts[0]),
         temperature=temperature,
         seed=seed,
     )

@@ -1,1 +1,1 @@
-"""How a model is asked: prompts, solvers and the search for prompts."""
+"""How a model is prompted: prompts, solvers and the search for the best prompt."""

@@ -1,8 +1,8 @@
-"""Prompters: from an item to what the model is asked."""
+"""Prompt functions: from an item to the prompt that a model completes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
@@ -11,22 +11,20 @@ from educe.data.formats.phrases import PHRASES
 from educe.data.formats.render import PromptFunction, Style, render
 from educe.data.formats.space import FormatSpace
 from educe.data.task import Task
-
-if TYPE_CHECKING:  # recipes are read and planned without torch
-    from educe.eval.model.model import Model
+from educe.eval.model.model import Model
 
 Template = Literal["auto", "chat", "completion"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromptConfig:
-    """How a question is put, whatever the question.
+    """How a question becomes a prompt, whatever the question.
 
-    `template` auto is the chat template for chat models and completion text for base ones. `answer_as` overrides the
-    task's choice of option text or letter; `format` names values in the space of formats (data/format_space.py), the
-    first of each dimension where none is named, and then says how to answer, too. `system` and a `phrase` (by name, see
-    data/phrases.py) open the prompt, and `prefill` opens the answer in the model's place. UserError for a phrase that
-    is not known.
+    `template` auto is the chat template for chat models and completion text for base models. `answer_as` overrides the
+    task's choice of option text or letter. `format` names values in the space of formats (data/formats/space.py); a
+    dimension that it does not name takes its first value, and the space then decides how to answer as well. `system`
+    and a `phrase` (by name, see data/formats/phrases.py) open the prompt, and `prefill` begins the model's answer.
+    UserError for an unknown phrase.
     """
 
     template: Template = "auto"
@@ -45,42 +43,31 @@ PLAIN = PromptConfig()
 
 
 def make_prompt_fn(
-    model: "Model",
+    model: Model,
     task: Task,
     *,
     shots: Sequence[Example] = (),
     prompt_config: PromptConfig = PLAIN,
+    form: Format | None = None,
     answers: Mapping[str, str] | None = None,
 ) -> PromptFunction:
-    """Ask as `asking` says, after `shots` demonstrations: none, and nothing said, is plain prompting.
+    """Prompts as `prompt_config` describes them, after `shots` demonstrations; with the defaults, the zero-shot prompt.
 
-    `answers` are what demonstrations answer in place of their own, by id. UserError where a base model is asked
-    through a chat template, and as `chosen_format` has it.
+    `form` is a format that was resolved before. `answers` replace the demonstrations' own answers, by id. UserError for
+    a base model with a chat template, and where `resolve_format` raises it.
     """
     style = style_of(prompt_config.template, kind=model.kind)
-    form = chosen_format(task, prompt_config, style=style)
-    return make_prompt_fn_in(model, form, shots=shots, prompt_config=prompt_config, answers=answers)
-
-
-def make_prompt_fn_in(
-    model: "Model",
-    form: Format,
-    *,
-    shots: Sequence[Example] = (),
-    prompt_config: PromptConfig = PLAIN,
-    answers: Mapping[str, str] | None = None,
-) -> PromptFunction:
-    """The same in a given format, whatever `asking` says of formats."""
+    form = form or resolve_format(task, prompt_config, style=style)
     check_template(prompt_config.template, kind=model.kind, name=model.name)
-    style = style_of(prompt_config.template, kind=model.kind)
-    opened = _opened(form, prompt_config)
+    opening = [prompt_config.system, PHRASES.get(prompt_config.phrase, ""), form.instruction]
+    opened = replace(form, instruction="\n".join(text for text in opening if text))
     return lambda example: render(
         example, opened, style=style, shots=shots, prefill=prompt_config.prefill, answers=answers
     )
 
 
-def chosen_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> Format:
-    """The task's format, changed as asked.
+def resolve_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> Format:
+    """The task's format, with the changes that the prompt config names.
 
     UserError for an answer that the task does not have, unknown names of formats, and more options than letters.
     """
@@ -100,20 +87,27 @@ def chosen_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> F
     return form
 
 
-def _opened(form: Format, prompt_config: PromptConfig) -> Format:
-    """The format with a system message and a phrase before its instruction."""
-    opening = [text for text in (prompt_config.system, PHRASES.get(prompt_config.phrase, ""), form.instruction) if text]
-    return replace(form, instruction="\n".join(opening))
-
-
 def style_of(template: Template, *, kind: str | None) -> Style:
-    """Completion text for a base model, the chat template for the others, or what was asked for."""
+    """The style that a template gives: auto is completion text for a base model and the chat template for others."""
     if template == "auto":
         return "completion" if kind == "base" else "chat"
     return template
 
 
-def check_template(style: Style | Template, *, kind: str | None, name: str) -> None:
-    """UserError where a chat template is asked of a base model, which was never trained to read one."""
-    if style == "chat" and kind == "base":
+def check_template(template: Template, *, kind: str | None, name: str) -> None:
+    """UserError for a chat template with a base model, which was never trained to read one."""
+    if template == "chat" and kind == "base":
         raise UserError(f"model {name!r} is a base model: it has no chat template; use template: completion")
+
+
+def answer_by_letter(prompt_config: PromptConfig) -> PromptConfig:
+    """The prompt config with answers by letter, unless it already decides how to answer."""
+    if prompt_config.format or prompt_config.answer_as:
+        return prompt_config
+    return replace(prompt_config, answer_as="letter")
+
+
+def check_options_listed(model: Model, task: Task, prompt_config: PromptConfig) -> None:
+    """UserError where the format does not list the options, so that they have no order."""
+    if not resolve_format(task, prompt_config, style=style_of(prompt_config.template, kind=model.kind)).shows_choices:
+        raise UserError("options that are not listed have no order; use answer_as: letter, or a format that lists them")

@@ -1,8 +1,8 @@
-"""How widely accuracy varies over formats: a standard deviation with an interval, free of what few items add.
+"""The standard deviation of accuracy over formats, with an interval, free of the noise that few items add.
 
-An item's mean over the formats that it met is taken from its outcomes. Products of what is left, of different items in
-one format, have no sampling noise in expectation (a U-statistic), and a known share of the formats' variance, which the
-design alone decides.
+Each score is taken as its deviation from the item's mean over the formats that were asked it. Products of deviations of
+different items in one format have no sampling noise in expectation (a U-statistic). They hold a known share of the
+variance over formats, which the design alone decides.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 Array = NDArray[np.float64]
-MOST = 0.5  # the standard deviation of accuracies that are 0 and 1 equally often
+MAX_SD = 0.5  # the standard deviation of accuracies that are 0 and 1 equally often
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,58 +27,58 @@ class FormatSd:
 
 
 def format_sd(
-    pairs: NDArray[np.int64], right: Sequence[float] | Array, *, num_formats: int, num_items: int, level: float = 0.95
+    pairs: NDArray[np.int64], scores: Sequence[float] | Array, *, num_formats: int, num_items: int, level: float = 0.95
 ) -> FormatSd:
-    """From the outcomes of some pairs (format, item) of shape (observations, 2), none of them twice.
+    """From the scores of some pairs (format, item) of shape (observations, 2), each asked once.
 
-    The interval is that of a variance of normally distributed accuracies, its degrees of freedom lowered by the excess
-    kurtosis of those seen (after Bonett 2006); simulated coverage stands in docs/statistics.md. ValueError where no two
-    formats met two of the same items, so that nothing is known of how they differ.
+    The interval is that of the variance of normally distributed accuracies, with degrees of freedom reduced by the
+    excess kurtosis of the accuracies that were seen (after Bonett 2006). Its simulated coverage is in
+    docs/statistics.md. ValueError where no two formats were asked two of the same items, so that their differences are
+    unknown.
     """
-    from scipy import stats
-
-    outcomes = np.asarray(right, dtype=float)
+    observed = np.asarray(scores, dtype=float)
     rows, columns = pairs.T
-    met = np.bincount(columns, minlength=num_items)
-    means = np.bincount(columns, weights=outcomes, minlength=num_items) / np.maximum(met, 1)
-    deviations = outcomes - means[columns]
+    formats_of_item = np.bincount(columns, minlength=num_items)
+    means = np.bincount(columns, weights=observed, minlength=num_items) / np.maximum(formats_of_item, 1)
+    deviations = observed - means[columns]
     sums = np.bincount(rows, weights=deviations, minlength=num_formats)
     squares = np.bincount(rows, weights=deviations**2, minlength=num_formats)
-    known = _known_shares(pairs, met, num_formats=num_formats, num_items=num_items)
-    if num_formats < 2 or known <= 0:
+    share = _variance_share(pairs, formats_of_item, num_formats=num_formats, num_items=num_items)
+    if num_formats < 2 or share <= 0:
         raise ValueError(f"{num_formats} formats met too few of the same items; ask more items in each")
-    total = float(np.sum(sums**2)) / known
-    variance = float(np.sum(sums**2 - squares)) / known
-    excess = 0.0
+    total = float(np.sum(sums**2)) / share
+    variance = float(np.sum(sums**2 - squares)) / share
+    kurtosis = 0.0
     if num_formats > 3 and total > 0:
         asked = np.bincount(rows, minlength=num_formats)
-        excess = max(0.0, float(stats.kurtosis(sums / np.maximum(asked, 1), bias=False)))
-    freedom = 2 / (2 / (num_formats - 1) + excess / num_formats)
+        kurtosis = max(0.0, float(stats.kurtosis(sums / np.maximum(asked, 1), bias=False)))
+    freedom = 2 / (2 / (num_formats - 1) + kurtosis / num_formats)
     ends = [
-        total * freedom / stats.chi2.ppf(share, freedom) - (total - variance)
-        for share in ((1 + level) / 2, (1 - level) / 2)
+        total * freedom / stats.chi2.ppf(quantile, freedom) - (total - variance)
+        for quantile in ((1 + level) / 2, (1 - level) / 2)
     ]
     low, high = (max(0.0, end) ** 0.5 for end in ends)
-    # No disagreement at all is not certainty: half an item of each format might have been answered otherwise.
-    least = 0.5 * num_formats / len(pairs) * (freedom / stats.chi2.ppf((1 - level) / 2, freedom)) ** 0.5
-    high = min(MOST, max(high, least))
+    # Formats that never differ are no proof of equal accuracy: half an item of each might have been scored otherwise.
+    min_high = 0.5 * num_formats / len(pairs) * (freedom / stats.chi2.ppf((1 - level) / 2, freedom)) ** 0.5
     return FormatSd(
-        sd=min(MOST, max(0.0, variance) ** 0.5),
-        low=min(MOST, low),
-        high=high,
+        sd=min(MAX_SD, max(0.0, variance) ** 0.5),
+        low=min(MAX_SD, low),
+        high=min(MAX_SD, max(high, min_high)),
         kind=f"chi-square {level:.0%}, kurtosis-adjusted",
     )
 
 
-def _known_shares(pairs: NDArray[np.int64], met: NDArray[np.int64], *, num_formats: int, num_items: int) -> float:
-    """How many times the formats' variance the products of deviations hold in expectation.
+def _variance_share(
+    pairs: NDArray[np.int64], formats_of_item: NDArray[np.int64], *, num_formats: int, num_items: int
+) -> float:
+    """How many times the products of deviations hold the variance over formats, in expectation.
 
-    For items i and j that one format met, 1 - 1/m_i - 1/m_j + m_ij / (m_i m_j), with m formats that met an item and
-    m_ij that met both; summed over all ordered pairs of different items of all formats.
+    Items i and j that one format was asked add 1 - 1/m_i - 1/m_j + m_ij / (m_i m_j), where m formats were asked an item
+    and m_ij both; summed over all ordered pairs of different items of all formats.
     """
     grid = np.zeros((num_formats, num_items))
     grid[pairs[:, 0], pairs[:, 1]] = 1
-    parts = grid / np.maximum(met, 1)
+    parts = grid / np.maximum(formats_of_item, 1)
     asked, part = grid.sum(axis=1), parts.sum(axis=1)
-    both = ((parts @ (grid.T @ grid)) * parts).sum(axis=1) - (parts**2 * met).sum(axis=1)
+    both = ((parts @ (grid.T @ grid)) * parts).sum(axis=1) - (parts**2 * formats_of_item).sum(axis=1)
     return float(np.sum(asked * (asked - 1) - 2 * (asked - 1) * part + both))

@@ -1,1 +1,1 @@
-"""Recipes that ask a model, one file each."""
+"""Recipes that prompt a model and leave it unchanged, one file each."""

@@ -1,33 +1,27 @@
-"""Calibration: what an option is likely anyway, without the question, is taken out of its score."""
-
-from typing import TYPE_CHECKING, Literal
+"""Calibration: the score that an option has without the question is subtracted."""
 
 from educe.data.task import Task, check_options
+from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
+from educe.eval.prompting.solvers.calibration import By, CalibratedSolver
 from educe.eval.spend import Spend
 from educe.recipes.method import AfterShots, Elicited
 
-if TYPE_CHECKING:
-    from educe.eval.model.model import Model
-
 
 class Calibrated(AfterShots):
-    """What shows when the priors of options are taken out, after `shots` random demonstrations or none.
+    """Correct options for their scores without the question.
 
-    Priors are read after questions without content ("context") or without any question ("pmi").
+    These are read after questions without content (`by: context`) or without any question (`by: pmi`), and after
+    `shots` random demonstrations or none.
     """
 
-    by: Literal["context", "pmi"] = "context"
+    by: By = "context"
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses tasks without options."""
         super().check(task, examples=examples)
         check_options(task, to="calibrate")
 
-    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Draw the shots, if any; every answer then costs the question and its empty twins."""
-        from educe.eval.prompting.solvers.calibration import CalibratedSolver
-
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         shots = task.draw("train", examples, seed=seed)
         prompt_fn = make_prompt_fn(model, task, shots=shots, prompt_config=self.prompt_config)
         spend = Spend(labelled_examples=len(shots))

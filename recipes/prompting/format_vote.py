@@ -1,52 +1,38 @@
-"""A vote over formats: each item is asked in several formats, and the answer that most of them give counts."""
+"""A vote over formats: each item is asked in several formats, and the answer of most of them counts."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from pydantic import Field
 
-from educe.data.errors import UserError
-from educe.data.example import Example
 from educe.data.task import Task
+from educe.eval.model.model import Model
+from educe.eval.prompting.formats import check_draws_formats, draw_formats
+from educe.eval.prompting.solvers.voting import FormatVoteSolver
 from educe.eval.spend import Spend
-from educe.recipes.method import AfterShots, Elicited
-
-if TYPE_CHECKING:
-    from educe.eval.model.model import Model
-    from educe.eval.prompting.solvers.format_grid import AskedFormat
+from educe.recipes.method import AfterShots, Elicited, Workload
 
 
-class DrawnFormats(AfterShots):
-    """A recipe that asks in `formats` formats, drawn from the space of the task with the seed; after `shots` shots."""
+class FormatVote(AfterShots):
+    """Ask in several random formats and let them vote.
+
+    `formats` formats are drawn from the task's space with the seed; `shots` random demonstrations or none come before.
+    """
 
     formats: int = Field(default=5, ge=2)
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses a format of its own: the formats are drawn."""
         super().check(task, examples=examples)
-        if self.prompt_config.format or self.answer_as:
-            raise UserError("this recipe draws its formats; drop format and answer_as")
+        check_draws_formats(self.prompt_config)
 
-    def draw(self, model: "Model", task: Task, shots: Sequence[Example], *, seed: int) -> "tuple[AskedFormat, ...]":
-        """The formats, asking after the shots."""
-        from educe.eval.prompting.solvers.format_grid import draw_formats
+    def workload(self, task: Task, examples: int) -> Workload:
+        return replace(super().workload(task, examples), prompts_per_item=self.formats)
 
-        return draw_formats(model, task, self.formats, seed=seed, shots=shots, prompt_config=self.prompt_config)
-
-
-class FormatVote(DrawnFormats):
-    """What shows when formats vote."""
-
-    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Draw formats and shots; every answer costs all of them."""
-        from educe.eval.prompting.solvers.voting import FormatVoteSolver
-
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         shots = task.draw("train", examples, seed=seed)
-        drawn = self.draw(model, task, shots, seed=seed)
-        spend = Spend(labelled_examples=len(shots))
-        return Elicited(model=model, prompt_fn=drawn[0].prompt_fn, solver=FormatVoteSolver(formats=drawn), spend=spend)
-
-    @property
-    def asks_per_item(self) -> float:
-        """Every format."""
-        return self.formats
+        formats = draw_formats(model, task, self.formats, seed=seed, shots=shots, prompt_config=self.prompt_config)
+        return Elicited(
+            model=model,
+            prompt_fn=formats[0].prompt_fn,
+            solver=FormatVoteSolver(formats=formats),
+            spend=Spend(labelled_examples=len(shots)),
+        )

@@ -1,74 +1,42 @@
-"""Nearest-neighbour prompting: each question comes after the labelled rows that are most like it."""
+"""Nearest-neighbour prompting: each question comes after the labelled rows that are most similar to it."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import replace
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from educe.data.errors import UserError
-from educe.data.example import Example
-from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
-from educe.eval.prompting.prompts import make_prompt_fn
+from educe.eval.model.model import Model
+from educe.eval.prompting.solvers.nearest_shots import By, check_pool, make_nearest_shots
 from educe.eval.spend import Spend
-from educe.recipes.method import Budget, Elicited, Method
-
-if TYPE_CHECKING:
-    from educe.eval.model.model import Model
-    from educe.eval.prompting.solvers.nearest_shots import Neighbours
+from educe.recipes.method import Budget, Elicited, Method, Workload
 
 
 class NearestShots(Method):
-    """What shows after the `shots` rows, of a `pool` of labelled ones, that are nearest to each question.
+    """Show the labelled rows that are nearest to each question.
 
-    Near is what shares rare words (`by: words`) or what the model holds alike (`by: states`). All of the pool is
-    charged, whether or not a row is ever shown.
+    `shots` rows of a `pool` are shown, the nearest by shared words (`by: words`) or by the model's states
+    (`by: states`). The whole pool is charged, even rows that are never shown.
     """
 
     budget: ClassVar[Budget] = "pool"
 
     shots: int = Field(default=8, ge=1)
     pool: int = Field(default=64, ge=1)
-    by: Literal["words", "states"] = "words"
+    by: By = "words"
 
-    @model_validator(mode="after")
-    def _fits(self) -> "NearestShots":
-        if self.shots > self.pool:
-            raise UserError(f"shots = {self.shots} cannot come from a pool of {self.pool}; give a larger pool")
-        return self
+    def check(self, task: Task, *, examples: int) -> None:
+        super().check(task, examples=examples)
+        check_pool(shots=self.shots, pool=self.pool)
 
-    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Draw the pool, and look in it before every question."""
-        from educe.eval.prompting.solvers.nearest_shots import NearestShotsSolver
+    def workload(self, task: Task, examples: int) -> Workload:
+        rows = examples if self.by == "states" else 0
+        return replace(super().workload(task, examples), shots=self.shots, scored_rows=rows)
 
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         pool = task.draw("train", examples, seed=seed)
-        prompt_fn, neighbours, spend = self.demonstrating(model, task, pool)
-        return Elicited(model=model, prompt_fn=prompt_fn, solver=NearestShotsSolver(neighbours=neighbours), spend=spend)
-
-    def demonstrating(
-        self, model: "Model", task: Task, pool: Sequence[Example], answers: Mapping[str, str] | None = None
-    ) -> "tuple[PromptFunction, Neighbours, Spend]":
-        """How to ask after neighbours from the pool (with `answers`, by id, in place of their own), and its price."""
-        from educe.eval.prompting.solvers.nearest_shots import StateNeighbours, WordNeighbours, asking_after
-
-        neighbours: Neighbours
-        if self.by == "words":
-            neighbours = WordNeighbours(pool, self.shots)
-        else:
-            plain = make_prompt_fn(model, task, prompt_config=self.prompt_config)
-            neighbours = StateNeighbours(pool, self.shots, model=model, prompt_fn=plain)
-        _, spend = neighbours.embedded
-        prompt_fn = asking_after(
-            neighbours,
-            lambda shots: make_prompt_fn(model, task, shots=shots, prompt_config=self.prompt_config, answers=answers),
+        prompt_fn, solver, spend = make_nearest_shots(
+            model, task, pool, shots=self.shots, by=self.by, prompt_config=self.prompt_config
         )
-        return prompt_fn, neighbours, spend + Spend(labelled_examples=len(pool))
-
-    @property
-    def num_shots(self) -> int:
-        """In every prompt."""
-        return self.shots
-
-    def rows_asked(self, examples: int) -> int:
-        """The pool is read once, where nearness is by states."""
-        return examples if self.by == "states" else 0
+        spend += Spend(labelled_examples=len(pool))
+        return Elicited(model=model, prompt_fn=prompt_fn, solver=solver, spend=spend)

@@ -1,32 +1,37 @@
-"""Self-consistency: several chains of thought are drawn and vote; where they disagree, the greedy one may answer."""
+"""Self-consistency: several chains of thought are sampled and vote; where they disagree, a greedy one may answer."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from educe.data.errors import UserError
 from educe.data.task import Task
-from educe.recipes.method import Elicited, check_dev
-from educe.recipes.prompting.chain_of_thought import ChainOfThought
+from educe.eval.details import Details, Selection
+from educe.eval.model.model import Model
+from educe.eval.prompting.solvers.chain_of_thought import ChainOfThoughtSolver, fit_threshold, make_reasoning_prompt_fn
+from educe.recipes.method import AfterShots, Elicited, Workload, check_dev
 
-if TYPE_CHECKING:
-    from educe.eval.model.model import Model
 
+class SelfConsistency(AfterShots):
+    """Let several sampled chains of thought vote.
 
-class SelfConsistency(ChainOfThought):
-    """What shows when `samples` chains drawn at `temperature` vote.
-
-    With a `threshold`, a smaller agreement than that hands the item to one greedy chain; "fit" chooses the threshold on
-    `dev_examples` dev rows, which are charged (uncertainty-routed chain of thought).
+    `samples` chains are sampled at `temperature`, after demonstrations as in chain_of_thought. Where a smaller share
+    than the `threshold` agrees, one greedy chain answers; "fit" chooses the threshold on `dev_examples` dev rows, which
+    are charged (uncertainty-routed chain of thought).
     """
 
     samples: int = Field(default=5, ge=2)
     temperature: float = Field(default=0.7, gt=0)
     threshold: Annotated[float, Field(ge=0, le=1)] | Literal["fit"] | None = None
     dev_examples: int = Field(default=0, ge=0)
+    tokens: int = Field(default=96, ge=1)
+
+    @property
+    def reads_dev(self) -> bool:
+        return self.threshold == "fit"
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Also refuses a threshold to fit without dev rows, and dev rows without one."""
         super().check(task, examples=examples)
         if self.reads_dev and not self.dev_examples:
             raise UserError("threshold: fit needs dev rows to be fitted on; set dev_examples")
@@ -34,38 +39,32 @@ class SelfConsistency(ChainOfThought):
             raise UserError(f"dev_examples = {self.dev_examples} would not be read; set threshold: fit, or drop it")
         check_dev(task, self.dev_examples)
 
-    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Fit the threshold if asked to, and let chains vote on every item."""
-        from educe.eval.prompting.solvers.chain_of_thought import ChainOfThoughtSolver, fit_threshold
-
-        prompt_fn, spend, metadata = self.reasoning(model, task, examples, seed)
-        chains = ChainOfThoughtSolver(samples=self.samples, temperature=self.temperature, tokens=self.tokens, seed=seed)
-        threshold = self.threshold
-        noted: dict[str, float | int] = dict(metadata)
-        if threshold == "fit":
-            dev = task.draw("dev", self.dev_examples, seed=seed)
-            fitted = fit_threshold(chains, model, task, prompt_fn, dev)
-            threshold, spend = fitted.threshold, spend + fitted.spend
-            noted |= {"threshold": threshold, "dev_score": fitted.score, "dev_examples": len(dev)}
-        chosen = ChainOfThoughtSolver(
-            samples=chains.samples,
-            temperature=chains.temperature,
-            tokens=chains.tokens,
-            threshold=threshold,
-            seed=seed,
+    def workload(self, task: Task, examples: int) -> Workload:
+        return replace(
+            super().workload(task, examples),
+            sampled_rows=examples + (self.samples + 1) * self.dev_examples,
+            prompts_per_item=self.samples,
+            generated_tokens=self.tokens,
         )
-        return Elicited(model=model, prompt_fn=prompt_fn, solver=chosen, spend=spend, metadata=noted)
 
-    @property
-    def reads_dev(self) -> bool:
-        """To fit the threshold."""
-        return self.threshold == "fit"
-
-    @property
-    def asks_per_item(self) -> float:
-        """Every chain comes to an answer."""
-        return self.samples
-
-    def rows_sampled(self, examples: int) -> int:
-        """Every shot once, and every dev row by all chains."""
-        return examples + (self.samples + 1) * self.dev_examples
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
+        shots = task.draw("train", examples, seed=seed)
+        prompt_fn, spend, details = make_reasoning_prompt_fn(
+            model, task, shots, prompt_config=self.prompt_config, tokens=self.tokens
+        )
+        solver = ChainOfThoughtSolver(samples=self.samples, temperature=self.temperature, tokens=self.tokens, seed=seed)
+        if self.threshold == "fit":
+            dev = task.draw("dev", self.dev_examples, seed=seed)
+            fitted = fit_threshold(solver, model, task, prompt_fn, dev)
+            solver, spend = replace(solver, threshold=fitted.threshold), spend + fitted.spend
+            details |= Details(
+                selection=Selection(
+                    chosen={"threshold": fitted.threshold},
+                    dev_score=fitted.score,
+                    dev_examples=len(dev),
+                    candidates=self.samples + 2,
+                )
+            )
+        else:
+            solver = replace(solver, threshold=self.threshold)
+        return Elicited(model=model, prompt_fn=prompt_fn, solver=solver, spend=spend, details=details)

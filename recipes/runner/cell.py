@@ -120,7 +120,7 @@ def run_cell(
             measurement,
             spend=spend,
             details=elicited.details | answers.details,
-            provenance=_provenance(cell, model, elicited, answers.metadata),
+            provenance=_provenance(cell, model, elicited, answers.details.first_prompt),
         )
         save(measurement, elicited)
     return measurement
@@ -158,7 +158,7 @@ def _measurement(
     )
 
 
-def _provenance(cell: Cell, model: "Model", elicited: Elicited, answered: Mapping[str, Any]) -> Mapping[str, Any]:
+def _provenance(cell: Cell, model: "Model", elicited: Elicited, first_prompt: str | None) -> Mapping[str, Any]:
     from educe.eval.model.encode import prompt_text
     from educe.recipes.runner.environment import environment
 
@@ -178,7 +178,6 @@ def _provenance(cell: Cell, model: "Model", elicited: Elicited, answered: Mappin
             "training": elicited.metadata.get("training_precision"),
         },
         "elicited": dict(elicited.metadata),
-        "answered": {name: value for name, value in answered.items() if name != "first_prompt"},
-        # Recipes that reason before they answer ask first for that.
-        "first_prompt": answered.get("first_prompt") or prompt_text(model, elicited.prompt_fn(cell.items[0])),
+        # The first prompt of recipes that reason before they answer asks for the reasoning.
+        "first_prompt": first_prompt or prompt_text(model, elicited.prompt_fn(cell.items[0])),
     }

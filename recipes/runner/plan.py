@@ -13,7 +13,7 @@ from educe.data.example import Example, Instruction
 from educe.data.formats.render import Prompt, answer_text, option_texts, render
 from educe.eval.model.flops import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
 from educe.eval.model.source import MODELS, Bundled, Source
-from educe.eval.prompting.prompts import chosen_format, style_of
+from educe.eval.prompting.prompts import resolve_format, style_of
 from educe.recipes.method import Workload
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.power import power_lines
@@ -94,7 +94,7 @@ def estimate(cell: Cell, workload: Workload, *, already: bool = False) -> Estima
         return None
     prompt_config = workload.prompt_configs[-1]
     style = style_of(prompt_config.template, kind=cell.source.kind)
-    form = chosen_format(cell.task, prompt_config, style=style)
+    form = resolve_format(cell.task, prompt_config, style=style)
     shots = cell.task.draw("train", workload.shots, seed=cell.seed)
     sample = cell.items[:32]
     prompts = [render(item, form, style=style, shots=shots) for item in sample]

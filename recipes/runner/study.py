@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from educe.data.errors import UserError, did_you_mean
 from educe.data.resolve import resolve
 from educe.eval.model.source import find_source
-from educe.eval.prompting.prompts import check_template, chosen_format, style_of
+from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import explain, make_method
 from educe.recipes.runner.cell import Cell, MeasureOn
 
@@ -129,7 +129,9 @@ class Study(BaseModel):
                         workload = method.workload(task, method.budgets(self.examples)[0])
                         for prompt_config in workload.prompt_configs:
                             check_template(prompt_config.template, kind=source.kind, name=source.name)
-                            chosen_format(task, prompt_config, style=style_of(prompt_config.template, kind=source.kind))
+                            resolve_format(
+                                task, prompt_config, style=style_of(prompt_config.template, kind=source.kind)
+                            )
                     if self.measure_on == "dev" and method.reads_dev:
                         raise UserError(
                             f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on"

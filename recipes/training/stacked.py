@@ -66,6 +66,7 @@ class Stacked(Method):
             solver=asked.solver,
             spend=trained.spend + asked.spend,
             metadata={**trained.metadata, **asked.metadata},
+            details=trained.details | asked.details,
         )
 
     def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from educe.eval.model.encode import encode_options
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
 from educe.eval.model.score import score_options
-from educe.eval.prompting.prompts import PromptConfig, chosen_format
+from educe.eval.prompting.prompts import PromptConfig, resolve_format
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, paired
 from tests.harness import lm_eval_likelihoods
 
@@ -47,7 +47,7 @@ def run() -> list[Pair]:
 def compare(model: Model, shots: int, answer_as: str, least: float) -> Pair:
     """Time both in turns; every run of both gives equal likelihoods and picks."""
     task = resolve("capitals")
-    form = chosen_format(task, PromptConfig(answer_as=answer_as), style="completion")  # type: ignore[arg-type]
+    form = resolve_format(task, PromptConfig(answer_as=answer_as), style="completion")  # type: ignore[arg-type]
     demonstrations = task.draw("train", shots, seed=0)
     items = task.test_items(ITEMS)
     prompts = [render(item, form, style="completion", shots=demonstrations) for item in items]

@@ -1,7 +1,7 @@
-"""Answers after reasoning: a chain of thought is written, then the question is answered after it.
+"""Answers after reasoning: a chain of thought is generated, then the question is answered after it.
 
-Zero-shot chains open with a sentence that asks for reasoning (Kojima et al. 2022). Several drawn chains vote
-(self-consistency, Wang et al. 2023); where fewer than a threshold agree, the greedy chain may answer instead
+Zero-shot chains open with a sentence that asks for reasoning (Kojima et al. 2022). Several sampled chains vote
+(self-consistency, Wang et al. 2023). Where fewer than a threshold agree, the greedy chain may answer instead
 (uncertainty routing, Gemini Team 2023).
 """
 
@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from educe.data.example import Example
 from educe.data.formats.render import Prompt, PromptFunction, option_texts
 from educe.data.task import Task
-from educe.eval.measure import SolverOutput, measure, stops
+from educe.eval.details import Details
+from educe.eval.measure import SolverOutput, measure, stop_strings
 from educe.eval.measurement import Outcome
 from educe.eval.model.encode import encode_prompt, prompt_text
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
-from educe.eval.prompting.solvers.voting import answer_of, as_one, majority
+from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.eval.prompting.solvers.voting import combine_rounds, comparable_answer, majority_vote
 from educe.eval.spend import Spend
 
 OPENING = "Let's think step by step."
@@ -25,10 +27,10 @@ CONCLUSION = "So the answer is"
 
 @dataclass(frozen=True, kw_only=True)
 class ChainOfThoughtSolver:
-    """`samples` chains of at most `tokens` tokens for every item, drawn at `temperature` with the seed.
+    """`samples` chains of at most `tokens` tokens for every item, sampled at `temperature` with the seed.
 
-    One chain is written greedily and answers. Several vote; with a `threshold`, where a smaller share agrees, one more
-    chain, written greedily, answers.
+    A single chain is greedy. Several vote; with a `threshold`, one more greedy chain answers where a smaller share
+    agrees. All tokens are the cost of an answer.
     """
 
     samples: int = 1
@@ -38,31 +40,29 @@ class ChainOfThoughtSolver:
     seed: int = 0
 
     def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
-        """Think, conclude, vote; every token is the price of an answer."""
         if self.samples == 1:
             return self.greedy(model, task, prompt_fn, items)
-        rounds = self.rounds(model, task, prompt_fn, items)
-        voted = majority([each.outcomes for each in rounds], said=_concluded_answer)
+        rounds = self.sample(model, task, prompt_fn, items)
+        voted = majority_vote([each.outcomes for each in rounds], answer=_final_answer)
         outcomes = [winner for winner, _ in voted]
         metric = f"{rounds[0].metric}, majority of {self.samples}"
         if self.threshold is not None:
             greedy = self.greedy(model, task, prompt_fn, items)
-            outcomes = route(voted, greedy.outcomes, self.threshold)
+            outcomes = route_by_agreement(voted, greedy.outcomes, self.threshold)
             rounds.append(greedy)
             metric += f" or greedy below {self.threshold:g}"
-        return as_one(rounds, outcomes, metric=metric, metadata=rounds[0].metadata)
+        return combine_rounds(rounds, outcomes, metric=metric, details=rounds[0].details)
 
-    def rounds(
+    def sample(
         self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]
     ) -> list[SolverOutput]:
-        """Every drawn chain of every item, one round of answers a sample."""
+        """One output for each sample: a sampled chain for every item."""
         return [
             self._round(model, task, prompt_fn, items, temperature=self.temperature, seed=1000 * self.seed + number)
             for number in range(self.samples)
         ]
 
     def greedy(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
-        """The likeliest chain of every item."""
         return self._round(model, task, prompt_fn, items, temperature=0.0, seed=0)
 
     def _round(
@@ -75,57 +75,58 @@ class ChainOfThoughtSolver:
         temperature: float,
         seed: int,
     ) -> SolverOutput:
-        """One chain for every item, and what it concludes."""
-        prompts = [thinking(prompt_fn(item)) for item in items]
-        written = generate(
+        """One chain for every item, and the answer after it."""
+        prompts = [reasoning_prompt(prompt_fn(item)) for item in items]
+        chains = generate(
             model,
             [encode_prompt(model, prompt, room=self.tokens + task.max_new_tokens) for prompt in prompts],
             max_new_tokens=self.tokens,
-            stops=(*stops(prompts[0]), CONCLUSION),
+            stops=(*stop_strings(prompts[0]), CONCLUSION),
             temperature=temperature,
             seed=seed,
         )
         concluding = {
-            item.id: concluded(prompt, text) for item, prompt, text in zip(items, prompts, written.texts, strict=True)
+            item.id: conclusion_prompt(prompt, chain)
+            for item, prompt, chain in zip(items, prompts, chains.texts, strict=True)
         }
-        answers = measure(model, task, lambda item: concluding[item.id], items)
+        output = measure(model, task, lambda item: concluding[item.id], items)
         return replace(
-            answers,
+            output,
             outcomes=tuple(
-                replace(outcome, text=f"{text.strip()}\n{CONCLUSION} {_said(outcome, item, prompt)}")
-                for outcome, item, prompt, text in zip(answers.outcomes, items, prompts, written.texts, strict=True)
+                replace(outcome, text=f"{chain.strip()}\n{CONCLUSION} {_conclusion(outcome, item, prompt)}")
+                for outcome, item, prompt, chain in zip(output.outcomes, items, prompts, chains.texts, strict=True)
             ),
-            metadata={"first_prompt": prompt_text(model, prompts[0])},
-            flops_per_answer=answers.flops_per_answer + written.flops / len(items),
-            executed_flops_per_answer=answers.executed_flops_per_answer + written.executed_flops / len(items),
+            details=Details(first_prompt=prompt_text(model, prompts[0])),
+            flops_per_answer=output.flops_per_answer + chains.flops / len(items),
+            executed_flops_per_answer=output.executed_flops_per_answer + chains.executed_flops / len(items),
         )
 
 
-def _said(outcome: Outcome, item: Example, prompt: Prompt) -> str:
-    """The conclusion as the model was asked for it: an option as the format has it, or the text it wrote."""
+def _conclusion(outcome: Outcome, item: Example, prompt: Prompt) -> str:
+    """The answer as the prompt's format has it: an option's letter or text, or the generated text."""
     if outcome.picked is None:
         return (outcome.text or "").strip()
     return option_texts(item, prompt.format)[item.choices.index(outcome.picked)]
 
 
-def thinking(prompt: Prompt) -> Prompt:
-    """The prompt whose answer begins with reasoning."""
+def reasoning_prompt(prompt: Prompt) -> Prompt:
+    """The prompt with an answer that begins with reasoning."""
     return replace(prompt, prefill=f"{prompt.prefill} {OPENING}".strip())
 
 
-def concluded(prompt: Prompt, chain: str) -> Prompt:
-    """The prompt whose answer has been reasoned out and only has to be said."""
+def conclusion_prompt(prompt: Prompt, chain: str) -> Prompt:
+    """The prompt after the reasoning, where only the conclusion is missing."""
     return replace(prompt, prefill=f"{prompt.prefill} {chain.strip()}\n{CONCLUSION}")
 
 
-def _concluded_answer(outcome: Outcome) -> str:
-    """What a chain came to, whichever way it went."""
-    return answer_of(replace(outcome, text=(outcome.text or "").rpartition(CONCLUSION)[2]))
+def _final_answer(outcome: Outcome) -> str:
+    """What a chain concluded, without the reasoning."""
+    return comparable_answer(replace(outcome, text=(outcome.text or "").rpartition(CONCLUSION)[2]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenChains:
-    """What a model reasoned about examples, by id: only where it came to the right answer; and what that cost."""
+    """The model's reasoning about examples, by id, where it led to the correct answer, and its cost."""
 
     answers: Mapping[str, str]
     spend: Spend
@@ -134,23 +135,36 @@ class WrittenChains:
 def write_chains(
     model: Model, task: Task, prompt_fn: PromptFunction, examples: Sequence[Example], *, tokens: int
 ) -> WrittenChains:
-    """Have the model demonstrate reasoning itself (Zhang et al. 2023), one greedy chain for every example."""
-    answers = ChainOfThoughtSolver(tokens=tokens)(model, task, prompt_fn, examples)
+    """The model writes its own demonstrations of reasoning (Zhang et al. 2023): one greedy chain for every example."""
+    output = ChainOfThoughtSolver(tokens=tokens)(model, task, prompt_fn, examples)
     kept = {
-        outcome.id: f"{OPENING} {outcome.text}" for outcome in answers.outcomes if outcome.score == 1 and outcome.text
+        outcome.id: f"{OPENING} {outcome.text}" for outcome in output.outcomes if outcome.score == 1 and outcome.text
     }
-    spend = answers.search + Spend(labelled_examples=len(examples))
-    return WrittenChains(answers=kept, spend=spend)
+    return WrittenChains(answers=kept, spend=output.search + Spend(labelled_examples=len(examples)))
 
 
-def route(voted: Sequence[tuple[Outcome, float]], greedy: Sequence[Outcome], threshold: float) -> list[Outcome]:
+def make_reasoning_prompt_fn(
+    model: Model, task: Task, shots: Sequence[Example], *, prompt_config: PromptConfig, tokens: int
+) -> tuple[PromptFunction, Spend, Details]:
+    """A prompt function whose demonstrations show the model's own reasoning, or the answer alone where it was wrong."""
+    zero_shot = make_prompt_fn(model, task, prompt_config=prompt_config)
+    if not shots:
+        return zero_shot, Spend(), Details()
+    written = write_chains(model, task, zero_shot, shots, tokens=tokens)
+    prompt_fn = make_prompt_fn(model, task, shots=shots, prompt_config=prompt_config, answers=written.answers)
+    return prompt_fn, written.spend, Details(shots_that_reason=len(written.answers))
+
+
+def route_by_agreement(
+    voted: Sequence[tuple[Outcome, float]], greedy: Sequence[Outcome], threshold: float
+) -> list[Outcome]:
     """The vote where at least this share agrees, else the greedy answer."""
     return [winner if agreed >= threshold else alone for (winner, agreed), alone in zip(voted, greedy, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FittedThreshold:
-    """The agreement from which votes are trusted, its score on the rows that it was fitted on, and what that cost."""
+    """The agreement from which votes are used, its score on the rows that it was fitted on, and the cost of fitting."""
 
     threshold: float
     score: float
@@ -158,16 +172,16 @@ class FittedThreshold:
 
 
 def fit_threshold(
-    chains: ChainOfThoughtSolver, model: Model, task: Task, prompt_fn: PromptFunction, dev: Sequence[Example]
+    solver: ChainOfThoughtSolver, model: Model, task: Task, prompt_fn: PromptFunction, dev: Sequence[Example]
 ) -> FittedThreshold:
-    """Try every agreement that so many samples can have; the lowest of the best, as votes cost nothing more."""
-    rounds, greedy = chains.rounds(model, task, prompt_fn, dev), chains.greedy(model, task, prompt_fn, dev)
-    voted = majority([each.outcomes for each in rounds], said=_concluded_answer)
-    tried = {}
-    for agreeing in range(chains.samples + 2):  # beyond all of them: always greedy
-        threshold = agreeing / chains.samples
-        routed = route(voted, greedy.outcomes, threshold)
-        tried[threshold] = sum(outcome.score for outcome in routed) / len(dev)
-    best = max(tried, key=lambda threshold: (tried[threshold], -threshold))
+    """Try every agreement that the samples can have; in a tie the lowest threshold wins."""
+    rounds, greedy = solver.sample(model, task, prompt_fn, dev), solver.greedy(model, task, prompt_fn, dev)
+    voted = majority_vote([each.outcomes for each in rounds], answer=_final_answer)
+    scores = {}
+    for agreeing in range(solver.samples + 2):  # one more than all samples: always greedy
+        threshold = agreeing / solver.samples
+        routed = route_by_agreement(voted, greedy.outcomes, threshold)
+        scores[threshold] = sum(outcome.score for outcome in routed) / len(dev)
+    best = max(scores, key=lambda threshold: (scores[threshold], -threshold))
     spend = sum((each.search for each in [*rounds, greedy]), Spend(labelled_examples=len(dev)))
-    return FittedThreshold(threshold=best, score=tried[best], spend=spend)
+    return FittedThreshold(threshold=best, score=scores[best], spend=spend)

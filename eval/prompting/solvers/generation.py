@@ -1,4 +1,4 @@
-"""Answers that are written out, greedily or drawn: what a model says, beside which option it finds likeliest."""
+"""Answers as generated text, greedy or sampled, where log-likelihoods would only say which option is likeliest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from educe.data.example import Example
 from educe.data.formats.render import PromptFunction, option_texts
 from educe.data.grade import named_choice
 from educe.data.task import Task
-from educe.eval.measure import SolverOutput, stops
+from educe.eval.details import Details
+from educe.eval.measure import SolverOutput, stop_strings
 from educe.eval.measurement import Outcome
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
@@ -16,11 +17,10 @@ from educe.eval.model.sample import generate
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationSolver:
-    """Every item is answered, at a `temperature` (0 is greedy), drawn with the seed.
+    """Generates every answer at a `temperature` (0 is greedy), sampled with the seed.
 
-    At most `tokens` tokens are written where the task has no limit of its own. A multiple-choice answer is the option
-    that the text names, by its text or its label; a text that names none is wrong, and the share of texts that do name
-    one is recorded.
+    At most `tokens` tokens are generated where the task sets no limit. A multiple-choice answer is the option that the
+    text names, by its text or its label. A text that names none is wrong; the share of texts that name one is recorded.
     """
 
     temperature: float = 0.0
@@ -28,14 +28,13 @@ class GenerationSolver:
     seed: int = 0
 
     def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
-        """Write, then grade."""
         prompts = [prompt_fn(item) for item in items]
         tokens = self.tokens if task.kind == "choice" else task.max_new_tokens
         samples = generate(
             model,
             [encode_prompt(model, prompt, room=tokens) for prompt in prompts],
             max_new_tokens=tokens,
-            stops=stops(prompts[0]),
+            stops=stop_strings(prompts[0]),
             temperature=self.temperature,
             seed=self.seed,
         )
@@ -54,7 +53,7 @@ class GenerationSolver:
             metric=f"{task.grade.__name__.replace('_', ' ') if task.grade else 'accuracy'} ({how})",
             flops_per_answer=samples.flops / len(items),
             executed_flops_per_answer=samples.executed_flops / len(items),
-            metadata={} if task.grade else named,
+            details=Details(notes={} if task.grade else named),
         )
 
 

@@ -1,96 +1,97 @@
-"""The examples of a pool that are most like an item, for demonstrations: by shared words or by what a model holds.
+"""Demonstrations retrieved for each item: the examples of a pool that are nearest, by shared words or by model states.
 
-Both compare by cosine: TF-IDF weights of the words of the questions (scikit-learn's), or the model's states at the
-last token of the plain prompt, halfway up its layers, less their mean over the pool.
+Both compare by cosine: TF-IDF weights of the questions' words (scikit-learn's), or the model's states at the last token
+of the zero-shot prompt, halfway up its layers, minus their mean over the pool.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
 
+from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.formats.render import PromptFunction
+from educe.data.formats.render import Prompt, PromptFunction
 from educe.data.task import Task
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.states import last_token_states
+from educe.eval.prompting.prompts import PLAIN, PromptConfig, make_prompt_fn
 from educe.eval.spend import Spend
 
 Array = NDArray[np.float64]
+By = Literal["words", "states"]
 
 
 class Neighbours(ABC):
-    """Which `count` examples of the pool are nearest to an item; the nearest comes last, next to the question."""
+    """The `count` examples of a pool that are nearest to an item; the nearest comes last, next to the question."""
 
     def __init__(self, pool: Sequence[Example], count: int) -> None:
         self.pool, self.count = pool, min(count, len(pool))
-        self._known: dict[str, tuple[Example, ...]] = {}
+        self._found: dict[str, tuple[Example, ...]] = {}
 
     @abstractmethod
     def embed(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        """A row for each item, of length one, and what the rows cost as search."""
+        """A row of length one for each item, and the cost of reading the items, as search."""
 
     @cached_property
     def embedded(self) -> tuple[Array, Spend]:
-        """The pool, and what reading it cost."""
+        """The pool's rows, and the cost of reading it."""
         return self.embed(self.pool)
 
     def find(self, items: Sequence[Example]) -> Spend:
-        """Find the neighbours of all these; the cost of reading the items."""
+        """Find the neighbours of all these items; returns the cost of reading the items."""
         rows, spend = self.embed(items)
-        near = rows @ self.embedded[0].T
-        for item, row in zip(items, near, strict=True):
+        similarities = rows @ self.embedded[0].T
+        for item, row in zip(items, similarities, strict=True):
             nearest = np.argsort(-row, kind="stable")[: self.count]
-            self._known[item.id] = tuple(self.pool[place] for place in reversed(nearest))
+            self._found[item.id] = tuple(self.pool[place] for place in reversed(nearest))
         return spend
 
     def of(self, item: Example) -> tuple[Example, ...]:
-        """The neighbours of one item."""
-        if item.id not in self._known:
+        if item.id not in self._found:
             self.find([item])
-        return self._known[item.id]
+        return self._found[item.id]
 
 
 class WordNeighbours(Neighbours):
     """Nearest by the words that questions share; costs no FLOPs of the model."""
 
     @cached_property
-    def _weigh(self) -> Any:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
+    def _vectorizer(self) -> TfidfVectorizer:
         return TfidfVectorizer(token_pattern=r"(?u)\w+|[^\w\s]+", sublinear_tf=True).fit(map(_words, self.pool))
 
     def embed(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        """TF-IDF rows, of words that the pool knows."""
-        return self._weigh.transform(map(_words, items)).toarray(), Spend()
+        """TF-IDF rows, of the pool's words."""
+        return self._vectorizer.transform(map(_words, items)).toarray(), Spend()
 
 
 class StateNeighbours(Neighbours):
-    """Nearest by what the model holds when it has read the plain prompt."""
+    """Nearest by the model's states after it has read the prompt."""
 
     def __init__(self, pool: Sequence[Example], count: int, *, model: Model, prompt_fn: PromptFunction) -> None:
         super().__init__(pool, count)
-        self._model, self._ask = model, prompt_fn
+        self._model, self._prompt_fn = model, prompt_fn
 
     @cached_property
-    def _middle(self) -> tuple[Array, Spend]:
+    def _pool_states(self) -> tuple[Array, Spend]:
         return self._read(self.pool)
 
     def embed(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        """States less the pool's mean."""
-        held, _ = self._middle
-        rows, spend = self._middle if items is self.pool else self._read(items)
-        rows = rows - held.mean(axis=0)
+        """States minus the pool's mean."""
+        pool_rows, _ = self._pool_states
+        rows, spend = self._pool_states if items is self.pool else self._read(items)
+        rows = rows - pool_rows.mean(axis=0)
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), spend
 
     def _read(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        states = last_token_states(self._model, [encode_prompt(self._model, self._ask(item)) for item in items])
+        states = last_token_states(self._model, [encode_prompt(self._model, self._prompt_fn(item)) for item in items])
         rows = states.values[len(states.values) // 2].double().numpy()
         return rows, Spend(search_flops=states.flops, executed_search_flops=states.executed_flops)
 
@@ -101,22 +102,52 @@ def _words(example: Example) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class NearestShotsSolver:
-    """Answers after demonstrations of the items' own; looking these up is part of the price of an answer."""
+    """Finds the neighbours of all items, then answers; finding them is part of the cost of an answer."""
 
     neighbours: Neighbours
     solver: Solver = measure
 
     def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
-        """Find all items' neighbours at once, then answer."""
         found = self.neighbours.find(items)
-        answers = self.solver(model, task, prompt_fn, items)
+        output = self.solver(model, task, prompt_fn, items)
         return replace(
-            answers,
-            flops_per_answer=answers.flops_per_answer + found.search_flops / len(items),
-            executed_flops_per_answer=answers.executed_flops_per_answer + found.executed_search_flops / len(items),
+            output,
+            flops_per_answer=output.flops_per_answer + found.search_flops / len(items),
+            executed_flops_per_answer=output.executed_flops_per_answer + found.executed_search_flops / len(items),
         )
 
 
-def asking_after(neighbours: Neighbours, after: Callable[[Sequence[Example]], PromptFunction]) -> PromptFunction:
-    """Ask each item as `after` has it asked after its own neighbours."""
-    return lambda item: after(neighbours.of(item))(item)
+def make_nearest_shots(
+    model: Model,
+    task: Task,
+    pool: Sequence[Example],
+    *,
+    shots: int,
+    by: By,
+    prompt_config: PromptConfig = PLAIN,
+    answers: Mapping[str, str] | None = None,
+    solver: Solver = measure,
+) -> tuple[PromptFunction, NearestShotsSolver, Spend]:
+    """Prompts with each item's own demonstrations, their solver, and the cost of reading the pool, without its labels.
+
+    `answers` replace the demonstrations' own answers, by id.
+    """
+    neighbours: Neighbours
+    if by == "words":
+        neighbours = WordNeighbours(pool, shots)
+    else:
+        zero_shot = make_prompt_fn(model, task, prompt_config=prompt_config)
+        neighbours = StateNeighbours(pool, shots, model=model, prompt_fn=zero_shot)
+    _, spend = neighbours.embedded
+
+    def prompt_fn(item: Example) -> Prompt:
+        shots = neighbours.of(item)
+        return make_prompt_fn(model, task, shots=shots, prompt_config=prompt_config, answers=answers)(item)
+
+    return prompt_fn, NearestShotsSolver(neighbours=neighbours, solver=solver), spend
+
+
+def check_pool(*, shots: int, pool: int) -> None:
+    """UserError for more demonstrations than the pool has."""
+    if shots > pool:
+        raise UserError(f"shots = {shots} cannot come from a pool of {pool}; give a larger pool")

@@ -1,26 +1,26 @@
-"""The order of options: asked in several, and what order and letter do to the answer."""
+"""Options in several orders: a vote over the orders, and how the place of an option changes the answer."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
 from educe.data.task import Task, check_options
+from educe.eval.details import Details, OptionOrders
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.model.model import Model
 from educe.eval.spend import Spend
 
 
-def reordered(item: Example, turn: int, *, seed: int = 0) -> Example:
+def rotate_options(item: Example, turn: int, *, seed: int = 0) -> Example:
     """The item with its options in another order; turn 0 leaves them.
 
-    In as many turns as it has options, each stands once at every place: turns are rotations, in steps that the seed
-    and the item's id shuffle.
+    Over as many turns as it has options, each option is at every place once: turns are rotations, by steps that the
+    seed and the item's id shuffle.
     """
     count = len(item.choices)
     steps = [0, *(1 + np.random.default_rng([seed, *item.id.encode()]).permutation(count - 1))]
@@ -30,11 +30,11 @@ def reordered(item: Example, turn: int, *, seed: int = 0) -> Example:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderVoteSolver:
-    """Each item is asked in several orders of its options, at most as many as it has, and the majority answers.
+    """Each item is asked in several orders of its options, at most as many as it has options, and the majority answers.
 
-    Between equals, the option that is likelier over all orders wins: two orders of two options tie wherever a model
-    goes by place or letter alone. `Answers.about` holds each order's accuracy, how often each place was picked and was
-    right, and the share of items whose answer depends on the order.
+    In a tie the option with the highest probability over all orders wins: two orders of two options tie wherever a
+    model picks by place or letter alone. Recorded are each order's accuracy, how often each place was picked and was
+    correct, and the share of items whose answer depends on the order. UserError for a task without options.
     """
 
     orders: int = 4
@@ -42,58 +42,51 @@ class OrderVoteSolver:
     solver: Solver = measure
 
     def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
-        """Ask all items in one order after the other. UserError for items without options."""
         check_options(task, to="put into another order")
-        ballots: dict[str, list[Outcome]] = {item.id: [] for item in items}
-        rounds, spend = [], Spend()
+        votes: dict[str, list[Outcome]] = {item.id: [] for item in items}
+        rounds: list[tuple[list[Example], SolverOutput]] = []
+        spend = Spend()
         for turn in range(self.orders):
             asked = [item for item in items if turn < len(item.choices)]
             if not asked:
                 break
-            turned = [reordered(item, turn, seed=self.seed) for item in asked]
-            answers = self.solver(model, task, prompt_fn, turned)
-            spend += answers.search
-            rounds.append(_Round(answers=answers, asked=turned))
-            for item, outcome, each in zip(asked, answers.outcomes, turned, strict=True):
-                ballots[item.id].append(_restored(outcome, each, item))
+            rotated = [rotate_options(item, turn, seed=self.seed) for item in asked]
+            output = self.solver(model, task, prompt_fn, rotated)
+            spend += output.search
+            rounds.append((rotated, output))
+            for item, outcome, each in zip(asked, output.outcomes, rotated, strict=True):
+                votes[item.id].append(_in_original_order(outcome, each, item))
+        _, first = rounds[0]
         return SolverOutput(
-            outcomes=tuple(elect(item, ballots[item.id]) for item in items),
-            metric=f"{rounds[0].answers.metric}, majority of {len(rounds)} orders",
+            outcomes=tuple(_winner(item, votes[item.id]) for item in items),
+            metric=f"{first.metric}, majority of {len(rounds)} orders",
             flops_per_answer=spend.search_flops / len(items),
             executed_flops_per_answer=spend.executed_search_flops / len(items),
-            metadata={**rounds[0].answers.metadata, **_seen(rounds, list(ballots.values()))},
+            details=first.details | Details(option_orders=_option_orders(rounds, list(votes.values()))),
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Round:
-    """One order's answers to the items that have so many options."""
-
-    answers: SolverOutput
-    asked: Sequence[Example]
-
-
-def elect(item: Example, cast: Sequence[Outcome]) -> Outcome:
-    """The outcome that most orders gave; between equals the option with the larger share over all orders."""
-    votes = Counter(outcome.picked for outcome in cast)
-    shares = dict(zip(item.choices, _shares(cast, len(item.choices)), strict=True))
-    best = max(votes, key=lambda picked: (votes[picked], shares.get(picked or "", 0.0)))
-    return replace(next(outcome for outcome in cast if outcome.picked == best), margin=None)
+def _winner(item: Example, outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of most orders; in a tie the option with the highest probability over all orders."""
+    votes = Counter(outcome.picked for outcome in outcomes)
+    probabilities = dict(zip(item.choices, _mean_log_probabilities(outcomes, len(item.choices)), strict=True))
+    best = max(votes, key=lambda picked: (votes[picked], probabilities.get(picked or "", 0.0)))
+    return replace(next(outcome for outcome in outcomes if outcome.picked == best), margin=None)
 
 
-def _shares(cast: Sequence[Outcome], count: int) -> list[float]:
-    """Every option's log-likelihood against the others, mean over the orders that recorded it."""
-    known = np.array([outcome.loglikelihoods for outcome in cast if outcome.loglikelihoods])
+def _mean_log_probabilities(outcomes: Sequence[Outcome], count: int) -> list[float]:
+    """Each option's log-probability among all options, mean over the orders that recorded it."""
+    known = np.array([outcome.loglikelihoods for outcome in outcomes if outcome.loglikelihoods])
     if not len(known):
         return [0.0] * count
     return list(map(float, (known - np.logaddexp.reduce(known, axis=1, keepdims=True)).mean(axis=0)))
 
 
-def _restored(outcome: Outcome, turned: Example, item: Example) -> Outcome:
-    """The outcome with its likelihoods in the order that the item itself has."""
+def _in_original_order(outcome: Outcome, rotated: Example, item: Example) -> Outcome:
+    """The outcome with its log-likelihoods in the item's own order of options."""
     if not outcome.loglikelihoods:
         return outcome
-    places = [turned.choices.index(choice) for choice in item.choices]
+    places = [rotated.choices.index(choice) for choice in item.choices]
     return replace(
         outcome,
         loglikelihoods=tuple(outcome.loglikelihoods[place] for place in places),
@@ -102,20 +95,22 @@ def _restored(outcome: Outcome, turned: Example, item: Example) -> Outcome:
     )
 
 
-def _seen(rounds: Sequence[_Round], ballots: Sequence[Sequence[Outcome]]) -> Mapping[str, Any]:
-    """What the orders show, as plain values; places count from 1."""
+def _option_orders(
+    rounds: Sequence[tuple[Sequence[Example], SolverOutput]], votes: Sequence[Sequence[Outcome]]
+) -> OptionOrders:
+    """The record of all orders; places count from 1."""
     picked: Counter[int] = Counter()
-    right: Counter[int] = Counter()
-    for each in rounds:
-        for outcome, item in zip(each.answers.outcomes, each.asked, strict=True):
-            right[item.answer_index] += 1
+    correct: Counter[int] = Counter()
+    for items, output in rounds:
+        for outcome, item in zip(output.outcomes, items, strict=True):
+            correct[item.answer_index] += 1
             if outcome.picked is not None:
                 picked[item.choices.index(outcome.picked)] += 1
-    total = sum(right.values())
-    changed = [len({outcome.picked for outcome in cast}) > 1 for cast in ballots]
-    return {
-        "accuracies": {f"order {turn}": each.answers.score for turn, each in enumerate(rounds, start=1)},
-        "picked_places": {str(place + 1): picked[place] / total for place in sorted(picked | right)},
-        "right_places": {str(place + 1): right[place] / total for place in sorted(picked | right)},
-        "changed_by_order": sum(changed) / len(changed),
-    }
+    total = sum(correct.values())
+    changed = [len({outcome.picked for outcome in outcomes}) > 1 for outcomes in votes]
+    return OptionOrders(
+        accuracies={f"order {turn}": output.score for turn, (_, output) in enumerate(rounds, start=1)},
+        picked_places={str(place + 1): picked[place] / total for place in sorted(picked | correct)},
+        right_places={str(place + 1): correct[place] / total for place in sorted(picked | correct)},
+        changed_share=sum(changed) / len(changed),
+    )

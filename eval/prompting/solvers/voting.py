@@ -1,67 +1,67 @@
-"""Votes: several answers to each item, and the one that most of them agree on."""
+"""Votes: each item is answered several times, and the answer that most of them agree on counts."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
 from educe.data.grade import normalize_answer
 from educe.data.task import Task
+from educe.eval.details import Details, FormatAccuracies
 from educe.eval.measure import Solver, SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.model.model import Model
-from educe.eval.prompting.solvers.format_grid import AskedFormat
+from educe.eval.prompting.formats import DrawnFormat
 
 
-def answer_of(outcome: Outcome) -> str:
-    """What an outcome says, as votes are told apart: an option as such, a text as it is compared when it is graded."""
+def comparable_answer(outcome: Outcome) -> str:
+    """The answer as votes compare it: the option picked, or the text as it is normalised for grading."""
     return outcome.picked if outcome.picked is not None else normalize_answer(outcome.text or "")
 
 
-def majority(
-    ballots: Sequence[Sequence[Outcome]], *, said: Callable[[Outcome], str] = answer_of
+def majority_vote(
+    rounds: Sequence[Sequence[Outcome]], *, answer: Callable[[Outcome], str] = comparable_answer
 ) -> list[tuple[Outcome, float]]:
-    """Every item's winning outcome and the share of the ballots that agree with it; of equals the first cast wins.
+    """Every item's winning outcome, without a margin, and the share of rounds that agree with it.
 
-    The winner carries no margin.
+    Each round has one outcome for every item. In a tie the answer that came first wins.
     """
-    return [_winner(cast, [said(outcome) for outcome in cast]) for cast in zip(*ballots, strict=True)]
+    return [_winner(outcomes, [answer(outcome) for outcome in outcomes]) for outcomes in zip(*rounds, strict=True)]
 
 
-def _winner(cast: Sequence[Outcome], said: Sequence[str]) -> tuple[Outcome, float]:
-    (most, votes), *_ = Counter(said).most_common(1)  # equal counts stay in the order of their first vote
-    return replace(cast[said.index(most)], margin=None), votes / len(cast)
+def _winner(outcomes: Sequence[Outcome], answers: Sequence[str]) -> tuple[Outcome, float]:
+    (winning, votes), *_ = Counter(answers).most_common(1)  # equal counts stay in the order of their first vote
+    return replace(outcomes[answers.index(winning)], margin=None), votes / len(outcomes)
 
 
-def as_one(
-    rounds: Sequence[SolverOutput], outcomes: Sequence[Outcome], *, metric: str, metadata: Mapping[str, Any]
+def combine_rounds(
+    rounds: Sequence[SolverOutput], outcomes: Sequence[Outcome], *, metric: str, details: Details
 ) -> SolverOutput:
-    """What several rounds of answers to the same items come to, at the price of all."""
+    """One output for several rounds over the same items, at the cost of all rounds."""
     return SolverOutput(
         outcomes=tuple(outcomes),
         metric=metric,
         flops_per_answer=sum(each.flops_per_answer for each in rounds),
         executed_flops_per_answer=sum(each.executed_flops_per_answer for each in rounds),
-        metadata=metadata,
+        details=details,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormatVoteSolver:
-    """Each item is asked in several formats, and the majority answers.
+    """Each item is asked in several formats, and the majority answers; each format's own accuracy is recorded.
 
-    `Answers.about` holds every format's own accuracy, so that one sees what the vote makes of them.
+    The prompt function that is passed in is not used: each format has its own.
     """
 
-    formats: tuple[AskedFormat, ...]
+    formats: tuple[DrawnFormat, ...]
     solver: Solver = measure
 
     def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
-        """`ask` is not used: the formats are asked one after the other."""
         rounds = [self.solver(model, task, each.prompt_fn, items) for each in self.formats]
-        alone = {asked.name: each.score for asked, each in zip(self.formats, rounds, strict=True)}
-        winners = [winner for winner, _ in majority([each.outcomes for each in rounds])]
+        accuracies = {form.name: each.score for form, each in zip(self.formats, rounds, strict=True)}
+        winners = [winner for winner, _ in majority_vote([each.outcomes for each in rounds])]
+        seen = FormatAccuracies(accuracies=accuracies, pairs_asked=len(rounds) * len(items))
         metric = f"{rounds[0].metric}, majority of {len(rounds)}"
-        return as_one(rounds, winners, metric=metric, metadata={"accuracies": alone})
+        return combine_rounds(rounds, winners, metric=metric, details=Details(formats=seen))

@@ -1,4 +1,4 @@
-"""Every way of asking: what the model sees, and what is charged for it."""
+"""Every prompting recipe: what the model sees, and what is charged for it."""
 
 from dataclasses import replace
 
@@ -13,13 +13,20 @@ from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.capitals import capitals
 from educe.data.tasks.word_sentiment import word_sentiment
 from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.details import Details
 from educe.eval.measure import measure
 from educe.eval.model.encode import encode_options, prompt_text
 from educe.eval.model.sample import Samples
 from educe.eval.model.score import score_options
-from educe.eval.prompting.solvers.calibration import emptied
-from educe.eval.prompting.solvers.chain_of_thought import WrittenChains, thinking
-from educe.eval.prompting.solvers.tree_of_thought import Branch, TreeOfThoughtSolver, judgement, reasoned
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.eval.prompting.solvers.calibration import replace_question
+from educe.eval.prompting.solvers.chain_of_thought import WrittenChains, reasoning_prompt
+from educe.eval.prompting.solvers.tree_of_thought import (
+    Branch,
+    TreeOfThoughtSolver,
+    continue_reasoning,
+    judgement_prompt,
+)
 from educe.eval.prompting.solvers.tree_of_thought import judge as real_judge
 from educe.eval.spend import Spend
 from educe.recipes.catalog import make_method
@@ -118,16 +125,11 @@ def test_chosen_shots_are_one_of_the_drawn_sets():
     text = f"Question: {row.question}\nAnswer: {row.answer}\n\nQuestion: Capital of Oz?\nAnswer:"
     assert prompt_text(model, elicited.prompt_fn(ITEM)) == text
     alone = [
-        measure(model, TASK, prompter_after(model, row), TASK.draw("dev", 4, seed=0)).score for row in ROWS["train"]
+        measure(model, TASK, make_prompt_fn(model, TASK, shots=[row]), TASK.draw("dev", 4, seed=0)).score
+        for row in ROWS["train"]
     ]
     assert elicited.metadata["dev_score"] == max(alone)
     assert elicited.metadata["dev_score_of_all"] == pytest.approx(sum(alone) / 3)
-
-
-def prompter_after(model, row):
-    from educe.eval.prompting.prompts import make_prompt_fn
-
-    return make_prompt_fn(model, TASK, shots=[row])
 
 
 def test_medprompt_word_for_word(monkeypatch):
@@ -137,7 +139,7 @@ def test_medprompt_word_for_word(monkeypatch):
         "t3": "Let's think step by step. Hm.\nA",
     }
     kept = WrittenChains(answers=chains, spend=Spend(labelled_examples=3))
-    monkeypatch.setattr("educe.eval.prompting.solvers.chain_of_thought.write_chains", lambda *given, **named: kept)
+    monkeypatch.setattr("educe.recipes.prompting.medprompt.write_chains", lambda *given, **named: kept)
     base = (
         "Question: Capital of Chile?\nA. Santiago\nB. Arica\nAnswer: Let's think step by step. Hm.\nA\n\n"
         "Question: Capital of Peru?\nA. Lima\nB. Cusco\n"
@@ -153,7 +155,7 @@ def test_medprompt_word_for_word(monkeypatch):
     for model, text in ((tiny(), base), (tiny_chat(), chat)):
         elicited = elicit(model, TASK, {"medprompt": {"shots": 2, "pool": 3, "by": "words"}})
         assert prompt_text(model, elicited.prompt_fn(ITEM)) == text
-        assert elicited.spend.labelled_examples == 3 and elicited.metadata == {"shots_that_reason": 2}
+        assert elicited.spend.labelled_examples == 3 and elicited.details == Details(shots_that_reason=2)
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_chat])
@@ -163,22 +165,22 @@ def test_medprompt_shows_reasoning_that_came_out_right(make):
     elicited = elicit(model, TASK, {"medprompt": {"shots": 2, "pool": 3, "tokens": 6, "orders": 2}})
     prompt = elicited.prompt_fn(ITEM)
     shown = [message.content for message in prompt.messages if message.role == "assistant"]
-    kept = elicited.metadata["shots_that_reason"]
+    kept = elicited.details.shots_that_reason
     assert len(shown) == (min(2, kept) or 2)
-    answers = answered(elicited, TASK, [ITEM])
-    assert "majority of 2" in answers.metric and set(answers.metadata["accuracies"]) == {"order 1", "order 2"}
+    output = answered(elicited, TASK, [ITEM])
+    assert "majority of 2" in output.metric and set(output.details.option_orders.accuracies) == {"order 1", "order 2"}
 
 
 def test_options_without_a_question_word_for_word():
     for model, text in ((tiny(), "Question: N/A\nAnswer:"), (tiny_chat(), "<bos>user: N/A<eos>\nassistant: ")):
         prompt_fn = elicit(model, TASK, {"calibrated": {}}).prompt_fn
-        assert prompt_text(model, emptied(prompt_fn, ITEM, "N/A")) == text
+        assert prompt_text(model, replace_question(prompt_fn, ITEM, "N/A")) == text
         listed = elicit(model, TASK, {"calibrated": {"answer_as": "letter"}}).prompt_fn
-        assert "A. Emerald City\nB. Kansas" in prompt_text(model, emptied(listed, ITEM, ""))
+        assert "A. Emerald City\nB. Kansas" in prompt_text(model, replace_question(listed, ITEM, ""))
 
 
 def test_a_tree_of_thought_word_for_word():
-    """What it is asked to go on with, and what its judge sees."""
+    """The prompt that continues a branch, and the prompt that judges it."""
     item, thoughts = OPEN.test_items(1)[0], ("One more.", "That is it.")
     asked = f"{item.question}\n\nReasoning so far: One more.\nThat is it.\n\n"
     asked += "Is this reasoning right so far? Answer yes or no."
@@ -194,8 +196,8 @@ def test_a_tree_of_thought_word_for_word():
         model = make()
         prompt_fn = elicit(model, OPEN, {"tree_of_thought": {}}).prompt_fn
         branch = Branch(place=0, thoughts=thoughts)
-        assert prompt_text(model, reasoned(thinking(prompt_fn(item)), branch)) == going_on
-        assert prompt_text(model, judgement(prompt_fn, item, branch.text)) == judged
+        assert prompt_text(model, continue_reasoning(reasoning_prompt(prompt_fn(item)), branch)) == going_on
+        assert prompt_text(model, judgement_prompt(prompt_fn, item, branch.text)) == judged
 
 
 def test_the_better_judged_branch_is_pursued_and_no_branch_twice(monkeypatch):
@@ -226,19 +228,19 @@ def test_a_model_judges_by_yes_over_no():
     prompt_fn = elicit(model, OPEN, {"tree_of_thought": {}}).prompt_fn
     branch = Branch(place=0, thoughts=("Hm.",))
     (odds,), _ = real_judge(model, prompt_fn, [item], [branch])
-    ids = encode_options(model, judgement(prompt_fn, item, "Hm."), ("yes", "no"))
+    ids = encode_options(model, judgement_prompt(prompt_fn, item, "Hm."), ("yes", "no"))
     ((yes, no),) = score_options(model, [ids]).loglikelihoods
     assert odds == pytest.approx(yes - no)
 
 
 def test_a_tree_of_thought_answers_the_same_every_time():
     elicited = elicit(tiny(), OPEN, {"tree_of_thought": {"steps": 2, "proposals": 2, "tokens": 6}})
-    answers = answered(elicited, OPEN, OPEN.test_items(3))
-    assert all("So the answer is" in (outcome.text or "") for outcome in answers.outcomes)
-    assert answers == answered(elicited, OPEN, OPEN.test_items(3))
+    output = answered(elicited, OPEN, OPEN.test_items(3))
+    assert all("So the answer is" in (outcome.text or "") for outcome in output.outcomes)
+    assert output == answered(elicited, OPEN, OPEN.test_items(3))
 
 
-# Every way that charges something: its settings, and what it reads of the task.
+# Every recipe that charges something: its settings, and what it reads of the task.
 CHARGED = {
     "chosen_shots": ({"shots": 2, "candidates": 3, "dev_examples": 5}, 6 + 5),
     "nearest_shots": ({"shots": 2, "pool": 7}, 7),
@@ -272,13 +274,13 @@ def test_labels_are_exact_and_flops_the_sum_of_the_forwards(which):
     assert elicited.spend.executed_search_flops == pytest.approx(searched, rel=0.01)
     assert (elicited.spend.search_flops > 0) == (searched > 0)
     asked = count(lambda: made.append(answered(elicited, WORDS, items)))
-    answers = made[1]
-    priced = answers.executed_flops_per_answer * len(items)
+    output = made[1]
+    priced = output.executed_flops_per_answer * len(items)
     if which == "format_spread":  # the score is plain prompting's, and the search stands beside it
-        priced += answers.metadata["executed_flops"]
+        priced += output.details.format_extremes.executed_flops
     elif which == "prompt_eval":  # an answer is asked in one format, an item in several
-        priced = answers.metadata["executed_flops"]
-        assert answers.executed_flops_per_answer * answers.metadata["pairs_asked"] == pytest.approx(priced)
+        priced = output.details.formats.executed_flops
+        assert output.executed_flops_per_answer * output.details.formats.pairs_asked == pytest.approx(priced)
     assert priced == pytest.approx(asked, rel=0.01)
 
 
@@ -291,17 +293,17 @@ def test_a_tree_of_thought_charges_its_forwards():
 
 def test_the_search_stays_in_its_budget_by_one_look():
     model = tiny()
-    conditions = {"recipes": ["zero_shot", {"few_shot": {"shots": 2}}], "formats": 3, "dev_examples": 16}
-    free = elicit(model, WORDS, {"prompt_search": conditions})
+    settings = {"recipes": ["zero_shot", {"few_shot": {"shots": 2}}], "formats": 3, "dev_examples": 16}
+    free = elicit(model, WORDS, {"prompt_search": settings})
     budget = free.spend.search_flops / 3
-    held = elicit(model, WORDS, {"prompt_search": {**conditions, "flops": budget}})
+    held = elicit(model, WORDS, {"prompt_search": {**settings, "flops": budget}})
     assert budget <= held.spend.search_flops < 1.5 * budget
-    assert held.metadata["candidates"] == 8 and 1 <= held.metadata["candidates_tried"] <= 8
+    assert held.details.selection.candidates == 8 and 1 <= held.details.selection.tried <= 8
     assert held.spend.labelled_examples <= free.spend.labelled_examples == 2 + 16
 
 
 def test_a_search_over_noise_promises_more_than_it_holds():
-    """Labels are drawn by lot: the best of many beats chance on the dev rows, and not on the test rows."""
+    """Labels are random: the best of many beats chance on the dev rows, and not on the test rows."""
     rows = {
         split: [replace(row, answer=shuffled(row.choices, key=f"noise {row.id}")[0]) for row in held]
         for split, held in capitals().rows.items()
@@ -314,7 +316,7 @@ def test_a_search_over_noise_promises_more_than_it_holds():
         interval = score_interval(
             [outcome.score for outcome in outcomes], [outcome.cluster or outcome.id for outcome in outcomes]
         )
-        promised.append(elicited.metadata["dev_score"])
+        promised.append(elicited.details.selection.dev_score)
         assert interval.low <= 0.25 <= interval.high
     assert min(promised) > 0.25 and sum(promised) / 3 > 0.33
 
@@ -324,7 +326,7 @@ def test_a_search_over_noise_promises_more_than_it_holds():
     [
         ({"prompt_search": {"recipes": ["iid_sft", "zero_shot"]}}, WORDS, "learns from examples"),
         ({"prompt_search": {"recipes": ["prompt_eval", "zero_shot"]}}, WORDS, "measures formats"),
-        ({"prompt_search": {"recipes": ["zero_shot", {"zero_shot": None}]}}, WORDS, "stands twice"),
+        ({"prompt_search": {"recipes": ["zero_shot", {"zero_shot": None}]}}, WORDS, "listed twice"),
         ({"order_vote": {"answer_as": "text"}}, WORDS, "not listed have no order"),
         ({"nearest_shots": {"pool": 4}}, WORDS, "give a larger pool"),
         ({"prompt_search": {"recipes": [{"chosen_shots": {}}, "zero_shot"]}}, WORDS, "chooses on the dev rows"),

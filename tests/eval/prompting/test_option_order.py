@@ -1,4 +1,4 @@
-"""Options in several orders, near neighbours and written answers."""
+"""Options in several orders, nearest demonstrations and generated answers."""
 
 from collections import Counter
 
@@ -14,8 +14,8 @@ from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
 from educe.eval.prompting.solvers.generation import GenerationSolver
-from educe.eval.prompting.solvers.nearest_shots import NearestShotsSolver, StateNeighbours, WordNeighbours, asking_after
-from educe.eval.prompting.solvers.option_order import OrderVoteSolver, reordered
+from educe.eval.prompting.solvers.nearest_shots import StateNeighbours, WordNeighbours, make_nearest_shots
+from educe.eval.prompting.solvers.option_order import OrderVoteSolver, rotate_options
 from tests.nets import tiny
 
 CAPITALS, WORDS = capitals(), word_sentiment()
@@ -25,22 +25,23 @@ LETTERS = PromptConfig(answer_as="letter")
 
 def test_each_option_stands_once_at_every_place():
     for item in ITEMS:
-        turns = [reordered(item, turn, seed=3) for turn in range(len(item.choices))]
+        turns = [rotate_options(item, turn, seed=3) for turn in range(len(item.choices))]
         assert turns[0] == item and all(turn.answer == item.answer for turn in turns)
         assert Counter(turn.answer_index for turn in turns) == Counter(range(len(item.choices)))
 
 
 def test_orders_vote_and_tell_of_the_bias_of_places():
     model, prompt_fn = tiny(), make_prompt_fn(tiny(), CAPITALS, prompt_config=LETTERS)
-    answers = OrderVoteSolver(orders=4)(model, CAPITALS, prompt_fn, ITEMS)
+    output = OrderVoteSolver(orders=4)(model, CAPITALS, prompt_fn, ITEMS)
     plain = measure(model, CAPITALS, prompt_fn, ITEMS)
-    assert answers.metadata["accuracies"]["order 1"] == plain.score
-    assert sum(answers.metadata["picked_places"].values()) == pytest.approx(1)
-    assert list(answers.metadata["right_places"].values()) == pytest.approx([0.25] * 4)
-    assert answers.flops_per_answer == pytest.approx(4 * plain.flops_per_answer, rel=0.02)
+    seen = output.details.option_orders
+    assert seen.accuracies["order 1"] == plain.score
+    assert sum(seen.picked_places.values()) == pytest.approx(1)
+    assert list(seen.right_places.values()) == pytest.approx([0.25] * 4)
+    assert output.flops_per_answer == pytest.approx(4 * plain.flops_per_answer, rel=0.02)
     # A random net's letters are what it has to go by: with four orders, no answer can survive them all.
-    assert answers.metadata["changed_by_order"] > 0.5
-    for outcome, item in zip(answers.outcomes, ITEMS, strict=True):
+    assert seen.changed_share > 0.5
+    for outcome, item in zip(output.outcomes, ITEMS, strict=True):
         assert outcome.picked in item.choices and outcome.score == float(outcome.picked == item.answer)
         assert outcome.answer_index == item.answer_index  # whichever order won
 
@@ -74,7 +75,7 @@ def test_a_bias_for_the_first_place_is_voted_out(task):
     vote = OrderVoteSolver(orders=5, solver=biased(3.0))(tiny(), task, make_prompt_fn(tiny(), task), items)
     assert vote.score == 1.0
     assert biased(3.0)(tiny(), task, make_prompt_fn(tiny(), task), items).score < 1
-    assert vote.metadata["picked_places"]["1"] == 1.0 and vote.metadata["changed_by_order"] == 1.0
+    assert vote.details.option_orders.picked_places["1"] == vote.details.option_orders.changed_share == 1.0
     assert vote.flops_per_answer == len(items[0].choices)  # a fifth order would repeat one
 
 
@@ -122,11 +123,9 @@ def test_a_question_is_its_own_nearest_neighbour_by_states():
 
 def test_finding_neighbours_is_paid_with_every_answer():
     model, items = tiny(), WORDS.test_items(4)
-    plain = make_prompt_fn(model, WORDS)
-    neighbours = StateNeighbours(list(WORDS.draw("train", 6, seed=0)), 2, model=model, prompt_fn=plain)
-    prompt_fn = asking_after(neighbours, lambda shots: make_prompt_fn(model, WORDS, shots=shots))
-    answer = NearestShotsSolver(neighbours=neighbours)
-    first, again = answer(model, WORDS, prompt_fn, items), answer(model, WORDS, prompt_fn, items)
+    pool = WORDS.draw("train", 6, seed=0)
+    prompt_fn, solver, _ = make_nearest_shots(model, WORDS, pool, shots=2, by="states")
+    first, again = solver(model, WORDS, prompt_fn, items), solver(model, WORDS, prompt_fn, items)
     assert first == again
     assert first.flops_per_answer > measure(model, WORDS, prompt_fn, items).flops_per_answer
 
@@ -173,4 +172,4 @@ def test_written_answers_are_drawn_with_the_seed(task):
         ]
     else:
         assert all((outcome.picked is None) <= (outcome.score == 0) for outcome in one.outcomes)
-        assert 0 <= one.metadata["named_an_option"] <= 1
+        assert 0 <= one.details.notes["named_an_option"] <= 1

@@ -14,8 +14,9 @@ from educe.data.tasks.capitals import capitals
 from educe.data.tasks.word_sentiment import word_sentiment
 from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Outcome
+from educe.eval.prompting.formats import DrawnFormat, draw_formats
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.eval.prompting.solvers.format_grid import AskedFormat, FormatGridSolver, draw_formats
+from educe.eval.prompting.solvers.format_grid import FormatGridSolver
 from educe.eval.prompting.solvers.format_spread import FormatSpreadSolver
 from educe.recipes.catalog import make_method
 from educe.train.attach import temporary_changes
@@ -34,30 +35,31 @@ def test_the_whole_grid_is_brute_force(make):
     model = make()
     formats = draw_formats(model, WORDS, 6, seed=0)
     grid = brute_force(model, formats)
-    answers = FormatGridSolver(formats=formats)(model, WORDS, formats[0].prompt_fn, ITEMS)
-    assert [outcome.score for outcome in answers.outcomes] == pytest.approx(list(grid.mean(axis=0)))
-    accuracies = np.array(list(answers.metadata["accuracies"].values()))
+    output = FormatGridSolver(formats=formats)(model, WORDS, formats[0].prompt_fn, ITEMS)
+    assert [outcome.score for outcome in output.outcomes] == pytest.approx(list(grid.mean(axis=0)))
+    accuracies = np.array(list(output.details.formats.accuracies.values()))
     assert accuracies == pytest.approx(grid.mean(axis=1), abs=0.02)
-    assert answers.metadata["pairs_asked"] == grid.size
-    assert answers.metadata["sd"]["low"] <= answers.metadata["sd"]["value"] <= answers.metadata["sd"]["high"]
+    seen = output.details.formats
+    assert seen.pairs_asked == grid.size
+    assert seen.sd_low <= seen.sd <= seen.sd_high
     alone = [measure(model, WORDS, each.prompt_fn, ITEMS).flops_per_answer for each in formats]
-    assert answers.flops_per_answer == pytest.approx(sum(alone) / len(alone), rel=1e-9)
+    assert output.flops_per_answer == pytest.approx(sum(alone) / len(alone), rel=1e-9)
 
 
 def test_a_share_asks_no_more_than_it_says_and_every_item():
     model, items = tiny(), WORDS.test_items(40)
     formats = draw_formats(model, WORDS, 12, seed=3)
-    answers = FormatGridSolver(formats=formats, share=0.25, seed=1)(model, WORDS, formats[0].prompt_fn, items)
-    assert answers.metadata["pairs_asked"] == 120  # a quarter of the grid
-    assert [outcome.id for outcome in answers.outcomes] == [item.id for item in items]
+    output = FormatGridSolver(formats=formats, share=0.25, seed=1)(model, WORDS, formats[0].prompt_fn, items)
+    assert output.details.formats.pairs_asked == 120  # a quarter of the grid
+    assert [outcome.id for outcome in output.outcomes] == [item.id for item in items]
     grid = brute_force(model, formats, items)
-    assert answers.score == pytest.approx(grid.mean(), abs=0.1)
+    assert output.score == pytest.approx(grid.mean(), abs=0.1)
     with pytest.raises(UserError, match="give 2 or more test_items"):
         FormatGridSolver(formats=formats)(model, WORDS, formats[0].prompt_fn, items[:1])
 
 
 def marked(number):
-    """A prompter whose prompts begin with a number."""
+    """A prompt function whose prompts are a number."""
     return lambda item: Prompt(messages=(Message(role="user", content=str(number)),), style="chat", format=Format())
 
 
@@ -78,30 +80,31 @@ def right_by_chance(chances):
 def test_the_search_finds_the_extremes_and_stays_in_its_budget():
     """Fifty formats between 40% and 60% but one far above and one far below: a fifth of the grid finds both."""
     chances = [0.9, 0.1, *np.random.default_rng(0).uniform(0.4, 0.6, 48), 0.5]
-    formats = tuple(AskedFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(50))
+    formats = tuple(DrawnFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(50))
     items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(200)]
     search = FormatSpreadSolver(
         formats=formats, share=0.2, batch=8, solver=right_by_chance([float(p) for p in chances])
     )
-    answers = search(tiny(), WORDS, marked(50), items)
-    assert (answers.metadata["best"]["format"], answers.metadata["worst"]["format"]) == ("0", "1")
-    assert answers.metadata["spread"] == pytest.approx(0.8, abs=0.1)
-    assert answers.metadata["pairs_asked"] == 2000
-    assert answers.flops_per_answer == 1 and answers.metadata["flops"] == 2000
+    output = search(tiny(), WORDS, marked(50), items)
+    found = output.details.format_extremes
+    assert (found.best.format, found.worst.format) == ("0", "1")
+    assert found.spread == pytest.approx(0.8, abs=0.1)
+    assert found.pairs_asked == 2000
+    assert output.flops_per_answer == 1 and found.flops == 2000
 
 
 def test_the_smallest_search_looks_at_two_formats():
-    formats = tuple(AskedFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(2))
+    formats = tuple(DrawnFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(2))
     items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(4)]
     search = FormatSpreadSolver(formats=formats, share=0.05, solver=right_by_chance([0.9, 0.1, 0.5]))
-    assert search(tiny(), WORDS, marked(2), items).metadata["formats_asked"] == 2
+    assert search(tiny(), WORDS, marked(2), items).details.format_extremes.formats_asked == 2
 
 
 @pytest.mark.parametrize("num_formats", [2, 3, 6, 12, 24, 100])
 @pytest.mark.parametrize("num_items", [2, 8, 60, 101])
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.4])
 def test_every_item_meets_two_formats_whatever_the_share(num_formats, num_items, share):
-    formats = tuple(AskedFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(num_formats))
+    formats = tuple(DrawnFormat(name=str(k), answer_by="text", prompt_fn=marked(k)) for k in range(num_formats))
     items = [Example(id=str(k), question=f"{k}?", answer="a") for k in range(num_items)]
     answer = right_by_chance([0.5] * num_formats)
     met: Counter[str] = Counter()
@@ -110,9 +113,9 @@ def test_every_item_meets_two_formats_whatever_the_share(num_formats, num_items,
         met.update(item.id for item in asked)
         return answer(model, task, prompt_fn, asked)
 
-    answers = FormatGridSolver(formats=formats, share=share, answer=counting)(tiny(), WORDS, marked(0), items)
+    output = FormatGridSolver(formats=formats, share=share, solver=counting)(tiny(), WORDS, marked(0), items)
     assert min(met[item.id] for item in items) >= 2
-    assert not any(math.isnan(outcome.score) for outcome in answers.outcomes)
+    assert not any(math.isnan(outcome.score) for outcome in output.outcomes)
 
 
 def test_with_the_whole_budget_the_search_is_brute_force():
@@ -120,10 +123,10 @@ def test_with_the_whole_budget_the_search_is_brute_force():
     formats = draw_formats(model, WORDS, 4, seed=0)
     grid = brute_force(model, formats).mean(axis=1)
     prompt_fn = make_prompt_fn(model, WORDS)
-    answers = FormatSpreadSolver(formats=formats, share=1.0)(model, WORDS, prompt_fn, ITEMS)
-    assert answers.outcomes == measure(model, WORDS, prompt_fn, ITEMS).outcomes
-    assert answers.metadata["spread"] == pytest.approx(grid.max() - grid.min())
-    assert answers.metadata["formats_asked"] == 4
+    output = FormatSpreadSolver(formats=formats, share=1.0)(model, WORDS, prompt_fn, ITEMS)
+    assert output.outcomes == measure(model, WORDS, prompt_fn, ITEMS).outcomes
+    assert output.details.format_extremes.spread == pytest.approx(grid.max() - grid.min())
+    assert output.details.format_extremes.formats_asked == 4
 
 
 @pytest.mark.parametrize("name", ["prompt_eval", "format_spread"])
@@ -136,7 +139,8 @@ def test_spread_is_a_recipe_alone_and_after_training(name):
     _, method = make_method({"stacked": {"train": {"iid_sft": {"learning_rate": 0.05, "epochs": 1}}, "prompt": asked}})
     with temporary_changes(model):
         trained = method(model, task, examples=4, seed=0)
-        after = trained.answer(trained.model, task, trained.prompt_fn, task.test_items(6))
-    assert plain.metadata.keys() == after.metadata.keys()
-    assert plain.outcomes != after.outcomes or plain.metadata != after.metadata
+        after = trained.solver(trained.model, task, trained.prompt_fn, task.test_items(6))
+    assert (plain.details.formats is None) == (after.details.formats is None)
+    assert (plain.details.format_extremes is None) == (after.details.format_extremes is None)
+    assert plain.outcomes != after.outcomes or plain.details != after.details
     assert trained.spend.train_flops > 0

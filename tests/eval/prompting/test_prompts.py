@@ -1,4 +1,4 @@
-"""The exact text that a model sees, for every way of putting a question."""
+"""The exact text that a model sees, for every prompt config."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Successive halving over candidates whose worth is known."""
+"""Successive halving over candidates whose accuracy is known."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from educe.data.tasks.word_sentiment import word_sentiment
 from educe.eval.measure import SolverOutput
 from educe.eval.measurement import Outcome
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.eval.prompting.search import Candidate, rungs, search
+from educe.eval.prompting.search import Candidate, rows_by_round, search
 from educe.eval.spend import Spend
 from tests.nets import tiny
 
@@ -34,7 +34,7 @@ def candidate(chance, *, labels=0, seen=None, fits=True):
 
 @pytest.mark.parametrize(("candidates", "rows", "expected"), [(2, 32, [32]), (45, 32, [4, 8, 16, 32]), (9, 3, [3])])
 def test_half_go_on_to_twice_the_rows(candidates, rows, expected):
-    assert rungs(candidates, rows) == expected
+    assert rows_by_round(candidates, rows) == expected
 
 
 def test_the_best_is_found_and_every_answer_is_charged_once():
@@ -58,6 +58,6 @@ def test_a_budget_ends_the_search_and_the_most_looked_at_wins():
 
 def test_what_cannot_be_asked_is_left_out_and_named():
     found = search(tiny(), WORDS, [candidate(0.9, fits=False), candidate(0.4), candidate(0.6)], DEV)
-    assert found.candidate.name == "0.6" and found.left_out == ("too many shots",)
-    with pytest.raises(UserError, match="no way of asking could be tried: too many shots"):
+    assert found.candidate.name == "0.6" and found.failures == ("too many shots",)
+    with pytest.raises(UserError, match="no prompt could be tried: too many shots"):
         search(tiny(), WORDS, [candidate(0.9, fits=False)], DEV)

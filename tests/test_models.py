@@ -17,7 +17,8 @@ from educe.train.attach import temporary_changes
 from educe.train.changes.peft import Lora
 from educe.train.encode import encode_rows
 from educe.train.loss import AnswerLoss
-from educe.train.sft import Schedule, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import fine_tune
 from tests.eval.model.test_score import plain
 from tests.harness import lm_eval_likelihoods
 

@@ -1,7 +1,7 @@
 """Putting something that trains on the resident net, and taking it off again: one interface for every kind of change.
 
-A kind is a frozen value with `attach` (see train/changes/). Whatever it does to the net it also enters in `undoing`, so
-that `bare` gives the net back as it was, also after a failure.
+A kind is a frozen value with `attach` (see train/changes/). It registers how to undo what it did to the net in
+`cleanup_stack`, and `temporary_changes` undoes it, also after a failure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,15 +23,15 @@ class Trainable(Protocol):
     """A kind of change with its settings; equal values are the same change."""
 
     def attach(self, model: Model, *, seed: int) -> Change:
-        """Put it on the net inside `bare`, at its start; UserError where it does not fit the model."""
+        """Put it on the net, untrained, inside `temporary_changes`; UserError where it does not fit the model."""
 
 
 def attach(model: Model, trainable: Trainable, *, seed: int) -> Model:
-    """A model that shares the resident net and carries a fresh change, until the surrounding `bare` ends."""
+    """A model that shares the resident net and has a fresh change, until the surrounding `temporary_changes` ends."""
     change = trainable.attach(model, seed=seed)
-    model.net.eval()  # whoever trained the net before may have left it recomputing activations, dropout on
+    model.net.eval()  # an earlier trainer may have left dropout on
     for parameter in change.trained.values():
-        parameter.grad = None  # what a run that broke off may have left
+        parameter.grad = None  # a run that failed may have left one
     for name, mask in change.masks.items():
         handle = change.trained[name].register_hook(partial(torch.mul, mask))
         cleanup_stack(model).callback(handle.remove)
@@ -40,20 +40,20 @@ def attach(model: Model, trainable: Trainable, *, seed: int) -> Model:
 
 @contextmanager
 def temporary_changes(model: Model) -> Iterator[Model]:
-    """Lend the resident model and undo afterwards whatever was attached meanwhile, also after a failure."""
-    held = model.cache.get(cleanup_stack)
+    """Undo at the end of the block whatever was attached inside it, also after a failure."""
+    outer = model.cache.get(cleanup_stack)
     with ExitStack() as stack:
         model.cache[cleanup_stack] = stack
         try:
             yield model
         finally:
-            model.cache[cleanup_stack] = held
+            model.cache[cleanup_stack] = outer
 
 
 def cleanup_stack(model: Model) -> ExitStack:
-    """Where a change enters what will take it off."""
+    """Where a change registers what will take it off."""
     stack = model.cache.get(cleanup_stack)
-    assert isinstance(stack, ExitStack), "attach inside `with bare(model)`"
+    assert isinstance(stack, ExitStack), "attach inside `with temporary_changes(model)`"
     return stack
 
 

@@ -1,9 +1,9 @@
 """Description length: what a stream of labels costs a learner that reads it once, in bits.
 
-MDL is prequential: each label is charged its loss before the update that it takes part in. EDL, the excess, is what of
-it a learner who knew the end from the start would not have paid: MDL - n * held-out loss of the final model (Donoway
-et al. 2025, "Quantifying Elicitation of Latent Capabilities in Language Models"). A label is its text (answer and stop
-token), or where there are options, one of these: how the answer is written then costs nothing, only which it is.
+MDL is prequential: each label is charged its loss before the update that it takes part in. EDL, the excess description
+length, is MDL - n * held-out loss of the final model (Donoway et al. 2025, "Quantifying Elicitation of Latent
+Capabilities in Language Models"). Without options a label is its text (answer and stop token). With options it is the
+choice among them: how the answer is written then costs nothing.
 """
 
 import math
@@ -47,7 +47,7 @@ def encode_labelled(model: Model, examples: Sequence[Example], prompt_fn: Prompt
 
 
 def option_bits(model: Model, labelled: Sequence[LabelledOptions]) -> list[float]:
-    """Bits of each label among the options, by the share of its likelihood in that of all."""
+    """Bits of each label among the options: its share of the likelihood of all options."""
     loss_of = AnswerLoss(model.net, shared=0, pad=int(model.tokenizer.pad_token_id))
     rows = [row for each in labelled for row in each.rows]
     with torch.no_grad():
@@ -61,7 +61,7 @@ def option_bits(model: Model, labelled: Sequence[LabelledOptions]) -> list[float
 
 
 def options_spend(model: Model, labelled: Iterable[LabelledOptions]) -> Spend:
-    """What reading every option once costs: search, for nothing is learned from it."""
+    """What reading every option once costs. It is search, because nothing is learned from it."""
     flops = reading_flops(model, (row for each in labelled for row in each.rows))
     return Spend(search_flops=flops, executed_search_flops=flops)
 
@@ -71,7 +71,7 @@ def label_bits(
 ) -> tuple[float, Spend]:
     """Mean bits of a row's label (answer and stop token) under the model as it is, and what reading them cost.
 
-    `precision` of the frozen maps is to be that of the run whose bits these are set against.
+    `precision` of the frozen maps must be that of the run that these bits are compared with.
     """
     refuse_sharded(model.net, "measuring bits")
     loss_of = AnswerLoss(model.net, shared=0, pad=int(model.tokenizer.pad_token_id))

@@ -10,8 +10,10 @@ from educe.eval.measure import SolverOutput
 from educe.eval.model.model import Model
 from educe.eval.spend import Spend, as_search
 from educe.train.attach import Trainable, attach, load_snapshot, snapshot, temporary_changes
+from educe.train.divergence import Diverged
 from educe.train.encode import TrainingRow
-from educe.train.sft import BeforeStep, Diverged, Schedule, Tuned, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import BeforeStep, Tuned, fine_tune
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Demonstrations -> ids with the answer's tokens marked: the prompt is never learned, the stop token always is."""
+"""Demonstrations -> ids with the answer's tokens marked: the prompt is never supervised, the stop token always is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,16 +20,13 @@ class TrainingRow:
 
     @property
     def parts(self) -> tuple["TrainingRow"]:
-        """What the model reads: the row itself."""
         return (self,)
 
     @property
-    def weight(self) -> int:
-        """Each supervised token is one term of the loss."""
+    def loss_terms(self) -> int:
         return self.supervised
 
-    def after(self, prefix: tuple[int, ...]) -> "TrainingRow":
-        """Behind what stands before every text."""
+    def with_prefix(self, prefix: tuple[int, ...]) -> "TrainingRow":
         return replace(self, ids=prefix + self.ids)
 
 
@@ -53,13 +50,13 @@ def encode_rows(model: Model, examples: Sequence[Example], prompt_fn: PromptFunc
 
 
 def _closing(model: Model, prompt: Prompt, answer: str) -> str:
-    """The answer and the token that ends it, to follow the very prompt that is asked later.
+    """The answer and the token that ends it, after the same prompt that the model is measured with.
 
-    A chat template says how it closes a turn; white space after its end token is cut off, because generation has
-    stopped by then.
+    The chat template decides how a turn ends. White space after its end token is cut off, because generation stops
+    before it.
     """
     closing = ""
     if prompt.style == "chat":
-        spoken = (*prompt.messages, Message(role="assistant", content=answer))
-        closing = chat_text(model, spoken, add_generation_prompt=False).rpartition(answer)[2].rstrip()
+        turns = (*prompt.messages, Message(role="assistant", content=answer))
+        closing = chat_text(model, turns, add_generation_prompt=False).rpartition(answer)[2].rstrip()
     return prompt.continuation(answer) + (closing or str(model.tokenizer.eos_token))

@@ -1,7 +1,7 @@
-"""Frozen linear maps in bfloat16: the fastest precision that a fine-tune of a float32 net bears on this hardware.
+"""Frozen linear maps in bfloat16, while everything else of a fine-tune stays in float32.
 
-Autocast is no help on CPUs: it casts every frozen weight anew on every call. Here each is cast once and everything
-else (residual stream, norms, attention, adapter, loss, optimizer) stays in float32.
+Autocast casts every frozen weight again in every call, which is slow on CPUs. Here each is cast once; the residual
+stream, norms, attention, adapter, loss and optimizer stay in float32.
 """
 
 from collections.abc import Iterator
@@ -21,34 +21,33 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def resolve_precision(precision: Precision, model: Model, *, sharded: bool = False) -> str:
-    """The number format of the frozen maps while training (on CPUs, bfloat16 is known to be native by AVX512_BF16).
+    """The dtype of the frozen maps while training.
 
-    A net loaded in half precision trains as it is. One loaded in float32 takes bfloat16 under `auto` where the hardware
-    multiplies it natively (a capability, not a timing, so that a machine always answers the same), unless its maps are
-    in 4 bits, which have no other format. UserError where
-    float32 is asked of weights that no longer have it, or a second copy of weights that are `sharded` over processes
-    because there is no room for one.
+    A net loaded in half precision trains as it is. A net loaded in float32 takes bfloat16 under `auto` where the
+    hardware multiplies it natively: a capability, not a timing, so that a machine always gives the same. Maps in 4 bits
+    and weights that are `sharded` over processes keep their format, because there is no room for a copy. UserError
+    where another precision is set than the weights can have.
     """
-    held = str(next(model.net.parameters()).dtype).removeprefix("torch.")
-    if held != "float32":
-        if precision not in ("auto", held):
-            raise UserError(f"precision: {precision} asked of {model.name!r}, loaded in {held}; set dtype: {precision}")
-        return held
-    if model.quantize:
-        if precision == "bfloat16":
+    loaded = _dtype_of(model)
+    if loaded != "float32":
+        if precision not in ("auto", loaded):
             raise UserError(
-                f"precision: bfloat16 asked of {model.name!r}, whose layers hold 4 bits; set dtype: bfloat16"
+                f"precision: {precision} set for {model.name!r}, loaded in {loaded}; set dtype: {precision}"
             )
-        return held
-    if sharded:
+        return loaded
+    if model.quantize or sharded:
         if precision == "bfloat16":
-            raise UserError(
-                f"precision: bfloat16 asked of {model.name!r}, loaded in float32 and sharded; set dtype: bfloat16"
-            )
-        return held
+            why = "whose layers are in 4 bits" if model.quantize else "loaded in float32 and sharded"
+            raise UserError(f"precision: bfloat16 set for {model.name!r}, {why}; set dtype: bfloat16")
+        return loaded
     if precision == "auto":
         return "bfloat16" if _native_bfloat16(model.device) else "float32"
     return precision
+
+
+def _dtype_of(model: Model) -> str:
+    # Not model.dtype: DeepSpeed may hold the weights in another one.
+    return str(next(model.net.parameters()).dtype).removeprefix("torch.")
 
 
 def _native_bfloat16(device: torch.device) -> bool:
@@ -59,10 +58,10 @@ def _native_bfloat16(device: torch.device) -> bool:
 
 @contextmanager
 def frozen_maps_in(model: Model, precision: str) -> Iterator[str]:
-    """Within, every frozen linear map of a float32 net, vocabulary head included, multiplies in `precision`.
+    """Inside the block, every frozen linear map of a float32 net, vocabulary head included, multiplies in `precision`.
 
-    Gives the precision that the maps then have: where none is frozen, that of the weights. The copies stay with the
-    model for its next fine-tune.
+    Yields the precision that the maps then have; where none is frozen, that of the weights. The copies stay in the
+    model's cache for its next fine-tune.
     """
     frozen = [
         part
@@ -72,19 +71,18 @@ def frozen_maps_in(model: Model, precision: str) -> Iterator[str]:
         and part.weight.dtype == torch.float32
         and ".lora_" not in name  # the frozen part of an adapter, which runs on its own
     ]
-    held = str(next(model.net.parameters()).dtype).removeprefix("torch.")
     if precision == "float32":
         frozen = []
     with ExitStack() as patched:
         for part in frozen:
             copy = _copy(model, part, getattr(torch, precision))
             patched.enter_context(patched_forward(part, partial(_multiply, copy, part.bias)))
-        yield precision if frozen else held
+        yield precision if frozen else _dtype_of(model)
 
 
 def _copy(model: Model, part: nn.Linear, dtype: torch.dtype) -> Tensor:
     version, copy = model.cache.get((part, dtype), (None, None))
-    if version != part.weight._version:  # never made, or the weights have been written to since
+    if version != part.weight._version:  # no copy yet, or the weights changed since
         copy = part.weight.detach().to(dtype)
         model.cache[part, dtype] = (part.weight._version, copy)
     assert copy is not None

@@ -1,4 +1,4 @@
-"""Instructions -> training rows, in the layout in which bare requests are asked later."""
+"""Instructions -> training rows, in the layout in which requests are prompted later."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
 """The loss of labelled rows: on answer tokens only, short rows packed behind the prefix that they share.
 
-What all rows share in front (a system turn, an instruction) stands once, and the rows branch off it under a mask, so
-that each sees exactly what it would see alone and gradients are those of separate rows.
+A prefix that all rows share (a system turn, an instruction) stands once, and the rows branch off it under a mask. Each
+row sees exactly what it would see alone, so the gradients are those of separate rows.
 """
 
 import math
@@ -39,14 +39,14 @@ class AnswerLoss(nn.Module):
         """Negative log-likelihood in nats of every supervised token, row by row, in float32."""
         device = next(self.net.parameters()).device
         packs = pack(rows, shared=self.shared)
-        batch = collate([_layout(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
+        batch = collate([_to_pack(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
         self.packed += [(batch.ids.shape[1], sum(row.supervised for row in each)) for each in packs]
         logits = selected_logits(self.net, batch)
         targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
         return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="none")
 
-    def remember(self, rows: Sequence[TrainingRow], *, batch_size: int) -> None:
-        """Nothing of the untrained model is needed later."""
+    def read_reference(self, rows: Sequence[TrainingRow], *, batch_size: int) -> None:
+        """Read what the loss needs of the untrained model: here nothing."""
 
 
 def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size: int) -> float:
@@ -64,8 +64,8 @@ def reading_flops(model: Model, rows: Iterable[TrainingRow]) -> float:
     )
 
 
-def packs_flops(model: Model, packs: Iterable[tuple[int, int]]) -> float:
-    """Executed FLOPs of forwards over packs of these widths and supervised tokens, padding and windows in full."""
+def executed_reading_flops(model: Model, packs: Iterable[tuple[int, int]]) -> float:
+    """Executed FLOPs of one forward over each pack (width, supervised tokens), with padding and windows in full."""
     return math.fsum(
         forward_flops(model.shape, width, scored=scored, adapter_parameters=model.adapter_parameters, clip=False)
         for width, scored in packs
@@ -73,7 +73,7 @@ def packs_flops(model: Model, packs: Iterable[tuple[int, int]]) -> float:
 
 
 def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKENS) -> list[list[TrainingRow]]:
-    """Put rows that share their first tokens together, each pack at most `capacity` tokens wide or one row."""
+    """Group rows that share their first tokens; a pack holds at most `capacity` tokens, or one row that is longer."""
     packs: list[list[TrainingRow]] = []
     width = 0
     for row in rows:
@@ -86,7 +86,7 @@ def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKEN
     return packs
 
 
-def _layout(rows: Sequence[TrainingRow], shared: int) -> Pack:
+def _to_pack(rows: Sequence[TrainingRow], shared: int) -> Pack:
     """The shared tokens, then each row's own; the last token of a row is a label and never an input."""
     own = [row.ids[shared:-1] for row in rows]
     return Pack(

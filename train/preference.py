@@ -1,4 +1,4 @@
-"""Direct preference optimisation (Rafailov et al. 2023) on the one training loop: rows in pairs, and their loss.
+"""Direct preference optimisation (Rafailov et al. 2023): rows in pairs, and their loss for the one training loop.
 
 loss = -log sigmoid(beta * ((chosen - rejected) - (chosen - rejected under the model before training)))
 with summed log-likelihoods of the supervised tokens; the mean over pairs. The same loss as TRL's DPOTrainer (sigmoid).
@@ -23,26 +23,25 @@ class PreferenceRow:
 
     @property
     def id(self) -> str:
-        """That of the chosen answer."""
         return self.chosen.id
 
     @property
     def parts(self) -> tuple[TrainingRow, TrainingRow]:
-        """What the model reads."""
         return self.chosen, self.rejected
 
     @property
-    def weight(self) -> int:
-        """A pair is one term of the loss."""
+    def loss_terms(self) -> int:
         return 1
 
-    def after(self, prefix: tuple[int, ...]) -> "PreferenceRow":
-        """Behind what stands before every text."""
-        return replace(self, chosen=self.chosen.after(prefix), rejected=self.rejected.after(prefix))
+    def with_prefix(self, prefix: tuple[int, ...]) -> "PreferenceRow":
+        return replace(self, chosen=self.chosen.with_prefix(prefix), rejected=self.rejected.with_prefix(prefix))
 
 
 class PreferenceLoss(AnswerLoss):
-    """Summed loss of a batch of pairs. `remember` first: the reference is the model as it is attached, untrained."""
+    """Summed loss of a batch of pairs, a scalar in float32.
+
+    Call `read_reference` first: the reference is the model with its change attached and still untrained.
+    """
 
     def __init__(self, net: nn.Module, *, shared: int, pad: int, beta: float) -> None:
         super().__init__(net, shared=shared, pad=pad)
@@ -50,13 +49,11 @@ class PreferenceLoss(AnswerLoss):
         self.margins: dict[str, Tensor] = {}
 
     def forward(self, rows: Sequence[PreferenceRow]) -> Tensor:  # type: ignore[override]
-        """A scalar in float32."""
         before = torch.stack([self.margins[row.id] for row in rows])
         loss: Tensor = -nn.functional.logsigmoid(self.beta * (self._margins(rows) - before)).sum()
         return loss
 
-    def remember(self, rows: Sequence[PreferenceRow], *, batch_size: int) -> None:  # type: ignore[override]
-        """Read every pair once without gradients."""
+    def read_reference(self, rows: Sequence[PreferenceRow], *, batch_size: int) -> None:  # type: ignore[override]
         with torch.no_grad():
             for start in range(0, len(rows), batch_size):
                 batch = rows[start : start + batch_size]
@@ -64,7 +61,7 @@ class PreferenceLoss(AnswerLoss):
                 self.margins |= {row.id: margin for row, margin in zip(batch, margins, strict=True)}
 
     def _margins(self, rows: Sequence[PreferenceRow]) -> Tensor:
-        """Log-likelihood of the chosen answer over that of the rejected one, in nats."""
+        """Log-likelihood in nats of the chosen answer minus that of the rejected one."""
         parts = [part for row in rows for part in row.parts]
         lengths = [part.supervised for part in parts]
         sums = torch.stack([each.sum() for each in self.token_losses(parts).split(lengths)])

@@ -1,10 +1,13 @@
-"""A linear probe: which option is right, read off one layer's state after the option, by logistic regression."""
+"""A linear probe: logistic regression from one layer's state after an option to whether the option is right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from educe.eval.model.encode import Branches
@@ -16,13 +19,13 @@ from educe.eval.model.states import States, last_token_states
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """A classifier of one layer's states. Called like the scorer of options, it gives their log-odds of being right."""
+    """A classifier of one layer's states. It is called like `score_options` and gives log-odds of being right."""
 
     layer: int
     classifier: Any
 
     def __call__(self, model: Model, items: Sequence[Branches]) -> Scores:
-        """One value an option; layers above the probe's are not charged."""
+        """One value for each option; layers above the probe's are not charged."""
         states = read_options(model, items)
         part = (self.layer + 1) / model.shape.layers
         return Scores(
@@ -49,11 +52,7 @@ def read_options(model: Model, items: Sequence[Branches]) -> States:
 
 
 def fit_probe(train: Tensor, right: Sequence[bool], layer: int, *, strength: float) -> Probe:
-    """Fit one layer's states of options to whether each is right; `strength` is the inverse of the regularisation."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
+    """Fit a probe to one layer's states of options; `strength` is the inverse of the regularisation."""
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000, class_weight="balanced"))
     return Probe(layer=layer, classifier=classifier.fit(train[layer].numpy(), np.array(right)))
 

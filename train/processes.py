@@ -1,70 +1,64 @@
-"""The processes of one launch: how they find one another, and what DeepSpeed has to be told.
+"""The processes of one launch: how they find one another, and the settings that DeepSpeed needs.
 
 Accelerate reads from the launch whether weights are copied to every process (DDP) or sharded by DeepSpeed. DDP and
-ZeRO-2 leave the net whole everywhere. Under ZeRO-3 its weights stay sharded after training, too, because a net that
-needs it does not fit one process: what trained is made whole, and every process joins in the forwards that measure.
+ZeRO-2 leave the net whole everywhere. Under ZeRO-3 its weights stay sharded after training, because a net that needs
+ZeRO-3 does not fit one process: only what trained is made whole, and every process takes part in measuring.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from accelerate import Accelerator, PartialState
 from torch import nn
 
 from educe.data.errors import UserError
 from educe.eval.model.sharded import unshard
 
-if TYPE_CHECKING:
-    from accelerate import Accelerator, PartialState
 
-
-def join(device: torch.device) -> "PartialState":
+def process_state(device: torch.device) -> PartialState:
     """This process's place among those of the launch. UserError where it asks for DeepSpeed, which is not installed."""
-    from accelerate import PartialState
-
     on_cpu = device.type == "cpu"
-    if not _deepspeed_asked():
+    if not _asks_for_deepspeed():
         return PartialState(cpu=on_cpu)
     if find_spec("deepspeed") is None:
         raise UserError("the launch asks for DeepSpeed, which is not installed; pip install 'educe[distributed]'")
-    # Accelerate takes `cpu` to mean no DeepSpeed, and without a GPU sees no processes unless it is told how they talk.
+    # Accelerate takes `cpu` to mean no DeepSpeed, and without a GPU it finds other processes only through a backend.
     if on_cpu:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
         return PartialState(backend="gloo")
     return PartialState()
 
 
-def make_accelerator(device: torch.device) -> "Accelerator":
+def make_accelerator(device: torch.device) -> Accelerator:
     """The accelerator of this launch; from here on transformers shards under ZeRO-3 what it loads."""
-    from accelerate import Accelerator
-
-    join(device)
-    accelerator = Accelerator(cpu=device.type == "cpu" and not _deepspeed_asked(), mixed_precision="no")
+    process_state(device)
+    accelerator = Accelerator(cpu=device.type == "cpu" and not _asks_for_deepspeed(), mixed_precision="no")
     accelerator.gradient_accumulation_steps = 1  # or it would divide every loss by what the launch's file says
     return accelerator
 
 
-def _deepspeed_asked() -> bool:
-    # How `accelerate launch` passes it on; LOCAL_RANK is what its processes have and a plain Python has not.
+def _asks_for_deepspeed() -> bool:
+    # `accelerate launch` sets both variables; a plain Python process has no LOCAL_RANK.
     return os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true" and "LOCAL_RANK" in os.environ
 
 
-def shards_weights(accelerator: "Accelerator") -> bool:
+def shards_weights(accelerator: Accelerator) -> bool:
     """Whether this launch spreads the net's weights over its processes (ZeRO-3)."""
     plugin = accelerator.state.deepspeed_plugin
     return plugin is not None and plugin.zero_stage == 3
 
 
 def prepare(
-    accelerator: "Accelerator", model: nn.Module, optimizer: torch.optim.Optimizer, *, max_gradient_norm: float
+    accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer, *, max_gradient_norm: float
 ) -> tuple[Any, Any]:
     """Model and optimizer for training by the launch's processes together."""
     if (plugin := accelerator.state.deepspeed_plugin) is not None:
         settings = plugin.deepspeed_config
-        # The loop cuts its batches itself and knows what a gradient may be; DeepSpeed clips where others are asked to.
+        # The engine cuts its batches itself. Gradients are clipped by DeepSpeed, because only it sees them whole.
         settings["train_micro_batch_size_per_gpu"] = settings["gradient_accumulation_steps"] = 1
         settings["gradient_clipping"] = max_gradient_norm
     prepared: tuple[Any, Any] = accelerator.prepare(model, optimizer)
@@ -72,15 +66,15 @@ def prepare(
 
 
 @contextmanager
-def in_step(accelerator: "Accelerator", model: Any, *, last: bool) -> Iterator[None]:
+def piece_of_step(accelerator: Accelerator, model: Any, *, last: bool) -> Iterator[None]:
     """A piece of a step: gradients stay in this process (or its shard of them) until the last one."""
-    # DeepSpeed makes its update with the backward of a piece that synchronises.
+    # DeepSpeed makes its update in the backward of a piece that synchronises.
     accelerator.sync_gradients = last
     with nullcontext() if last else accelerator.no_sync(model):
         yield
 
 
-def release(accelerator: "Accelerator", model: Any, trained: Sequence[nn.Parameter]) -> None:
+def unwrap(accelerator: Accelerator, model: Any, trained: Sequence[nn.Parameter]) -> None:
     """Take DeepSpeed's engine off the net after training; what trained is whole and plain again."""
     if accelerator.state.deepspeed_plugin is not None:
         model.destroy()

@@ -1,4 +1,4 @@
-"""Activation checkpointing: layers forget what they computed and compute it again in the backward pass."""
+"""Activation checkpointing: layers drop their activations and compute them again in the backward pass."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,19 +13,21 @@ from educe.eval.model.net import base_net, patched_forward
 
 
 @contextmanager
-def recomputing(model: Model, wanted: bool) -> Iterator[None]:
-    """Within, if it is wanted, the net keeps what enters each of its layers and recomputes the rest.
+def checkpointing_activations(model: Model, enabled: bool) -> Iterator[None]:
+    """Inside the block, if `enabled`, the net keeps only the input of each layer.
 
-    UserError where the net has no such layers. Gradients are the same; what is computed is one more forward of the
+    UserError where the net has no layers that can do that. Gradients are the same; the cost is one more forward of the
     layers that have a backward.
     """
-    # Not by the net's own switch: that works in training mode only, which turns dropout on, and it makes the
-    # embeddings' output require a gradient, for good, so that later runs pay for a backward below their adapter.
-    layers = [part for part in base_net(model.net).modules() if isinstance(part, GradientCheckpointingLayer)]
-    if wanted and not layers:
-        kind = type(base_net(model.net)).__name__
-        raise UserError(f"{model.name!r} ({kind}) cannot recompute its layers; drop checkpoint_activations")
+    # The net's own switch works in training mode only, which turns dropout on. It also makes the embeddings' output
+    # require a gradient for good, so that later runs would pay for a backward below their adapter.
+    net = base_net(model.net)
+    layers = [part for part in net.modules() if isinstance(part, GradientCheckpointingLayer)]
+    if enabled and not layers:
+        raise UserError(
+            f"{model.name!r} ({type(net).__name__}) cannot recompute its layers; drop checkpoint_activations"
+        )
     with ExitStack() as patched:
-        for layer in layers if wanted else ():
+        for layer in layers if enabled else ():
             patched.enter_context(patched_forward(layer, partial(checkpoint, layer.forward, use_reentrant=False)))
         yield

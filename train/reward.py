@@ -1,7 +1,4 @@
-"""Group relative policy optimisation (Shao et al. 2024), by TRL: answers are sampled, graded and made likelier or not.
-
-What TRL samples and trains on is counted here, row by row, so that every sample is charged.
-"""
+"""Group relative policy optimisation (GRPO, Shao et al. 2024) by TRL, with every sample counted and charged."""
 
 import math
 import tempfile
@@ -9,6 +6,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+from datasets import Dataset
+from transformers import PrinterCallback
+from trl import GRPOConfig, GRPOTrainer
 
 from educe.data.errors import UserError
 from educe.data.formats.render import Prompt
@@ -22,7 +23,7 @@ from educe.eval.progress import report_progress
 from educe.eval.spend import Spend
 from educe.train.attach import attach, check_weights_moved, cleanup_stack, snapshot
 from educe.train.changes.peft import Lora
-from educe.train.processes import join
+from educe.train.processes import process_state
 from educe.train.self_training import entropy_bits
 from educe.train.sft import Tuned
 
@@ -41,20 +42,20 @@ class RewardSchedule:
 
 @dataclass(kw_only=True)
 class _Ledger:
-    """Everything that was sampled, as it comes by."""
+    """Everything that TRL sampled, recorded as it is graded."""
 
     model: Model
     schedule: RewardSchedule
     reward: Callable[[int, str], float]
     prompt_tokens: Sequence[int]
     stops: Sequence[tuple[str, ...]]
-    read: set[int] = field(default_factory=set)  # the questions whose label was looked at
+    read: set[int] = field(default_factory=set)  # questions whose label was read
     history: list[dict[str, int | float]] = field(default_factory=list)
     rows: list[tuple[int, int]] = field(default_factory=list)  # prompt and completion tokens of every sample
     rewards: list[float] = field(default_factory=list)
 
     def grade(self, completions: list[str], completion_ids: list[list[int]], place: list[int], **_: Any) -> list[float]:
-        """What TRL calls for the rewards of one step's samples."""
+        """The rewards of one step's samples; TRL calls this."""
         completions = [
             truncate_at_stop(text, self.stops[index]) for index, text in zip(place, completions, strict=True)
         ]
@@ -74,7 +75,7 @@ class _Ledger:
             "reward": math.fsum(rewards) / len(rewards),
             "sample_entropy_bits": math.fsum(map(entropy_bits, groups.values())) / len(groups),
         }
-        if right:  # missing, not 0, where no question was answered right
+        if right:  # missing rather than 0 where no answer was right
             noted["distinct_accepted"] = math.fsum(map(len, right.values())) / len(right)
         self.history.append(noted)
         report_progress("steps trained", step + 1, self.schedule.steps)
@@ -109,18 +110,13 @@ def train_by_reward(
     schedule: RewardSchedule,
     seed: int,
 ) -> Tuned:
-    """Train a fresh adapter so that `reward(place of the prompt, text)` rises; texts end where they do when measured.
+    """Train a fresh adapter so that `reward(index of the prompt, text)` rises; texts stop as they do when measured.
 
-    Executed FLOPs are the useful ones: TRL does not say what it pads. UserError where every sample earned the same, for
-    then nothing can be learned from comparing them, and in a launch of several processes.
+    Executed FLOPs equal the useful ones, because TRL does not report its padding. UserError where every sample has the
+    same reward, because there is nothing to learn from comparing them, and in a launch of several processes.
     """
-    from datasets import Dataset
-    from transformers import PrinterCallback
-    from trl import GRPOTrainer
-
-    if join(model.device).num_processes > 1:
+    if process_state(model.device).num_processes > 1:
         raise UserError("reward training counts the samples of one process; launch it with --num_processes 1")
-
     tuned = attach(model, lora, seed=seed)
     assert tuned.change is not None
     before = snapshot(tuned)
@@ -134,7 +130,7 @@ def train_by_reward(
     ends = [stop_strings(prompt) for prompt in prompts]
     ledger = _Ledger(model=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths, stops=ends)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of TRL about its own settings
+        warnings.simplefilter("ignore", FutureWarning)  # TRL's, about its own settings
         trainer = GRPOTrainer(
             model=tuned.change.peft,  # type: ignore[arg-type]
             reward_funcs=cast(Any, ledger.grade),
@@ -146,7 +142,7 @@ def train_by_reward(
         try:
             trainer.train()
         except RuntimeError as error:
-            if "probability tensor" not in str(error):  # what drawing from nan says
+            if "probability tensor" not in str(error):  # torch's message for sampling from nan
                 raise
             raise _diverged(ledger) from error
     model.net.eval()
@@ -154,7 +150,7 @@ def train_by_reward(
         raise _diverged(ledger)
     if len(set(ledger.rewards)) == 1:
         raise UserError(
-            f"all {len(ledger.rewards)} samples earned {ledger.rewards[0]:g}, so there is nothing to learn; "
+            f"all {len(ledger.rewards)} samples have reward {ledger.rewards[0]:g}, so there is nothing to learn; "
             "raise samples or temperature, or take a task that is neither solved nor hopeless"
         )
     check_weights_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
@@ -164,14 +160,12 @@ def train_by_reward(
 
 def _diverged(ledger: _Ledger) -> UserError:
     return UserError(
-        f"reward training diverged by step {len(ledger.history) - 1}: the weights are no numbers any more; lower"
+        f"reward training diverged by step {len(ledger.history) - 1}: the weights are not finite; lower"
         f" learning_rate (now {ledger.schedule.learning_rate:g})"
     )
 
 
 def _settings(schedule: RewardSchedule, folder: str, *, seed: int, cpu: bool) -> Any:
-    from trl import GRPOConfig
-
     return GRPOConfig(
         output_dir=folder,
         learning_rate=schedule.learning_rate,

@@ -1,6 +1,6 @@
-"""Expert iteration (Anthony et al. 2017): sample answers, keep those that the task's grader accepts, learn from these.
+"""Expert iteration (Anthony et al. 2017): sample answers and learn from those that the task's grader accepts.
 
-The grader sees the label, the learner does not: a label is charged because it was read.
+The grader reads the label and the learner does not; the label is charged.
 """
 
 import math
@@ -88,7 +88,7 @@ def entropy_bits(texts: Sequence[str]) -> float:
 
 
 def credit(task: Task, form: Format, question: Example, text: str) -> float:
-    """What the task's grader gives, from 0 to 1; a choice must be written as the format has it."""
+    """The task's grade, from 0 to 1; a choice must be written as the format writes it."""
     if task.grade is not None:
         return float(task.grade(question, text))
     written = option_texts(question, form)[question.answer_index]
@@ -96,5 +96,5 @@ def credit(task: Task, form: Format, question: Example, text: str) -> float:
 
 
 def _answered(question: Example, text: str) -> Example:
-    """The question with what the model said; of a choice, the right one however it was written."""
+    """The question with the model's text as its answer; a choice keeps the right option, however it was written."""
     return question if question.choices else replace(question, answer=text, worked=None)

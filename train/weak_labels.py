@@ -1,4 +1,4 @@
-"""Labels from another model: what a weaker demonstrator would answer, right or wrong (Burns et al. 2023)."""
+"""Labels from another model: what a weaker demonstrator answers, right or wrong (Burns et al. 2023)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from educe.eval.spend import Spend
 class WeakLabels:
     """Examples as a demonstrator answers them, what that cost, and the share of its answers that is right.
 
-    What it left empty is not among them. The share is for the record and taught to nobody.
+    Empty answers are left out. No training reads the share; it is only recorded.
     """
 
     examples: tuple[Example, ...]
@@ -35,16 +35,18 @@ def label_by(
     *,
     prompt_config: PromptConfig,
 ) -> WeakLabels:
-    """Ask the demonstrator in the way that the model is asked; it stays loaded beside the model for the next cells.
+    """Prompt the demonstrator as the model is prompted; it stays loaded beside the model for the next cells.
 
-    Its answers are search. No label is read to learn from. UserError where it answers nothing.
+    Its answers are search. No label is read. UserError where it answers nothing.
     """
     refuse_sharded(model.net, f"labels_from: {spec}")
     demonstrator = _demonstrator(spec, model)
     answers = measure(demonstrator, task, make_prompt_fn(demonstrator, task, prompt_config=prompt_config), examples)
     demonstrator.cache.clear()  # it refers to the demonstrator, which would outlive the model
-    said = [outcome.picked or str(outcome.text or "").strip() for outcome in answers.outcomes]
-    labelled = tuple(replace(each, answer=text, worked=None) for each, text in zip(examples, said, strict=True) if text)
+    texts = [outcome.picked or str(outcome.text or "").strip() for outcome in answers.outcomes]
+    labelled = tuple(
+        replace(each, answer=text, worked=None) for each, text in zip(examples, texts, strict=True) if text
+    )
     if not labelled:
         raise UserError(
             f"labels_from: {demonstrator.name} answers none of {len(examples)} questions of task {task.name!r}; "

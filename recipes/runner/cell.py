@@ -95,12 +95,12 @@ def run_cell(
     from educe.eval.measure import measure
     from educe.eval.model.sharded import is_sharded
     from educe.train.attach import temporary_changes
-    from educe.train.processes import join
+    from educe.train.processes import process_state
 
     started = time.perf_counter()
     with temporary_changes(model):
         elicited = cell.method(model, cell.task, examples=cell.examples, seed=cell.seed)
-        is_main = join(model.device).is_main_process
+        is_main = process_state(model.device).is_main_process
         if not is_main and not is_sharded(model.net):
             return None
         # The test is never charged; a change that was trained for an earlier cell took what it took then.

@@ -58,10 +58,10 @@ def _run(cell: Cell, study: Study, store: Store) -> None:
     import torch
     from accelerate.utils import broadcast_object_list
 
-    from educe.train.processes import join
+    from educe.train.processes import process_state
 
     check_device(study.device)
-    state = join(torch.device("cpu" if on_cpu(study.device) else "cuda"))
+    state = process_state(torch.device("cpu" if on_cpu(study.device) else "cuda"))
     with store.claim() if state.is_main_process else nullcontext():
         if state.is_main_process:
             store.begin(study_text=study.text(), cells=[cell], add=True)

@@ -24,7 +24,8 @@ from educe.recipes.method import Budget, Elicited, Method, Workload, as_tuple, c
 if TYPE_CHECKING:
     from educe.eval.model.model import Model
     from educe.train.attach import Trainable
-    from educe.train.sft import BeforeStep, Schedule
+    from educe.train.schedule import Schedule
+    from educe.train.sft import BeforeStep
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Epochs = Annotated[int, Field(ge=1)]
@@ -164,7 +165,7 @@ class FineTune(Method):
 
     def schedules(self, examples: int, *, factor: float = 1.0) -> list["Schedule"]:
         """How a run on so many rows may proceed, by learning rates and epochs."""
-        from educe.train.sft import Schedule
+        from educe.train.schedule import Schedule
 
         return [
             Schedule(

@@ -74,7 +74,8 @@ class Helpful(Method):
     def _tuned(self, model: "Model", seed: int) -> "Tuned":
         from educe.train.attach import attach, load_snapshot, snapshot
         from educe.train.changes.peft import Lora
-        from educe.train.sft import Schedule, fine_tune
+        from educe.train.schedule import Schedule
+        from educe.train.sft import fine_tune
 
         lora = Lora(rank=self.rank)
         key = (self.shared_training, seed)

@@ -19,7 +19,8 @@ from educe.eval.model.score import score_options
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.train.attach import temporary_changes
 from educe.train.changes.peft import Lora
-from educe.train.sft import Schedule, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import fine_tune
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, matmul_peak
 from tests.benchmarks.training import BATCH, STEPS, forget_precision, rows_of
 

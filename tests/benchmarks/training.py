@@ -26,7 +26,8 @@ from educe.eval.prompting.prompts import make_prompt_fn
 from educe.train.attach import temporary_changes
 from educe.train.changes.peft import Lora
 from educe.train.encode import TrainingRow, encode_rows
-from educe.train.sft import Schedule, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import fine_tune
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported
 
 TUNED = {"gradient_checkpointing": False, "bf16": True}

@@ -113,7 +113,7 @@ def test_grpo_refuses_a_reward_that_never_varies():
     model = tiny()
     _, method = make_method({"grpo": {"steps": 1, "samples": 2}})
     with (
-        pytest.raises(UserError, match="all 4 samples earned 0, so there is nothing to learn"),
+        pytest.raises(UserError, match="all 4 samples have reward 0, so there is nothing to learn"),
         temporary_changes(model),
     ):
         method(model, task, examples=4, seed=0)

@@ -14,7 +14,8 @@ from educe.train.attach import attach, temporary_changes
 from educe.train.bits import encode_labelled, label_bits, option_bits, prequential_bits
 from educe.train.changes.peft import Lora
 from educe.train.encode import encode_rows
-from educe.train.sft import Schedule, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import fine_tune
 from tests.nets import tiny
 
 

@@ -15,7 +15,8 @@ from educe.train.changes.own_weights import AllWeights, NormsAndBiases
 from educe.train.changes.peft import Ia3, Lora
 from educe.train.changes.vectors import EmbeddingRow, SoftPrompt, SteeringVector
 from educe.train.encode import encode_rows
-from educe.train.sft import Schedule, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import fine_tune
 from tests.nets import tiny
 
 

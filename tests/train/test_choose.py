@@ -18,9 +18,11 @@ from educe.train.bits import label_bits
 from educe.train.changes.peft import Lora
 from educe.train.changes.vectors import SoftPrompt
 from educe.train.choose import fine_tune_best
+from educe.train.divergence import Diverged
 from educe.train.early_stopping import EarlyStopping
 from educe.train.encode import encode_rows
-from educe.train.sft import Diverged, Schedule, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import fine_tune
 from educe.train.weak_labels import label_by
 from tests.nets import tiny
 
@@ -163,7 +165,7 @@ def test_a_vector_before_every_text_stands_before_dev_rows_too():
             dev_rows=dev,
             seed=0,
         )
-        read = [row.after(tuned.model.prefix) for row in dev]
+        read = [row.with_prefix(tuned.model.prefix) for row in dev]
         bits, _ = label_bits(tuned.model, read)
     nats = bits * len(dev) * math.log(2) / sum(row.supervised for row in dev)
     assert nats == pytest.approx(min(step["dev_loss"] for step in tuned.history if "dev_loss" in step), rel=1e-4)
@@ -171,15 +173,15 @@ def test_a_vector_before_every_text_stands_before_dev_rows_too():
 
 def test_looks_of_a_run_that_diverges_are_charged(monkeypatch):
     model = tiny()
-    inner = EarlyStopping.look
+    inner = EarlyStopping._dev_loss
 
-    def then_break(self, step):
-        loss = inner(self, step)
+    def then_break(self):
+        loss = inner(self)
         with torch.no_grad():
             next(iter(self._tuned.trained.values())).fill_(math.nan)
         return loss
 
-    monkeypatch.setattr(EarlyStopping, "look", then_break)
+    monkeypatch.setattr(EarlyStopping, "_dev_loss", then_break)
     schedule = replace(SCHEDULE, patience=5)
     with temporary_changes(model), pytest.raises(Diverged) as broken:
         fine_tune(

@@ -96,5 +96,5 @@ def test_auto_asks_the_hardware(monkeypatch, native, precision):
 def test_a_net_in_half_precision_trains_as_it_is():
     half = load_model("tiny-random", dtype="bfloat16")
     assert resolve_precision("auto", half) == "bfloat16"
-    with pytest.raises(UserError, match="precision: float32 asked of 'tiny-random', loaded in bfloat16; set dtype"):
+    with pytest.raises(UserError, match="precision: float32 set for 'tiny-random', loaded in bfloat16; set dtype"):
         resolve_precision("float32", half)

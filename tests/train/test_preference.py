@@ -17,7 +17,8 @@ from educe.train.attach import attach, load_snapshot, snapshot, temporary_change
 from educe.train.changes.peft import Lora
 from educe.train.encode import encode_rows
 from educe.train.preference import PreferenceLoss, PreferenceRow
-from educe.train.sft import Schedule, fine_tune
+from educe.train.schedule import Schedule
+from educe.train.sft import fine_tune
 from tests.nets import tiny
 
 
@@ -43,7 +44,7 @@ def test_the_loss_is_that_of_trl():
     with temporary_changes(model):
         tuned = attach(model, Lora(rank=2), seed=0)
         loss = PreferenceLoss(tuned.net, shared=0, pad=0, beta=0.3)
-        loss.remember(rows, batch_size=4)
+        loss.read_reference(rows, batch_size=4)
         with torch.no_grad():
             for parameter in tuned.trained.values():
                 parameter.add_(0.3)
@@ -94,7 +95,7 @@ def test_training_prefers_the_chosen_answers_and_costs_the_reference_too():
     with temporary_changes(model):
         again = attach(model, Lora(rank=4), seed=0)
         loss = PreferenceLoss(again.net, shared=0, pad=0, beta=1.0)
-        loss.remember(rows, batch_size=8)
+        loss.read_reference(rows, batch_size=8)
         load_snapshot(again, kept)
         assert loss(rows).item() < 8 * math.log(2)
     plain = Schedule(learning_rate=2e-2, steps=12, batch_size=8, precision="float32")

@@ -7,7 +7,7 @@ from educe.data.errors import UserError
 from educe.eval.model.net import full_shape
 from educe.eval.model.sharded import _at_once, gathering, is_sharded, set_sharding_dtype, unshard
 from educe.train import processes
-from educe.train.processes import join, make_accelerator, shards_weights
+from educe.train.processes import make_accelerator, process_state, shards_weights
 from tests.nets import tiny
 
 CPU = torch.device("cpu")
@@ -18,7 +18,7 @@ def test_deepspeed_that_is_asked_for_and_not_installed_is_one_line(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setattr(processes, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"asks for DeepSpeed, which is not installed; pip install"):
-        join(CPU)
+        process_state(CPU)
 
 
 def test_the_launch_s_accumulation_does_not_divide_losses_behind_our_back(monkeypatch):

@@ -12,7 +12,7 @@ from educe.train.attach import attach, snapshot, temporary_changes
 from educe.train.changes.peft import Lora
 from educe.train.frozen import frozen_maps_in
 from educe.train.loss import AnswerLoss
-from educe.train.recompute import recomputing
+from educe.train.recompute import checkpointing_activations
 from educe.train.sft import fine_tune
 from tests.flops import count
 from tests.nets import tiny, tiny_sliding
@@ -22,7 +22,7 @@ from tests.train.test_sft import SCHEDULE, rows_for
 def gradients(model, *, wanted, precision="float32"):
     with temporary_changes(model):
         tuned = attach(model, Lora(rank=2), seed=0)
-        with frozen_maps_in(tuned, precision), recomputing(tuned, wanted):
+        with frozen_maps_in(tuned, precision), checkpointing_activations(tuned, wanted):
             AnswerLoss(tuned.net, shared=0, pad=0)(rows_for(model)).backward()
         return {name: parameter.grad.clone() for name, parameter in tuned.trained.items()}
 
@@ -47,7 +47,7 @@ def test_every_layer_runs_twice_and_dropout_stays_off():
 
 def test_it_is_off_again_afterwards():
     model = tiny()
-    with pytest.raises(KeyError), recomputing(model, True):
+    with pytest.raises(KeyError), checkpointing_activations(model, True):
         raise KeyError
     gradients(model, wanted=True)
     assert not any("forward" in vars(part) for part in model.net.modules())
@@ -78,7 +78,7 @@ def flops(make, lora) -> tuple[float, float]:
     with temporary_changes(model):
         tuned = attach(model, lora, seed=0)
         loss = AnswerLoss(tuned.net, shared=0, pad=0)
-        with recomputing(tuned, True):
+        with checkpointing_activations(tuned, True):
             measured = count(lambda: loss([row]).backward())
         formula = training_flops(
             model.shape,
@@ -111,5 +111,5 @@ def test_a_net_that_cannot_is_refused():
     refused = pytest.raises(
         UserError, match=r"'tiny-random' \(Plain\) cannot recompute its layers; drop checkpoint_act"
     )
-    with refused, recomputing(replace(tiny(), net=Plain()), True):
+    with refused, checkpointing_activations(replace(tiny(), net=Plain()), True):
         pass

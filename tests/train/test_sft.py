@@ -13,9 +13,11 @@ from educe.eval.model.encode import common_prefix
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.train.attach import snapshot, temporary_changes
 from educe.train.changes.peft import Lora
+from educe.train.divergence import Diverged
 from educe.train.encode import encode_rows
 from educe.train.loss import AnswerLoss, pack
-from educe.train.sft import Diverged, Schedule, batches, fine_tune
+from educe.train.schedule import Schedule, batches
+from educe.train.sft import fine_tune
 from tests.nets import tiny, tiny_chat, tiny_sliding
 
 SCHEDULE = Schedule(learning_rate=1e-2, steps=6, batch_size=4, precision="float32")
@@ -222,7 +224,7 @@ def test_weights_that_only_the_last_step_breaks_are_no_result(tmp_path):
     """Every loss was a number, and what trained is none: the weights before the step are kept."""
     model = tiny()
     schedule = Schedule(learning_rate=float("1e38"), rate_factor=1e10, steps=1, batch_size=8, precision="float32")
-    with pytest.raises(Diverged, match="weights are no numbers after step 0") as caught, temporary_changes(model):
+    with pytest.raises(Diverged, match="weights are not finite after step 0") as caught, temporary_changes(model):
         fine_tune(model, rows_for(model), trainable=Lora(rank=2), schedule=schedule, seed=0)
     (tmp_path / "kept").mkdir()
     caught.value.save(tmp_path / "kept")

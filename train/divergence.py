@@ -1,0 +1,65 @@
+"""Divergence: a loss or weights that are no longer numbers, and the last good weights of such a run."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from accelerate import Accelerator
+from torch import Tensor
+
+from educe.data.errors import UserError
+from educe.eval.model.model import Model
+from educe.eval.spend import Spend
+from educe.train.attach import load_snapshot, snapshot
+from educe.train.schedule import Schedule
+
+
+class Diverged(UserError):
+    """The loss or the weights are not finite.
+
+    `save` writes the weights that gave the last finite loss, where they can be saved; `spend` is the cost so far.
+    """
+
+    def __init__(self, reason: str, *, save: Callable[[Path], None] | None, spend: Spend) -> None:
+        super().__init__(reason)
+        self.save = save
+        self.spend = spend
+
+
+class DivergenceGuard:
+    """Raises Diverged, after it has put the last good weights back into the model.
+
+    It keeps the weights from before the last two steps: when a loss is not finite, the step before it has already
+    spoiled the weights. It keeps none where the change cannot be saved or several processes train.
+    """
+
+    def __init__(self, tuned: Model, schedule: Schedule, accelerator: Accelerator, spent: Callable[[], Spend]) -> None:
+        assert tuned.change is not None
+        self._tuned = tuned
+        self._save = tuned.change.save
+        self._keeps = self._save is not None and accelerator.num_processes == 1
+        self._learning_rate = schedule.learning_rate
+        self._spent = spent
+        self._kept: list[dict[str, Tensor]] = []
+
+    def before_step(self) -> None:
+        if self._keeps:
+            self._kept = [*self._kept[-1:], snapshot(self._tuned)]
+
+    def check_loss(self, loss: float, *, step: int, ids: Sequence[str]) -> None:
+        if not math.isfinite(loss):
+            reason = f"loss is {loss} at step {step} (rows {', '.join(ids)})"
+            self._fail(reason, steps_back=2, saves=step > 0)
+
+    def check_weights(self, finite: bool, *, step: int) -> None:
+        if not finite:
+            self._fail(f"the weights are not finite after step {step}, the last", steps_back=1)
+
+    def _fail(self, reason: str, *, steps_back: int, saves: bool = True) -> None:
+        if self._kept:
+            load_snapshot(self._tuned, self._kept[-steps_back:][0])
+        raise Diverged(
+            f"{reason}; lower learning_rate (now {self._learning_rate:g})",
+            save=self._save if self._kept and saves else None,
+            spend=self._spent(),
+        )

@@ -1,12 +1,14 @@
 """Measurement: one score with everything that a reader needs to trust it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, with_config
+from pydantic_core.core_schema import CoreSchema, is_instance_schema
 
 from educe.eval.details import Details
 from educe.eval.spend import Spend
@@ -33,7 +35,7 @@ class Outcome:
     margin: float | None = None
     loglikelihoods: tuple[float, ...] = ()
     option_tokens: tuple[int, ...] = ()
-    answer_index: int | None = None  # None where options have no likelihoods, or were scored before this was kept
+    answer_index: int | None = None  # None where options have no likelihoods
     text: str | None = None
 
 
@@ -46,13 +48,11 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int | float]], dtype: type = np.float64) -> "Ragged":
-        """The column of these rows of numbers."""
         flat: NDArray[Any] = np.array([number for row in rows for number in row], dtype=dtype)
         return cls(values=flat, starts=np.cumsum([0, *map(len, rows)]))
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """How many numbers every row has."""
         return np.diff(self.starts).astype(np.int64)
 
     def padded(self, fill: float) -> NDArray[np.float64]:
@@ -75,7 +75,7 @@ def _ragged(dtype: type) -> Callable[[Sequence[tuple[Any, ...]]], Column]:
     return lambda values: Ragged.of(values, dtype)
 
 
-# How each field of Outcome is held: from the values of all items to a column.
+# How the values of all items become a column, for each field of Outcome.
 COLUMNS: dict[str, Callable[[Sequence[Any]], Column]] = {
     "id": tuple,
     "score": _numbers,
@@ -89,35 +89,35 @@ COLUMNS: dict[str, Callable[[Sequence[Any]], Column]] = {
     "text": tuple,
 }
 
-_DEFAULTS = {each.name: each.default for each in fields(Outcome) if each.default is not MISSING}
-
 
 @dataclass(frozen=True, eq=False)
 class Outcomes(Sequence[Outcome]):
     """The outcomes of all test items, held as columns, because a study has millions of them.
 
     A sequence of Outcome values, which are made as they are asked for; arithmetic over all items reads the columns.
-    `columns` has them by the names of Outcome's fields; one that is not there is that field's default throughout.
-    Cells of one task may share columns, so they are never written to. ValueError where a field without a default has
-    no column.
+    `columns` has one for each of Outcome's fields. Cells of one task may share columns, so they are never written to.
+    ValueError where a column is missing.
     """
 
     columns: Mapping[str, Column]
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> CoreSchema:
+        """Columns are stored beside a measurement's JSON, which pydantic reads: here they are taken as they are."""
+        return is_instance_schema(cls)
+
     def __post_init__(self) -> None:
         for name in COLUMNS:
-            if name not in self.columns and name not in _DEFAULTS:
+            if name not in self.columns:
                 raise ValueError(f"outcomes without a column {name!r}")
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> "Outcomes":
-        """The columns of these outcomes."""
         rows = list(outcomes)
         return cls({name: column([getattr(row, name) for row in rows]) for name, column in COLUMNS.items()})
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every item's id."""
         return self._plain("id")
 
     @property
@@ -127,18 +127,17 @@ class Outcomes(Sequence[Outcome]):
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """Every item's score."""
-        return np.asarray(self._column("score"))
+        return np.asarray(self.columns["score"])
 
     @property
     def margins(self) -> NDArray[np.float64]:
         """Every item's margin in nats, NaN where there is none."""
-        return np.asarray(self._column("margin"))
+        return np.asarray(self.columns["margin"])
 
     @property
     def loglikelihoods(self) -> Ragged:
         """Every item's log-likelihoods in nats, one per option, none where options were not scored."""
-        column = self._column("loglikelihoods")
+        column = self.columns["loglikelihoods"]
         assert isinstance(column, Ragged)
         return column
 
@@ -164,7 +163,7 @@ class Outcomes(Sequence[Outcome]):
 
     def values(self, name: str) -> Sequence[Any]:
         """One field of every outcome, as Outcome has it."""
-        column = self._column(name)
+        column = self.columns[name]
         if isinstance(column, Ragged):
             flat = column.values.tolist()
             return [tuple(flat[start:end]) for start, end in pairwise(column.starts.tolist())]
@@ -172,16 +171,52 @@ class Outcomes(Sequence[Outcome]):
             return [None if value != value else value for value in self.margins.tolist()]
         return column if isinstance(column, tuple) else column.tolist()
 
-    def _column(self, name: str) -> Column:
-        held = self.columns.get(name)
-        return COLUMNS[name]([_DEFAULTS[name]] * len(self)) if held is None else held
-
     def _plain(self, name: str) -> tuple[Any, ...]:
-        column = self._column(name)
+        column = self.columns[name]
         assert isinstance(column, tuple), name
         return column
 
 
+@dataclass(frozen=True, kw_only=True)
+class GitState:
+    """The revision of the code, and whether it had uncommitted changes (None where that is not known)."""
+
+    revision: str
+    dirty: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """The dtype of the weights, of the layers (4 bits where they are quantized), and of training if there was any."""
+
+    weights: str
+    layers: str
+    training: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What a result was made with and from. Only `cell` says what was asked for; nothing else is part of its hash."""
+
+    cell: str  # the hash of the full specification
+    versions: Mapping[str, str]  # by library
+    git: GitState
+    machine: str
+    threads: int
+    device: str
+    precision: Precision
+    model_fingerprint: str
+    model_revision: str
+    model_kind: str
+    task_fingerprint: str
+    task_version: int
+    measured_on: Literal["test", "dev"] = "test"
+    first_prompt: str = ""  # as the model saw it
+    elicited: Mapping[str, Any] = field(default_factory=dict)
+    answered: Mapping[str, Any] = field(default_factory=dict)
+
+
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One cell's result: a score over the test items with its interval, chance, spend and every item's outcome."""
@@ -208,4 +243,17 @@ class Measurement:
     outcomes: Outcomes
     training: tuple[Mapping[str, int | float], ...] = ()  # one row per step: step, loss, learning_rate
     details: Details = field(default_factory=Details)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A cell that gave no score, and why. Its score is missing, never zero."""
+
+    study: str
+    model: str
+    task: str
+    recipe: str
+    examples: int
+    seed: int
+    reason: str

@@ -1,63 +1,126 @@
-"""The `educe` command: run, plan, report, results, claims, ls, validate."""
+"""The command line: `educe COMMAND`, and `python -m educe.recipes RECIPE` for one cell.
+
+Each command imports what it needs when it runs, so that `--help` and `ls` answer at once.
+"""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from educe.recipes.runner.claims import add_claims
 from educe.recipes.runner.command import Parser, one_line_errors
-from educe.recipes.runner.forecasts import add_forecast
+
+# The limits that a user may set for claims: default, name in the help, and what it means.
+CLAIM_OPTIONS: dict[str, tuple[float | None, str, str]] = {
+    "above": (None, "SHARE", "Score to exceed, or to show out of reach (default: chance)."),
+    "within": (0.02, "SHARE", "Distance from the ceiling that counts as elicited."),
+    "rarer": (1e-4, "SHARE", "Rate below which an answer counts as rare."),
+    "margin": (0.05, "SHARE", "Gain that a robust model must not show."),
+    "flops": (None, "FLOP", "Elicitation compute to state (default: the most measured)."),
+    "power": (0.9, "SHARE", "Probability with which such a gain would be found."),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point. Exit 0 when all is well, 1 when a cell failed (or the output is not read), 2 on a user's mistake."""
+    """Run `educe`. Exit 0 when all is well, 1 when a cell failed or the output is not read, 2 on a user's mistake."""
     with one_line_errors():
         options = _parser().parse_args(arguments)
         sys.exit(options.command(options))
 
 
+def launch(arguments: Sequence[str] | None = None) -> None:
+    """Run `python -m educe.recipes`: one cell of a recipe. Exit 2 on a user's mistake."""
+    with one_line_errors():
+        _launch(_launch_parser().parse_args(arguments))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="educe", description="How much capability shows, per FLOP and per labelled example.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    run = _study_command(commands, "run", _run, "run a study; finished cells are kept and never run again")
-    run.add_argument("--out", metavar="DIR", help="run directory (runs/NAME)")
-    plan = _study_command(commands, "plan", _plan, "cells, FLOPs, expected minutes and power; runs nothing")
-    plan.add_argument(
-        "--effect", type=float, default=0.05, metavar="SHARE", help="difference to size the study for (0.05: 5 points)"
+    parser = Parser(
+        prog="educe", description="Measure how much capability a model shows under each elicitation recipe."
     )
-    _study_command(commands, "validate", _validate, "check a study and its data; runs nothing")
-    report = commands.add_parser("report", help="write the report of a run directory again")
-    report.add_argument("folder", metavar="DIR")
-    report.set_defaults(command=_report)
-    results = commands.add_parser("results", help="one row per measurement")
-    results.add_argument("folder", metavar="DIR")
-    results.add_argument("--format", choices=["csv", "json"], default="csv")
-    results.set_defaults(command=_results)
-    add_claims(commands)
-    add_forecast(commands)
-    listing = commands.add_parser("ls", help="what there is to choose from")
-    listing.add_argument("what", choices=["tasks", "models", "recipes"])
-    listing.set_defaults(command=_ls)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    run = _study_command(commands, "run", _run, "Run a study, but no cell that is finished already.")
+    run.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME).")
+    plan = _study_command(commands, "plan", _plan, "Estimate FLOPs, minutes and power without running.")
+    plan.add_argument(
+        "--effect", type=float, default=0.05, metavar="SHARE", help="Difference that the study must detect (0.05)."
+    )
+    _study_command(commands, "validate", _validate, "Check a study and its data without running.")
+    _folder_command(commands, "report", _report, "Write the report of a run directory again.")
+    results = _folder_command(commands, "results", _results, "Print one row for each measurement.")
+    results.add_argument("--format", choices=["csv", "json"], default="csv", help="Form of the rows (csv).")
+    claims = _folder_command(commands, "claims", _claims, "Print the claims that the results support.")
+    for name, (default, metavar, statement) in CLAIM_OPTIONS.items():
+        shown = statement if default is None else f"{statement[:-1]} ({default:g})."
+        claims.add_argument(f"--{name}", type=float, default=default, metavar=metavar, help=shown)
+    _folder_command(commands, "forecast", _forecast, "Predict scores at larger budgets.")
+    listing = _command(commands, "ls", _ls, "List the tasks, models or recipes that have a name.")
+    listing.add_argument("what", choices=["tasks", "models", "recipes"], help="What to list.")
     return parser
 
 
-def _study_command(commands, name, command, description):  # type: ignore[no-untyped-def]
-    parser = commands.add_parser(name, help=description)
-    parser.add_argument("study", metavar="STUDY.yaml")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change a key of the study")
+def _command(commands: Any, name: str, command: Any, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=description, description=description)
     parser.set_defaults(command=command)
     return parser
 
 
-# Each command imports what it needs: `educe --help` and `educe ls` load no torch.
+def _study_command(commands: Any, name: str, command: Any, description: str) -> argparse.ArgumentParser:
+    parser = _command(commands, name, command, description)
+    parser.add_argument("study", metavar="STUDY.yaml", help="Study file.")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="Change a key of the study.")
+    return parser
+
+
+def _folder_command(commands: Any, name: str, command: Any, description: str) -> argparse.ArgumentParser:
+    parser = _command(commands, name, command, description)
+    parser.add_argument("folder", metavar="DIR", help="Run directory that `educe run` wrote.")
+    return parser
+
+
+def _launch_parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="educe.recipes",
+        description="Run one recipe on one model and one task, in one process or several.",
+        epilog="Start several processes with: accelerate launch --num_processes 2 -m educe.recipes RECIPE ...",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="Name of the recipe (see: educe ls recipes).")
+    parser.add_argument("--model", required=True, help="Name or path of the model, as in a study.")
+    parser.add_argument("--task", required=True, help="Name or file of the task, as in a study.")
+    parser.add_argument("--examples", type=int, help="Number of labelled training rows.")
+    parser.add_argument("--seed", type=int, default=0, help="Random seed (0).")
+    parser.add_argument("--test-items", type=int, default=300, help="Maximum number of test items (300).")
+    parser.add_argument("--out", metavar="DIR", help="Run directory (default: runs/RECIPE).")
+    parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"], help="Dtype.")
+    parser.add_argument("--device", default="auto", help="Device: auto, cpu, mps, cuda or cuda:0 (auto).")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Change a recipe's setting.")
+    return parser
+
+
+def _launch(options: argparse.Namespace) -> None:
+    from educe.recipes.runner.launch import launch, study_of_one
+
+    study = study_of_one(
+        options.recipe,
+        options.model,
+        options.task,
+        examples=options.examples,
+        settings=options.set,
+        seeds=[options.seed],
+        test_items=options.test_items,
+        dtype=options.dtype,
+        device=options.device,
+    )
+    launch(study, Path(options.out or Path("runs") / options.recipe))
 
 
 def _run(options: argparse.Namespace) -> int:
+    from educe.recipes.runner.engine import run_study
     from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
-    results = study.run(options.out or Path("runs") / study.name)
+    results = run_study(study, options.out or Path("runs") / study.name)
     print(f"report: {results.folder / 'report.html'}")
     if results.failures:
         print(f"{len(results.failures)} of {len(results.rows())} cells failed; see the report", file=sys.stderr)
@@ -84,17 +147,40 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from educe.recipes.runner.results import Results
+    from educe.recipes.runner.results import load_results
 
-    print(f"report: {Results.read(options.folder).report()}")
+    print(f"report: {load_results(options.folder).report()}")
     return 0
 
 
 def _results(options: argparse.Namespace) -> int:
-    from educe.recipes.runner.results import Results
+    from educe.recipes.runner.results import load_results
 
-    results = Results.read(options.folder)
-    sys.stdout.write(results.text(options.format))
+    sys.stdout.write(load_results(options.folder).text(options.format))
+    return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from educe.eval.analysis.claims.study import claims_of
+    from educe.eval.analysis.conditions import pool
+    from educe.recipes.runner.claims import claims_text
+    from educe.recipes.runner.results import load_results
+
+    results = load_results(options.folder)
+    limits = {name: getattr(options, name) for name in CLAIM_OPTIONS}
+    print(claims_text(claims_of(pool(results.measurements), **limits)))
+    results.warn_missing()
+    return 0
+
+
+def _forecast(options: argparse.Namespace) -> int:
+    from educe.eval.analysis.conditions import pool
+    from educe.recipes.runner.forecasts import forecast_text
+    from educe.recipes.runner.results import load_results
+
+    results = load_results(options.folder)
+    print(forecast_text(pool(results.measurements)))
+    results.warn_missing()
     return 0
 
 
@@ -107,7 +193,7 @@ def _ls(options: argparse.Namespace) -> int:
     elif options.what == "models":
         from educe.eval.model.source import MODELS
 
-        known = {name: f"{model.kind}: {model.description}" for name, model in MODELS.items()}
+        known = {name: model.description for name, model in MODELS.items()}
     else:
         from educe.recipes.catalog import METHODS
 

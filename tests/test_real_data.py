@@ -2,7 +2,7 @@
 
 import pytest
 
-from educe.recipes.runner.study import Study
+import educe
 
 MMLU = ["anatomy", "high_school_geography", "marketing", "abstract_algebra", "computer_security"]
 
@@ -10,7 +10,7 @@ MMLU = ["anatomy", "high_school_geography", "marketing", "abstract_algebra", "co
 @pytest.mark.slow
 @pytest.mark.model
 def test_mmlu_bigbench_and_gsm8k_run_through(test_data, tmp_path):
-    study = Study.make(
+    study = educe.Study.make(
         {
             "name": "real",
             "models": ["smollm2-135m-instruct"],
@@ -24,7 +24,7 @@ def test_mmlu_bigbench_and_gsm8k_run_through(test_data, tmp_path):
             "test_items": 20,
         }
     )
-    results = study.run(tmp_path)
+    results = educe.run(study, tmp_path)
     assert not results.failures
     assert len(results.measurements) == 7 * 3
     assert {measurement.n for measurement in results.measurements} == {20}

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -20,24 +20,11 @@ from educe.eval.analysis.anomalies import (
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.resample import Array
-from educe.eval.measurement import Measurement
+from educe.eval.measurement import Failure, Measurement
 
 NEAR_TIE_NATS = 0.01
 _MOST_LINES = 50
 _OF_ONE_CELL = {"cell", "first_prompt", "answered"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A cell that gave no score, and why; its score is missing, never zero."""
-
-    model: str
-    task: str
-    recipe: str
-    examples: int
-    seed: int
-    reason: str
-    study: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +91,7 @@ def provenance(measurements: Sequence[Measurement]) -> list[Fact]:
     """
     counts: dict[str, Counter[str]] = {}
     for each in measurements:
-        for name, value in _flat(each.provenance).items():
+        for name, value in _flat(asdict(each.provenance)).items():
             if name.split(".")[0] not in _OF_ONE_CELL:
                 of = {"task": f", {each.task}", "model": f", {each.model}"}.get(name.split("_")[0], "")
                 counts.setdefault(name + of, Counter())[value] += 1
@@ -115,7 +102,7 @@ def first_prompts(measurements: Sequence[Measurement]) -> list[Prompted]:
     """The first test prompt exactly as each model saw it, one entry per text, with the recipes it served."""
     served: dict[tuple[str, str, str], dict[str, None]] = {}
     for each in sorted(measurements, key=lambda each: each.seed):
-        if isinstance(text := each.provenance.get("first_prompt"), str):
+        if text := each.provenance.first_prompt:
             recipes = {
                 recipe for key, known in served.items() if key[:2] == (each.task, each.model) for recipe in known
             }
@@ -175,13 +162,6 @@ def _mixed(measurements: Sequence[Measurement]) -> list[Check | None]:
         ),
         _check(True, "One name stands for different tasks or models", differing("task_", "model_")),
         _check(False, "Device or precision differs between cells", differing("device", "precision")),
-        _check(
-            True,
-            "Provenance is not recorded",
-            [f"{_cells(unrecorded)} of {len(measurements):,}"]
-            if (unrecorded := sum(not each.provenance for each in measurements))
-            else [],
-        ),
     ]
 
 

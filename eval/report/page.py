@@ -3,8 +3,7 @@
 import csv
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.conditions import Condition, pool
 from educe.eval.analysis.curves import AXES, join, without_sweeps
-from educe.eval.measurement import Measurement
+from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, measured, moved_apart
-from educe.eval.report.checks import Failure, checks, first_prompts, provenance
+from educe.eval.report.checks import checks, first_prompts, provenance
 from educe.eval.report.claimed import claimed
 from educe.eval.report.comparisons import (
     COMPARISON_COLUMNS,
@@ -40,30 +39,29 @@ from educe.eval.report.ranks import rankings
 from educe.eval.report.rewards import rewards_figure
 from educe.eval.report.text import costs, count, flops, lengths, percent1, points1, score1, sentence, signed1, times
 
-__all__ = ["RESULT_COLUMNS", "Failure", "results_rows", "write_report"]
-
-RESULT_COLUMNS = (
-    "study",
-    "model",
-    "task",
-    "recipe",
-    "examples",
-    "seed",
-    "score",
-    "low",
-    "high",
-    "n",
-    "chance",
-    "train_flops",
-    "search_flops",
-    "flops_per_answer",
-    "trainable_parameters",
-    "seconds",
-    "labelled_examples",
-    "metric",
-    "interval",
-    "error",
-)
+# The columns of results.csv and of `educe results`: name and meaning.
+RESULT_COLUMNS = {
+    "study": "name of the study",
+    "model": "name of the model",
+    "task": "name of the task",
+    "recipe": "recipe with the settings that differ from its defaults",
+    "examples": "labelled examples allowed: training rows, or shots of a prompt",
+    "seed": "random seed",
+    "score": "mean over the test items, between 0 and 1",
+    "low": "lower end of the score's interval",
+    "high": "upper end of the score's interval",
+    "n": "number of test items",
+    "chance": "expected score of a random answer",
+    "train_flops": "useful FLOPs of the training that was kept",
+    "search_flops": "useful FLOPs of everything that was tried to choose",
+    "flops_per_answer": "useful FLOPs of one answer, mean over the test items",
+    "trainable_parameters": "number of parameters trained",
+    "elicitation_seconds": "wall-clock seconds of training and search; loading the model and the test are not in it",
+    "labelled_examples": "labels read: training rows, shots and dev rows",
+    "metric": "what the score is",
+    "interval": "kind and level of the interval",
+    "error": "why the cell has no score",
+}
 _CURVE_COLUMNS = (
     "axis", "model", "task", "method", "settings", "recipe", "examples", "budget", "score", "low", "high", "interval",
     "n", "num_seeds", "chance",
@@ -93,7 +91,7 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
             search_flops=each.spend.search_flops,
             flops_per_answer=each.spend.flops_per_answer,
             trainable_parameters=each.spend.trainable_parameters,
-            seconds=each.spend.seconds,
+            elicitation_seconds=each.spend.seconds,
             labelled_examples=each.spend.labelled_examples,
             metric=each.metric,
             interval=each.interval,
@@ -121,7 +119,6 @@ def write_report(
     The page needs no network and no script, and the same input gives the same bytes. UserError where a cell was
     measured twice; OSError where the folder cannot be written.
     """
-    failures = [replace(failure, study=failure.study or study) for failure in failures]
     conditions = pool(measurements)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
@@ -275,7 +272,7 @@ def _curve_rows(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     ]
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def _write_csv(path: Path, columns: Collection[str], rows: Iterable[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()

@@ -99,7 +99,7 @@ class PooledRatio:
 
 def answered(condition: Condition, name: str) -> list[Any]:
     """What the way's seeds recorded under a name while answering; empty where one of them did not."""
-    records = [each.provenance.get("answered", {}) for each in condition.measurements]
+    records = [each.provenance.answered for each in condition.measurements]
     return [record[name] for record in records] if all(name in record for record in records) else []
 
 
@@ -141,7 +141,7 @@ def extremes(conditions: Sequence[Condition]) -> list[Extremes]:
         for condition in sorted(
             conditions, key=lambda condition: (condition.task, condition.model, condition.examples, condition.recipe)
         )
-        for record in (each.provenance.get("answered", {}) for each in condition.measurements)
+        for record in (each.provenance.answered for each in condition.measurements)
         if "best" in record
     ]
 
@@ -176,7 +176,7 @@ def chosen_on_dev(conditions: Sequence[Condition]) -> list[Chosen]:
     for condition in sorted(
         conditions, key=lambda condition: (condition.task, condition.model, condition.recipe, condition.examples)
     ):
-        records = [each.provenance.get("elicited", {}) for each in condition.measurements]
+        records = [each.provenance.elicited for each in condition.measurements]
         if not all("dev_score" in record for record in records):
             continue
 

@@ -119,7 +119,7 @@ def _learned_from(condition: Condition) -> str:
     """The examples, whose labels they had, and how many more were read to choose."""
     if condition.instructions:
         return f"{count(condition.instructions)} instructions that hold nothing of the task"
-    recorded = condition.measurements[0].provenance.get("elicited", {})
+    recorded = condition.measurements[0].provenance.elicited
     demonstrator, dev = recorded.get("labels_from"), recorded.get("dev_examples", 0)
     examples = f"{count(condition.examples)} labelled examples"
     if demonstrator:
@@ -164,7 +164,7 @@ def lengths(conditions: Sequence[Condition]) -> list[Length]:
     """Every way whose labels were measured in bits, by rising number of examples."""
 
     def recorded(condition: Condition, name: str) -> float:
-        return condition.mean(lambda each: each.provenance["elicited"][name])
+        return condition.mean(lambda each: each.provenance.elicited[name])
 
     measured = sorted(
         (condition for condition in conditions if condition.bits is not None),

@@ -14,7 +14,7 @@ from educe.recipes.runner.corruption import report_corruption
 FILE = "audit.json"
 
 
-def updated(root: Path, tasks: Sequence[Task]) -> str | None:
+def updated_text(root: Path, tasks: Sequence[Task]) -> str | None:
     """The text that the folder's audit file should hold for these tasks, or None where it does so already.
 
     Tasks that the file knows and a study no longer names are kept: single cells are launched into one folder.
@@ -29,7 +29,7 @@ def updated(root: Path, tasks: Sequence[Task]) -> str | None:
 
 
 def read(root: Path) -> dict[str, list[Finding]]:
-    """Findings by the name of the task; empty for a folder that was run before there were any."""
+    """Findings by the name of the task; empty where no task was read yet."""
     entries = _entries(root)
     with report_corruption(root / FILE):
         return {name: [Finding(**each) for each in entry["findings"]] for name, entry in entries.items()}

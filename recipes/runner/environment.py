@@ -6,9 +6,11 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+import torch
 
 from educe.data.errors import UserError
+from educe.eval.measurement import GitState
 
 _LIBRARIES = (
     "educe",
@@ -25,22 +27,18 @@ _LIBRARIES = (
 
 
 @cache
-def environment() -> dict[str, Any]:
-    """Versions, git state and machine as plain values."""
-    import torch
+def versions() -> dict[str, str]:
+    """The version of Python and of every library that can move a result."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}}
 
-    return {
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}},
-        "git": _git(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "threads": torch.get_num_threads(),
-    }
+
+def machine() -> str:
+    """Operating system, processor and number of cores."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
 def on_cpu(device: str) -> bool:
-    """Whether a model asked for on this device, or on `auto`, comes to lie on the CPU here."""
-    import torch
-
+    """Whether a model is loaded on the CPU of this machine, for a device as a study names it."""
     return device == "cpu" or (
         device == "auto" and not torch.cuda.is_available() and not torch.backends.mps.is_available()
     )
@@ -48,13 +46,11 @@ def on_cpu(device: str) -> bool:
 
 def check_device(device: str) -> None:
     """UserError where this machine lacks the device."""
-    import torch
-
     kind, _, index = device.partition(":")
-    held = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if int(index or 0) >= held.get(kind, 1):
+    available = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if int(index or 0) >= available.get(kind, 1):
         raise UserError(
-            f"device {device!r} is not there: this machine has {held[kind]} of kind {kind}; use device: cpu"
+            f"device {device!r} is not there: this machine has {available[kind]} of kind {kind}; use device: cpu"
         )
 
 
@@ -65,16 +61,17 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _git() -> dict[str, Any]:
-    """Revision of this checkout and whether it has uncommitted changes; unknown outside a checkout."""
+@cache
+def git_state() -> GitState:
+    """The state of this checkout; unknown outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     try:
-        revision = _ask_git(root, "rev-parse", "HEAD")
-        return {"revision": revision, "dirty": bool(_ask_git(root, "status", "--porcelain", "--untracked-files=no"))}
+        revision = _git(root, "rev-parse", "HEAD")
+        return GitState(revision=revision, dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
     except (OSError, subprocess.CalledProcessError):
-        return {"revision": "unknown", "dirty": None}
+        return GitState(revision="unknown", dirty=None)
 
 
-def _ask_git(root: Path, *arguments: str) -> str:
+def _git(root: Path, *arguments: str) -> str:
     done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -1,12 +1,12 @@
 """`educe forecast`: larger budgets predicted from smaller ones, the predictions scored, and the next ones made."""
 
-import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the command line answers without scipy until this command runs
-    from educe.eval.analysis.conditions import Condition
-    from educe.eval.analysis.curves import Curve
+from educe.eval.analysis.conditions import Condition, item_scores
+from educe.eval.analysis.curves import Curve, join
+from educe.eval.analysis.fit import MIN_BUDGETS, MISFIT, count_distinct_budgets, fit_scores, positive
+from educe.eval.analysis.forecast import LEVEL, across_models, forecast_scores, records, trials
+from educe.eval.analysis.formatting import format_interval, whole_percent
 
 BEYOND = (4, 16)  # times the largest budget measured
 # What a forecast rests on: nothing in the points shows it.
@@ -18,28 +18,8 @@ GOES_ON = {
 UNITS = {"examples": "examples", "flops": "FLOP", "size": "FLOP an answer"}
 
 
-def add_forecast(commands: Any) -> None:
-    """Put the command among the others."""
-    parser = commands.add_parser("forecast", help="predict larger budgets from smaller ones, and score the predictions")
-    parser.add_argument("folder", metavar="DIR")
-    parser.set_defaults(command=_forecast)
-
-
-def _forecast(options: argparse.Namespace) -> int:
-    from educe.eval.analysis.conditions import pool
-    from educe.recipes.runner.results import Results
-
-    results = Results.read(options.folder)
-    print(forecast_text(pool(results.measurements)))
-    results.warn_missing()
-    return 0
-
-
-def forecast_text(conditions: "Sequence[Condition]") -> str:
+def forecast_text(conditions: Sequence[Condition]) -> str:
     """For each axis: how held-out budgets were predicted by each method, and what larger budgets would show."""
-    from educe.eval.analysis.curves import join
-    from educe.eval.analysis.forecast import across_models
-
     axes = {
         "examples": join(conditions, "examples"),
         "flops": join(conditions, "flops"),
@@ -51,10 +31,7 @@ def forecast_text(conditions: "Sequence[Condition]") -> str:
     return "\n".join(lines).strip("\n")
 
 
-def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
-    from educe.eval.analysis.fit import MIN_BUDGETS, positive
-    from educe.eval.analysis.forecast import LEVEL, records, trials
-
+def _of_axis(axis: str, curves: Sequence[Curve]) -> list[str]:
     long = [curve for curve in curves if _num_apart(curve) >= MIN_BUDGETS]
     if not long:
         return []
@@ -78,12 +55,7 @@ def _of_axis(axis: str, curves: "Sequence[Curve]") -> list[str]:
     return lines
 
 
-def _of_curve(curve: "Curve", unit: str) -> list[str]:
-    from educe.eval.analysis.conditions import item_scores
-    from educe.eval.analysis.fit import MISFIT, fit_scores, positive
-    from educe.eval.analysis.forecast import LEVEL, forecast_scores
-    from educe.eval.analysis.formatting import format_interval, whole_percent
-
+def _of_curve(curve: Curve, unit: str) -> list[str]:
     points = positive(curve.points)
     matrices, clusters = item_scores(*(point.condition.measurements for point in points))
     budgets = [point.budget for point in points]
@@ -108,13 +80,11 @@ def _of_curve(curve: "Curve", unit: str) -> list[str]:
     return lines
 
 
-def _num_apart(curve: "Curve") -> int:
-    from educe.eval.analysis.fit import count_distinct_budgets, positive
-
+def _num_apart(curve: Curve) -> int:
     return count_distinct_budgets(each.budget for each in positive(curve.points))
 
 
-def _named(curve: "Curve") -> str:
+def _named(curve: Curve) -> str:
     return f"{curve.model}, {curve.task}, {curve.label}"
 
 

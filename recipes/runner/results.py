@@ -1,4 +1,4 @@
-"""Results: what a run directory holds, for programs; curves, rows and the report are made from it."""
+"""Results: what a run directory holds, for programs. Curves, rows and the report are made from it."""
 
 import csv
 import io
@@ -12,8 +12,8 @@ from typing import Any
 from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
-from educe.eval.measurement import Measurement
-from educe.eval.report.page import RESULT_COLUMNS, Failure, results_rows, write_report
+from educe.eval.measurement import Failure, Measurement
+from educe.eval.report.page import RESULT_COLUMNS, results_rows, write_report
 from educe.recipes.runner.store import Store
 
 
@@ -21,28 +21,30 @@ from educe.recipes.runner.store import Store
 class Results:
     """Every measurement and failure of the study that a directory was last run with."""
 
-    folder: Path
+    store: Store
     measurements: tuple[Measurement, ...]
     failures: tuple[Failure, ...]
     audits: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # by the name of the task
 
     @classmethod
-    def read(cls, folder: str | Path) -> "Results":
+    def of(cls, store: Store) -> "Results":
         """Read a run directory. UserError where there is no run."""
-        store = Store(Path(folder))
         measurements, failures = store.read()
-        return cls(
-            folder=Path(folder), measurements=tuple(measurements), failures=tuple(failures), audits=store.audits()
-        )
+        return cls(store=store, measurements=tuple(measurements), failures=tuple(failures), audits=store.read_audits())
+
+    @property
+    def folder(self) -> Path:
+        """The run directory."""
+        return self.store.root
 
     def warn_missing(self) -> None:
-        """One line on standard error where cells have no score: what is said of the others is said without them."""
+        """One line on standard error where cells have no score: what is printed of the others leaves them out."""
         if self.failures:
             cells = len(self.failures) + len(self.measurements)
             print(f"educe: {len(self.failures)} of {cells} cells have no score and are left out", file=sys.stderr)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per measurement, then one per failure, with the columns that the command line promises."""
+        """One row per measurement, then one per failure, with the columns RESULT_COLUMNS."""
         return results_rows(self.measurements, self.failures)
 
     def text(self, form: str) -> str:
@@ -58,15 +60,14 @@ class Results:
 
     def report(self) -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""
-        store = Store(self.folder)
-        text, study = store.study_text(), store.study_name()
-        with store.writing():
+        text, study = self.store.study_text(), self.store.study_name()
+        with self.store.writing():
             return write_report(
                 self.measurements, self.failures, self.folder, study=study, study_text=text, audits=self.audits
             )
 
     def curve(self, *, model: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:
-        """The curve of one recipe (by its bare name or its name with settings). UserError where there is none."""
+        """The curve of one recipe, by its name with or without settings. UserError where there is none."""
         if axis not in AXES:
             raise UserError(f"no axis {axis!r}; there are {', '.join(AXES)}")
         found = [
@@ -79,3 +80,8 @@ class Results:
                 f"{len(found)} curves of {recipe!r} for {model!r} on {task!r}; name one of the study's recipes"
             )
         return found[0]
+
+
+def load_results(folder: str | Path) -> Results:
+    """Read a run directory. UserError where there is no run."""
+    return Results.of(Store(Path(folder)))

@@ -12,7 +12,6 @@ OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite l
 """
 
 import errno
-import hashlib
 import json
 import math
 import os
@@ -23,28 +22,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
+from safetensors import SafetensorError
 
 from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.data.task import Task
-from educe.eval.details import Details
-from educe.eval.measurement import COLUMNS, Column, Measurement, Outcomes, Ragged
-from educe.eval.report.page import Failure
-from educe.eval.spend import Spend
+from educe.eval.measurement import Failure, Measurement
 from educe.recipes.runner import audits
-from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.corruption import report_corruption
+from educe.recipes.runner.outcomes import read_outcomes, write_outcomes
+
+if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results must not
+    from educe.recipes.runner.cell import Cell
 
 # What is read of a cell's entry in cells.json.
 _LISTED = {"folder": str, "model": str, "task": str, "recipe": str, "examples": int, "seed": int}
-
-
-_DETAILS = TypeAdapter(Details)
+# The JSON side of a measurement; outcomes and training have files of their own.
+_MEASUREMENT = TypeAdapter(Measurement)
 
 
 class Unwritable(UserError):
@@ -60,8 +60,6 @@ class Store:
     @contextmanager
     def claim(self) -> Iterator[None]:
         """Hold the directory for one run and clear what a killed one left half-written."""
-        from filelock import FileLock, Timeout
-
         lock = FileLock(self.root / ".lock")
         with self.writing():
             self.root.mkdir(parents=True, exist_ok=True)
@@ -78,7 +76,7 @@ class Store:
         finally:
             lock.release()
 
-    def begin(self, *, study_text: str, cells: Sequence[Cell], add: bool = False) -> None:
+    def begin(self, *, study_text: str, cells: Sequence["Cell"], add: bool = False) -> None:
         """Write down what this run is to hold; results of cells not listed stay on disk, unread.
 
         With `add`, what was listed before stays listed: single cells are launched into one directory one by one.
@@ -102,32 +100,35 @@ class Store:
             self._write_whole(self.root / "study.yaml", study_text)
             self._write_whole(self.root / "cells.json", json.dumps(listing, indent=1))
 
-    def has(self, cell: Cell) -> bool:
+    def has(self, cell: "Cell") -> bool:
         """Whether the cell's result is on disk. Folders appear whole, so being there is being finished."""
-        return (self._cells / cell.folder / "measurement.json").is_file()
+        return (self.folder(cell) / "measurement.json").is_file()
 
-    def write(self, cell: Cell, measurement: Measurement, *, save_adapter: Callable[[Path], None] | None) -> None:
+    def folder(self, cell: "Cell") -> Path:
+        """Where the cell's result is, once it is there."""
+        return self.root / "cells" / cell.folder
+
+    def write(self, cell: "Cell", measurement: Measurement, *, save_adapter: Callable[[Path], None] | None) -> None:
         """Write a result in a scratch folder and move it into place."""
         with self.writing(), tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
             ready = Path(scratch) / "ready"
             ready.mkdir()
-            _write_outcomes(ready / "outcomes.parquet", measurement.outcomes)
+            write_outcomes(ready / "outcomes.parquet", measurement.outcomes)
             if measurement.training:
                 (ready / "training.json").write_text(json.dumps(measurement.training), "utf-8")
             if save_adapter is not None:
                 save_adapter(ready / "adapter")
-            short = asdict(replace(measurement, outcomes=Outcomes.of(()), training=()))
-            summary = {key: value for key, value in short.items() if key not in ("outcomes", "training")}
+            summary = _MEASUREMENT.dump_python(measurement, mode="json", exclude={"outcomes", "training"})
             (ready / "measurement.json").write_text(json.dumps(summary, indent=1), "utf-8")
-            final = self._cells / cell.folder
+            final = self.folder(cell)
             final.parent.mkdir(parents=True, exist_ok=True)
-            if final.exists():  # damaged: it holds no measurement
+            if final.exists():  # corrupt: it has no measurement
                 shutil.rmtree(final)
             os.replace(ready, final)
             self._failure(cell.folder).unlink(missing_ok=True)
             shutil.rmtree(self._last_good(cell), ignore_errors=True)
 
-    def fail(self, cell: Cell, reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
+    def fail(self, cell: "Cell", reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
         """Remember why a cell has no result, and the last good adapter if there is one; the next run tries again."""
         with self.writing():
             self._failure(cell.folder).parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +147,7 @@ class Store:
         shared: dict[Any, Any] = {}
         study = self.study_name()
         for entry in self._listing():
-            folder = self._cells / entry["folder"]
+            folder = self.root / "cells" / entry["folder"]
             if (folder / "measurement.json").is_file():
                 with report_corruption(folder):
                     measurements.append(replace(_read_measurement(folder, shared), study=study))
@@ -161,13 +162,13 @@ class Store:
 
     def audit(self, tasks: Sequence[Task]) -> None:
         """Write down what is found on the rows of these tasks, where that is not known yet."""
-        text = audits.updated(self.root, tasks)
+        text = audits.updated_text(self.root, tasks)
         if text is not None:
             with self.writing():
                 self._write_whole(self.root / audits.FILE, text)
 
-    def audits(self) -> dict[str, list[Finding]]:
-        """What was found on the rows of each task; empty where nobody looked."""
+    def read_audits(self) -> dict[str, list[Finding]]:
+        """Findings by the name of the task."""
         return audits.read(self.root)
 
     def study_text(self) -> str:
@@ -201,24 +202,18 @@ class Store:
             return listing
 
     @property
-    def _cells(self) -> Path:
-        return self.root / "cells"
-
-    @property
     def _scratch(self) -> Path:
         return self.root / ".scratch"
 
     def _failure(self, cell_folder: str | Path) -> Path:
         return self.root / "failures" / f"{cell_folder}.json"
 
-    def _last_good(self, cell: Cell) -> Path:
+    def _last_good(self, cell: "Cell") -> Path:
         return self.root / "failures" / f"{cell.folder}-adapter"
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Unwritable where the disk is full or the folder cannot be written."""
-        from safetensors import SafetensorError
-
         try:
             yield
         except (OSError, SafetensorError) as error:  # the latter is how safetensors says that the disk is full
@@ -233,43 +228,17 @@ class Store:
         os.replace(scratch, path)
 
 
-def _write_outcomes(path: Path, outcomes: Outcomes) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    schema = pyarrow.schema(
-        [
-            ("id", pyarrow.string()),
-            ("score", pyarrow.float64()),
-            ("cluster", pyarrow.string()),
-            ("answer", pyarrow.string()),
-            ("picked", pyarrow.string()),
-            ("margin", pyarrow.float64()),
-            ("loglikelihoods", pyarrow.list_(pyarrow.float64())),
-            ("option_tokens", pyarrow.list_(pyarrow.int64())),
-            ("answer_index", pyarrow.int64()),
-            ("text", pyarrow.string()),
-        ]
-    )
-    columns = {name: outcomes.values(name) for name in schema.names}
-    pyarrow.parquet.write_table(pyarrow.table(columns, schema=schema), path)
-
-
 def _read_measurement(folder: Path, shared: dict[Any, Any]) -> Measurement:
-    """One cell's result; `shared` holds what the cells read before it had, so that equal columns are kept once.
-
-    ValueError where the outcomes are not those of the score.
-    """
+    """One cell's result. ValueError where its parts do not fit together."""
     summary = json.loads((folder / "measurement.json").read_text("utf-8"))
-    outcomes = _read_outcomes(folder / "outcomes.parquet", shared)
     log = folder / "training.json"
-    training = tuple(json.loads(log.read_text("utf-8"))) if log.is_file() else ()
-    parts = {
-        "spend": Spend(**summary["spend"]),
-        "size_settings": tuple(summary["size_settings"]),
-        "details": _DETAILS.validate_python(summary["details"]),
-    }
-    measurement = Measurement(**{**summary, **parts}, outcomes=outcomes, training=training)
+    measurement = _MEASUREMENT.validate_python(
+        {
+            **summary,
+            "outcomes": read_outcomes(folder / "outcomes.parquet", shared),
+            "training": json.loads(log.read_text("utf-8")) if log.is_file() else (),
+        }
+    )
     _check_score(measurement)
     return measurement
 
@@ -297,40 +266,3 @@ def _check_score(measurement: Measurement) -> None:
         )
     if not (math.isfinite(measurement.low) and math.isfinite(measurement.high)):
         raise ValueError(f"its interval is [{measurement.low}, {measurement.high}]")
-
-
-def _read_outcomes(path: Path, shared: dict[Any, Any]) -> Outcomes:
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(path) as file:
-        table = file.read(use_threads=False)
-    present = [name for name in COLUMNS if name in table.column_names]  # older files lack what came later
-    return Outcomes({name: _column(table[name].combine_chunks(), shared) for name in present})
-
-
-def _column(values: Any, shared: dict[Any, Any]) -> Column:
-    """An arrow array as a column."""
-    import pyarrow
-
-    if pyarrow.types.is_floating(values.type):
-        numbers: np.ndarray = values.to_numpy(zero_copy_only=False)
-        return numbers
-    if pyarrow.types.is_list(values.type):
-        flat, starts = (each.to_numpy(zero_copy_only=False) for each in (values.flatten(), values.offsets))
-        return Ragged(values=_once(flat, shared), starts=_once(starts - starts[0], shared))
-    # Most texts (ids, answers, options) stand in many cells: each is kept once, and so is a whole column of them, which
-    # is known by its bytes, because making Python's objects of a thousand items takes longer than reading them.
-    stored = hashlib.sha256(repr((str(values.type), values.offset, len(values))).encode())
-    for buffer in values.buffers():
-        stored.update(b"-" if buffer is None else b"+" + len(buffer).to_bytes(8) + memoryview(buffer))
-    if stored.digest() not in shared:
-        plain = values.to_pylist()
-        shared[stored.digest()] = tuple(map(shared.setdefault, plain, plain))
-    column: Column = shared[stored.digest()]
-    return column
-
-
-def _once(numbers: np.ndarray, shared: dict[Any, Any]) -> np.ndarray:
-    """The array with these numbers that is shared already, or this one."""
-    kept: np.ndarray = shared.setdefault((numbers.dtype.str, numbers.tobytes()), numbers)
-    return kept

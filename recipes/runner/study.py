@@ -156,12 +156,6 @@ class Study(BaseModel):
             dtype=self.dtype,
         )
 
-    def run(self, out: str | Path) -> Any:
-        """Run what is not on disk yet, write the report, and return the results (see recipes.runner.results)."""
-        from educe.recipes.runner.engine import run_study
-
-        return run_study(self, Path(out))
-
 
 @contextmanager
 def naming(recipe: str) -> Iterator[None]:

@@ -1,8 +1,9 @@
-"""Weights & Biases as a sink: one run per cell, grouped by study, and the curves as a table.
+"""A copy for Weights & Biases: one run per cell, grouped by study, and the curves as a table.
 
-The run directory is the truth; this is a copy. Without a key the copy is written offline, under OUT/wandb.
+It is never read back. Without a key it is written offline, under OUT/wandb.
 """
 
+import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,8 +20,6 @@ PROJECT = "educe"
 
 def check_wandb() -> None:
     """UserError where wandb is asked for and not installed."""
-    import importlib.util
-
     if importlib.util.find_spec("wandb") is None:
         raise UserError("track: wandb needs the package wandb; pip install wandb or set track: none")
 
@@ -29,7 +28,7 @@ def log_to_wandb(results: Results, *, study: str) -> None:
     """Copy the cells that have not been copied yet, then all curves of the study."""
     folder = results.folder
     for measurement in results.measurements:
-        key = measurement.provenance["cell"][:32]
+        key = measurement.provenance.cell[:32]
         if any(folder.glob(f"wandb/*run-*-{key}")):
             continue
         with _run(folder, id=key, name=_name(measurement), group=study, job_type=measurement.method) as run:
@@ -64,7 +63,7 @@ def _name(measurement: Measurement) -> str:
 
 def _config(measurement: Measurement) -> dict[str, Any]:
     named = ("model", "task", "method", "settings", "examples", "seed")
-    return {**{name: getattr(measurement, name) for name in named}, "provenance": dict(measurement.provenance)}
+    return {**{name: getattr(measurement, name) for name in named}, "provenance": asdict(measurement.provenance)}
 
 
 def _summary(measurement: Measurement) -> dict[str, Any]:

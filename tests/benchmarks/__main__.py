@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from educe.recipes.runner.environment import environment
+from educe.recipes.runner.environment import git_state
 from tests.benchmarks.pairs import Pair
 
 MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis")
@@ -46,8 +46,8 @@ def _section(name: str, pairs: Sequence[Pair]) -> str:
     """One benchmark as Markdown: what it does, where it ran, what it gave."""
     doc = (import_module(f"tests.benchmarks.{name}").__doc__ or "").strip().split("\n\npython")[0]
     versions = ", ".join([f"Python {platform.python_version()}", *(f"{each} {version(each)}" for each in PACKAGES)])
-    git = environment()["git"]
-    code = f"{git['revision'][:7]}{' with changes' if git['dirty'] else ''}"
+    git = git_state()
+    code = f"{git.revision[:7]}{' with changes' if git.dirty else ''}"
     where = f"{datetime.date.today()}, revision {code}, {_processor()}, {torch.get_num_threads()} threads, {versions}."
     lines = [f"## {name}", "", doc, "", where, ""]
     lines += [

@@ -23,10 +23,11 @@ import numpy as np
 from educe.data.example import Example
 from educe.eval.analysis.statistics.intervals import score_interval
 from educe.eval.analysis.statistics.resample import resampled_means
-from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.details import Details, TrainingDetails
+from educe.eval.measurement import Measurement, Outcome, Outcomes, Precision, Provenance
 from educe.eval.spend import Spend
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.environment import environment
+from educe.recipes.runner.environment import git_state, machine, versions
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported, timed
@@ -135,6 +136,9 @@ def _measurement(cell: Cell) -> Measurement:
         recipe=cell.recipe,
         method=cell.method_name,
         settings=cell.method.settings(),
+        role=cell.method.role,
+        budget_setting=cell.method.budget_setting,
+        size_settings=cell.method.size_settings,
         examples=cell.examples,
         seed=cell.seed,
         metric="accuracy",
@@ -156,6 +160,7 @@ def _measurement(cell: Cell) -> Measurement:
             {"step": step, "loss": float(loss), "learning_rate": 5e-4, "supervised_tokens": 16}
             for step, loss in enumerate(rng.uniform(0, 2, STEPS if trains else 0))
         ),
+        details=Details(training=TrainingDetails(precision="bfloat16") if trains else None),
         provenance=_provenance(cell),
     )
 
@@ -176,34 +181,32 @@ def _outcome(item: Example, loglikelihoods: np.ndarray) -> Outcome:
     )
 
 
-def _provenance(cell: Cell) -> dict[str, object]:
+def _provenance(cell: Cell) -> Provenance:
     """As a real cell records it."""
-    shown = "".join(
-        f"Question: demonstration {i} of seed {cell.seed}\n"
-        for i in range(cell.method.workload(cell.task, cell.examples).shots)
+    shots = cell.method.workload(cell.task, cell.examples).shots
+    shown = "".join(f"Question: demonstration {i} of seed {cell.seed}\n" for i in range(shots))
+    trains = cell.method.role == "training"
+    return Provenance(
+        cell=cell.key,
+        versions=versions(),
+        git=git_state(),
+        machine=machine(),
+        threads=1,
+        device="cpu",
+        precision=Precision(weights="float32", layers="float32", training="bfloat16" if trains else None),
+        model_fingerprint=hashlib.sha256(cell.source.name.encode()).hexdigest(),
+        model_revision="",
+        model_kind=cell.source.kind or "base",
+        task_fingerprint=cell.task.fingerprint,
+        task_version=cell.task.version,
+        measured_on=cell.measure_on,
+        first_prompt=f"{shown}Question: {cell.items[0].question}\nAnswer:",
     )
-    return {
-        **environment(),
-        "cell": cell.key,
-        "model_fingerprint": hashlib.sha256(cell.source.name.encode()).hexdigest(),
-        "model_revision": "",
-        "model_kind": cell.source.kind,
-        "task_fingerprint": cell.task.fingerprint,
-        "task_version": cell.task.version,
-        "measured_on": cell.measure_on,
-        "device": "cpu",
-        "precision": {"weights": "float32", "layers": "float32", "training": "bfloat16"},
-        "elicited": {"processes": 1, "pieces": 1, "checkpoint_activations": False}
-        if cell.method.role == "training"
-        else {},
-        "answered": {},
-        "first_prompt": f"{shown}Question: {cell.items[0].question}\nAnswer:",
-    }
 
 
 def _report(folder: Path) -> float:
     """Write the report of a run directory as the command does, and give the peak of its memory in GB."""
-    return peak_gb_of([sys.executable, "-c", "from recipes.cli import main; main()", "report", str(folder)])
+    return peak_gb_of([sys.executable, "-c", "from educe.recipes.cli import main; main()", "report", str(folder)])
 
 
 def _check(folder: Path, scores: dict[tuple[str, ...], float]) -> None:

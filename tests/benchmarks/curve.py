@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from educe.recipes.runner.results import Results
+from educe.recipes.runner.results import load_results
 from tests.benchmarks.pairs import GEMMA, Pair, reported, timed
 
 RECIPES, SIZES, SEEDS, ITEMS, PASSES = ("iid_sft", "minimal_lora"), (4, 8, 16, 32), (0, 1), 100, 32
@@ -68,7 +68,7 @@ def evaluate(adapter: Path, asked: Path) -> float:
 
 def check_score(folder: Path, asked: Path) -> None:
     """lm-eval gives the adapter of one of our cells the score that we gave it."""
-    (cell, *_) = Results.read(folder).measurements
+    (cell, *_) = load_results(folder).measurements
     (saved,) = folder.glob(f"cells/{GEMMA}/{cell.task}/{cell.method}*/n{cell.examples}-s{cell.seed}-*/adapter")
     theirs = evaluate(saved, asked)
     assert abs(theirs - cell.score) < 1.5 / ITEMS, (cell, theirs)

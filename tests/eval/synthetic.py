@@ -5,17 +5,25 @@ from dataclasses import replace
 from typing import Any
 
 from educe.eval.analysis.statistics.intervals import score_interval
-from educe.eval.measurement import Measurement, Outcome, Outcomes
+from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Precision, Provenance
 from educe.eval.spend import Spend
 from educe.recipes.catalog import METHODS, make_method
 
-PROVENANCE = {
-    "versions": {"torch": "2.13.0"},
-    "git": {"revision": "abc", "dirty": False},
-    "device": "cpu",
-    "task_fingerprint": "rows",
-    "first_prompt": "Is it <b>good</b>?",
-}
+PROVENANCE = Provenance(
+    cell="0123456789abcdef",
+    versions={"torch": "2.13.0"},
+    git=GitState(revision="abc", dirty=False),
+    machine="Linux x86_64, 2 cores",
+    threads=2,
+    device="cpu",
+    precision=Precision(weights="float32", layers="float32"),
+    model_fingerprint="weights",
+    model_revision="",
+    model_kind="base",
+    task_fingerprint="rows",
+    task_version=1,
+    first_prompt="Is it <b>good</b>?",
+)
 
 
 def measurement(
@@ -31,10 +39,13 @@ def measurement(
     chance: float | None = 0.25,
     margin: float | None = 1.0,
     spend: Spend | None = None,
-    provenance: Mapping[str, Any] = PROVENANCE,
+    provenance: Mapping[str, Any] | None = None,
     **changed: Any,
 ) -> Measurement:
-    """A measurement with the first `right` of `of` items right, or with the given scores."""
+    """A measurement with the first `right` of `of` items right, or with the given scores.
+
+    `provenance` names what differs from PROVENANCE.
+    """
     scores = [float(i < right) for i in range(of)] if isinstance(right, int) else [float(score) for score in right]
     interval = score_interval(scores)
     settings = settings or {}
@@ -63,7 +74,7 @@ def measurement(
         "outcomes": Outcomes.of(
             Outcome(id=f"item-{i}", score=score, answer="a", margin=margin) for i, score in enumerate(scores)
         ),
-        "provenance": provenance,
+        "provenance": replace(PROVENANCE, **(provenance or {})),
     }
     return Measurement(**fields | changed)
 

@@ -1,6 +1,6 @@
 """Outcomes: columns that behave as the sequence of values that they were made of."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -45,15 +45,6 @@ def test_columns_for_arithmetic() -> None:
 
 def test_every_field_has_its_column() -> None:
     assert list(COLUMNS) == [each.name for each in fields(Outcome)]
-
-
-def test_a_column_that_is_not_there_is_its_default() -> None:
-    made = Outcomes({name: Outcomes.of([CHOICE, THREE]).columns[name] for name in ("id", "score", "answer")})
-    assert list(made) == [replace(CHOICE, **BARE), replace(THREE, **BARE)]
-    assert (made.values("picked"), made.values("margin"), made.values("loglikelihoods")) == (
-        (None, None), [None, None], [(), ()]
-    )  # fmt: skip
-    assert made.clusters == (None, None) and made.loglikelihoods.padded(0.0).shape == (2, 0)
 
 
 def test_rows_of_unequal_length_as_a_matrix() -> None:

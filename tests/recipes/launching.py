@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from educe.eval.measurement import Measurement
-from educe.recipes.runner.results import Results
+from educe.recipes.runner.results import load_results
 from tests.conftest import REPOSITORY
 
 COMMAND = "--model tiny-random --task word_sentiment --seed 0 --test-items 20"
@@ -53,7 +53,7 @@ def adapter(out: Path) -> dict[str, torch.Tensor]:
 
 def measured(out: Path) -> Measurement:
     """The one measurement of a run directory."""
-    (measurement,) = Results.read(out).measurements
+    (measurement,) = load_results(out).measurements
     return measurement
 
 
@@ -69,7 +69,7 @@ def assert_same(one: Path, two: Path, *, tolerance: float = 1e-5) -> None:
 def assert_same_cell(one: Path, two: Path) -> None:
     """Cell, score, useful FLOPs and every loss agree."""
     left, right = measured(one), measured(two)
-    assert left.provenance["cell"] == right.provenance["cell"], "how it is launched is not part of the cell"
+    assert left.provenance.cell == right.provenance.cell, "how it is launched is not part of the cell"
     assert (left.score, left.spend.train_flops) == (right.score, right.spend.train_flops)
     losses = [[row["loss"] for row in each.training] for each in (left, right)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)

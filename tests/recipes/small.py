@@ -11,11 +11,6 @@ from educe.recipes.cli import main
 from educe.recipes.runner import results
 from educe.recipes.runner.study import Study
 
-COLUMNS = (
-    "study,model,task,recipe,examples,seed,score,low,high,n,chance,"
-    "train_flops,search_flops,flops_per_answer,trainable_parameters,seconds,labelled_examples,metric,interval,error"
-)
-
 
 def parity_rows(count: int = 60, *, start: int = 0) -> list[dict[str, Any]]:
     """Questions whose answers are known, with ids."""

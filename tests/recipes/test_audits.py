@@ -10,7 +10,8 @@ from educe.data.audit.audit import audit
 from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.recipes.runner import audits
-from educe.recipes.runner.results import Results
+from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.results import load_results
 from educe.recipes.runner.store import Store
 from tests.recipes.small import no_figures, parity_rows, run_cli, small_study, study_file, write_rows
 
@@ -29,30 +30,30 @@ def test_a_run_writes_the_audit_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     no_figures(monkeypatch)
     study = small_study(tmp_path, recipes=["zero_shot"])
     out = tmp_path / "out"
-    results = study.run(out)
+    results = run_study(study, out)
     task = study.cells()[0].task
-    assert results.audits == {task.name: list(audit(task))} == Store(out).audits()
+    assert results.audits == {task.name: list(audit(task))} == Store(out).read_audits()
     counted = []
     monkeypatch.setattr(audits, "audit", lambda task: counted.append(task.name) or audit(task))
-    study.run(out)
+    run_study(study, out)
     assert counted == []
     # Rows that changed are read again; a folder of before there were audits is still read.
     write_rows(tmp_path / "parity.jsonl", parity_rows(80))
-    small_study(tmp_path, recipes=["zero_shot"]).run(out)
+    run_study(small_study(tmp_path, recipes=["zero_shot"]), out)
     assert counted == [task.name]
     (out / "audit.json").unlink()
-    assert Results.read(out).audits == {}
+    assert load_results(out).audits == {}
     (out / "audit.json").write_text("{")
-    with pytest.raises(UserError, match=r"audit.json is damaged .*; delete it and run the study again"):
-        Store(out).audits()
+    with pytest.raises(UserError, match=r"audit.json is corrupt .*; delete it and run the study again"):
+        Store(out).read_audits()
 
 
 @pytest.mark.parametrize("content", ["[]", '{"parity": []}'])
-def test_a_run_names_a_damaged_audit(tmp_path: Path, content: str) -> None:
+def test_a_run_names_a_corrupt_audit(tmp_path: Path, content: str) -> None:
     study, store = small_study(tmp_path), Store(tmp_path / "out")
     with store.claim():
         (store.root / "audit.json").write_text(content)
-        with pytest.raises(UserError, match=r"audit.json is damaged .*; delete it and run the study again"):
+        with pytest.raises(UserError, match=r"audit.json is corrupt .*; delete it and run the study again"):
             store.audit([study.cells()[0].task])
 
 
@@ -63,8 +64,8 @@ def test_tasks_that_were_read_before_stay(tmp_path: Path) -> None:
     with store.claim():
         for task in (first, second):
             store.audit([task])
-    assert list(store.audits()) == [first.name, "other"]
-    assert all(isinstance(each, Finding) for found in store.audits().values() for each in found)
+    assert list(store.read_audits()) == [first.name, "other"]
+    assert all(isinstance(each, Finding) for found in store.read_audits().values() for each in found)
 
 
 def test_validate_warns_and_still_says_yes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

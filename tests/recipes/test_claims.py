@@ -1,15 +1,13 @@
 """`educe claims`: what is printed of a run directory, and its mistakes."""
 
-from pathlib import Path
-
 import pytest
 
 from educe.eval.analysis.claims.study import claims_of
 from educe.eval.analysis.conditions import pool
-from educe.eval.measurement import Measurement
-from educe.eval.report.page import Failure
-from educe.recipes.runner.claims import ASKED, claims_text
-from educe.recipes.runner.results import Results
+from educe.eval.measurement import Failure, Measurement
+from educe.recipes.cli import CLAIM_OPTIONS
+from educe.recipes.runner.claims import claims_text
+from educe.recipes.runner.store import Store
 from tests.eval.synthetic import measurement, small_study
 from tests.recipes.small import run_cli
 
@@ -22,11 +20,7 @@ def made() -> tuple[Measurement, ...]:
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder that reads as the synthetic study: how runs are read is tested where they are written."""
-
-    def read(folder: str) -> Results:
-        return Results(folder=Path(folder), measurements=made(), failures=())
-
-    monkeypatch.setattr("educe.recipes.runner.results.Results.read", read)
+    monkeypatch.setattr(Store, "read", lambda _: (made(), ()))
     return "runs/small"
 
 
@@ -53,11 +47,7 @@ def test_cells_without_a_score_are_told(
     study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lost = Failure(study="s", model="big", task="capitals", recipe="few_shot", examples=8, seed=1, reason="killed")
-
-    def read(folder: str) -> Results:
-        return Results(folder=Path(folder), measurements=made(), failures=(lost,))
-
-    monkeypatch.setattr("educe.recipes.runner.results.Results.read", read)
+    monkeypatch.setattr(Store, "read", lambda _: (made(), (lost,)))
     for command in ("claims", "forecast"):
         assert run_cli(command, study) == 0
         assert capsys.readouterr().err == f"educe: 1 of {len(made()) + 1} cells have no score and are left out\n"
@@ -65,7 +55,7 @@ def test_cells_without_a_score_are_told(
 
 def test_every_option_reaches_its_claim(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = {"above": 0.55, "within": 0.3, "rarer": 0.9, "margin": 0.35, "flops": 5e12, "power": 0.999}
-    assert set(options) == set(ASKED)
+    assert set(options) == set(CLAIM_OPTIONS)
     assert run_cli("claims", study, *(word for name, value in options.items() for word in (f"--{name}", value))) == 0
     want = claims_text(claims_of(pool(made()), **options))
     assert capsys.readouterr().out == want + "\n"

@@ -10,8 +10,7 @@ import pytest
 
 from educe.eval.measurement import Outcome, Outcomes
 from educe.recipes.catalog import METHODS
-from educe.recipes.runner.launch import launch
-from educe.recipes.runner.results import Results
+from educe.recipes.cli import launch
 from educe.recipes.runner.store import Store
 from tests.conftest import REPOSITORY
 from tests.eval.synthetic import measurement
@@ -124,8 +123,8 @@ def test_results_on_other_items_are_named(
 ) -> None:
     others = Outcomes.of(Outcome(id=f"other-{n}", score=float(n < 6), answer="a") for n in range(10))
     near = [measurement(method="zero_shot", examples=0), measurement(), measurement(examples=16)]
-    results = Results(folder=tmp_path, measurements=(*near, measurement(outcomes=others, **far)), failures=())
-    monkeypatch.setattr(Results, "read", lambda _: results)
+    made = [*near, measurement(outcomes=others, **far)]
+    monkeypatch.setattr(Store, "read", lambda _: (made, []))
     monkeypatch.setattr(Store, "study_text", lambda _: "name: small")
     line = the_line(capsys, command, tmp_path)
     cell = {"examples": 4, "seed": 0} | far
@@ -206,7 +205,7 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
 @pytest.mark.parametrize(
     ("recipe", "arguments", "says"),
     [
-        ("iid_sft", "--task capitals", "the following arguments are required: --model, --examples"),
+        ("iid_sft", "--task capitals", "the following arguments are required: --model; see educe.recipes --help"),
         ("iid_sft", "--model tiny --task capitals --examples 4", "unknown model 'tiny'"),
         ("iid_sft", "--model tiny-random --task capitals --examples 0", "examples = 0 is not a size"),
         ("iid_sft", "--model tiny-random --task capitals --examples 4000", "4000 were asked for"),
@@ -214,7 +213,9 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
         ("few_shot", "--model tiny-random --task capitals --set shot=4", "did you mean 'shots'?"),
         ("few_shot", "--model tiny-random --task capitals --set shots", "has no '='"),
         ("few_shot", "--model tiny-random --task capitals --set shots=[4", "'[4' is not YAML"),
-        ("zero_shot", "--model tiny-random --task capitals --examples 4", "unrecognized arguments"),
+        ("iid_sft", "--model tiny-random --task capitals", "say how many: --examples 64"),
+        ("iid_stf", "--model tiny-random --task capitals", "unknown recipe 'iid_stf'; did you mean 'iid_sft'?"),
+        ("zero_shot", "--model tiny-random --task capitals --examples 4", "drop --examples 4"),
         ("few_shot", "--model tiny-random --task capitals --set shots=64 --test-items 2", "longer than the context"),
     ],
 )

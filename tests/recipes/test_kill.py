@@ -14,7 +14,7 @@ from typing import Protocol
 
 import pytest
 
-from educe.recipes.runner.results import Results
+from educe.recipes.runner.results import load_results
 from tests.conftest import REPOSITORY
 from tests.recipes.small import main_without_figures, result_files, study_file
 
@@ -120,5 +120,8 @@ def test_killed_again_and_again_gives_the_results_of_an_uninterrupted_run(
 
 def _scores(out: Path) -> list[list[str]]:
     """The table as `educe results` prints it, but for the seconds."""
-    header, *rows = csv.reader(io.StringIO(Results.read(out).text("csv")))
-    return [[cell for name, cell in zip(header, row, strict=True) if name != "seconds"] for row in (header, *rows)]
+    header, *rows = csv.reader(io.StringIO(load_results(out).text("csv")))
+    return [
+        [cell for name, cell in zip(header, row, strict=True) if name != "elicitation_seconds"]
+        for row in (header, *rows)
+    ]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from educe.recipes.runner.launch import launch
-from educe.recipes.runner.results import Results
+from educe.recipes.cli import launch
+from educe.recipes.runner.results import load_results
 from tests.recipes.launching import COMMAND, EXACT, accelerate_launch, adapter, assert_same, assert_same_cell, measured
 from tests.recipes.small import result_files
 
@@ -21,7 +21,7 @@ def test_two_processes_give_the_adapter_of_one(tmp_path: Path, capsys: pytest.Ca
     )
     assert_same(tmp_path / "one", tmp_path / "two")
     assert_same_cell(tmp_path / "one", tmp_path / "two")
-    processes = [measured(tmp_path / each).provenance["elicited"]["processes"] for each in ("one", "two")]
+    processes = [measured(tmp_path / each).provenance.elicited["processes"] for each in ("one", "two")]
     assert processes == [1, 2]
 
 
@@ -86,6 +86,6 @@ def test_a_launch_that_fails_leaves_its_reason_and_the_last_good_adapter(
     with pytest.raises(SystemExit) as ended:
         launch(["iid_sft", *arguments.split(), "--out", str(tmp_path / "out")])
     assert ended.value.code == 2 and "lower learning_rate" in capsys.readouterr().err
-    (failed,) = Results.read(tmp_path / "out").failures
+    (failed,) = load_results(tmp_path / "out").failures
     assert "lower learning_rate" in failed.reason
     assert list((tmp_path / "out" / "failures").rglob("adapter_model.safetensors"))

@@ -13,11 +13,12 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.eval.model.load import load_model
-from educe.recipes.runner.results import Results
+from educe.eval.report.page import RESULT_COLUMNS
+from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.results import load_results
 from educe.recipes.runner.study import Study
 from tests.conftest import REPOSITORY
 from tests.recipes.small import (
-    COLUMNS,
     no_figures,
     parity_rows,
     result_files,
@@ -35,7 +36,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         no_figures(patch)
-        results = Study.read(study_file(folder)).run(folder / "out")
+        results = run_study(Study.read(study_file(folder)), folder / "out")
     assert not results.failures
     return folder
 
@@ -49,7 +50,7 @@ def copy(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def test_a_study_gives_a_measurement_for_every_cell(finished: Path) -> None:
-    study, results = Study.read(finished / "study.yaml"), Results.read(finished / "out")
+    study, results = Study.read(finished / "study.yaml"), load_results(finished / "out")
     cells = study.cells()
     assert len(results.measurements) == len(cells) == 4
     for cell, measurement in zip(cells, results.measurements, strict=True):
@@ -57,13 +58,13 @@ def test_a_study_gives_a_measurement_for_every_cell(finished: Path) -> None:
         assert measurement.score == sum(outcome.score for outcome in measurement.outcomes) / 6
         assert 0 <= measurement.low <= measurement.score <= measurement.high <= 1
         assert measurement.chance == 0.5 and measurement.spend.flops_per_answer > 0
-        assert measurement.provenance["cell"] == cell.key
-        assert measurement.provenance["versions"]["torch"] and measurement.provenance["device"] == "cpu"
-        assert "Question: Is " in measurement.provenance["first_prompt"]
+        assert measurement.provenance.cell == cell.key
+        assert measurement.provenance.versions["torch"] and measurement.provenance.device == "cpu"
+        assert "Question: Is " in measurement.provenance.first_prompt
 
 
 def test_labels_and_flops_are_charged(finished: Path) -> None:
-    plain, shots, *trained = [each.spend for each in Results.read(finished / "out").measurements]
+    plain, shots, *trained = [each.spend for each in load_results(finished / "out").measurements]
     assert (plain.labelled_examples, plain.train_flops, plain.trainable_parameters) == (0, 0, 0)
     assert (shots.labelled_examples, shots.train_flops) == (2, 0)
     assert shots.flops_per_answer > 2 * plain.flops_per_answer
@@ -82,7 +83,7 @@ def test_an_adapter_is_kept_in_the_format_of_peft(finished: Path) -> None:
 def test_the_columns_of_the_results(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli("results", finished / "out") == 0
     text = capsys.readouterr().out
-    assert text.splitlines()[0] == COLUMNS
+    assert text.splitlines()[0] == ",".join(RESULT_COLUMNS)
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["recipe"], row["examples"]) for row in rows] == [
         ("zero_shot", "0"),
@@ -93,27 +94,27 @@ def test_the_columns_of_the_results(finished: Path, capsys: pytest.CaptureFixtur
     assert all(row["study"] == "small" and row["error"] == "" for row in rows)
     assert run_cli("results", finished / "out", "--format", "json") == 0
     as_json = json.loads(capsys.readouterr().out)
-    assert [list(row) for row in as_json] == [COLUMNS.split(",")] * 4
+    assert [list(row) for row in as_json] == [list(RESULT_COLUMNS)] * 4
     assert [row["score"] for row in as_json] == [float(row["score"]) for row in rows]
     assert as_json[0]["error"] is None
 
 
 def test_a_finished_study_is_not_run_again(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = result_files(copy / "out")
-    monkeypatch.setattr("educe.eval.model.load.load_model", lambda *_, **__: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("educe.recipes.runner.engine.load_model", lambda *_, **__: pytest.fail("a model was loaded"))
     assert run_cli("run", copy / "study.yaml", "--out", copy / "out") == 0
     assert result_files(copy / "out") == before and len(before) == 4
 
 
 def test_a_result_that_is_lost_is_made_again_and_no_other(copy: Path) -> None:
     before = result_files(copy / "out")
-    text = Results.read(copy / "out").text("csv")
+    text = load_results(copy / "out").text("csv")
     lost = next(each for each in before if "few_shot" in each)
     shutil.rmtree(copy / "out" / lost)
     assert run_cli("run", copy / "study.yaml", "--out", copy / "out") == 0
     after = result_files(copy / "out")
     assert set(after) == set(before) and after.pop(lost) != before.pop(lost) and after == before
-    assert _scores(Results.read(copy / "out").text("csv")) == _scores(text)
+    assert _scores(load_results(copy / "out").text("csv")) == _scores(text)
 
 
 def test_other_items_make_other_cells(copy: Path) -> None:
@@ -122,14 +123,14 @@ def test_other_items_make_other_cells(copy: Path) -> None:
     assert run_cli("run", copy / "study.yaml", "--out", copy / "out", *change) == 0
     after = result_files(copy / "out")
     assert len(after) == len(before) + 1 and before.items() <= after.items()
-    assert [each.n for each in Results.read(copy / "out").measurements] == [5], "only what was asked for is read"
+    assert [each.n for each in load_results(copy / "out").measurements] == [5], "only what was asked for is read"
 
 
 def test_a_new_name_keeps_the_results_under_it(copy: Path) -> None:
     before = result_files(copy / "out")
     assert run_cli("run", copy / "study.yaml", "--out", copy / "out", "--set", "name=renamed") == 0
     assert result_files(copy / "out") == before
-    assert {row["study"] for row in Results.read(copy / "out").rows()} == {"renamed"}
+    assert {row["study"] for row in load_results(copy / "out").rows()} == {"renamed"}
 
 
 def test_a_failing_cell_lets_the_others_go_on(
@@ -161,10 +162,10 @@ def test_an_error_of_ours_is_shown_and_noted(
         patch.setattr("educe.recipes.prompting.zero_shot.ZeroShot.__call__", lambda *_, **__: 1 // 0)
         assert run_cli("run", path, "--out", out) == 1
     assert "Traceback" in capsys.readouterr().err
-    assert [each.reason.split(":")[0] for each in Results.read(out).failures] == ["ZeroDivisionError"]
+    assert [each.reason.split(":")[0] for each in load_results(out).failures] == ["ZeroDivisionError"]
     assert len(result_files(out)) == 1
     assert run_cli("run", path, "--out", out) == 0, "what failed is tried again"
-    assert not Results.read(out).failures and not list((out / "failures").rglob("*.json"))
+    assert not load_results(out).failures and not list((out / "failures").rglob("*.json"))
 
 
 def test_an_error_while_loading_fails_the_cells_of_that_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,9 +175,9 @@ def test_an_error_while_loading_fails_the_cells_of_that_model(tmp_path: Path, mo
         return load_model(spec, **options)
 
     no_figures(monkeypatch)
-    monkeypatch.setattr("educe.eval.model.load.load_model", load)
+    monkeypatch.setattr("educe.recipes.runner.engine.load_model", load)
     study = small_study(tmp_path, models=[{"tiny-random": {"name": "large"}}, "tiny-random"], recipes=["zero_shot"])
-    results = study.run(tmp_path / "out")
+    results = run_study(study, tmp_path / "out")
     assert [each.model for each in results.measurements] == ["tiny-random"]
     assert [(each.model, each.reason) for each in results.failures] == [("large", "MemoryError: out of memory")]
 
@@ -188,7 +189,7 @@ def test_a_model_that_cannot_be_loaded_fails_its_own_cells(tmp_path: Path, monke
     (broken / "config.json").write_text('{"model_type": "llama"}')
     (broken / "model.safetensors").write_text("no weights")
     study = small_study(tmp_path, models=[f"path:{broken}", "tiny-random"], recipes=["zero_shot"])
-    results = study.run(tmp_path / "out")
+    results = run_study(study, tmp_path / "out")
     assert [each.model for each in results.measurements] == ["tiny-random"]
     assert [each.model for each in results.failures] == ["broken"]
 
@@ -199,7 +200,8 @@ def test_a_prompt_longer_than_the_context_fails_its_cell(tmp_path: Path, monkeyp
     for row in rows:
         row["question"] += " Think." * 60
     write_rows(tmp_path / "parity.jsonl", rows)
-    results = small_study(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}]).run(tmp_path / "out")
+    study = small_study(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}])
+    results = run_study(study, tmp_path / "out")
     assert [each.method for each in results.measurements] == ["zero_shot"]
     assert "longer than the context of 'tiny-random' (1024 tokens)" in results.failures[0].reason
 
@@ -208,14 +210,14 @@ def test_what_a_search_costs_is_charged(tmp_path: Path, monkeypatch: pytest.Monk
     no_figures(monkeypatch)
     one, several = {"rank": 2, "learning_rate": 1e-3}, {"rank": 2, "learning_rate": [1e-3, 1e-2], "dev_examples": 3}
     study = small_study(tmp_path, recipes=[{"iid_sft": one}, {"iid_sft": several}], examples=[4])
-    plain, searched = study.run(tmp_path / "out").measurements
+    plain, searched = run_study(study, tmp_path / "out").measurements
     assert (plain.spend.labelled_examples, plain.spend.search_flops) == (4, 0)
     assert searched.spend.labelled_examples == 4 + 3
     assert searched.spend.train_flops == plain.spend.train_flops
     # The run that lost, and three dev answers for each rate.
     answers = 2 * 3 * searched.spend.flops_per_answer
     assert searched.spend.search_flops == pytest.approx(plain.spend.train_flops + answers, rel=0.05)
-    assert searched.provenance["elicited"]["chosen_learning_rate"] in ("0.001", "0.01")
+    assert searched.provenance.elicited["chosen_learning_rate"] in ("0.001", "0.01")
 
 
 def test_python_and_the_command_line_give_the_same(finished: Path, tmp_path: Path) -> None:
@@ -229,21 +231,24 @@ def test_python_and_the_command_line_give_the_same(finished: Path, tmp_path: Pat
     assert "educe: [3/3] tiny-random parity iid_sft(rank=2, epochs=1) n=4 seed=0: " in done.stderr
     ours = [
         row
-        for row in _scores(Results.read(finished / "out").text("csv"))
+        for row in _scores(load_results(finished / "out").text("csv"))
         if row["examples"] != "2" or "few" in row["recipe"]
     ]
-    assert _scores(Results.read(tmp_path / "out").text("csv")) == ours
+    assert _scores(load_results(tmp_path / "out").text("csv")) == ours
 
 
 def _scores(text: str) -> list[dict[str, str]]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(io.StringIO(text))]
+    return [
+        {key: value for key, value in row.items() if key != "elicitation_seconds"}
+        for row in csv.DictReader(io.StringIO(text))
+    ]
 
 
 def test_a_curve_of_the_results(finished: Path) -> None:
-    curve = Results.read(finished / "out").curve(model="tiny-random", task="parity", recipe="iid_sft")
+    curve = load_results(finished / "out").curve(model="tiny-random", task="parity", recipe="iid_sft")
     assert [point.budget for point in curve.points] == [2, 4]
     with pytest.raises(ValueError, match="0 curves of 'minimal_lora'"):
-        Results.read(finished / "out").curve(model="tiny-random", task="parity", recipe="minimal_lora")
+        load_results(finished / "out").curve(model="tiny-random", task="parity", recipe="minimal_lora")
 
 
 def test_a_study_where_every_cell_fails_still_has_a_report(tmp_path: Path) -> None:
@@ -262,15 +267,15 @@ def test_a_damaged_cell_is_named_and_can_be_deleted_and_run_again(copy: Path, fi
     damaged = sorted((copy / "out" / "cells").rglob(file))[0]
     damaged.write_bytes(b"")
     with pytest.raises(UserError, match="delete it and run the study again") as caught:
-        Results.read(copy / "out")
+        load_results(copy / "out")
     assert str(damaged.parent) in str(caught.value)
     shutil.rmtree(damaged.parent)
-    assert not Study.read(copy / "study.yaml").run(copy / "out").failures
+    assert not run_study(Study.read(copy / "study.yaml"), copy / "out").failures
     assert result_files(copy / "out").keys() == whole.keys()
 
 
 def test_a_cell_without_its_measurement_is_run_again_in_place(copy: Path) -> None:
     lost = sorted((copy / "out" / "cells").rglob("measurement.json"))[0]
     lost.unlink()
-    assert not Study.read(copy / "study.yaml").run(copy / "out").failures
+    assert not run_study(Study.read(copy / "study.yaml"), copy / "out").failures
     assert lost.is_file()

@@ -17,10 +17,12 @@ import pyarrow.parquet
 import pytest
 
 from educe.data.errors import UserError
-from educe.eval.measurement import Measurement, Outcome, Outcomes, Ragged
+from educe.eval.details import Details, TrainingDetails
+from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Ragged
 from educe.eval.spend import Spend
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.store import Store, Unwritable
+from tests.eval.synthetic import PROVENANCE
 from tests.recipes.small import no_figures, run_cli, small_study, study_file
 
 CHOICE = Outcome(
@@ -72,7 +74,8 @@ def measurement_of(cell: Cell) -> Measurement:
         spend=Spend(labelled_examples=4, train_flops=1e30, seconds=0.1 + 0.2, trainable_parameters=12),
         outcomes=Outcomes.of([CHOICE, TEXT]),
         training=({"step": 0, "loss": 0.1 + 0.2, "learning_rate": 5e-4},),
-        provenance={"cell": cell.key, "git": {"dirty": None}},
+        details=Details(training=TrainingDetails(precision="float32")),
+        provenance=replace(PROVENANCE, cell=cell.key, git=GitState(revision="unknown", dirty=None)),
     )
 
 
@@ -114,7 +117,7 @@ def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(
     with pytest.raises(UserError) as refused:
         store.read()
     folder = store.root / "cells" / cells[0].folder
-    assert str(refused.value) == f"{folder} is damaged ({said}); delete it and run the study again"
+    assert str(refused.value) == f"{folder} is corrupt ({said}); delete it and run the study again"
 
 
 @pytest.mark.parametrize(
@@ -134,13 +137,12 @@ def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(
         ("audit.json", '{"parity": {"findings": [{"sort": "a"}]}}', "unexpected keyword argument 'sort'"),
         ("failures/{1}.json", "{}", "no 'reason'"),
         ("cells/{0}/measurement.json", "[]", "'list' object is not a mapping"),
-        ("cells/{0}/measurement.json", "{}", "no 'spend'"),
-        ("cells/{0}/measurement.json", '{"spend": {}}', "'study'"),
-        ("cells/{0}/measurement.json", '{"spend": {"euros": 1}}', "unexpected keyword argument 'euros'"),
-        ("cells/{0}/training.json", "null", "'NoneType' object is not iterable"),
+        ("cells/{0}/measurement.json", "{}", "study: field required"),
+        ("cells/{0}/measurement.json", '{"spend": {}}', "study: field required"),
+        ("cells/{0}/training.json", "null", "training: input should be a valid tuple"),
     ],
 )
-def test_a_damaged_file_is_one_line(
+def test_a_corrupt_file_is_one_line(
     store: Store,
     cells: tuple[Cell, ...],
     file: str,
@@ -159,11 +161,21 @@ def test_a_damaged_file_is_one_line(
     for command in ("report", "results", "claims", "forecast"):
         assert run_cli(command, store.root) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"educe: {named} is damaged (") and said in line
+        assert line.startswith(f"educe: {named} is corrupt (") and said in line
         assert line.endswith("); delete it and run the study again")
 
 
-@pytest.mark.parametrize("column", ["id", "score", "answer"])
+def test_a_key_that_no_run_writes_is_refused_by_name(store: Store, cells: tuple[Cell, ...]) -> None:
+    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
+    path = store.folder(cells[0]) / "measurement.json"
+    summary = json.loads(path.read_text())
+    summary["spend"]["euros"] = 1
+    path.write_text(json.dumps(summary))
+    with pytest.raises(UserError, match=r"is corrupt \(spend.euros: unexpected keyword argument\)"):
+        store.read()
+
+
+@pytest.mark.parametrize("column", ["id", "score", "answer", "text"])
 def test_outcomes_without_a_column_are_refused_by_name(store: Store, cells: tuple[Cell, ...], column: str) -> None:
     store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
     folder = store.root / "cells" / cells[0].folder
@@ -171,7 +183,7 @@ def test_outcomes_without_a_column_are_refused_by_name(store: Store, cells: tupl
     pyarrow.parquet.write_table(table, folder / "outcomes.parquet")
     with pytest.raises(UserError) as refused:
         store.read()
-    said = f"{folder} is damaged (outcomes without a column {column!r}); delete it and run the study again"
+    said = f"{folder} is corrupt (outcomes without a column {column!r}); delete it and run the study again"
     assert str(refused.value) == said
 
 
@@ -183,14 +195,6 @@ def test_cells_of_one_task_share_their_columns(store: Store, cells: tuple[Cell, 
     sizes = [each.columns["option_tokens"] for each in (one, other)]
     assert isinstance(sizes[0], Ragged) and isinstance(sizes[1], Ragged)
     assert sizes[0].values is sizes[1].values
-
-
-def test_outcomes_written_before_a_field_was_there_are_read(store: Store, cells: tuple[Cell, ...]) -> None:
-    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
-    path = store.root / "cells" / cells[0].folder / "outcomes.parquet"
-    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns(["text", "answer_index"]), path)
-    (read,) = store.read()[0]
-    assert list(read.outcomes) == [replace(CHOICE, answer_index=None), replace(TEXT, text=None)]
 
 
 def test_results_carry_the_name_of_the_study_last_run(store: Store, cells: tuple[Cell, ...]) -> None:
@@ -364,7 +368,7 @@ def test_no_part_of_a_result_may_be_cut_short(
     elif part == "training.json":
         written = replace(written, training=written.training * 2_000)
     else:
-        written = replace(written, provenance={"long": "x" * 50_000})
+        written = replace(written, provenance=replace(PROVENANCE, first_prompt="x" * 50_000))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:

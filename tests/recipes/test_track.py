@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from educe.recipes.runner import track
-from educe.recipes.runner.results import Results
+from educe.recipes.runner.results import load_results
 from tests.recipes.small import no_figures, run_cli, study_file
 
 needs_wandb = pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")
@@ -28,16 +28,16 @@ def test_cells_are_copied_once_and_never_read(tmp_path: Path) -> None:
     path, out = study_file(tmp_path, recipes=["zero_shot", {"iid_sft": {"epochs": 1}}], examples=[2]), tmp_path / "out"
     assert run_cli("run", path, "--out", out) == 0
     assert not (out / "wandb").exists(), "only where it is asked for"
-    text = Results.read(out).text("csv")
+    text = load_results(out).text("csv")
     # Tracking changes no cell: those measured before are copied, too.
     assert run_cli("run", path, "--out", out, "--set", "track=wandb") == 0
-    keys = [measurement.provenance["cell"][:32] for measurement in Results.read(out).measurements]
+    keys = [measurement.provenance.cell[:32] for measurement in load_results(out).measurements]
     assert len(keys) == 2 and all(len(_run_files(out, key)) == 1 for key in keys)
     assert len(_run_files(out, "*")) == 3, "each cell, and the curves"
     assert run_cli("run", path, "--out", out, "--set", "track=wandb") == 0
     assert all(len(_run_files(out, key)) == 1 for key in keys)
     shutil.rmtree(out / "wandb")
-    assert Results.read(out).text("csv") == text
+    assert load_results(out).text("csv") == text
 
 
 def _run_files(out: Path, key: str) -> list[Path]:

@@ -88,7 +88,7 @@ class Sample:
 
 def sample_of(condition: Condition) -> Sample | str:
     """The scores of a way, or why nothing may be claimed from them."""
-    if any(each.provenance.get("measured_on") == "dev" for each in condition.measurements):
+    if any(each.provenance.measured_on == "dev" for each in condition.measurements):
         return "it was scored on dev rows, on which settings are chosen"
     (scores,), clusters = item_scores(condition.measurements)
     sample = Sample(scores=scores, clusters=tuple(clusters), seed_variance=condition.seed_variance)

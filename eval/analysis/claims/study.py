@@ -79,7 +79,7 @@ def claims_of(
 
 
 def _over_formats(measurement: Measurement) -> bool:
-    return "quantiles" in measurement.provenance.get("answered", {})
+    return "quantiles" in measurement.provenance.answered
 
 
 def _check(**shares: float | None) -> None:

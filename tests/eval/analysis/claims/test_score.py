@@ -20,7 +20,7 @@ from educe.eval.analysis.statistics.power import items_to_exclude, zero_events_b
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.spend import Spend
 from tests.eval.analysis.claims.claiming import claimed, clustered, condition, refused, study
-from tests.eval.synthetic import PROVENANCE, measurement, small_study
+from tests.eval.synthetic import measurement, small_study
 
 
 def test_a_threshold_claim_is_the_exact_binomial_test() -> None:
@@ -65,7 +65,7 @@ def test_what_is_too_thin_for_any_claim() -> None:
     assert "one item says nothing" in refused(above_threshold(condition(1, 1), 0.5))
     (one,) = pool([clustered([1.0] * 10, 10)])
     assert "one cluster" in refused(above_threshold(one, 0.5))
-    (dev,) = pool([measurement(right=90, of=100, provenance={**PROVENANCE, "measured_on": "dev"})])
+    (dev,) = pool([measurement(right=90, of=100, provenance={"measured_on": "dev"})])
     assert "dev rows" in refused(first_success(dev)) and "dev rows" in refused(rarer_than(dev, 0.1))
     holes = measurement(right=10, of=10)
     missing = Outcome(id="item-0", score=math.nan, answer="a")
@@ -225,7 +225,7 @@ def test_no_chance_no_threshold_and_no_formats() -> None:
     free = condition(50, chance=None)
     made = claims_of([free])
     assert "chance is not known" in str(made[0])
-    spread = pool([measurement(provenance={**PROVENANCE, "answered": {"quantiles": {}}})])
+    spread = pool([measurement(provenance={"answered": {"quantiles": {}}})])
     assert claims_of(spread) == []
 
 

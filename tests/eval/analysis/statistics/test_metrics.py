@@ -137,10 +137,6 @@ def test_of_outcomes() -> None:
     assert side_by_side_of(Outcomes.of(outcomes)) == likelihood_scores([(-2.0, -1.0)] * 2, [1, 0], ["c", None])
     for lacking in ([outcome, replace(outcome, answer_index=None)], [outcome, replace(outcome, loglikelihoods=())], []):
         assert side_by_side_of(Outcomes.of(lacking)) is None
-    # Files written before the right option's place was kept lack the column.
-    columns = Outcomes.of(outcomes).columns
-    older = {name: column for name, column in columns.items() if name != "answer_index"}
-    assert side_by_side_of(Outcomes(older)) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""One cell -> a measurement in the store. Every way of running a study or a recipe takes this path."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.measure import SolverOutput, measure
+from educe.eval.measurement import Measurement, Outcomes, Precision, Provenance
+from educe.eval.model.encode import prompt_text
+from educe.eval.model.model import Model
+from educe.eval.model.sharded import is_sharded
+from educe.eval.spend import Spend
+from educe.recipes.method import Elicited
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.environment import git_state, machine, versions
+from educe.recipes.runner.store import Store
+from educe.train import attach
+from educe.train.processes import process_state
+
+
+def run_cell(cell: Cell, model: Model, store: Store, *, study: str) -> Measurement | None:
+    """Elicit, measure, and store the result while the adapter is still on the model.
+
+    Every process of a launch trains. Only the main one measures and stores, and the others return None. Where weights
+    are sharded over the processes (ZeRO-3), each forward needs all processes: then all measure the same items in the
+    same order. Gathering the weights first would need memory for the whole net.
+    """
+    started = time.perf_counter()
+    with attach.temporary_changes(model):
+        elicited = cell.method(model, cell.task, examples=cell.examples, seed=cell.seed)
+        is_main = process_state(model.device).is_main_process
+        if not is_main and not is_sharded(model.net):
+            return None
+        # The test is never charged. A change that was trained for an earlier cell is charged the seconds it took then.
+        seconds = max(time.perf_counter() - started, elicited.spend.seconds)
+        solve = elicited.solver or measure
+        output = solve(elicited.model, cell.task, elicited.prompt_fn, cell.items)
+        if not is_main:
+            return None
+        spend = replace(
+            elicited.spend,
+            flops_per_answer=output.flops_per_answer,
+            executed_flops_per_answer=output.executed_flops_per_answer,
+            seconds=seconds,
+        )
+        measurement = make_measurement(cell, model, elicited, output, spend=spend, study=study)
+        store.write(cell, measurement, save_adapter=_save_adapter(elicited.model))
+    return measurement
+
+
+def make_measurement(
+    cell: Cell, model: Model, elicited: Elicited, output: SolverOutput, *, spend: Spend, study: str
+) -> Measurement:
+    """The one place where a measurement is made of what was elicited and what the solver answered."""
+    scores = [outcome.score for outcome in output.outcomes]
+    interval = score_interval(scores, [outcome.cluster or outcome.id for outcome in output.outcomes])
+    return Measurement(
+        study=study,
+        model=cell.source.name,
+        task=cell.task.name,
+        recipe=cell.recipe,
+        method=cell.method_name,
+        settings=cell.method.settings(),
+        role=cell.method.role,
+        budget_setting=cell.method.budget_setting,
+        size_settings=cell.method.size_settings,
+        examples=cell.examples,
+        seed=cell.seed,
+        metric=output.metric,
+        score=sum(scores) / len(scores),
+        low=interval.low,
+        high=interval.high,
+        interval=interval.kind,
+        n=len(scores),
+        chance=cell.task.chance(cell.items),
+        spend=spend,
+        outcomes=Outcomes.of(output.outcomes),
+        training=elicited.history,
+        details=elicited.details | output.details,
+        provenance=_provenance(cell, model, elicited, output),
+    )
+
+
+def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutput) -> Provenance:
+    training = elicited.details.training
+    return Provenance(
+        cell=cell.key,
+        versions=versions(),
+        git=git_state(),
+        machine=machine(),
+        threads=torch.get_num_threads(),
+        device=model.device.type,
+        precision=Precision(
+            weights=model.dtype,
+            layers=model.quantize or model.dtype,
+            training=training.precision if training else elicited.metadata.get("training_precision"),
+        ),
+        model_fingerprint=model.fingerprint,
+        model_revision=model.revision,
+        model_kind=model.kind,
+        task_fingerprint=cell.task.fingerprint,
+        task_version=cell.task.version,
+        measured_on=cell.measure_on,
+        # Recipes that reason before they answer first ask for that.
+        first_prompt=output.details.first_prompt or prompt_text(model, elicited.prompt_fn(cell.items[0])),
+        elicited=dict(elicited.metadata),
+    )
+
+
+def _save_adapter(model: Model) -> Callable[[Path], None] | None:
+    """What writes the model's adapter into a folder, where one was trained."""
+    return partial(attach.save, model) if model.change is not None and model.change.save is not None else None

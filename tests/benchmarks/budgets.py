@@ -1,12 +1,13 @@
 """How often the interval of the budget that reaches a score holds the truth, on curves of every form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import special
 
 from educe.eval.analysis.fit import fit_scores
 from tests.benchmarks import worlds
+from tests.benchmarks.tables import Row
 from tests.benchmarks.worlds import Array
 
 STUDIES = 500
@@ -24,22 +25,25 @@ BUDGETS = {5: 4.0 ** np.arange(1, 6), 9: 2.0 ** np.arange(2, 11)}
 DESIGNS = ((200, 3, worlds.SEED), (200, 1, 0.0), (500, 3, 0.03))
 
 
-def budgets() -> None:
+def budgets() -> Iterator[Row]:
     """A row for each truth and design. A flat curve at the score itself reaches it at once, a hair below it never."""
-    print("| truth | budgets | n | seeds | variance of seeds | form found | covered, by place on the rise |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, truth in TRUTHS.items():
         for measured in BUDGETS.values():
             for n, seeds, variance in DESIGNS:
                 found, covered = _row(truth, measured, n, seeds, variance)
-                places = ("reached", "never") if name == "flat" else PLACES
-                said = ", ".join(f"{place}: {100 * each:.1f}%" for place, each in zip(places, covered, strict=True))
                 kind = name.partition(",")[0]
-                print(
-                    f"| {name} | {len(measured)} | {n} | {seeds} | {variance if seeds > 1 else '–'} |"
-                    f" {100 * found.count(kind) / STUDIES:.0f}% | {said} |",
-                    flush=True,
-                )
+                places = ("reached", "never") if name == "flat" else PLACES
+                for place, each in zip(places, covered, strict=True):
+                    yield {
+                        "curve": name,
+                        "budgets": len(measured),
+                        "items": n,
+                        "seeds": seeds,
+                        "seed_variance": variance if seeds > 1 else "",
+                        "form_found_percent": f"{100 * found.count(kind) / STUDIES:.0f}",
+                        "place_on_rise": place,
+                        "covered_percent": f"{100 * each:.1f}",
+                    }
 
 
 def _row(

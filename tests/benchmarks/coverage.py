@@ -1,15 +1,17 @@
 """How often intervals hold the truth and tests are wrong, in simulated studies: 5,000 a row.
 
-`scores`: 95% intervals of one score; `exactly`: the same without the luck of simulation; `curve`: of four scores,
-whose seeds are judged together. `paired`: how often a true null is rejected at 5%; `tails`: how often far below 5%;
-`holm`: how often any of ten is.
+`scores`: 95% intervals of one score; `exactly`: the same, summed instead of simulated; `curve`: of four scores, whose
+seeds are judged together. `paired`: type I error at 5%; `tails`: type I error far below 5%; `holm`: family-wise error
+rate of ten comparisons.
 `budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
+
+Each section writes its table into docs/statistics/, from which docs/statistics/draw.py draws the figures.
 
 python -m tests.benchmarks.coverage [scores] [exactly] [curve] [paired] [tails] [holm] [budgets]
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy import stats
@@ -25,6 +27,7 @@ from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.paired import bootstrap_difference, paired_difference
 from tests.benchmarks import worlds
 from tests.benchmarks.budgets import budgets
+from tests.benchmarks.tables import Row, write
 
 STUDIES = 5_000
 SIZES = (30, 100, 300, 1_000)
@@ -43,10 +46,8 @@ DESIGNS = (
 )
 
 
-def scores() -> None:
+def scores() -> Iterator[Row]:
     """A row for each design, share and number of items: coverage of our interval, the exact one and the bootstrap."""
-    print("| items | seeds | variance of seeds | share | n | n p (1 − p) | covered | exact | bootstrap |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for size, seeds, variance in DESIGNS:
         for share in SHARES:
             for n in SIZES:
@@ -66,22 +67,25 @@ def scores() -> None:
                     if seeds == 1:
                         interval = bootstrap_interval(matrix[0], clusters)
                         resampled += interval.low <= share <= interval.high
-                print(
-                    f"| {_items(size)} | {seeds} | {variance if seeds > 1 else '–'} | {share} | {n} |"
-                    f" {n * share * (1 - share):.1f} | {_percent(ours)} | {_percent(plain_wilson) if simple else '–'} |"
-                    f" {_percent(resampled) if seeds == 1 else '–'} |",
-                    flush=True,
-                )
+                yield {
+                    "cluster_size": size,
+                    "seeds": seeds,
+                    "seed_variance": variance if seeds > 1 else "",
+                    "accuracy": share,
+                    "items": n,
+                    "items_p_1_minus_p": f"{n * share * (1 - share):.1f}",
+                    "wilson_percent": _percent(ours),
+                    "clopper_pearson_percent": _percent(plain_wilson) if simple else "",
+                    "bootstrap_percent": _percent(resampled) if seeds == 1 else "",
+                }
 
 
-def curve() -> None:
+def curve() -> Iterator[Row]:
     """A row for each design: a curve of four budgets, covered at each; two seeds are judged with the others' help.
 
     Seeds matter equally at all budgets, or less and less: the standard deviation of ability at the first and the last.
     """
     shares = (0.5, 0.7, 0.9, 0.95)
-    print(f"| seeds | sd of seeds' ability | n | {' | '.join(f'covered at {share}' for share in shares)} |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
     for seeds in (2, 3):
         for first, last in ((0.0, 0.0), (0.1, 0.1), (0.22, 0.22), (0.2, 0.05), (0.4, 0.02)):
             for n in (100, 300, 1_000):
@@ -98,14 +102,19 @@ def curve() -> None:
                         spread = moderated_seed_variance(own[k], pooled_seed_variance(own[:k] + own[k + 1 :]))
                         interval = pooled_interval(condition, seed_variance=spread)
                         covered[k] += interval.low <= share <= interval.high
-                said = f"{first}" if first == last else f"{first} to {last}"
-                print(f"| {seeds} | {said} | {n} | {' | '.join(map(_percent, 2 * covered))} |", flush=True)
+                for share, count in zip(shares, 2 * covered, strict=True):
+                    yield {
+                        "seeds": seeds,
+                        "seed_sd_first_budget": first,
+                        "seed_sd_last_budget": last,
+                        "items": n,
+                        "accuracy": share,
+                        "covered_percent": _percent(count),
+                    }
 
 
-def paired() -> None:
-    """A row for each design: how often each test rejects two ways that are equally good."""
-    print("| items | seeds | variance of seeds | share | n | pairs that disagree | paired | mid-p | bootstrap |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+def paired() -> Iterator[Row]:
+    """A row for each design: how often each test rejects two conditions that are equally good."""
     for size, seeds, variance in (*DESIGNS[:4], DESIGNS[6]):
         for share in SHARES:
             for n in SIZES:
@@ -124,21 +133,25 @@ def paired() -> None:
                         tests[1] = mcnemar(a[0], b[0]).mid_p
                     rejected += np.array([p is not None and p < 0.05 for p in tests])
                 ours, mid, resampled = map(_percent, rejected)
-                print(
-                    f"| {_items(size)} | {seeds} | {variance if seeds > 1 else '–'} | {share} | {n} |"
-                    f" {discordant:.0f} | {ours} | {mid if simple else '–'} | {resampled} |",
-                    flush=True,
-                )
+                yield {
+                    "cluster_size": size,
+                    "seeds": seeds,
+                    "seed_variance": variance if seeds > 1 else "",
+                    "accuracy": share,
+                    "items": n,
+                    "discordant_items": f"{discordant:.0f}",
+                    "paired_percent": ours,
+                    "mcnemar_mid_p_percent": mid if simple else "",
+                    "bootstrap_percent": resampled,
+                }
 
 
-def tails() -> None:
+def tails() -> Iterator[Row]:
     """A row for each design: how often p of a true null is below levels that corrections for many comparisons ask for.
 
-    The first way has several seeds; the second as many, or one run on which seeds have no influence.
+    The first condition has several seeds; the second has as many, or one run on which seeds have no influence.
     """
     levels = np.array([0.05, 0.01, 0.001, 0.0001])
-    print(f"| items | seeds | variance of seeds | n | {' | '.join(f'p < {level:g}' for level in levels)} |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for seeds, others in ((3, 1), (3, 3), (5, 1), (2, 1)):
         for size, n in ((1, 100), (1, 300), (CLUSTER, 300)):
             for variance in (worlds.SEED, 0.05):
@@ -155,14 +168,20 @@ def tails() -> None:
                         seed_variance=(variance, variance if others > 1 else 0.0),
                     )
                     below += (paired_difference(a, b[:others], clusters).p or 0.0) < levels
-                found = " | ".join(f"{100 * share:.3g}%" for share in below / (4 * STUDIES))
-                print(f"| {_items(size)} | {seeds} against {others} | {variance} | {n} | {found} |", flush=True)
+                for level, count in zip(levels, below, strict=True):
+                    yield {
+                        "cluster_size": size,
+                        "seeds": seeds,
+                        "other_seeds": others,
+                        "seed_variance": variance,
+                        "items": n,
+                        "level_percent": f"{100 * level:g}",
+                        "rejected_percent": f"{100 * count / (4 * STUDIES):.3g}",
+                    }
 
 
-def family() -> None:
-    """A row for each size of test and share: how often Holm rejects any of ten true nulls against one plain prompt."""
-    print("| n | share | seeds | rejected any, unadjusted | rejected any, Holm |")
-    print("| --- | --- | --- | --- | --- |")
+def family() -> Iterator[Row]:
+    """A row for each size of test and share: how often Holm rejects any of ten true nulls against one baseline."""
     for n, share, seeds in ((100, 0.5, 1), (300, 0.5, 1), (300, 0.9, 1), (1_000, 0.5, 1), (300, 0.5, 3)):
         rng = np.random.default_rng(n)
         any_raw = any_holm = 0
@@ -171,49 +190,50 @@ def family() -> None:
             ps = np.array([paired_difference(condition, conditions[0]).p for condition in conditions[1:]])
             any_raw += bool((ps < 0.05).any())
             any_holm += bool((holm(ps) < 0.05).any())
-        print(f"| {n} | {share} | {seeds} | {_percent(any_raw)} | {_percent(any_holm)} |", flush=True)
+        yield {
+            "items": n,
+            "accuracy": share,
+            "seeds": seeds,
+            "unadjusted_percent": _percent(any_raw),
+            "holm_percent": _percent(any_holm),
+        }
 
 
-def wilson_exactly() -> None:
-    """Coverage of Wilson for items that stand alone, summed over the binomial: no luck of the draw."""
-    print("| share | n | covered, exactly |")
-    print("| --- | --- | --- |")
+def wilson_exactly() -> Iterator[Row]:
+    """Coverage of Wilson for independent items, summed over the binomial."""
     for share in SHARES:
         for n in SIZES:
             covered = 0.0
             for right in range(n + 1):
                 interval = pooled_interval([[1.0] * right + [0.0] * (n - right)])
                 covered += float(stats.binom.pmf(right, n, share)) * (interval.low <= share <= interval.high)
-            print(f"| {share} | {n} | {100 * covered:.2f}% |")
-
-
-def _items(size: int) -> str:
-    return "alone" if size == 1 else f"in clusters of {size}"
+            yield {"accuracy": share, "items": n, "wilson_percent": f"{100 * covered:.2f}"}
 
 
 def _percent(count: int) -> str:
-    return f"{100 * count / STUDIES:.1f}%"
+    return f"{100 * count / STUDIES:.1f}"
 
 
-SECTIONS = {
-    "scores": scores,
-    "exactly": wilson_exactly,
-    "curve": curve,
-    "paired": paired,
-    "tails": tails,
-    "holm": family,
-    "budgets": budgets,
+# By the name of the section: the table that it writes, and how its rows are made.
+SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
+    "scores": ("score_coverage", scores),
+    "exactly": ("wilson_exact_coverage", wilson_exactly),
+    "curve": ("curve_coverage", curve),
+    "paired": ("paired_type_1_error", paired),
+    "tails": ("small_p_values", tails),
+    "holm": ("family_wise_error", family),
+    "budgets": ("budget_coverage", budgets),
 }
 
 
 def main(names: Sequence[str]) -> None:
-    """The named sections, or all, as Markdown."""
+    """Simulate the named sections, or all."""
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:
         sys.exit(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
     for name in names or SECTIONS:
-        print(f"\n### {name}\n", flush=True)
-        SECTIONS[name]()
+        table, rows = SECTIONS[name]
+        write(table, rows())
 
 
 if __name__ == "__main__":

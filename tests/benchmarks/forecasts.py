@@ -6,13 +6,14 @@ two after them forecast (4 and 16 times as far as the largest fitted).
 python -m tests.benchmarks.forecasts
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import special
 
 from educe.eval.analysis.forecast import Trial, forecast_scores, records
 from tests.benchmarks import worlds
+from tests.benchmarks.tables import Row, write
 from tests.benchmarks.worlds import Array
 
 CURVES = 200
@@ -55,19 +56,27 @@ def simulate(num_curves: int = CURVES, seed: int = 0) -> list[Trial]:
 
 
 def main() -> None:
+    """Write docs/statistics/forecasts.csv."""
+    write("forecasts", _records())
+
+
+def _records() -> Iterator[Row]:
     """A row for each method, over all trials, and over those of each form and distance."""
     made = simulate()
-    groups: dict[str, list[Trial]] = {"all": made}
+    groups: dict[tuple[str, str], list[Trial]] = {("all", ""): made}
     for each in made:
-        groups.setdefault(f"{each.curve}, {each.budget / BUDGETS[FITTED - 1]:.0f} times as far", []).append(each)
-    print("| curves | method | trials | mean error, points | 90% interval held it | CRPS, points |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for name, group in sorted(groups.items()):
+        groups.setdefault((each.curve, f"{each.budget / BUDGETS[FITTED - 1]:.0f}"), []).append(each)
+    for (curve, times_as_far), group in sorted(groups.items()):
         for record in records(group):
-            print(
-                f"| {name} | {record.method} | {record.num_trials} | {100 * record.mean_error:.1f} |"
-                f" {100 * record.covered:.0f}% | {100 * record.crps:.1f} |"
-            )
+            yield {
+                "curve": curve,
+                "times_as_far": times_as_far,
+                "method": record.method,
+                "trials": record.num_trials,
+                "mean_error_points": f"{100 * record.mean_error:.1f}",
+                "covered_percent": f"{100 * record.covered:.0f}",
+                "crps_points": f"{100 * record.crps:.1f}",
+            }
 
 
 if __name__ == "__main__":

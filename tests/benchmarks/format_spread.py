@@ -1,18 +1,19 @@
 """Coverage of the interval for the spread over formats, on simulated worlds whose spread is known.
 
-Prints a row for each world: how often the 95% interval holds the true standard deviation, and what share of it the
-estimate has on average.
+A row for each world: how often the 95% interval holds the true standard deviation, and what share of it the estimate
+has on average. The table is docs/statistics/format_spread.csv.
 
 python -m tests.benchmarks.format_spread
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import special
 
 from educe.eval.prompting.prompt_eval import balanced_sample
 from educe.eval.prompting.spread import Array, format_sd
+from tests.benchmarks.tables import Row, write
 
 STUDIES = 400
 ITEM_SD, PAIR_SD = 3.6, 1.8  # in logits: how items differ, and how a format suits an item
@@ -26,21 +27,27 @@ SPREADS = (0.0, 0.9, 2.4)
 
 
 def main() -> None:
-    """One line for each world, as Markdown."""
-    print("| formats differ | formats x items, share asked | true sd, points | estimate / truth | covered |")
-    print("| --- | --- | --- | --- | --- |")
+    """Simulate every world."""
+    write("format_spread", _simulated())
+
+
+def _simulated() -> Iterator[Row]:
     for shape, draw in DRAWS.items():
         for spread in SPREADS if shape == "normal" else SPREADS[1:]:
             truth = _truth(draw, spread)
             for formats, items, share in GRIDS:
                 found = [_study(draw, spread, formats, items, share, seed) for seed in range(STUDIES)]
                 covered = np.mean([low <= truth <= high for _, low, high in found])
-                ratio = f"{np.mean([sd for sd, _, _ in found]) / truth:.2f}" if truth else "–"
-                print(
-                    f"| {shape} | {formats} x {items}, {share:g} | {100 * truth:.1f} | {ratio} |"
-                    f" {100 * covered:.1f}% |",
-                    flush=True,
-                )
+                ratio = f"{np.mean([sd for sd, _, _ in found]) / truth:.2f}" if truth else ""
+                yield {
+                    "formats_differ": shape,
+                    "formats": formats,
+                    "items": items,
+                    "share_asked": f"{share:g}",
+                    "true_sd_points": f"{100 * truth:.1f}",
+                    "estimate_over_truth": ratio,
+                    "covered_percent": f"{100 * covered:.1f}",
+                }
 
 
 def _logits(rng: np.random.Generator, ability: Array, items: int) -> Array:

@@ -12,13 +12,13 @@ from scipy import special
 
 Array = NDArray[np.float64]
 
-ITEM = 0.5  # variance of how hard an item is
+ITEM = 0.5  # variance of the difficulty of items
 CLUSTER = 0.2  # of what the items of a cluster share
-SEED = 0.01  # of what all items of a seed share: about 4 points either way at 50%
+SEED = 0.01  # of what all items of a seed share: a standard deviation of 4 points at 50%
 
 
 def clusters_of(num_items: int, size: int) -> list[str] | None:
-    """Names of clusters of `size` items each, or None where every item stands alone."""
+    """Names of clusters of `size` items each, or None where items are independent."""
     return None if size == 1 else [str(i // size) for i in range(num_items)]
 
 
@@ -31,10 +31,10 @@ def right(
     num_seeds: int = 1,
     seed_variance: float | Sequence[float] = SEED,
 ) -> Array:
-    """Scores 0 and 1 of shape (ways, seeds, items): ways share the items, and differ in the share that is right.
+    """Scores 0 and 1 of shape (conditions, seeds, items). Conditions share the items and differ in their accuracy.
 
-    One seed has no effect of its own: what an interval from one seed is about is that seed. Seeds can matter
-    more to one way than to another.
+    One seed has no effect of its own, because an interval from one seed is about that seed. Seeds can matter more in
+    one condition than in another.
     """
     cluster = CLUSTER if cluster_size > 1 else 0.0
     conditions = len(shares)

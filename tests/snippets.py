@@ -11,7 +11,7 @@ PAGES = (
     REPOSITORY / "CHANGELOG.md",
     *sorted((REPOSITORY / "docs").rglob("*.md")),
 )
-_BLOCK = re.compile(r"^((?:<!-- .*? -->\n)*)```(.*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^((?:<!-- [^\n]*? -->\n)*)```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"<!-- ([a-z ]+?)(?:: (.*?))? -->")
 
 
@@ -44,8 +44,8 @@ def snippets_of(page: Path) -> list[Snippet]:
     ]
 
 
-def commands_of(snippet: Snippet) -> list[str]:
-    """The commands of a shell block: continued lines joined, comments and `&&` taken apart."""
-    joined = snippet.text.replace("\\\n", " ")
+def commands_of(text: str) -> list[str]:
+    """The commands of a shell block: continued lines are joined, comments dropped, and `&&` separates."""
+    joined = text.replace("\\\n", " ")
     lines = [line.partition(" #")[0].strip() for line in joined.splitlines() if not line.startswith("#")]
     return [command.strip() for line in lines for command in line.split("&&") if command.strip()]

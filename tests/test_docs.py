@@ -22,11 +22,10 @@ import yaml
 from educe.data.resolve import resolve
 from educe.data.tasks.catalog import TASKS
 from educe.recipes.catalog import METHODS, make_method
-from educe.recipes.cli import main
 from educe.recipes.runner import launch
 from educe.recipes.runner.study import Study
 from tests import tree
-from tests.recipes.small import main_without_figures, no_figures, parity_rows, run_cli, study_file, write_rows
+from tests.recipes.small import no_figures, parity_rows, run_cli, study_file, write_rows
 from tests.snippets import PAGES, REPOSITORY, Snippet, commands_of, snippets_of
 
 SNIPPETS = [snippet for page in PAGES for snippet in snippets_of(page)]
@@ -41,7 +40,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the snippets of all pages run."""
     folder = tmp_path_factory.mktemp("docs")
     (folder / "recipes").symlink_to(REPOSITORY / "recipes")
-    write_rows(folder / "questions.jsonl", parity_rows())
+    write_rows(folder / "questions.jsonl", parity_rows(1000))
     study_file(folder, seeds=[0, 1], examples=[2, 4, 8]).rename(folder / "STUDY.yaml")
     with pytest.MonkeyPatch.context() as patch:
         no_figures(patch)
@@ -61,21 +60,27 @@ def test_a_snippet(snippet: Snippet, workplace: Path, monkeypatch: pytest.Monkey
         pytest.skip(snippet.marks["not run"])
     monkeypatch.chdir(workplace)
     no_figures(monkeypatch)
+    text = snippet.text.replace("@COMMIT", "@" + 40 * "0")  # for the reader to fill in
     if snippet.language == "json":
-        json.loads(snippet.text)
+        json.loads(text)
     elif snippet.language == "yaml":
-        check_yaml(yaml.safe_load(snippet.text))
+        check_yaml(yaml.safe_load(text))
     elif snippet.language == "python":
-        exec(compile(snippet.text, str(snippet), "exec"), {"__name__": "snippet"})
+        exec(compile(text, str(snippet), "exec"), {"__name__": "snippet"})
     else:
-        for command in commands_of(snippet):
+        for command in commands_of(text):
             check_command(command, monkeypatch)
 
 
 def check_yaml(value: Any) -> None:
     """A study, a part of one, a recipe or a task."""
     if isinstance(value, Mapping) and set(value) <= set(Study.model_fields):
-        given = {"name": "part", "models": ["tiny-random"], "tasks": ["word_sentiment"], "recipes": ["zero_shot"]}
+        given: dict[str, Any] = {
+            "name": "part",
+            "models": ["tiny-random"],
+            "tasks": ["word_sentiment"],
+            "recipes": ["zero_shot"],
+        }
         study = {**given, "examples": [4], **value}
         study["models"] = [model for model in study["models"] if _at_hand(model)] or ["tiny-random"]
         study["tasks"] = [task for task in study["tasks"] if _at_hand(task)] or ["word_sentiment"]
@@ -119,7 +124,9 @@ def check_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (REPOSITORY / words[1]).is_file(), command
     elif "pip" in command:
         extras = re.findall(r"\.\[([a-z,]+)\]", command)
-        assert all(f"\n{extra} = [" in (REPOSITORY / "pyproject.toml").read_text() for extra in ",".join(extras).split(","))
+        assert all(
+            f"\n{extra} = [" in (REPOSITORY / "pyproject.toml").read_text() for extra in ",".join(extras).split(",")
+        )
     else:
         assert words[0] in (".", "git", ".venv/bin/ruff"), f"{command!r} is no command that this test knows"
 
@@ -136,7 +143,7 @@ def test_what_adding_md_adds(tmp_path: Path) -> None:
     """Its files and entries are put into a copy of the package, and its study runs there."""
     package = tmp_path / "educe"
     for floor in tree.FLOORS:
-        shutil.copytree(REPOSITORY / floor, package / floor)
+        shutil.copytree(REPOSITORY / floor, package / floor, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "educe" / "__init__.py", package)
     for snippet in snippets_of(ADDING):
         if "edit" in snippet.marks:
@@ -175,7 +182,7 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
         aim = page if not path else (page.parent / path)
         if path.startswith("http"):
             continue
-        if not aim.exists() or anchor and anchor not in _anchors(aim):
+        if not aim.exists() or (anchor and anchor not in _anchors(aim)):
             missing.append(target)
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     for path in re.findall(r"`((?:data|eval|train|recipes|tests|docs)/[\w./-]*)`", prose):
@@ -198,9 +205,9 @@ def test_prose_wraps_at_120(page: Path) -> None:
 
 
 def test_every_folder_and_file_is_listed_with_a_line() -> None:
-    listed = tree.listed(tree.PAGE.read_text("utf-8"))
-    assert list(listed) == tree.paths(), "run `python -m tests.tree`"
-    assert [path for path, description in listed.items() if not description] == [], "say what it is"
+    page = tree.PAGE.read_text("utf-8")
+    assert tree.listing(page) == page, "run `python -m tests.tree`"
+    assert [path for path, line in tree.listed(page).items() if not line] == [], "say what it is in docs/design.md"
 
 
 def test_the_readme_names_every_recipe() -> None:

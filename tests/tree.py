@@ -2,8 +2,7 @@
 
 python -m tests.tree
 
-adds what is missing with the first line of its docstring or comment, and drops what is gone. A line that someone wrote
-by hand stays.
+writes it from the first lines of docstrings and comments. What has neither keeps the line that someone wrote by hand.
 """
 
 import ast
@@ -15,6 +14,7 @@ PAGE = REPOSITORY / "docs" / "design.md"
 FLOORS = ("data", "eval", "train", "recipes")
 _BLOCK = re.compile(r"(<!-- tree -->\n```text\n)(.*?)(```)", re.DOTALL)
 _COLUMN = 28
+_WIDTH = 120 - _COLUMN - 1
 
 
 def paths() -> list[str]:
@@ -47,7 +47,7 @@ def listing(page: str) -> str:
     for path in paths():
         depth = path.rstrip("/").count("/")
         name = path.rstrip("/").rsplit("/", 1)[-1] + ("/" if path.endswith("/") else "")
-        lines.append(f"{'  ' * depth + name:{_COLUMN}} {known.get(path) or _described(REPOSITORY / path)}\n")
+        lines.append(f"{'  ' * depth + name:{_COLUMN}} {_described(REPOSITORY / path) or known.get(path, '')}\n")
     return _BLOCK.sub(lambda block: block[1] + "".join(lines) + block[3], page)
 
 
@@ -70,7 +70,14 @@ def _described(path: Path) -> str:
         text = ast.get_docstring(ast.parse(text)) or ""
     else:
         text = re.sub(r"^(\{#|#)\s*|\s*#\}.*", "", text) if text.startswith(("#", "{#")) else ""
-    return text.strip().partition("\n")[0].rstrip(".")
+    return _short(text.strip().partition("\n")[0].rstrip("."))
+
+
+def _short(line: str) -> str:
+    """As many of its leading clauses as fit."""
+    ends = [match.start() for match in re.finditer(r"[,:;.] ", line)]
+    fitting = [end for end in (*ends, len(line)) if end <= _WIDTH]
+    return line[: fitting[-1]] if fitting else line
 
 
 if __name__ == "__main__":

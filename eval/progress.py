@@ -1,4 +1,4 @@
-"""Telling whoever listens how far long work has come; nobody does unless a runner asks."""
+"""Progress of long work, for a listener if the runner has set one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def progress_listener(listener: Listener) -> Iterator[None]:
-    """Within, `tell` reaches the listener."""
+    """Inside the block, `report_progress` calls the listener."""
     token = _listener.set(listener)
     try:
         yield
@@ -20,6 +20,6 @@ def progress_listener(listener: Listener) -> Iterator[None]:
 
 
 def report_progress(what: str, done: int, total: int) -> None:
-    """`done` of `total` steps or items are done."""
+    """Report that `done` of `total` steps or items are done."""
     if listener := _listener.get():
         listener(what, done, total)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Spend:
-    """What eliciting cost, in every currency; the final test is never in it.
+    """What eliciting cost in every unit; the final test is never in it.
 
-    `labelled_examples` counts every label of the task that was read: training rows, shots, dev rows; `instructions`
-    what was learned from beside the task. FLOPs are useful (real tokens) unless named executed (with padding,
-    recomputation and reuse). `flops_per_answer` is the useful cost of one question afterwards, in this prompt or with
-    this adapter. `bits` is the description length of the labels read, where it was measured.
+    `labelled_examples` counts every label of the task that was read: training rows, shots, dev rows. `instructions`
+    counts examples of no task. FLOPs are useful (real tokens) unless named executed (with padding, recomputation and
+    reuse). `flops_per_answer` is the useful cost of one question afterwards, with this prompt or this adapter. `bits`
+    is the description length of the labels read, where it was measured.
     """
 
     labelled_examples: int = 0
@@ -29,11 +29,11 @@ class Spend:
 
     @property
     def elicitation_flops(self) -> float:
-        """Training and search together: the FLOPs spent before the first question is answered."""
+        """Training and search: the FLOPs spent before the first question is answered."""
         return self.train_flops + self.search_flops
 
     def __add__(self, other: "Spend") -> "Spend":
-        """Both spends one after the other; trainable parameters and the price of an answer are the larger."""
+        """The sum, but the larger one of trainable parameters and of the cost of an answer."""
         larger = {"trainable_parameters", "flops_per_answer", "executed_flops_per_answer"}
         total = {}
         for each in dataclasses.fields(self):
@@ -46,9 +46,9 @@ class Spend:
 
 
 def as_search(spend: Spend) -> Spend:
-    """Training that served only to choose or to go on: its FLOPs are search.
+    """The spend of training that is not kept: its FLOPs are search.
 
-    Its labels are left out, for they are charged with the training that is kept.
+    Its labels are left out, because they are charged with the training that is kept.
     """
     return Spend(
         search_flops=spend.search_flops + spend.train_flops,

@@ -11,10 +11,10 @@ from educe.data.example import Message
 from educe.data.formats.render import Prompt
 from educe.eval.model.model import Model
 
-# Questions whose ids are kept: a usual test set.
-REMEMBERED = 2048
-# What chat templates take for today: their clock, shadowed by a macro.
-_SAME_DAY = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro %}"
+# Questions whose ids are kept: the size of a usual test set.
+CACHED_QUESTIONS = 2048
+# Replaces the clock of chat templates, so that they always print the same date.
+_FIXED_DATE = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro %}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,26 +26,25 @@ class Branches:
 
 
 def prompt_text(model: Model, prompt: Prompt) -> str:
-    """The exact text the model sees. UserError where a chat template is asked of a model that has none."""
+    """The exact text that the model sees. UserError for a chat prompt where the model has no chat template."""
     if prompt.style == "completion":
         return prompt.text()
     if not model.tokenizer.chat_template:
-        raise UserError(f"model {model.name!r} ({model.kind}) has no chat template; ask it with template: completion")
+        raise UserError(f"model {model.name!r} ({model.kind}) has no chat template; use template: completion")
     return chat_text(model, prompt.messages, add_generation_prompt=True) + prompt.prefill
 
 
 def chat_text(model: Model, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
     """Messages through the model's own template, without a thinking block where the template has that switch.
 
-    A template that prints today's date prints a fixed one: a prompt must be the same tomorrow.
-
-    UserError where the template refuses the messages (a system turn, for one).
+    A template that prints today's date prints a fixed one, so that a prompt is the same tomorrow. UserError where the
+    template refuses the messages (for example a system turn).
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    template = str(model.tokenizer.get_chat_template())  # of several, the default
+    template = str(model.tokenizer.get_chat_template())  # the default of several
     write = partial(
         model.tokenizer.apply_chat_template,
-        chat_template=_SAME_DAY + template if "strftime_now" in template else template,
+        chat_template=_FIXED_DATE + template if "strftime_now" in template else template,
         tokenize=False,
         enable_thinking=False,
     )
@@ -58,7 +57,7 @@ def chat_text(model: Model, messages: Sequence[Message], *, add_generation_promp
 
 
 def encode_text(model: Model, text: str) -> tuple[int, ...]:
-    """Ids of a whole text that opens a context: BOS where the tokenizer's own habit wants it, and never twice."""
+    """Ids of a whole text at the start of a context: with BOS where the tokenizer adds it, and never twice."""
     (row,) = encode_texts(model, [text])
     return row
 
@@ -70,7 +69,7 @@ def encode_texts(model: Model, texts: Sequence[str]) -> list[tuple[int, ...]]:
     for ids in model.tokenizer(list(texts), add_special_tokens=False, verbose=False).input_ids:
         opened = [bos, *ids] if model.adds_bos and ids[:1] != [bos] else ids
         if opened[:2] == [bos, bos]:
-            raise UserError(f"the chat template of model {model.name!r} writes the BOS token twice; mend the template")
+            raise UserError(f"the chat template of model {model.name!r} writes the BOS token twice; fix the template")
         rows.append((*model.prefix, *opened))
     return rows
 
@@ -85,20 +84,20 @@ def encode_prompt(model: Model, prompt: Prompt, *, room: int = 0) -> tuple[int, 
 def encode_options(model: Model, prompt: Prompt, options: Sequence[str]) -> Branches:
     """Ids of a prompt and of each option after it.
 
-    Prompt and option are tokenised together, because a boundary may fall inside a token; what all the texts share is
-    the prompt, and the rest of each is scored. The cells of a study ask the same again and again: what was asked last
-    is remembered.
+    Prompt and option are tokenised together, because a boundary may fall inside a token. What all texts share is the
+    prompt, and the rest of each is scored. The cells of a study prompt with the same questions, so the last ones are
+    cached.
     """
     key = (encode_options, model.prefix)
     if key not in model.cache:
-        model.cache[key] = lru_cache(REMEMBERED)(partial(_encode_options, model))
+        model.cache[key] = lru_cache(CACHED_QUESTIONS)(partial(_encode_options, model))
     branches: Branches = model.cache[key](prompt, tuple(options))
     return branches
 
 
 def _encode_options(model: Model, prompt: Prompt, options: Sequence[str]) -> Branches:
     text = prompt_text(model, prompt)
-    rows = encode_texts(model, [text, *(text + prompt.continuation(one) for one in options)])
+    rows = encode_texts(model, [text, *(text + prompt.continuation(option) for option in options)])
     shared = common_prefix(rows)
     longest = max(map(len, rows))
     _check_prompt_fits(model, prompt, longest, room=longest - len(rows[0]))
@@ -113,7 +112,7 @@ def _check_prompt_fits(model: Model, prompt: Prompt, tokens: int, *, room: int) 
     if alone > model.shape.context:
         return check_fits(model, alone)
     fitting = prompt.num_shots - 1
-    while fitting and len(encode_text(model, prompt_text(model, prompt.after(fitting)))) + room > (model.shape.context):
+    while fitting and len(encode_text(model, prompt_text(model, prompt.after(fitting)))) + room > model.shape.context:
         fitting -= 1
     raise UserError(
         f"a prompt of {tokens} tokens with {prompt.num_shots} shots is longer than the context of {model.name!r}"

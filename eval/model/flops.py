@@ -24,7 +24,7 @@ class Shape:
     """The sizes of a decoder that its FLOPs depend on.
 
     `stage_parameters` holds, for each of STAGES, the weights of one layer's linear maps; `windows` the sliding window
-    of each layer (None where attention is full); `parameters` everything there is, embeddings included.
+    of each layer (None where attention is full); `parameters` counts all weights, embeddings included.
     """
 
     hidden: int
@@ -38,7 +38,6 @@ class Shape:
 
     @property
     def layers(self) -> int:
-        """Number of decoder layers."""
         return len(self.windows)
 
     @property
@@ -51,8 +50,8 @@ class Shape:
 class Trained:
     """What a run trains: how many parameters, and where the lowest of them sits (layer, stage).
 
-    `everything` is a full fine-tune. `adapter_parameters` run beside the frozen maps, forward and backward;
-    `adapter_gradients` says how many numbers the backward pass multiplies with where it is not twice as many.
+    `everything` is a full fine-tune. `adapter_parameters` run beside the frozen maps, forward and backward. The
+    backward pass multiplies with `adapter_gradients` values, by default twice as many as there are parameters.
     """
 
     adapter_parameters: int = 0
@@ -112,7 +111,8 @@ def training_flops(
         above = (shape.layers - 1 - trained.lowest_layer) * sum(shape.stage_parameters)
         above += sum(shape.stage_parameters[trained.lowest_stage + 1 :])
         beside = trained.adapter_gradients
-        beside = 2 * trained.adapter_parameters if beside is None else beside
+        if beside is None:
+            beside = 2 * trained.adapter_parameters
         backward = 2.0 * (above + beside) * tokens + head
         lowest_layer = trained.lowest_layer
     # Adapters on a layer's output maps leave that layer's own attention without a backward.

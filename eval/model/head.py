@@ -1,7 +1,7 @@
-"""Log-probabilities of words from hidden states, by a vocabulary head that works through its words in slices.
+"""Log-probabilities of tokens from hidden states, by a vocabulary head that computes its logits in slices.
 
-The head is most of a small net's work. Many states at once keep the matrix units busy, and a slice of logits that is
-reduced before it leaves the caches spares writing and rereading rows as long as the vocabulary.
+The head is most of a small net's work. Many states at once keep the matrix units busy. A slice of logits that is
+reduced while it is in the caches is never written to memory and read again.
 """
 
 import math
@@ -25,15 +25,15 @@ SLICE_LOGITS = 2**22
 def token_logprobs(
     net: nn.Module,
     states: Float[Tensor, "states hidden"],
-    places: Int[Tensor, " words"],
-    words: Int[Tensor, " words"],
+    places: Int[Tensor, " tokens"],
+    tokens: Int[Tensor, " tokens"],
     *,
     slices: int | None = None,
-) -> Float[Tensor, " words"]:
-    """Log-probability in nats of each word after the state at its place, in float32.
+) -> Float[Tensor, " tokens"]:
+    """Log-probability in nats of each token after the state at its place, in float32.
 
-    The vocabulary is cut so that a slice has SLICE_LOGITS, or into `slices`; a head that is no plain linear map, or
-    whose weights have to be gathered for its forward, runs whole.
+    The vocabulary is cut into slices of SLICE_LOGITS, or into `slices`. A head that is not a plain linear map, or whose
+    weights are gathered for its forward, runs whole.
     """
     head: Any = base_net(net).get_output_embeddings()
     vocabulary = full_shape(head.weight)[0]
@@ -41,30 +41,30 @@ def token_logprobs(
     if type(head) is not nn.Linear or is_sharded(head):
         size = vocabulary
     totals = []
-    found = torch.zeros(len(words), device=states.device)
+    found = torch.zeros(len(tokens), device=states.device)
     for start in range(0, vocabulary, size):
         logits = _logits(net, states, slice(start, start + size) if size < vocabulary else None)
         totals.append(logits.logsumexp(dim=-1))
-        (here,) = ((words >= start) & (words < start + size)).nonzero(as_tuple=True)
-        found[here] = logits[places[here], words[here] - start]
+        (here,) = ((tokens >= start) & (tokens < start + size)).nonzero(as_tuple=True)
+        found[here] = logits[places[here], tokens[here] - start]
     return found - torch.stack(totals).logsumexp(dim=0)[places]
 
 
 def _logits(net: nn.Module, states: Tensor, part: slice | None) -> Tensor:
-    """The net's own logits of the states in float32, of all words or of a slice of them.
+    """The net's own logits of the states in float32, for the whole vocabulary or a slice of it.
 
-    The body answers with the states, whatever it is asked: what a net does after its head (a scale, a soft cap) stays
-    the net's own.
+    The net runs with a decoder that returns the given states, so what it does after its head (a scale, a soft cap) is
+    applied, too.
     """
     head: Any = base_net(net).get_output_embeddings()
-    answer = BaseModelOutputWithPast(last_hidden_state=states[None])
-    asked = torch.zeros((1, 1), dtype=torch.long, device=states.device)
+    output = BaseModelOutputWithPast(last_hidden_state=states[None])
+    ids = torch.zeros((1, 1), dtype=torch.long, device=states.device)
     with ExitStack() as patched:
-        patched.enter_context(patched_forward(decoder_of(net), lambda *_, **__: answer))
+        patched.enter_context(patched_forward(decoder_of(net), lambda *_, **__: output))
         if part is not None:
             bias = None if head.bias is None else head.bias[part]
             patched.enter_context(
                 patched_forward(head, partial(functional.linear, weight=head.weight[part], bias=bias))
             )
-        logits: Tensor = base_net(net)(input_ids=asked).logits[0]
+        logits: Tensor = base_net(net)(input_ids=ids).logits[0]
     return logits.float()

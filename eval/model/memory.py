@@ -1,4 +1,4 @@
-"""Back-off when memory runs short: the same work in smaller pieces."""
+"""Back-off where memory runs short: the same work in smaller pieces."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an allocation failed, on a GPU or on a CPU (which has no exception class of its own for that)."""
+    """Whether an allocation failed, on a GPU or on a CPU (which has no exception class for that)."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
@@ -35,7 +35,7 @@ def map_with_backoff(
                     raise
                 if len(piece) == 1:
                     raise UserError(
-                        "one row alone does not fit into memory; ask with fewer shots or load in a smaller dtype"
+                        "one row alone does not fit into memory; use fewer shots or load in a smaller dtype"
                     ) from error
                 middle = len(piece) // 2
                 waiting.extendleft([piece[middle:], piece[:middle]])

@@ -17,11 +17,11 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Change:
-    """What was put on a net, or set free in it, to be trained.
+    """The part of a net that is trained, whether added to it or its own.
 
-    `trained` holds its parameters by name; where a parameter is in `masks`, only its marked numbers move. `part` is
-    what the FLOP formulas need, `prefix` ids that come before every text, `save` writes the change into a folder, and
-    `peft` is the net as PEFT wraps it, for trainers that ask for that.
+    `trained` holds its parameters by name; of a parameter in `masks` only the marked values train. `part` is what the
+    FLOP formulas need, `prefix` ids that come before every text, `save` writes the change into a folder, and `peft` is
+    the net as PEFT wraps it, for trainers that need it.
     """
 
     trained: Mapping[str, nn.Parameter]
@@ -33,7 +33,6 @@ class Change:
 
     @property
     def trainable_parameters(self) -> int:
-        """How many numbers move."""
         free = sum(parameter.numel() for name, parameter in self.trained.items() if name not in self.masks)
         return free + sum(int(mask.sum()) for mask in self.masks.values())
 
@@ -42,9 +41,9 @@ class Change:
 class Model:
     """The model being elicited.
 
-    `net` is the resident network, whatever is attached to it included, and `change` says what that is.
-    `adds_bos` says whether the tokenizer opens every text with its beginning-of-sequence token. `memo` keeps what is
-    costly to make and serves more than one cell.
+    `net` is the resident network with everything attached to it, which `change` describes. `dtype` is the one that the
+    weights were loaded in, `quantize` the 4-bit format of the layers. `adds_bos` says whether the tokenizer begins
+    every text with its beginning-of-sequence token. `cache` keeps what is costly to make and serves several cells.
     """
 
     name: str
@@ -62,20 +61,18 @@ class Model:
 
     @property
     def adapter_parameters(self) -> int:
-        """How many numbers run beside the frozen maps, in products of their own."""
+        """Parameters that run beside the frozen maps, in products of their own."""
         return self.change.part.adapter_parameters if self.change else 0
 
     @property
     def trained(self) -> Mapping[str, nn.Parameter]:
-        """What trains, by name."""
         return self.change.trained if self.change else {}
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """Ids that come before every text; not words, for they have no row in the vocabulary."""
+        """Ids that come before every text; they lie beyond the vocabulary."""
         return self.change.prefix if self.change else ()
 
     @property
     def device(self) -> torch.device:
-        """Where the net lives."""
         return next(self.net.parameters()).device

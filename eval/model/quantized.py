@@ -1,22 +1,20 @@
-"""Weights in 4 bits, by bitsandbytes: a quarter of bfloat16's room, multiplied in the model's own number format.
+"""Weights in 4 bits, by bitsandbytes: a quarter of bfloat16's memory, multiplied in the model's own dtype.
 
-With a LoRA on top that is QLoRA (Dettmers et al. 2023): the layers' maps are coarse and frozen, the adapter, the norms
-and the vocabulary stay as they are.
+A LoRA on top of them is QLoRA (Dettmers et al. 2023). The layers' linear maps are in 4 bits and frozen; the adapter,
+the norms and the vocabulary stay as they are.
 """
 
 from importlib.util import find_spec
-from typing import Any
 
 import torch
 from torch import nn
+from transformers import BitsAndBytesConfig
 
 from educe.data.errors import UserError
 
 
-def quantization_config(kind: str, dtype: torch.dtype) -> Any:
-    """What transformers is to be told. UserError where bitsandbytes is not installed."""
-    from transformers import BitsAndBytesConfig
-
+def quantization_config(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig:
+    """The setting for transformers. UserError where bitsandbytes is not installed."""
     if find_spec("bitsandbytes") is None:
         raise UserError(f"quantize: {kind} needs bitsandbytes, which is not installed; pip install 'educe[quantized]'")
     return BitsAndBytesConfig(
@@ -28,9 +26,9 @@ def quantization_config(kind: str, dtype: torch.dtype) -> Any:
 
 
 def keep_weights_differentiable(net: nn.Module) -> None:
-    """Leave the weights in the layout that gradients can be passed through.
+    """Keep the weights in the layout that gradients can pass through.
 
-    On CPUs bitsandbytes packs them anew for inference at the first forward, and the kernel for that has no backward.
+    On CPUs bitsandbytes repacks them for inference at the first forward, and the kernel for that has no backward.
     """
     for module in net.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

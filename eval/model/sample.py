@@ -1,6 +1,6 @@
-"""Generation in batches, greedy or drawn: a shared prefix is read once, finished rows leave, stop strings end a row."""
+"""Generation in batches, greedy or sampled: a shared prefix is read once, and a finished row leaves its batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ BATCH_TOKENS = 8192
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """Generated texts, cut at the stop, and what they cost."""
+    """Generated texts without their stop strings, and what they cost."""
 
     texts: tuple[str, ...]
     flops: float
@@ -38,8 +38,7 @@ def generate(
 ) -> Samples:
     """Continue each prompt until the model stops, a stop string appears or `max_new_tokens` are written.
 
-    Greedily, or with a `temperature` drawn: by numbers that the seed and the prompt's place fix, so that the size of a
-    batch changes no draw. What all prompts share is read once, and a row that is done leaves its batch.
+    Greedy at `temperature` 0. Otherwise the seed and the prompt's index fix every draw, whatever the size of a batch.
     """
     shared = common_prefix([tuple(prompt[:-1]) for prompt in prompts])
     texts = [""] * len(prompts)
@@ -49,18 +48,14 @@ def generate(
     with torch.inference_mode():
         states = prefill(model.net, prompts[0][:shared], device=model.device)
 
-        def write(indices: Sequence[int]) -> _Writing:
-            stems = [tuple(prompts[index][shared:]) for index in indices]
-            written = _Writing(model, stems, states, shared=shared)
-            draws = _draws(indices, max_new_tokens, seed=seed).to(model.device)
-            written.run(
-                max_new_tokens, stops, lambda logits, alive, step: _pick(logits, draws[alive, step], temperature)
-            )
-            return written
+        def decode(indices: Sequence[int]) -> _DecodingBatch:
+            batch = _DecodingBatch(model, [tuple(prompts[index][shared:]) for index in indices], states, shared=shared)
+            batch.decode(_draws(indices, max_new_tokens, seed=seed).to(model.device), temperature, stops)
+            return batch
 
-        for indices, written in map_with_backoff(_batches(prompts, max_new_tokens), write):
-            executed += written.executed_flops
-            for index, row in zip(indices, written.rows, strict=True):
+        for indices, batch in map_with_backoff(_batches(prompts, max_new_tokens), decode):
+            executed += batch.executed_flops
+            for index, row in zip(indices, batch.rows, strict=True):
                 texts[index] = truncate_at_stop(str(model.tokenizer.decode(row, skip_special_tokens=True)), stops)
                 flops += generation_flops(
                     model.shape,
@@ -73,8 +68,8 @@ def generate(
     return Samples(texts=tuple(texts), flops=flops, executed_flops=executed)
 
 
-class _Writing:
-    """One batch of rows being written, a token of each at a time, after a prefix that they share."""
+class _DecodingBatch:
+    """A batch of rows after a prefix that they share, continued by one token at a time."""
 
     def __init__(self, model: Model, stems: Sequence[tuple[int, ...]], states: LayerStates, *, shared: int) -> None:
         self.model = model
@@ -88,28 +83,28 @@ class _Writing:
             device=model.device,
         )
 
-    def run(self, max_new_tokens: int, stops: Sequence[str], pick: Callable[[Tensor, Tensor, int], Tensor]) -> None:
-        """Write every row to its end, each token picked from the rows' logits."""
+    def decode(self, draws: Float[Tensor, "rows steps"], temperature: float, stops: Sequence[str]) -> None:
+        """Continue every row to its end, by at most as many tokens as there are draws."""
         ends = torch.tensor(stop_ids(self.model), device=self.model.device)
         alive = torch.arange(len(self.rows))
-        for step in range(max_new_tokens):
-            tokens = pick(self._read(), alive, step)
+        steps = draws.shape[1]
+        for step in range(steps):
+            tokens = _pick(self._next_logits(), draws[alive, step], temperature)
             for row, token in zip(alive.tolist(), tokens.tolist(), strict=True):
                 self.rows[row].append(token)
-            going = ~torch.isin(tokens, ends).cpu()
+            unfinished = ~torch.isin(tokens, ends).cpu()
             if stops:
-                going &= torch.tensor([not self._holds(self.rows[row], stops) for row in alive.tolist()])
-            if step + 1 == max_new_tokens or not going.any():
+                unfinished &= torch.tensor([not self._ends_in_stop(self.rows[row], stops) for row in alive.tolist()])
+            if step + 1 == steps or not unfinished.any():
                 return
             self._batch = self._batch.after(tokens)
-            if not going.all():
-                kept = going.nonzero().flatten()
+            if not unfinished.all():
+                kept = unfinished.nonzero().flatten()
                 alive = alive[kept]
                 self._batch = self._batch.keep(kept.to(self.model.device))
                 self._cache.batch_select_indices(kept.to(self.model.device))
 
-    def _read(self) -> Tensor:
-        """Logits of every row's next token."""
+    def _next_logits(self) -> Tensor:
         size, width = self._batch.ids.shape
         self.executed_flops += size * forward_flops(
             self.model.shape,
@@ -121,15 +116,15 @@ class _Writing:
         )
         return selected_logits(self.model.net, self._batch, self._cache)
 
-    def _holds(self, row: Sequence[int], stops: Sequence[str]) -> bool:
-        # A token is a byte at least, so only as long a tail can have completed a stop string.
+    def _ends_in_stop(self, row: Sequence[int], stops: Sequence[str]) -> bool:
+        # A token has at least one byte, so a stop string is completed within this many last tokens.
         tail = row[-max(len(stop.encode()) for stop in stops) - 4 :]
         text = str(self.model.tokenizer.decode(list(tail), skip_special_tokens=True))
         return any(stop in text for stop in stops)
 
 
 def _draws(indices: Sequence[int], steps: int, *, seed: int) -> Float[Tensor, "rows steps"]:
-    """A number in [0, 1) for every token that may be drawn."""
+    """A number in [0, 1) for every token that may be sampled."""
     rows = []
     for index in indices:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
@@ -138,35 +133,35 @@ def _draws(indices: Sequence[int], steps: int, *, seed: int) -> Float[Tensor, "r
 
 
 def _pick(logits: Float[Tensor, "rows vocab"], draws: Float[Tensor, " rows"], temperature: float) -> Tensor:
-    """The likeliest word of each row, or the one in whose share of the distribution the row's number falls."""
+    """The likeliest token of each row, or the one in whose share of the distribution the row's draw falls."""
     if bool(logits.isnan().any()):
         raise UserError(
-            "the next word has no likelihood (nan): the model's weights or its adapter are damaged, or too large for"
-            " the dtype; load others, or in float32"
+            "the next token has no likelihood (nan): the model's weights or its adapter are damaged, or too large for"
+            " the dtype; load other weights, or load in float32"
         )
     if temperature == 0:
         return logits.argmax(dim=-1)
-    shares = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
-    picked: Tensor = torch.searchsorted(shares, draws[:, None] * shares[:, -1:], right=True)[:, 0]
+    cumulative = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
+    picked: Tensor = torch.searchsorted(cumulative, draws[:, None] * cumulative[:, -1:], right=True)[:, 0]
     return picked
 
 
 def stop_ids(model: Model) -> list[int]:
     """Every id that ends an answer: the tokenizer's end and whatever the net's own generation settings add."""
     configured = getattr(model.net.generation_config, "eos_token_id", None)
-    listed = configured if isinstance(configured, list) else [configured]
-    return sorted({each for each in (*listed, model.tokenizer.eos_token_id) if each is not None})
+    configured = configured if isinstance(configured, list) else [configured]
+    return sorted({each for each in (*configured, model.tokenizer.eos_token_id) if each is not None})
 
 
 def truncate_at_stop(text: str, stops: Sequence[str]) -> str:
-    """A text up to the first stop string in it."""
+    """The text before the first stop string in it."""
     for stop in stops:
         text = text.split(stop)[0]
     return text
 
 
 def _batches(prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
-    """Longest prompts first, as many rows as fit the token budget with room for the answers."""
+    """Indices of the prompts, longest first, as many as fit BATCH_TOKENS with room for the answers."""
     order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
     groups: list[list[int]] = []
     while order:

@@ -13,18 +13,18 @@ from educe.eval.model.model import Model
 from educe.eval.model.tree import Pack, Row, collate, expand, prefill, selected_states
 from educe.eval.progress import report_progress
 
-# Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Others: not
-# measured, chosen large because their units are many.
+# Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Other
+# devices are not measured; their number is large because they have many units.
 BATCH_TOKENS = {"cpu": 512}
 BATCH_TOKENS_ELSEWHERE = 8192
-# Width of a pack of short rows. The wider, the fewer copies of the prefix's keys and the less padding, but the more
-# attention scores are computed only to be masked.
+# Width of a pack of short rows. Wider packs need fewer copies of the prefix's keys and less padding, but compute more
+# attention scores that are then masked.
 PACK_TOKENS = 128
-# (prefix + width) x packs: what a batch may hold in its cache, half a gigabyte for the bundled models.
+# (prefix + width) x packs: the size of a batch's cache, half a gigabyte for the bundled models.
 BATCH_KEYS = 16384
-# Hidden states that are collected before the head runs: fewer leave the matrix units idle while its weights are read.
+# Hidden states collected before the head runs; with fewer the matrix units wait for its weights to be read.
 HEAD_ROWS = 1024
-# Rows by their place among all, and how they are laid out together.
+# The indices of some rows, and the pack that they form.
 Packed = tuple[list[int], Pack]
 
 
@@ -45,8 +45,8 @@ def score_options(
 ) -> Scores:
     """Score every option of every item under the model, exactly as if each were computed alone.
 
-    In float32 a value differs from plain recomputation by rounding only (the tests hold 1e-4 nats). `batch_tokens` is
-    the padded size of a batch, by default what suits the device.
+    In float32 a value differs from plain recomputation by rounding only (1e-4 nats in the tests). `batch_tokens` is
+    the padded size of a batch, by default one that suits the device.
     """
     limit = batch_tokens or default_batch_tokens(model)
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
@@ -81,7 +81,7 @@ def default_batch_tokens(model: Model) -> int:
 def _states(
     model: Model, shared: tuple[int, ...], rows: Sequence[Row], limit: int
 ) -> Iterator[tuple[list[int], torch.Tensor, float]]:
-    """What the head is to read, HEAD_ROWS states or more at a time: rows, their selected states, executed FLOPs."""
+    """The head's input, HEAD_ROWS states or more at a time: indices of rows, their selected states, executed FLOPs."""
     prefix = prefill(model.net, shared, device=model.device)
 
     def read(group: Sequence[Packed]) -> torch.Tensor:
@@ -90,22 +90,21 @@ def _states(
         return selected_states(model.net, batch, expand(prefix, len(packs)))
 
     waiting: list[int] = []
-    held: list[torch.Tensor] = []
+    collected: list[torch.Tensor] = []
     executed = 0.0
     done = 0
     for group, states in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), read):
         executed += _executed_flops(model, [pack for _, pack in group], len(shared))
         waiting += [index for indices, _ in group for index in indices]
-        held.append(states)
+        collected.append(states)
         done += sum(len(indices) for indices, _ in group)
-        if sum(map(len, held)) >= HEAD_ROWS or done == len(rows):
-            yield waiting, torch.cat(held), executed
-            waiting, held, executed = [], [], 0.0
+        if sum(map(len, collected)) >= HEAD_ROWS or done == len(rows):
+            yield waiting, torch.cat(collected), executed
+            waiting, collected, executed = [], [], 0.0
         report_progress("items scored", done, len(rows))
 
 
 def _executed_flops(model: Model, packs: Sequence[Pack], shared: int) -> float:
-    """What one batch computes, padding included."""
     width = max(map(len, packs))
     selected = sum(len(row.selected) for pack in packs for row in pack.rows)
     body = forward_flops(
@@ -115,7 +114,7 @@ def _executed_flops(model: Model, packs: Sequence[Pack], shared: int) -> float:
 
 
 def _row(item: Branches, shared: int) -> Row:
-    """The question as stem, each option but its last token as a branch; what predicts an option token is selected."""
+    """The question is the stem, each option without its last token a branch; what predicts a token is selected."""
     stem = item.prompt[shared:]
     branches = tuple(option[:-1] for option in item.options)
     inside = range(len(stem), len(stem) + sum(map(len, branches)))
@@ -125,24 +124,24 @@ def _row(item: Branches, shared: int) -> Row:
 def _sum_options(
     model: Model, states: torch.Tensor, items: Sequence[Sequence[Sequence[int]]]
 ) -> list[tuple[float, ...]]:
-    """Add up the tokens of each item's options.
+    """Sum the log-probabilities of each option's tokens.
 
     An item's first state predicts the first token of all its options; its other states predict the rest, option by
     option.
     """
     places: list[int] = []
-    words: list[int] = []
+    tokens: list[int] = []
     first = 0
     for options in items:
         after = first + 1
         for option in options:
             rest = len(option) - 1
             places += [first, *range(after, after + rest)]
-            words += option
+            tokens += option
             after += rest
         first = after
     logprobs = token_logprobs(
-        model.net, states, *(torch.tensor(each, device=states.device) for each in (places, words))
+        model.net, states, *(torch.tensor(each, device=states.device) for each in (places, tokens))
     )
     parts = iter(logprobs.split([len(option) for options in items for option in options]))
     return [tuple(next(parts).sum().item() for _ in options) for options in items]
@@ -164,9 +163,9 @@ def batches(rows: Sequence[Row], *, batch_tokens: int, shared: int = 0) -> Itera
 
 
 def _packs(rows: Sequence[Row]) -> list[list[int]]:
-    """Rows to put together, as many as fit PACK_TOKENS (one where it alone is longer).
+    """Indices of the rows of each pack, as many as fit PACK_TOKENS, or one row that is longer.
 
-    In the order of their tokens, so that questions which begin alike become neighbours and share their beginning.
+    Rows are sorted by their tokens, so that questions with the same beginning become neighbours and share it.
     """
     packs: list[list[int]] = []
     lead: tuple[int, ...] = ()
@@ -185,7 +184,7 @@ def _packs(rows: Sequence[Row]) -> list[list[int]]:
 
 
 def _pack(rows: Sequence[Row]) -> Pack:
-    """The rows behind the beginning that their stems share; each keeps one token of its own at least."""
+    """The rows behind the beginning that their stems share; each keeps at least one token of its own."""
     lead = common_prefix([row.stem[:-1] for row in rows])
     own = [replace(row, stem=row.stem[lead:], selected=tuple(place - lead for place in row.selected)) for row in rows]
     return Pack(lead=rows[0].stem[:lead], rows=tuple(own))

@@ -1,7 +1,7 @@
-"""Nets whose weights are spread over processes by DeepSpeed's ZeRO-3: their sizes, and forwards outside of training.
+"""Nets whose weights DeepSpeed's ZeRO-3 spreads over processes: forwards outside of training.
 
-Such a weight is empty here and is put together for as long as it is used. Every process has to take part in that, in
-the same order: whoever asks such a net runs the same forwards on every process.
+A sharded weight is empty here and is gathered while it is used. Every process must take part in that in the same order,
+so all processes must run the same forwards of such a net.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers.integrations.deepspeed import deepspeed_config, is_deepspeed_zero3_enabled
 
 from educe.data.errors import UserError
 from educe.eval.model.memory import is_out_of_memory
@@ -23,18 +24,16 @@ def is_sharded(net: nn.Module) -> bool:
 
 
 def refuse_sharded(net: nn.Module, what: str) -> None:
-    """UserError where the net's weights are spread over processes and this cannot be done with them."""
+    """UserError where the net's weights are spread over processes and `what` cannot be done with them."""
     if is_sharded(net):
         raise UserError(f"{what} needs whole weights, and ZeRO-3 spreads them; use zero2.yaml or one process")
 
 
 def set_sharding_dtype(dtype: torch.dtype) -> None:
-    """Have what is loaded next sharded in this number format, where it is sharded at all.
+    """Have the next net sharded in this dtype, where it is sharded at all.
 
-    DeepSpeed casts while it loads, to the format of its settings; those that it is later trained with are others.
+    DeepSpeed casts to the dtype of its settings while it loads. Its settings for training later are others.
     """
-    from transformers.integrations.deepspeed import deepspeed_config, is_deepspeed_zero3_enabled
-
     if is_deepspeed_zero3_enabled():
         settings: Any = deepspeed_config()
         settings["bf16"] = {"enabled": dtype == torch.bfloat16}
@@ -43,36 +42,36 @@ def set_sharding_dtype(dtype: torch.dtype) -> None:
 
 @contextmanager
 def gathering(net: nn.Module) -> Iterator[None]:
-    """Within, every module puts its own weights together for its forward and lets go of them afterwards.
+    """Inside the block, every module gathers its own weights for its forward and releases them afterwards.
 
-    So at most one module's weights are whole at a time. Nothing is changed on a net that is not sharded. UserError in
-    a process that runs out of memory: it cannot go on in smaller batches while the others wait for it.
+    At most one module's weights are whole at a time. A net that is not sharded stays as it is. UserError in a process
+    that runs out of memory: it cannot continue in smaller batches while the others wait for it.
     """
     with ExitStack() as patched:
         if is_sharded(net):
-            for part in net.modules():
-                if own := [each for each in part.parameters(recurse=False) if hasattr(each, "ds_id")]:
-                    patched.enter_context(patched_forward(part, partial(_gathered, own, part.forward)))
-            patched.enter_context(patched_forward(decoder_of(net), partial(_at_once, decoder_of(net).forward)))
+            for module in net.modules():
+                if own := [each for each in module.parameters(recurse=False) if hasattr(each, "ds_id")]:
+                    patched.enter_context(patched_forward(module, partial(_gathered, own, module.forward)))
+            patched.enter_context(patched_forward(decoder_of(net), partial(_without_backoff, decoder_of(net).forward)))
         yield
 
 
-def _at_once(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _without_backoff(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return forward(*args, **kwargs)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         raise UserError(
-            "memory ran short while asking a sharded model; use more processes or a smaller dtype"
+            "memory ran short while measuring a sharded model; use more processes or a smaller dtype"
         ) from error
 
 
 def _gathered(weights: list[nn.Parameter], forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    from deepspeed.runtime.zero import GatheredParameters
+    from deepspeed.runtime.zero import GatheredParameters  # an optional extra
 
     whole = GatheredParameters(weights)
-    # What is gathered in inference mode could never be trained again.
+    # Weights that are gathered in inference mode could never be trained again.
     with torch.inference_mode(False):
         whole.__enter__()
     try:
@@ -87,11 +86,11 @@ def unshard(parameters: Sequence[nn.Parameter]) -> None:
     sharded = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
     if not sharded:
         return
-    from deepspeed.runtime.zero import GatheredParameters
+    from deepspeed.runtime.zero import GatheredParameters  # an optional extra
 
     with GatheredParameters(sharded):
         values = [parameter.detach().clone() for parameter in sharded]
     for parameter, value in zip(sharded, values, strict=True):
-        vars(parameter).clear()  # DeepSpeed's book-keeping, by which it would take the parameter for a sharded one
+        vars(parameter).clear()  # DeepSpeed's fields, by which it recognises a sharded parameter
         parameter.data = value
         parameter.grad = None

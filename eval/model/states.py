@@ -1,4 +1,4 @@
-"""What every layer of a model holds at the last token of texts."""
+"""Hidden states of every layer at the last token of texts."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ from educe.eval.model.tree import Row, collate, expand, prefill, selected_states
 
 @dataclass(frozen=True, kw_only=True)
 class States:
-    """Hidden states in float32 on the CPU, after each layer, in the order of the texts; and what reading them cost."""
+    """Hidden states in float32 on the CPU, after each layer, in the order of the texts; and what they cost."""
 
     values: Float[Tensor, "layers texts hidden"]
     flops: float
@@ -43,17 +43,17 @@ def last_token_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
         def read(group: Sequence[Packed]) -> list[Tensor]:
             packs = [pack for _, pack in group]
             batch = collate(packs, prefix=len(shared), pad=model.tokenizer.pad_token_id, device=model.device)
-            held: list[Tensor] = []
+            outputs: list[Tensor] = []
             with ExitStack() as watched:
                 for layer in layers:
-                    hook = layer.register_forward_hook(lambda *called: held.append(_states(called[-1])[batch.selected]))
+                    hook = layer.register_forward_hook(lambda *call: outputs.append(_output(call[-1])[batch.selected]))
                     watched.callback(hook.remove)
                 selected_states(model.net, batch, expand(prefix, len(packs)))
-            return held
+            return outputs
 
-        for group, held in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), read):
+        for group, layers_states in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), read):
             indices = [index for those, _ in group for index in those]
-            for layer, states in enumerate(held):
+            for layer, states in enumerate(layers_states):
                 values[layer, indices] = states.float().cpu()
             width = max(len(pack) for _, pack in group)
             executed += len(group) * forward_flops(model.shape, width, scored=0, cached=len(shared), clip=False)
@@ -61,7 +61,7 @@ def last_token_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
     return States(values=values, flops=useful, executed_flops=executed)
 
 
-def _states(handed_on: Any) -> Tensor:
-    """Some decoders' layers hand on a tuple that begins with the states."""
-    states: Tensor = handed_on[0] if isinstance(handed_on, tuple) else handed_on
+def _output(output: Any) -> Tensor:
+    """The hidden states; some decoders' layers return a tuple that begins with them."""
+    states: Tensor = output[0] if isinstance(output, tuple) else output
     return states

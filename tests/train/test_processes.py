@@ -5,7 +5,7 @@ import torch
 
 from educe.data.errors import UserError
 from educe.eval.model.net import full_shape
-from educe.eval.model.sharded import _at_once, gathering, is_sharded, set_sharding_dtype, unshard
+from educe.eval.model.sharded import _without_backoff, gathering, is_sharded, set_sharding_dtype, unshard
 from educe.train import processes
 from educe.train.processes import make_accelerator, process_state, shards_weights
 from tests.nets import tiny
@@ -44,7 +44,7 @@ def test_a_process_that_runs_short_alone_leaves_instead_of_asking_in_halves():
     def full(*args):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with pytest.raises(UserError, match="memory ran short while asking a sharded model; use more processes"):
-        _at_once(full)
+    with pytest.raises(UserError, match="memory ran short while measuring a sharded model; use more processes"):
+        _without_backoff(full)
     with pytest.raises(RuntimeError, match="another"):
-        _at_once(lambda: (_ for _ in ()).throw(RuntimeError("another")))
+        _without_backoff(lambda: (_ for _ in ()).throw(RuntimeError("another")))

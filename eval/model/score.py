@@ -1,16 +1,19 @@
 """Log-likelihoods of options: prefix shared by all items, question shared by its options, head on scored positions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import torch
+from transformers import DynamicCache
 
 from educe.eval.model.encode import Branches, common_prefix
 from educe.eval.model.flops import answer_flops, forward_flops
 from educe.eval.model.head import token_logprobs
 from educe.eval.model.memory import map_with_backoff
 from educe.eval.model.model import Model
-from educe.eval.model.tree import Pack, Row, collate, expand, prefill, selected_states
+from educe.eval.model.tree import Batch, Pack, Row, collate, expand, prefill, selected_states
 from educe.eval.progress import report_progress
 
 # Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Other
@@ -26,6 +29,7 @@ BATCH_KEYS = 16384
 HEAD_ROWS = 1024
 # The indices of some rows, and the pack that they form.
 Packed = tuple[list[int], Pack]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +41,11 @@ class Scores:
     executed_flops: float
 
 
-def score_options(
-    model: Model,
-    items: Sequence[Branches],
-    *,
-    batch_tokens: int | None = None,
-) -> Scores:
+def score_options(model: Model, items: Sequence[Branches]) -> Scores:
     """Score every option of every item under the model, exactly as if each were computed alone.
 
-    In float32 a value differs from plain recomputation by rounding only (1e-4 nats in the tests). `batch_tokens` is
-    the padded size of a batch, by default one that suits the device.
+    In float32 a value differs from plain recomputation by rounding only (1e-4 nats in the tests).
     """
-    limit = batch_tokens or default_batch_tokens(model)
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
     shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
     rows = [_row(item, len(shared)) for item in items]
@@ -56,7 +53,7 @@ def score_options(
     extra = model.adapter_parameters
     executed = forward_flops(model.shape, len(shared), scored=0, adapter_parameters=extra, clip=False)
     with torch.inference_mode():
-        for indices, states, flops in _states(model, shared, rows, limit):
+        for indices, states, flops in _states(model, shared, rows):
             executed += flops
             sums = _sum_options(model, states, [items[index].options for index in indices])
             for index, each in zip(indices, sums, strict=True):
@@ -73,31 +70,38 @@ def score_options(
     return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
 
 
-def default_batch_tokens(model: Model) -> int:
-    """Width x packs of one batch that suits the model's device."""
-    return BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
+def read_batches(
+    model: Model, shared: Sequence[int], rows: Sequence[Row], read: Callable[[Batch, DynamicCache], Result]
+) -> Iterator[tuple[list[int], list[Pack], Result]]:
+    """All rows after a shared prefix, in batches that suit the device and fit its memory.
+
+    Yields the indices of a batch's rows, its packs, and the result of `read`.
+    """
+    prefix = prefill(model.net, shared, device=model.device)
+
+    def run(group: Sequence[Packed]) -> Result:
+        packs = [pack for _, pack in group]
+        batch = collate(packs, prefix=len(shared), pad=model.tokenizer.pad_token_id, device=model.device)
+        return read(batch, expand(prefix, len(packs)))
+
+    limit = BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
+    for group, result in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), run):
+        yield [index for indices, _ in group for index in indices], [pack for _, pack in group], result
 
 
 def _states(
-    model: Model, shared: tuple[int, ...], rows: Sequence[Row], limit: int
+    model: Model, shared: Sequence[int], rows: Sequence[Row]
 ) -> Iterator[tuple[list[int], torch.Tensor, float]]:
     """The head's input, HEAD_ROWS states or more at a time: indices of rows, their selected states, executed FLOPs."""
-    prefix = prefill(model.net, shared, device=model.device)
-
-    def read(group: Sequence[Packed]) -> torch.Tensor:
-        packs = [pack for _, pack in group]
-        batch = collate(packs, prefix=len(shared), pad=model.tokenizer.pad_token_id, device=model.device)
-        return selected_states(model.net, batch, expand(prefix, len(packs)))
-
     waiting: list[int] = []
     collected: list[torch.Tensor] = []
     executed = 0.0
     done = 0
-    for group, states in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), read):
-        executed += _executed_flops(model, [pack for _, pack in group], len(shared))
-        waiting += [index for indices, _ in group for index in indices]
+    for indices, packs, states in read_batches(model, shared, rows, partial(selected_states, model.net)):
+        executed += _executed_flops(model, packs, len(shared))
+        waiting += indices
         collected.append(states)
-        done += sum(len(indices) for indices, _ in group)
+        done += len(indices)
         if sum(map(len, collected)) >= HEAD_ROWS or done == len(rows):
             yield waiting, torch.cat(collected), executed
             waiting, collected, executed = [], [], 0.0

@@ -75,9 +75,11 @@ def test_scores_do_not_depend_on_the_batch_size(monkeypatch, head_rows):
     monkeypatch.setattr(score, "PACK_TOKENS", 1)
     model = tiny()
     items = encoded(model, shots=1)
-    large = score_options(model, items, batch_tokens=10_000).loglikelihoods
+    monkeypatch.setattr(score, "BATCH_TOKENS", {"cpu": 10_000})
+    large = score_options(model, items).loglikelihoods
     monkeypatch.setattr(score, "HEAD_ROWS", head_rows)
-    small = score_options(model, items, batch_tokens=1).loglikelihoods
+    monkeypatch.setattr(score, "BATCH_TOKENS", {"cpu": 1})
+    small = score_options(model, items).loglikelihoods
     for one, other in zip(small, large, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
@@ -99,12 +101,13 @@ def test_executed_flops_fall_when_a_prefix_is_shared():
 
 def test_progress_counts_every_item_once(monkeypatch):
     monkeypatch.setattr(score, "PACK_TOKENS", 1)
+    monkeypatch.setattr(score, "BATCH_TOKENS", {"cpu": 1})
     model = tiny()
     told: list[tuple[str, int, int]] = []
     with progress_listener(lambda *news: told.append(news)):
-        score_options(model, encoded(model), batch_tokens=1)
+        score_options(model, encoded(model))
     assert told == [("items scored", 1, 3), ("items scored", 2, 3), ("items scored", 3, 3)]
-    score_options(model, encoded(model), batch_tokens=1)
+    score_options(model, encoded(model))
     assert len(told) == 3, "nobody listens any more"
 
 

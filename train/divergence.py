@@ -1,4 +1,4 @@
-"""Divergence: a loss or weights that are no longer numbers, and the last good weights of such a run."""
+"""Divergence: a loss or weights that are not finite, and the last good weights of such a run."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -8,6 +8,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 
 from educe.eval.model.model import Model
+from educe.eval.model.sharded import refuse_sharded
 from educe.eval.spend import Spend
 from educe.train.attach import load_snapshot, snapshot
 from educe.train.encode import TrainingRow
@@ -19,7 +20,7 @@ class EarlyStopping:
     """Measures the dev loss after every pass and at the end; training stops after `patience` values above the lowest.
 
     A pass ends with the batch that takes the last of its `rows_per_pass` rows. The processes of a launch share the dev
-    rows, and all see the same loss.
+    rows, and all see the same loss. Without dev rows nothing is measured and nothing stops.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class EarlyStopping:
         shared: int,
         rows_per_pass: int,
     ) -> None:
+        if dev_rows:
+            refuse_sharded(tuned.net, f"patience: {schedule.patience}")
         self._tuned = tuned
         self._dev_rows = dev_rows
         self._schedule = schedule
@@ -48,7 +51,8 @@ class EarlyStopping:
         """The record of the dev loss, where this step (counted from 0) of so many rows ends a pass or the run."""
         passes = self._rows_seen // self._rows_per_pass
         self._rows_seen += num_rows
-        if self._rows_seen // self._rows_per_pass == passes and step + 1 < self._schedule.steps:
+        ends_pass = self._rows_seen // self._rows_per_pass > passes or step + 1 == self._schedule.steps
+        if not (self._dev_rows and ends_pass):
             return {}
         loss = self._dev_loss()
         if not self._losses or loss < min(self._losses):
@@ -68,8 +72,10 @@ class EarlyStopping:
     def out_of_patience(self) -> bool:
         return bool(self._losses) and len(self._losses) - 1 - self._lowest >= self._schedule.patience
 
-    def restore(self) -> int:
-        """Go back to the weights of the lowest loss; the number of steps that led there."""
+    def restore(self) -> int | None:
+        """Go back to the weights of the lowest loss; the number of steps that led there, None without dev rows."""
+        if not self._losses:
+            return None
         load_snapshot(self._tuned, self._best)
         return self._steps[self._lowest]
 
@@ -79,6 +85,8 @@ class EarlyStopping:
 
     def spend(self) -> Spend:
         """What reading the dev rows cost; whoever drew them charges their labels. Every process must call it."""
+        if not self._dev_rows:
+            return Spend()
         mine = executed_reading_flops(self._tuned, self._loss_of.packed)
         return Spend(
             search_flops=len(self._losses) * reading_flops(self._tuned, self._dev_rows),

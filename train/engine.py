@@ -19,7 +19,7 @@ from educe.train.schedule import Schedule
 
 
 class Engine:
-    """AdamW on what trains, each batch in as many `pieces` as memory asks for.
+    """AdamW on what trains, each batch in as many `pieces` as memory needs.
 
     The processes of a launch share a batch, and the loss is the mean over the whole batch's supervised tokens.
     """

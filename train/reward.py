@@ -124,9 +124,8 @@ def train_by_reward(
     cleanup_stack(model).callback(model.net.eval)
     cleanup_stack(model).enter_context(patched_forward(model.net, model.net.forward))
     lengths = [len(encode_prompt(model, prompt, room=schedule.max_new_tokens)) for prompt in prompts]
-    written = [prompt_text(model, prompt) for prompt in prompts]
-    bos = str(model.tokenizer.bos_token)
-    texts = [text.removeprefix(bos) if model.adds_bos else text for text in written]  # TRL's tokenizer adds it
+    bos = str(model.tokenizer.bos_token) if model.adds_bos else ""  # TRL's tokenizer adds it again
+    texts = [prompt_text(model, prompt).removeprefix(bos) for prompt in prompts]
     ends = [stop_strings(prompt) for prompt in prompts]
     ledger = _Ledger(model=tuned, schedule=schedule, reward=reward, prompt_tokens=lengths, stops=ends)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

@@ -91,8 +91,8 @@ def credit(task: Task, form: Format, question: Example, text: str) -> float:
     """The task's grade, from 0 to 1; a choice must be written as the format writes it."""
     if task.grade is not None:
         return float(task.grade(question, text))
-    written = option_texts(question, form)[question.answer_index]
-    return exact_match(replace(question, choices=(), answer=written), text)
+    answer = option_texts(question, form)[question.answer_index]
+    return exact_match(replace(question, choices=(), answer=answer), text)
 
 
 def _answered(question: Example, text: str) -> Example:

@@ -9,7 +9,6 @@ from typing import Any
 from educe.eval.model.encode import check_fits, common_prefix
 from educe.eval.model.flops import training_flops
 from educe.eval.model.model import Model
-from educe.eval.model.sharded import refuse_sharded
 from educe.eval.progress import report_progress
 from educe.eval.spend import Spend
 from educe.train.attach import Trainable, attach, check_weights_moved, snapshot
@@ -57,8 +56,6 @@ def fine_tune(
     """
     started = time.perf_counter()
     accelerator = make_accelerator(model.device)
-    if schedule.patience:
-        refuse_sharded(model.net, f"patience: {schedule.patience}")
     precision = resolve_precision(schedule.precision, model, sharded=shards_weights(accelerator))
     tuned = attach(model, trainable, seed=seed)
     before = snapshot(tuned)
@@ -67,11 +64,7 @@ def fine_tune(
     shared = _shared_tokens(tuned, [*rows, *dev_rows])
     loss_of = loss(tuned.net, shared=shared, pad=int(model.tokenizer.pad_token_id))
     engine = Engine(accelerator, loss_of, tuned, schedule)
-    stopping = (
-        EarlyStopping(tuned, dev_rows, schedule, accelerator, shared=shared, rows_per_pass=len(rows))
-        if dev_rows
-        else None
-    )
+    stopping = EarlyStopping(tuned, dev_rows, schedule, accelerator, shared=shared, rows_per_pass=len(rows))
     history: list[dict[str, int | float]] = []
     texts: list[TrainingRow] = []
     with frozen_maps_in(tuned, precision) as used, checkpointing_activations(tuned, schedule.checkpoint_activations):
@@ -96,12 +89,11 @@ def fine_tune(
             report_progress("steps trained", step + 1, schedule.steps)
             if step + 1 == schedule.steps:
                 guard.check_weights(engine.weights_are_finite(), step=step)
-            if stopping:
-                history[-1] |= stopping.after_step(step, num_rows=len(batch))
-                if stopping.out_of_patience:
-                    break
+            history[-1] |= stopping.after_step(step, num_rows=len(batch))
+            if stopping.out_of_patience:
+                break
     engine.close()
-    kept = stopping.restore() if stopping else len(history)
+    steps_kept = stopping.restore()
     check_weights_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
     metadata = {
         "training_precision": used,
@@ -110,8 +102,8 @@ def fine_tune(
         "checkpoint_activations": schedule.checkpoint_activations,
         "shared_prefix_tokens": shared,
     }
-    if stopping:
-        metadata |= {"steps_made": len(history), "steps_kept": kept}
+    if steps_kept is not None:
+        metadata |= {"steps_made": len(history), "steps_kept": steps_kept}
     return Tuned(model=tuned, spend=spent(), history=tuple(history), metadata=metadata)
 
 
@@ -129,16 +121,15 @@ def _spend(
     texts: Sequence[TrainingRow],
     engine: Engine,
     reference_packs: Sequence[tuple[int, int]],
-    stopping: EarlyStopping | None,
+    stopping: EarlyStopping,
     *,
     started: float,
 ) -> Spend:
     """What training on these rows cost, with the reading of all rows that a preference loss does first."""
     assert tuned.change is not None
     part = tuned.change.part
-    looks = stopping.spend() if stopping else Spend()
     reference = [text for row in rows for text in row.parts] if reference_packs else []
-    return looks + Spend(
+    return stopping.spend() + Spend(
         labelled_examples=len(rows),
         training_tokens=sum(len(text.ids) - 1 for text in texts),
         train_flops=reading_flops(tuned, reference)

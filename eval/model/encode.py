@@ -133,6 +133,6 @@ def check_fits(model: Model, tokens: int) -> None:
     """UserError where a row is longer than the model's context."""
     if tokens > model.shape.context:
         raise UserError(
-            f"a prompt and what is to be written, {tokens} tokens, are longer than the context of {model.name!r}"
+            f"a prompt and its answer, {tokens} tokens, are longer than the context of {model.name!r}"
             f" ({model.shape.context} tokens); use shorter questions, or write fewer tokens"
         )

@@ -13,6 +13,10 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# Processes that tests start import this code, too, whatever is installed. The folder educe/ of the repository is only a
+# part of the package, so it must not be found first.
+os.environ["PYTHONPATH"] = f"{REPOSITORY / 'build' / 'links'}{os.pathsep}{REPOSITORY}"
+os.environ["PYTHONSAFEPATH"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The best prompt that a search finds: successive halving over recipes, formats and shots, on dev rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
@@ -104,7 +105,7 @@ class PromptSearch(Method):
         found = search(
             model,
             task,
-            [_prepare(model, task, name, recipe, seed=seed) for name, recipe in candidates],
+            [partial(_prepare, model, task, name, recipe, seed) for name, recipe in candidates],
             dev,
             flops=float("inf") if self.flops is None else self.flops,
         )
@@ -147,16 +148,7 @@ class PromptSearch(Method):
         return f"{name}({', '.join(f'{key}={value}' for key, value in changed.items())})" if changed else name
 
 
-def _prepare(model: Model, task: Task, name: str, recipe: Method, *, seed: int) -> Callable[[], Candidate]:
-    """Prepares the candidate when it is first tried."""
-
-    def prepare() -> Candidate:
-        elicited = recipe(model, task, examples=recipe.budgets(())[0], seed=seed)
-        return Candidate(
-            name=recipe.label(name),
-            prompt_fn=elicited.prompt_fn,
-            solver=elicited.solver or measure,
-            spend=elicited.spend,
-        )
-
-    return prepare
+def _prepare(model: Model, task: Task, name: str, recipe: Method, seed: int) -> Candidate:
+    elicited = recipe(model, task, examples=recipe.budgets(())[0], seed=seed)
+    solver = elicited.solver or measure
+    return Candidate(name=recipe.label(name), prompt_fn=elicited.prompt_fn, solver=solver, spend=elicited.spend)

@@ -4,10 +4,8 @@ Both compare by cosine: TF-IDF weights of the questions' words (scikit-learn's),
 of the zero-shot prompt, halfway up its layers, minus their mean over the pool.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -27,28 +25,28 @@ from educe.eval.spend import Spend
 
 Array = NDArray[np.float64]
 By = Literal["words", "states"]
+Read = Callable[[Sequence[Example]], tuple[Array, Spend]]
 
 
-class Neighbours(ABC):
-    """The `count` examples of a pool that are nearest to an item; the nearest comes last, next to the question."""
+class Neighbours:
+    """The `count` examples of a pool that are nearest to an item; the nearest comes last, next to the question.
 
-    def __init__(self, pool: Sequence[Example], count: int) -> None:
+    `read` gives a row for each item and its cost, as search. With `centre`, rows are taken minus the pool's mean and
+    scaled to length one. `spend` is the cost of reading the pool.
+    """
+
+    def __init__(self, pool: Sequence[Example], count: int, read: Read, *, centre: bool) -> None:
         self.pool, self.count = pool, min(count, len(pool))
+        self._read = read
+        rows, self.spend = read(pool)
+        self._mean = rows.mean(axis=0) if centre else None
+        self._rows = self._scaled(rows)
         self._found: dict[str, tuple[Example, ...]] = {}
-
-    @abstractmethod
-    def embed(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        """A row of length one for each item, and the cost of reading the items, as search."""
-
-    @cached_property
-    def embedded(self) -> tuple[Array, Spend]:
-        """The pool's rows, and the cost of reading it."""
-        return self.embed(self.pool)
 
     def find(self, items: Sequence[Example]) -> Spend:
         """Find the neighbours of all these items; returns the cost of reading the items."""
-        rows, spend = self.embed(items)
-        similarities = rows @ self.embedded[0].T
+        rows, spend = self._read(items)
+        similarities = self._scaled(rows) @ self._rows.T
         for item, row in zip(items, similarities, strict=True):
             nearest = np.argsort(-row, kind="stable")[: self.count]
             self._found[item.id] = tuple(self.pool[place] for place in reversed(nearest))
@@ -59,45 +57,34 @@ class Neighbours(ABC):
             self.find([item])
         return self._found[item.id]
 
-
-class WordNeighbours(Neighbours):
-    """Nearest by the words that questions share; costs no FLOPs of the model."""
-
-    @cached_property
-    def _vectorizer(self) -> TfidfVectorizer:
-        return TfidfVectorizer(token_pattern=r"(?u)\w+|[^\w\s]+", sublinear_tf=True).fit(map(_words, self.pool))
-
-    def embed(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        """TF-IDF rows, of the pool's words."""
-        return self._vectorizer.transform(map(_words, items)).toarray(), Spend()
+    def _scaled(self, rows: Array) -> Array:
+        if self._mean is None:
+            return rows
+        rows = rows - self._mean
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-class StateNeighbours(Neighbours):
-    """Nearest by the model's states after it has read the prompt."""
-
-    def __init__(self, pool: Sequence[Example], count: int, *, model: Model, prompt_fn: PromptFunction) -> None:
-        super().__init__(pool, count)
-        self._model, self._prompt_fn = model, prompt_fn
-
-    @cached_property
-    def _pool_states(self) -> tuple[Array, Spend]:
-        return self._read(self.pool)
-
-    def embed(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        """States minus the pool's mean."""
-        pool_rows, _ = self._pool_states
-        rows, spend = self._pool_states if items is self.pool else self._read(items)
-        rows = rows - pool_rows.mean(axis=0)
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), spend
-
-    def _read(self, items: Sequence[Example]) -> tuple[Array, Spend]:
-        states = last_token_states(self._model, [encode_prompt(self._model, self._prompt_fn(item)) for item in items])
-        rows = states.values[len(states.values) // 2].double().numpy()
-        return rows, Spend(search_flops=states.flops, executed_search_flops=states.executed_flops)
+def word_neighbours(pool: Sequence[Example], count: int) -> Neighbours:
+    """Nearest by the words that questions share with the pool's; costs no FLOPs of the model."""
+    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\w+|[^\w\s]+", sublinear_tf=True).fit(map(_words, pool))
+    return Neighbours(
+        pool, count, lambda items: (vectorizer.transform(map(_words, items)).toarray(), Spend()), centre=False
+    )
 
 
 def _words(example: Example) -> str:
     return " ".join([example.question, *example.choices])
+
+
+def state_neighbours(pool: Sequence[Example], count: int, *, model: Model, prompt_fn: PromptFunction) -> Neighbours:
+    """Nearest by the model's states after it has read the prompt."""
+
+    def read(items: Sequence[Example]) -> tuple[Array, Spend]:
+        states = last_token_states(model, [encode_prompt(model, prompt_fn(item)) for item in items])
+        rows = states.values[len(states.values) // 2].double().numpy()
+        return rows, Spend(search_flops=states.flops, executed_search_flops=states.executed_flops)
+
+    return Neighbours(pool, count, read, centre=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,19 +119,17 @@ def make_nearest_shots(
 
     `answers` replace the demonstrations' own answers, by id.
     """
-    neighbours: Neighbours
     if by == "words":
-        neighbours = WordNeighbours(pool, shots)
+        neighbours = word_neighbours(pool, shots)
     else:
         zero_shot = make_prompt_fn(model, task, prompt_config=prompt_config)
-        neighbours = StateNeighbours(pool, shots, model=model, prompt_fn=zero_shot)
-    _, spend = neighbours.embedded
+        neighbours = state_neighbours(pool, shots, model=model, prompt_fn=zero_shot)
 
     def prompt_fn(item: Example) -> Prompt:
         shots = neighbours.of(item)
         return make_prompt_fn(model, task, shots=shots, prompt_config=prompt_config, answers=answers)(item)
 
-    return prompt_fn, NearestShotsSolver(neighbours=neighbours, solver=solver), spend
+    return prompt_fn, NearestShotsSolver(neighbours=neighbours, solver=solver), neighbours.spend
 
 
 def check_pool(*, shots: int, pool: int) -> None:

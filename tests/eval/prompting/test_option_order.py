@@ -14,7 +14,7 @@ from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
 from educe.eval.prompting.solvers.generation import GenerationSolver
-from educe.eval.prompting.solvers.nearest_shots import StateNeighbours, WordNeighbours, make_nearest_shots
+from educe.eval.prompting.solvers.nearest_shots import make_nearest_shots, state_neighbours, word_neighbours
 from educe.eval.prompting.solvers.option_order import OrderVoteSolver, rotate_options
 from tests.nets import tiny
 
@@ -105,18 +105,18 @@ ASKED = Example(id="x", question="What is the largest lake of Peru?", answer="Ti
 
 
 def test_shared_words_make_neighbours_and_the_nearest_comes_last():
-    assert [near.id for near in WordNeighbours(POOL, 2).of(ASKED)] == ["c", "a"]
-    assert len(WordNeighbours(POOL, 9).of(ASKED)) == 3
+    assert [near.id for near in word_neighbours(POOL, 2).of(ASKED)] == ["c", "a"]
+    assert len(word_neighbours(POOL, 9).of(ASKED)) == 3
 
 
 def test_a_question_is_its_own_nearest_neighbour_by_states():
     model = tiny()
     pool, prompt_fn = list(WORDS.draw("train", 6, seed=0)), make_prompt_fn(model, WORDS)
-    neighbours = StateNeighbours(pool, 2, model=model, prompt_fn=prompt_fn)
+    neighbours = state_neighbours(pool, 2, model=model, prompt_fn=prompt_fn)
     for row in pool:
         assert neighbours.of(row)[-1] == row
     alone = {item.id: neighbours.of(item) for item in WORDS.test_items(5)}
-    fresh = StateNeighbours(pool, 2, model=model, prompt_fn=prompt_fn)
+    fresh = state_neighbours(pool, 2, model=model, prompt_fn=prompt_fn)
     cost = fresh.find(WORDS.test_items(5))
     assert {item.id: fresh.of(item) for item in WORDS.test_items(5)} == alone and cost.search_flops > 0
 

@@ -1,18 +1,18 @@
-"""The one exception for a user's mistake, and the nearest right name for a wrong one."""
+"""The one exception for a user's mistake, and suggestions for wrong names."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave: one line that names the value and the fix.
+    """A user's mistake: one line that names the value and the fix.
 
-    The command line prints it without a traceback and exits with 2; every other exception is ours and crashes loudly.
+    The command line prints it without a traceback and exits with 2. Every other exception is a fault of the suite.
     """
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say which known name was probably meant, as a clause that ends an error line."""
+    """The end of an error line: the known name that was probably meant, or all known names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     close = close or [one for one in known if len(name) > 2 and one.startswith(name)]

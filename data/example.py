@@ -1,4 +1,4 @@
-"""The values that cross floors: one question, one turn of a conversation, and one instruction to train on."""
+"""Values that every package uses: a question, a turn of a conversation, and an instruction to train on."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,10 +18,10 @@ class Message:
 class Example:
     """One item: a question, its answer and, for multiple choice, the options.
 
-    `answer` is text; with `choices` it is one of them. `aliases` are other accepted answers of a generation task,
-    `worked` a solution that ends in the answer (shown in demonstrations and trained on), `cluster` what the item
-    shares with others (the same fact, the same passage): items of one cluster never straddle two splits and their
-    errors are not independent. Raises UserError where these do not fit together.
+    `answer` is text; with `choices` it is one of them. `aliases` are other accepted answers of a generation task.
+    `worked` is a solution that ends in the answer, for demonstrations and training. Items with the same `cluster`
+    share a fact or a passage: they are in one split, and their errors are not independent. Raises UserError where
+    these do not fit together.
     """
 
     id: str
@@ -55,15 +55,14 @@ class Example:
 
     @property
     def answer_index(self) -> int:
-        """Position of the answer among the choices."""
         return self.choices.index(self.answer)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instruction:
-    """A request and a helpful response to it, with perhaps a rejected one (a refusal) that it is preferred to.
+    """A request and a helpful response; `rejected` is a worse response (a refusal) for preference training.
 
-    UserError where a text is empty or the rejected answer is the response.
+    UserError where a text is empty or both responses are the same.
     """
 
     id: str

@@ -10,7 +10,7 @@ from educe.data.example import Example
 _ANSWER_MARK = re.compile(r"^(?:the )?(?:final )?answer(?: is)?[:\s]+")
 _ARTICLE = re.compile(r"^(?:a|an|the)\s+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
-# A base model goes on with a question of its own after its answer.
+# After its answer, a base model continues with another question.
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Question|Q):")
 # A minus sign counts only where nothing to subtract from stands before it: "16-3" ends in 3, "= -3" in -3.
 _NUMBER = re.compile(r"(?:(?<![\w.)])[-\u2212])?[$\u20ac\u00a3]?((?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)")
@@ -19,9 +19,9 @@ FINAL_MARK = "####"
 
 
 def normalize_answer(text: str) -> str:
-    """An answer as it is compared: casefolded, whitespace collapsed, without quotes, end marks or leading article.
+    """An answer for comparison: casefolded, whitespace collapsed, without quotes, end marks or leading article.
 
-    Text that is nothing but such marks stays as it is.
+    Text that has only such marks is unchanged.
     """
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     core = _ANSWER_MARK.sub("", plain).strip(" .,;:!?\"'`*\u201c\u201d\u2018\u2019")
@@ -31,14 +31,14 @@ def normalize_answer(text: str) -> str:
 def exact_match(example: Example, text: str) -> float:
     """1 where the first line or sentence of the text is the answer or an alias, compared as `normalize_answer`."""
     first_line = text.strip().partition("\n")[0]
-    said = {normalize_answer(first_line), normalize_answer(_SENTENCE_END.split(first_line, maxsplit=1)[0])}
-    return float(any(normalize_answer(right) in said for right in (example.answer, *example.aliases)))
+    given = {normalize_answer(first_line), normalize_answer(_SENTENCE_END.split(first_line, maxsplit=1)[0])}
+    return float(any(normalize_answer(right) in given for right in (example.answer, *example.aliases)))
 
 
 def number_match(example: Example, text: str) -> float:
     """1 where the final number of the text (up to a next question) equals the answer's."""
-    said = final_number(_NEXT_QUESTION.split(text, maxsplit=1)[0])
-    return float(said is not None and said == final_number(example.answer))
+    given = final_number(_NEXT_QUESTION.split(text, maxsplit=1)[0])
+    return float(given is not None and given == final_number(example.answer))
 
 
 def final_number(text: str) -> Decimal | None:
@@ -56,14 +56,14 @@ def final_number(text: str) -> Decimal | None:
 
 
 def number_text(number: Decimal) -> str:
-    """A number written plainly: no exponent, no trailing zeros."""
+    """A number without exponent and trailing zeros."""
     return f"{number.to_integral_value() if number == number.to_integral_value() else number.normalize():f}"
 
 
 def numeric_answer(text: str) -> tuple[str, str | None] | None:
-    """Final answer and worked solution of an answer that may hold both (GSM8K: a solution that ends in `#### 18`).
+    """Final answer and worked solution of an answer that may contain both (GSM8K: a solution ends in `#### 18`).
 
-    The solution is None where the text is not one; the whole is None where it holds no number.
+    The solution is None where the text is none. The result is None where the text has no number.
     """
     number = final_number(text)
     if number is None:
@@ -72,11 +72,11 @@ def numeric_answer(text: str) -> tuple[str, str | None] | None:
 
 
 def named_choice(choices: Sequence[str], text: str, *, labels: Sequence[str] = ()) -> str | None:
-    """The option that a written answer names, by its text or, where options have them, by its label.
+    """The option that a generated answer names by its text or, where options have them, by its label.
 
-    The first line counts. A line that is an option is that one. Otherwise a label that opens the line or follows
-    "answer is" or "option", and the option whose text is named first (the longest of those that begin at one place);
-    where they disagree, and where nothing is named, None.
+    Only the first line counts. If the line is an option, it is that one. Otherwise a label counts that opens the line
+    or follows "answer is" or "option", and so does the option whose text comes first (the longest of those that begin
+    at one place). None where the two disagree or nothing is named.
     """
     line = _NEXT_QUESTION.split(text.strip(), maxsplit=1)[0].strip().partition("\n")[0]
     for choice in choices:
@@ -95,13 +95,12 @@ def named_choice(choices: Sequence[str], text: str, *, labels: Sequence[str] = (
 
 
 def _labelled(choices: Sequence[str], line: str, labels: Sequence[str]) -> str | None:
-    """The option whose label the line names."""
     for label, choice in zip(labels, choices, strict=bool(labels)):
-        # A bare "A" or "i" that goes on into a sentence is a word; after a mark, or as all there is, it is a label.
+        # An "A" or "i" that begins a sentence is a word; before a mark, or alone, it is a label.
         escaped = re.escape(label)
         opened = rf"^\W*{escaped}(?:\W*$|\s*[.):\]\-\u2013,;])"
         verb = rf"^\W*{escaped}\s+is\b"
-        said = rf"\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*[(\[*\"']*{escaped}(?!\w)"
-        if any(re.search(pattern, line, re.IGNORECASE) for pattern in (opened, verb, said)):
+        named = rf"\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*[(\[*\"']*{escaped}(?!\w)"
+        if any(re.search(pattern, line, re.IGNORECASE) for pattern in (opened, verb, named)):
             return choice
     return None

@@ -1,4 +1,4 @@
-"""Order and identity that depend on content alone: the same on every machine, in every run."""
+"""Order and identity that depend on content alone: the same on every machine and in every run."""
 
 import hashlib
 import json
@@ -11,22 +11,22 @@ def fraction(key: str) -> float:
 
 
 def shuffled(items: Iterable[str], *, key: str) -> tuple[str, ...]:
-    """The items in an order fixed by the key: each item's place depends on it and the key, not on the others."""
+    """The items in an order fixed by the key. Adding an item does not change the order of the others."""
     return tuple(sorted(items, key=lambda item: _sha256(f"{key}:{item}")))
 
 
 def normalize_question(text: str) -> str:
-    """Question text as it is compared: casefolded, whitespace collapsed."""
+    """Question text for comparison: casefolded, whitespace collapsed."""
     return " ".join(text.casefold().split())
 
 
 def content_id(question: str, choices: tuple[str, ...], answer: str) -> str:
-    """An id for a row that has none: 12 hex digits of its question, choices and answer."""
+    """An id for a row that has none: 12 hex digits of the hash of its question, choices and answer."""
     return _sha256(json.dumps([question, choices, answer]))[:12]
 
 
 def text_cluster(text: str) -> str:
-    """A cluster shared by all rows with this text (a repeated question, one passage): 12 hex digits."""
+    """The cluster of all rows with this text (a repeated question, one passage): 12 hex digits of its hash."""
     return _sha256(normalize_question(text))[:12]
 
 

@@ -1,4 +1,4 @@
-"""Labels drawn at random: a control that teaches the format and nothing of the task."""
+"""Labels drawn at random: a control that teaches the format but not the task."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,9 +8,9 @@ from educe.data.hashing import fraction
 
 
 def relabel(examples: Sequence[Example], *, share: float, seed: int) -> tuple[Example, ...]:
-    """Give about this share of the examples a label drawn evenly among their choices, which may be the right one.
+    """Give about this share of the examples a label drawn uniformly among their choices; it may be the right one.
 
-    Decided by each example's id and the seed: a larger share, or a larger set of examples, changes no other label.
+    The example's id and the seed decide: a larger share, or a larger set of examples, changes no other label.
     """
     return tuple(
         replace(each, answer=each.choices[int(_draw(each, seed, "label") * len(each.choices))], worked=None)

@@ -1,7 +1,7 @@
 """Train, dev and test: fixed by hash, never sharing a question; and the order that makes subsets nested."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from educe.data.errors import UserError
@@ -21,7 +21,7 @@ Identity = tuple[str, frozenset[str]]
 
 
 def split_of(example: Example) -> Split:
-    """The split of an item of a task without published splits: a hash of its cluster, else of its id."""
+    """The split of an item of a task without published splits, by the hash of its cluster or, without one, its id."""
     place = fraction(_key(example))
     if place < TRAIN_SHARE:
         return "train"
@@ -39,32 +39,34 @@ def identity(example: Example) -> Identity:
 def split_rows(loaded: Mapping[str, Sequence[Example]], *, task: str) -> Mapping[Split, tuple[Example, ...]]:
     """All three splits of a task, disjoint by question.
 
-    A single key ("all", or the only split published) is divided by hash: 60% train, 8% dev, 32% test; an item never
-    moves when others are added. Several keys are published splits and kept: without "test", "dev" is the test;
-    without "train", "dev" is the train; without a "dev" of its own, a task gets 10% of train by hash.
+    A single key ("all", or the only split published) is divided by hash: 60% train, 8% dev, 32% test. An item never
+    moves when others are added. Several keys are published splits. Without "test", "dev" is the test; without "train",
+    "dev" is the train. A task without a "dev" of its own gets 10% of train by hash.
     UserError where two items share an id, where two splits share a question, and where no test item is left.
     """
     assert set(loaded) <= {"all", *SPLITS} and (len(loaded) == 1 or "all" not in loaded), sorted(loaded)
-    splits = _by_hash(next(iter(loaded.values()))) if len(loaded) == 1 else _published(loaded)
+    splits = _divided(loaded)
     _refuse_shared_questions(splits, task=task)
     _refuse_shared_ids(loaded, task=task)
     if not splits["test"]:
-        held = sum(map(len, loaded.values()))
-        clusters = {_key(row) for rows in loaded.values() for row in rows}
-        kept = f"{held} rows" if held == len(clusters) else f"{len(clusters)} cluster(s) of rows, which are kept whole,"
-        raise UserError(f"task {task!r} has no test rows: {kept} are too few to split; give it more")
+        rows = [row for split_rows in loaded.values() for row in split_rows]
+        clusters = {_key(row) for row in rows}
+        few = (
+            f"{len(rows)} rows" if len(rows) == len(clusters) else f"{len(clusters)} cluster(s), which are kept whole,"
+        )
+        raise UserError(f"task {task!r} has no test rows: {few} are too few to split; give it more")
     return splits
 
 
 def drop_repeats(loaded: Mapping[str, Sequence[Example]]) -> Mapping[str, Sequence[Example]]:
-    """The rows less the train items asked again in dev or test, and the dev items asked again in test."""
-    splits = _by_hash(next(iter(loaded.values()))) if len(loaded) == 1 else _published(loaded)
+    """The rows without the train items that dev or test repeats and without the dev items that test repeats."""
+    splits = _divided(loaded)
     later: set[Identity] = set()
-    still: set[int] = set()
+    kept: set[int] = set()
     for split in reversed(SPLITS):
-        still |= {id(example) for example in splits[split] if identity(example) not in later}
+        kept |= {id(example) for example in splits[split] if identity(example) not in later}
         later |= set(map(identity, splits[split]))
-    return {name: [row for row in rows if id(row) in still] for name, rows in loaded.items()}
+    return {name: [row for row in rows if id(row) in kept] for name, rows in loaded.items()}
 
 
 def nested_order(rows: Sequence[Example], *, seed: int) -> tuple[Example, ...]:
@@ -76,14 +78,10 @@ def _key(example: Example) -> str:
     return example.id if example.cluster is None else example.cluster
 
 
-def _by_hash(rows: Sequence[Example]) -> dict[Split, tuple[Example, ...]]:
-    held: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for row in rows:
-        held[split_of(row)].append(row)
-    return {split: tuple(held[split]) for split in SPLITS}
-
-
-def _published(loaded: Mapping[str, Sequence[Example]]) -> dict[Split, tuple[Example, ...]]:
+def _divided(loaded: Mapping[str, Sequence[Example]]) -> dict[Split, tuple[Example, ...]]:
+    if len(loaded) == 1:
+        (rows,) = loaded.values()
+        return {split: tuple(row for row in rows if split_of(row) == split) for split in SPLITS}
     test = loaded["test"] if "test" in loaded else loaded["dev"]
     train = loaded["train"] if "train" in loaded else loaded["dev"]
     if len(loaded) == len(SPLITS):
@@ -94,29 +92,25 @@ def _published(loaded: Mapping[str, Sequence[Example]]) -> dict[Split, tuple[Exa
 
 
 def _refuse_shared_questions(splits: Mapping[Split, Sequence[Example]], *, task: str) -> None:
-    asked: dict[Identity, tuple[Split, Example]] = {}
+    seen: dict[Identity, tuple[Split, Example]] = {}
     for split in SPLITS:
         for example in splits[split]:
-            first_split, first = asked.setdefault(identity(example), (split, example))
+            first_split, first = seen.setdefault(identity(example), (split, example))
             if first_split != split:
                 text = " ".join(first.question.split())
                 raise UserError(
-                    f"task {task!r} asks one question in two splits: {first_split} id {first.id!r} and {split} id "
+                    f"task {task!r} has one question in two splits: {first_split} id {first.id!r} and {split} id "
                     f"{example.id!r}, {text[:80]!r}; drop one of them, give both one cluster, or set repeats: drop"
                 )
 
 
 def _refuse_shared_ids(loaded: Mapping[str, Sequence[Example]], *, task: str) -> None:
     seen: dict[str, str] = {}
-    for place, example in _places(loaded):
-        if example.id in seen:
-            raise UserError(
-                f"task {task!r} uses the id {example.id!r} twice: {seen[example.id]} and {place}; make ids unique"
-            )
-        seen[example.id] = place
-
-
-def _places(loaded: Mapping[str, Sequence[Example]]) -> Iterator[tuple[str, Example]]:
     for split, rows in loaded.items():
         for number, example in enumerate(rows, 1):
-            yield (f"row {number}" if split == "all" else f"{split} row {number}"), example
+            place = f"row {number}" if split == "all" else f"{split} row {number}"
+            if example.id in seen:
+                raise UserError(
+                    f"task {task!r} uses the id {example.id!r} twice: {seen[example.id]} and {place}; make ids unique"
+                )
+            seen[example.id] = place

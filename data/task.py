@@ -20,10 +20,10 @@ Grade = Callable[[Example, str], float]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A named set of questions that can be drawn from, asked and graded.
+    """A named set of questions with what it takes to prompt with them and to grade the answers.
 
     `load` returns published splits (keys among train, dev, test) or, under the key "all", rows that are split by id
-    hash; it is called once, on first use. `grade(example, generated text)` is 0..1 and only generation tasks have it.
+    hash. It is called once, on first use. `grade(example, generated text)` is 0..1; only generation tasks have it.
     """
 
     name: str
@@ -48,35 +48,32 @@ class Task:
     def draw(self, split: Split, num_examples: int, *, seed: int) -> tuple[Example, ...]:
         """The first `num_examples` of the split in an order fixed by the seed.
 
-        Subsets are nested: a larger draw with the same seed begins with the smaller one. UserError where the split
-        holds fewer.
+        A larger draw with the same seed begins with the smaller one. UserError where the split holds fewer.
         """
-        held = self.rows[split]
-        if num_examples > len(held):
+        rows = self.rows[split]
+        if num_examples > len(rows):
             raise UserError(
-                f"task {self.name!r} holds {len(held)} {split} rows, {num_examples} were asked for"
-                f"; ask for at most {len(held)}"
+                f"task {self.name!r} has {len(rows)} {split} rows, not {num_examples}; use at most {len(rows)}"
             )
-        return nested_order(held, seed=seed)[:num_examples]
+        return nested_order(rows, seed=seed)[:num_examples]
 
     @cached_property
     def max_choices(self) -> int:
-        """Options of the question that has the most."""
+        """The largest number of options of a question."""
         return max(len(example.choices) for rows in self.rows.values() for example in rows)
 
-    def test_items(self, at_most: int | None) -> tuple[Example, ...]:
+    def test_items(self, limit: int | None) -> tuple[Example, ...]:
         """The test items that every cell of the task is scored on: the same for every seed, so comparisons pair."""
-        held = nested_order(self.rows["test"], seed=0)
-        return held if at_most is None else held[:at_most]
+        return nested_order(self.rows["test"], seed=0)[:limit]
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of what the task asks: name, version, kind, format, scoring and every row of every split."""
+        """Hash of name, version, kind, format, scoring and every row of every split."""
         digest = hashlib.sha256()
-        about = [self.name, self.version, self.kind, self.normalize_by, self.max_new_tokens, asdict(self.format)]
+        settings = [self.name, self.version, self.kind, self.normalize_by, self.max_new_tokens, asdict(self.format)]
         if self.grade is not None:
-            about.append(self.grade.__qualname__)
-        digest.update(json.dumps(about).encode())
+            settings.append(self.grade.__qualname__)
+        digest.update(json.dumps(settings).encode())
         for split in SPLITS:
             for example in self.rows[split]:
                 digest.update(json.dumps([split, asdict(example)]).encode())

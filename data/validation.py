@@ -1,4 +1,4 @@
-"""Checks of what a person writes as a task's options: each error names the option, its value and the fix."""
+"""Checks of option values. Each UserError names the option, its value and the fix."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ def check_one_of(option: str, value: Any, known: Collection[str]) -> None:
 
 
 def parse_hub_path(path: str, *, what: str) -> tuple[str, str]:
-    """ORG/NAME@COMMIT -> name and commit; UserError without one, or with a branch or tag, which can move."""
+    """ORG/NAME@COMMIT -> name and commit. UserError without a commit, or with a branch or tag, which can move."""
     name, _, revision = path.partition("@")
     if not revision:
         raise UserError(f"{what} has no revision; write hub:{name}@COMMIT, so that it can be repeated")
@@ -50,6 +50,6 @@ def check_share(option: str, value: Any) -> None:
 
 
 def check_mapping(option: str, value: Any) -> None:
-    """UserError where a value is given that is not a mapping of names."""
+    """UserError where the value is neither None nor a mapping of names."""
     if value is not None and not isinstance(value, Mapping):
         raise UserError(f"{option}: {value!r} is not a mapping; write {option}: {{name: value}}")

@@ -1,1 +1,1 @@
-"""What a task gives away before any model is asked."""
+"""What a task gives away before any model sees it."""

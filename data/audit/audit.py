@@ -1,6 +1,6 @@
-"""What a task gives away before any model is asked: nearly equal rows across splits, answers that need no question.
+"""What a task gives away before any model sees it: near duplicates across splits, answers that need no question.
 
-Demonstrations are drawn from train, so what is found between train and test covers them.
+Demonstrations are drawn from train, so findings between train and test cover them.
 """
 
 import re
@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+from scipy.stats import binomtest, chisquare
 
 from educe.data.audit.finding import Finding
 from educe.data.audit.near_duplicates import NearDuplicate, near_duplicates
@@ -17,24 +19,24 @@ from educe.data.hashing import fraction, normalize_question
 from educe.data.splits import SPLITS, Split
 from educe.data.task import Task
 
-# Raised when the findings on equal rows change, so that stored ones are not taken for new ones.
-AUDIT_VERSION = 2
-# Serious is what chance gives to one clean task in a thousand (a study makes dozens of these tests) and what is worth
-# five points of accuracy.
+# Raised when the findings on equal rows change, so that stored findings are made again.
+AUDIT_VERSION = 3
+# A finding is serious if chance gives it to one clean task in a thousand (a study makes dozens of these tests) and it
+# changes accuracy by five points.
 SIGNIFICANCE, MIN_GAIN = 0.001, 0.05
-# Of the test rows with a near duplicate: two points of accuracy, and more than one accident.
+# The share of test rows with a near duplicate that can change accuracy by two points, and more than one accident.
 MIN_SHARE, MIN_ROWS = 0.02, 2
-# Free answers have no chance level: one answer that is right so often, or so many answers that stand in the question.
+# Free answers have no chance level: how often one answer is right, and how often the question contains the answer.
 MIN_MAJORITY, MIN_IN_QUESTION = 0.1, 0.5
-# Rows read of each split: those with the lowest id hashes. And what the classifier learns from, which is its price.
+# Rows read of each split, those with the lowest id hashes, and rows that the classifier is fitted to.
 MAX_ROWS, MAX_TRAIN_ROWS, MIN_TRAIN_ROWS = 10_000, 2_000, 20
 _SHOWN_PAIRS, _SHOWN_TEXT = 5, 200
 
 
 def audit(task: Task) -> tuple[Finding, ...]:
-    """Every finding on the task's rows, serious ones first; baselines that are clean are among them, to compare with.
+    """Every finding on the task's rows, serious ones first, with clean baselines for comparison.
 
-    Intervals and exact tests count every cluster of test rows as one row, as if its rows were right or wrong together.
+    Intervals and exact tests count each cluster of test rows as one row, as if its rows were right or wrong together.
     """
     rows = {split: sorted(task.rows[split], key=lambda row: fraction(row.id))[:MAX_ROWS] for split in SPLITS}
     test = rows["test"]
@@ -51,9 +53,8 @@ def audit(task: Task) -> tuple[Finding, ...]:
 
 
 def _overlaps(rows: Mapping[Split, Sequence[Example]]) -> list[Finding]:
-    pairs = near_duplicates(rows)
     between: dict[tuple[Split, Split], list[NearDuplicate]] = {}
-    for pair in pairs:
+    for pair in near_duplicates(rows):
         between.setdefault((pair.split, pair.other_split), []).append(pair)
     return [_overlap(found, of=len(rows[split])) for (split, _), found in sorted(between.items(), reverse=True)]
 
@@ -91,7 +92,7 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
     if train and texts[_most_common([row.answer for row in train])] > len(test) / 2:
         found.append(_majority_answer(train, test, chance=chance))
     if len({frozenset(row.choices) for row in test}) == 1:
-        return found  # labels: what can be told of them without the question is which one is the most common
+        return found  # labels: without the question, only the most common one can be known
     if train:
         place = _most_common([row.answer_index for row in train])
         always = f"Always picking option {place + 1} (most common in train)"
@@ -102,8 +103,8 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
         found.append(_baseline(kind, f"Always picking the {kind.partition('_')[0]} option", right, test, chance))
     if len(train) >= MIN_TRAIN_ROWS:
         learned = train[:MAX_TRAIN_ROWS]
-        picked = predict_from_options(learned, test)
-        right = [pick == row.answer_index for pick, row in zip(picked, test, strict=True)]
+        predicted = predict_from_options(learned, test)
+        right = [place == row.answer_index for place, row in zip(predicted, test, strict=True)]
         what = f"A classifier of options without the question ({len(learned):,} rows of train)"
         found.append(_baseline("options_alone", what, right, test, chance))
     return found
@@ -116,31 +117,29 @@ def _majority_answer(train: Sequence[Example], test: Sequence[Example], *, chanc
 
 
 def _baseline(kind: str, what: str, right: Sequence[bool], test: Sequence[Example], chance: float | None) -> Finding:
-    """What a way of answering without the question scores; unequal numbers of options make its test conservative."""
+    """The score of answering without the question. Unequal numbers of options make the test conservative."""
     n, score = len(right), sum(right) / len(right)
     low, high, p = _exact(score, test, chance)
     if chance is None or p is None:
-        serious, by_chance = low > MIN_MAJORITY, ""
+        serious, guessing = low > MIN_MAJORITY, ""
     else:
         serious = p < SIGNIFICANCE and score >= chance + MIN_GAIN
-        by_chance = f", guessing on {_percent(chance)} ({_p(p)})"
+        guessing = f"; guessing is right on {_percent(chance)} ({_p(p)})"
     return Finding(
         kind=kind,
         serious=serious,
-        sentence=f"{what} is right on {_percent(score)} {_brackets(low, high)} of {n:,} test rows{by_chance}.",
+        sentence=f"{what} is right on {_percent(score)} {_brackets(low, high)} of {n:,} test rows{guessing}.",
         numbers={"score": score, "low": low, "high": high, "chance": chance, "n": n, "p": p},
     )
 
 
 def _positions(test: Sequence[Example], *, chance: float | None) -> Finding:
-    """Where right answers stand in test, against each row's options being equally likely: Pearson's chi-square."""
-    from scipy.stats import chisquare
-
+    """The places of right answers in test: Pearson's chi-square against equally likely options in each row."""
     most = max(len(row.choices) for row in test)
     seen = [sum(row.answer_index == place for row in test) for place in range(most)]
     expected = [sum(1 / len(row.choices) for row in test if len(row.choices) > place) for place in range(most)]
-    worth = _independent(test) / len(test)
-    p = float(chisquare([worth * count for count in seen], [worth * count for count in expected]).pvalue)
+    scale = _independent(test) / len(test)
+    p = float(chisquare([scale * count for count in seen], [scale * count for count in expected]).pvalue)
     place = max(range(most), key=lambda place: seen[place] - expected[place])
     excess = (seen[place] - expected[place]) / len(test)
     low, high, _ = _exact(seen[place] / len(test), test, None)
@@ -148,7 +147,7 @@ def _positions(test: Sequence[Example], *, chance: float | None) -> Finding:
         kind="positions",
         serious=p < SIGNIFICANCE and excess >= MIN_GAIN,
         sentence=f"Option {place + 1} is right in {_percent(seen[place] / len(test))} {_brackets(low, high)} of "
-        f"{len(test):,} test rows, by an even spread in {_percent(expected[place] / len(test))} (chi-square {_p(p)}).",
+        f"{len(test):,} test rows; equal shares would give {_percent(expected[place] / len(test))} (chi-square {_p(p)}).",
         numbers={"shares": [count / len(test) for count in seen], "p": p, "chance": chance, "n": len(test)},
     )
 
@@ -162,22 +161,20 @@ def _answer_in_question(test: Sequence[Example]) -> Finding:
     return Finding(
         kind="answer_in_question",
         serious=low > MIN_IN_QUESTION,
-        sentence=f"The answer stands in the question in {_percent(there / len(test))} {_brackets(low, high)} of "
+        sentence=f"The question contains the answer in {_percent(there / len(test))} {_brackets(low, high)} of "
         f"{len(test):,} test rows.",
         numbers={"share": there / len(test), "low": low, "high": high, "n": len(test)},
     )
 
 
 def _by_length(row: Example, pick: Callable[..., int]) -> str:
-    """The longest or shortest option; of several, one by hash, which favours no place."""
+    """The longest or shortest option. A hash, which favours no place, chooses among equals."""
     length = pick(len(choice) for choice in row.choices)
     return min((choice for choice in row.choices if len(choice) == length), key=lambda text: fraction(row.id + text))
 
 
 def _exact(share: float, test: Sequence[Example], chance: float | None) -> tuple[float, float, float | None]:
-    """Wilson 95% interval of a share of the rows, and the probability of so many or more by chance."""
-    from scipy.stats import binomtest
-
+    """Wilson 95% interval of a share of the rows, and the probability that chance gives this many or more."""
     n = _independent(test)
     found = binomtest(round(share * n), n, 0.5 if chance is None else chance, alternative="greater")
     interval = binomtest(found.k, n).proportion_ci(0.95, method="wilson")

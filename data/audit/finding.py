@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing found, as a sentence for people and as plain numbers; `serious` where scores are worth less for it.
+    """One finding, as a sentence and as numbers; `serious` where it makes scores less meaningful.
 
     The numbers of a baseline are `score`, `low` and `high` (Wilson 95%), `chance` (None for generation), `n` and `p`:
-    the probability of so many right answers or more by chance, exact binomial.
+    the probability that chance gives as many right answers or more, exact binomial.
     """
 
     kind: str

@@ -11,10 +11,10 @@ from educe.data.example import Example
 from educe.data.hashing import normalize_question
 from educe.data.splits import SPLITS, Split
 
-# Of the word pairs of either question, so many are in both. One word changed in a sentence of 14 leaves 11 of 15.
+# The share of the word pairs of both questions that they share. One word changed in a sentence of 14 leaves 11 of 15.
 MIN_SIMILARITY = 0.7
-# A word pair in more rows than this share (never fewer than the first number, never more than the second) is the
-# wording of the task and says nothing of one question: "the capital", "following is".
+# A word pair in more rows than this share (at least MIN_COMMON rows, at most MAX_COMMON) is the wording of the task and
+# says nothing about one question: "the capital", "following is".
 COMMON_SHARE, MIN_COMMON, MAX_COMMON = 0.01, 10, 100
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s.,;:!?\"'\u201c\u201d\u2018\u2019`()]")
@@ -31,15 +31,13 @@ class NearDuplicate:
     other: Example
 
 
-def near_duplicates(
-    rows: Mapping[Split, Sequence[Example]], *, least: float = MIN_SIMILARITY
-) -> tuple[NearDuplicate, ...]:
+def near_duplicates(rows: Mapping[Split, Sequence[Example]]) -> tuple[NearDuplicate, ...]:
     """Every test row with the train row and the dev row most like it, and every dev row with its train row; best first.
 
     Similarity is the Jaccard index of the pairs of neighbouring words of question and choices: of all pairs, or of
-    those that are not common among the task's rows, whichever is lower; rows that hold only common pairs resemble no
-    other. Rows are compared only where they share one of their rarest pairs, as rows that are similar enough must (the
-    prefix filter of Bayardo, Ma & Srikant 2007).
+    those that are not common among the task's rows, whichever is lower. Rows with common pairs only resemble no other.
+    Only rows that share one of their rarest pairs are compared, because similar rows must share one (the prefix filter
+    of Bayardo, Ma & Srikant 2007).
     """
     placed = [(split, row) for split in SPLITS for row in rows[split]]
     numbers: dict[tuple[str, str], int] = {}  # numbers are smaller than pairs of words and quicker to compare
@@ -51,13 +49,13 @@ def near_duplicates(
     found = []
     for place, (split, row) in enumerate(placed):  # train, dev, test: what is in the index by now is of earlier splits
         best: dict[Split, tuple[float, int]] = {}
-        rarest = _rarest(uncommon[place], counts, least)
+        rarest = _rarest(uncommon[place], counts)
         for candidate in {earlier for pair in rarest for earlier in index[pair]}:
             other_split = placed[candidate][0]
-            if other_split == split or (similarity := _jaccard(uncommon[place], uncommon[candidate])) < least:
+            if other_split == split or (similarity := _jaccard(uncommon[place], uncommon[candidate])) < MIN_SIMILARITY:
                 continue
             similarity = min(similarity, _jaccard(all_pairs[place], all_pairs[candidate]))
-            if similarity >= max(least, best.get(other_split, (0.0, 0))[0]):
+            if similarity >= max(MIN_SIMILARITY, best.get(other_split, (0.0, 0))[0]):
                 best[other_split] = similarity, candidate
         for other_split, (similarity, candidate) in best.items():
             other = placed[candidate][1]
@@ -80,7 +78,7 @@ def _jaccard(some: set[int], others: set[int]) -> float:
     return shared / (len(some) + len(others) - shared)
 
 
-def _rarest(pairs: set[int], counts: Mapping[int, int], least: float) -> list[int]:
+def _rarest(pairs: set[int], counts: Mapping[int, int]) -> list[int]:
     """As many of the rarest pairs as two rows can differ in and still be similar, and one more."""
     by_count = sorted(pairs, key=lambda pair: (counts[pair], pair))
-    return by_count[: len(by_count) - math.ceil(least * len(by_count)) + 1] if by_count else []
+    return by_count[: len(by_count) - math.ceil(MIN_SIMILARITY * len(by_count)) + 1] if by_count else []

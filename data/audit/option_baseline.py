@@ -1,4 +1,4 @@
-"""Answering from the options without the question: what a classifier of words, letters, lengths and places can do."""
+"""Answers predicted from the options without the question, by a classifier of words, letters, lengths and places."""
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 from educe.data.example import Example
 
@@ -14,26 +17,21 @@ _PLACES = 8  # options that stand further back share the last place
 
 
 def predict_from_options(train: Sequence[Example], test: Sequence[Example]) -> list[int]:
-    """The option picked in each test row by a classifier that was fitted to the options of the train rows.
+    """The place of the option that a classifier fitted to the options of the train rows predicts for each test row.
 
-    Logistic regression on right against wrong options: TF-IDF of words and pairs of words, and of three letters in a
-    row; and the option's place, its length and how much it shares with its rivals, each less the mean over the row's
-    options, so that only what sets an option apart counts. The same rows give the same picks.
+    Logistic regression on right against wrong options. Features are the TF-IDF of words, pairs of words and three
+    letters in a row; and the option's place, its length and its similarity to the other options, each minus the mean
+    over the row's options. The same rows give the same predictions.
     """
-    from sklearn.linear_model import LogisticRegression
-
-    weigh = _weighing(train)
+    vectorize = _tf_idf(train)
     right = np.array([choice == row.answer for row in train for choice in row.choices])
-    fitted = LogisticRegression(solver="liblinear", random_state=0).fit(_features(train, weigh), right)
-    odds = fitted.decision_function(_features(test, weigh))
+    fitted = LogisticRegression(solver="liblinear", random_state=0).fit(_features(train, vectorize), right)
+    odds = fitted.decision_function(_features(test, vectorize))
     ends = list(accumulate(len(row.choices) for row in test))
     return [int(np.argmax(odds[end - len(row.choices) : end])) for row, end in zip(test, ends, strict=True)]
 
 
-def _weighing(train: Sequence[Example]) -> Callable[[Sequence[str]], Any]:
-    from scipy import sparse
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
+def _tf_idf(train: Sequence[Example]) -> Callable[[Sequence[str]], Any]:
     texts = [choice for row in train for choice in row.choices]
     kept: dict[str, Any] = {"max_features": _MAX_FEATURES, "sublinear_tf": True}
     words = TfidfVectorizer(token_pattern=r"(?u)\w+|[^\w\s]+", ngram_range=(1, 2), **kept).fit(texts)
@@ -41,15 +39,13 @@ def _weighing(train: Sequence[Example]) -> Callable[[Sequence[str]], Any]:
     return lambda texts: sparse.hstack([words.transform(texts), letters.transform(texts)], format="csr")
 
 
-def _features(rows: Sequence[Example], weigh: Callable[[Sequence[str]], Any]) -> Any:
+def _features(rows: Sequence[Example], vectorize: Callable[[Sequence[str]], Any]) -> Any:
     """One sparse row per option of every example."""
-    from scipy import sparse
-
     sizes = np.array([len(row.choices) for row in rows])
     of_row = np.repeat(np.arange(len(rows)), sizes)
     options = np.arange(len(of_row))
     member = sparse.csr_matrix((np.ones(len(of_row)), (of_row, options)))  # (rows, options)
-    texts = weigh([choice for row in rows for choice in row.choices])
+    texts = vectorize([choice for row in rows for choice in row.choices])
     totals = member @ texts
     # An option's likeness to all options of its row, itself included, which is a constant of a unit vector.
     shared = np.asarray(texts.multiply(totals[of_row]).sum(axis=1)).ravel()
@@ -63,5 +59,5 @@ def _features(rows: Sequence[Example], weigh: Callable[[Sequence[str]], Any]) ->
 
 def _ranks(lengths: Sequence[int]) -> NDArray[np.float64]:
     """For each option whether it is the longest and whether it is the shortest, as one number: 1, -1 or 0."""
-    held = np.array(lengths, dtype=float)
-    return (held == held.max()).astype(float) - (held == held.min())
+    sizes = np.array(lengths, dtype=float)
+    return (sizes == sizes.max()).astype(float) - (sizes == sizes.min())

@@ -1,4 +1,4 @@
-"""Format: how an example is written down. A point in the space of formats (data/format_space.py)."""
+"""Format: how an example becomes text. `space.py` lists all formats of a task."""
 
 import string
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Format:
     """How a question, its options and its answer become text.
 
     `answer_as` says what a multiple-choice answer is: the option's own text (options are then not listed, unless
-    `list_choices`) or its letter. `instruction` opens the prompt once. The fields and separators write the completion
-    style that base models are asked in; the chat style sends the question and the listed options as the user's turn.
-    `list_as` stands before each listed option, with `{}` for its label (none: "{}. " for letters, "- " for text), and
-    `option_separator` between them. In a completion the space before an answer belongs to the answer, or with
+    `list_choices`) or its letter. `instruction` opens the prompt once. Completion prompts, for base models, use the
+    fields and separators. Chat prompts send the question and the listed options as the user's turn.
+    `list_as` stands before each listed option, with `{}` for its label (default "{}. " for letters, "- " for text),
+    and `option_separator` between them. In a completion the space before an answer belongs to the answer, or with
     `answer_space: false` to the prompt. `typos` is the share of a question's longer words with two letters swapped.
     """
 
@@ -47,10 +47,10 @@ class Format:
             )
         return self.labels[index]
 
-    def listed(self, index: int, option: str) -> str:
-        """An option as the prompt lists it. UserError where it holds what separates it from the next."""
-        between = self.option_separator.strip()
-        if between and between in option:
-            raise UserError(f"option {option!r} holds the option_separator {between!r}; use another")
+    def option_line(self, index: int, option: str) -> str:
+        """An option as the prompt lists it. UserError where it contains the option separator."""
+        separator = self.option_separator.strip()
+        if separator and separator in option:
+            raise UserError(f"option {option!r} contains the option_separator {separator!r}; use another")
         pattern = self.list_as if self.list_as is not None else "{}. " if self.answer_as == "letter" else "- "
         return pattern.replace("{}", self.label(index)) + option if "{}" in pattern else pattern + option

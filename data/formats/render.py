@@ -14,10 +14,10 @@ Style = Literal["chat", "completion"]
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What a model is asked, before its own template and tokens.
+    """A prompt before the model's own chat template and tokenizer.
 
     `messages` alternate user and assistant (after an optional system turn) and end with the user's question. In the
-    completion style, `format` writes them as one text. `prefill` is what the answer already begins with.
+    completion style, `format` writes them as one text. `prefill` is the beginning of the answer.
     `continuation(text)` is what the model is expected to add.
     """
 
@@ -32,7 +32,7 @@ class Prompt:
         return sum(message.role == "assistant" for message in self.messages)
 
     def after(self, num_shots: int) -> "Prompt":
-        """The same prompt after its last so many demonstrations only."""
+        """The same prompt with its last `num_shots` demonstrations only."""
         opening = [message for message in self.messages if message.role == "system"]
         return replace(self, messages=(*opening, *self.messages[-1 - 2 * num_shots :]))
 
@@ -46,17 +46,16 @@ class Prompt:
                 parts.append(f"{self.format.question_field}{message.content}{self.format.field_separator}")
                 parts.append(self.format.answer_field + ("" if self.format.answer_space else " "))
             else:
-                parts.append(self._opened(message.content) + self.format.example_separator)
-        return "".join(parts) + (self._opened(self.prefill) if self.prefill else "")
+                parts.append(self._after_field(message.content) + self.format.example_separator)
+        return "".join(parts) + (self._after_field(self.prefill) if self.prefill else "")
 
     def continuation(self, answer: str) -> str:
         """The answer as it follows the prompt: a completion needs the space that a chat turn does not."""
         if self.prefill:
             return answer if self.prefill[-1].isspace() else f" {answer}"
-        return answer if self.style == "chat" else self._opened(answer)
+        return answer if self.style == "chat" else self._after_field(answer)
 
-    def _opened(self, answer: str) -> str:
-        """What follows the answer's field in a completion."""
+    def _after_field(self, answer: str) -> str:
         return f" {answer}" if self.format.answer_space else answer
 
 
@@ -68,19 +67,19 @@ def question_text(example: Example, form: Format) -> str:
     question = with_typos(example.question, share=form.typos, key=example.id)
     if not example.choices or not form.shows_choices:
         return question
-    listed = [form.listed(index, choice) for index, choice in enumerate(example.choices)]
-    return f"{question}\n{form.option_separator.join(listed)}"
+    lines = [form.option_line(index, choice) for index, choice in enumerate(example.choices)]
+    return f"{question}\n{form.option_separator.join(lines)}"
 
 
 def option_texts(example: Example, form: Format) -> tuple[str, ...]:
-    """What the model would say for each option: its letter or its own text."""
+    """The answer for each option: its letter or its own text."""
     if form.answer_as == "letter":
         return tuple(form.label(i) for i in range(len(example.choices)))
     return example.choices
 
 
 def answer_text(example: Example, form: Format) -> str:
-    """What a demonstration answers: the option as the format has it, else the worked solution, else the answer."""
+    """The answer of a demonstration: the option in the format, else the worked solution, else the answer."""
     if example.choices:
         return option_texts(example, form)[example.answer_index]
     return example.worked if example.worked is not None else example.answer
@@ -95,17 +94,17 @@ def render(
     prefill: str = "",
     answers: Mapping[str, str] | None = None,
 ) -> Prompt:
-    """Write down one item, after the demonstrations and the instruction; `answers` replace a shot's own, by its id.
+    """The prompt for one item, after the instruction and the demonstrations; `answers` replace a shot's own, by its id.
 
-    UserError where a completion's answer holds what separates it from the next question.
+    UserError where an answer of a completion contains the separator of examples.
     """
     messages = [Message(role="system", content=form.instruction)] if form.instruction else []
     for shot in shots:
         messages.append(Message(role="user", content=question_text(shot, form)))
-        said = (answers or {}).get(shot.id, answer_text(shot, form))
+        answer = (answers or {}).get(shot.id, answer_text(shot, form))
         if style == "completion":
-            _check_separator(shot, said, form)
-        messages.append(Message(role="assistant", content=said))
+            _check_separator(shot, answer, form)
+        messages.append(Message(role="assistant", content=answer))
     if style == "completion" and not example.choices:
         _check_separator(example, example.answer, form)
     messages.append(Message(role="user", content=question_text(example, form)))
@@ -113,9 +112,9 @@ def render(
 
 
 def _check_separator(example: Example, answer: str, form: Format) -> None:
-    """A model could not tell where such an answer ends, and what it writes is cut there."""
+    # Generated text is cut at the separator.
     if form.example_separator in answer:
         raise UserError(
-            f"example {example.id!r}: answer {answer[:60]!r} holds the example_separator {form.example_separator!r}"
+            f"example {example.id!r}: answer {answer[:60]!r} contains the example_separator {form.example_separator!r}"
             "; give the format another, or shorten the answer"
         )

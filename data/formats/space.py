@@ -1,7 +1,7 @@
-"""The space of formats: every way of writing one kind of question down that differs in looks and not in meaning.
+"""The space of formats of a task: they write a question differently without changing its meaning.
 
-A format has an index and a readable name; parts that would change nothing (the labels of options that are not listed,
-the fields of a chat) are not varied, so no two formats of a space write the same text.
+A format has an index and a readable name. A part that would change nothing (the labels of options that are not listed,
+the fields of a chat) does not vary, so no two formats of a space write the same text.
 """
 
 import math
@@ -34,7 +34,7 @@ class Dimension:
 
 
 def _fields() -> dict[str, dict[str, Any]]:
-    """Names of question and answer in their cases and with what ends them, each text once."""
+    # Some pairs of name and case write the same text: each text counts once.
     found: dict[tuple[str, str], str] = {}
     for question, answer in _FIELDS:
         for case, change in _CASES.items():
@@ -45,40 +45,26 @@ def _fields() -> dict[str, dict[str, Any]]:
     return {name: {"question_field": one, "answer_field": other} for (one, other), name in found.items()}
 
 
+def _vary(field: str, values: Mapping[str, Any], *, name: str = "") -> Dimension:
+    """A dimension that changes one field of the format and is called as the field unless it has a name of its own."""
+    return Dimension(name=name or field, values={value: {field: setting} for value, setting in values.items()})
+
+
 FIELDS = Dimension(name="fields", values=_fields())
-SEPARATOR = Dimension(
-    name="separator",
-    values={name: {"field_separator": text} for name, text in {"line": "\n", "space": " ", "bar": " | "}.items()},
-)
-SPACE = Dimension(
-    name="space", values={"of the answer": {"answer_space": True}, "of the prompt": {"answer_space": False}}
-)
-TYPOS = Dimension(name="typos", values={"none": {"typos": 0.0}, "some": {"typos": 0.2}})
-LABELS = Dimension(
-    name="labels",
-    values={
-        "A": {"labels": string.ascii_uppercase},
-        "a": {"labels": string.ascii_lowercase},
-        "1": {"labels": tuple(str(number) for number in range(1, 27))},
-        "i": {"labels": _ROMAN},
-    },
-)
-MARKS = Dimension(
-    name="marks",
-    values={name: {"list_as": name.replace("x", "{}") + " "} for name in ("x.", "x)", "(x)", "[x]", "x:", "x -")},
-)
-BULLETS = Dimension(name="marks", values={name: {"list_as": f"{name} "} for name in ("-", "*", "•")})
-BETWEEN = Dimension(
-    name="between",
-    values={
-        name: {"option_separator": text} for name, text in {"lines": "\n", "semicolons": "; ", "bars": " | "}.items()
-    },
-)
+SEPARATOR = _vary("field_separator", {"line": "\n", "space": " ", "bar": " | "}, name="separator")
+SPACE = _vary("answer_space", {"of the answer": True, "of the prompt": False}, name="space")
+TYPOS = _vary("typos", {"none": 0.0, "some": 0.2})
+_NUMBERS = tuple(str(number) for number in range(1, 27))
+LABELS = _vary("labels", {"A": string.ascii_uppercase, "a": string.ascii_lowercase, "1": _NUMBERS, "i": _ROMAN})
+_MARKS = ("x.", "x)", "(x)", "[x]", "x:", "x -")
+MARKS = _vary("list_as", {name: name.replace("x", "{}") + " " for name in _MARKS}, name="marks")
+BULLETS = _vary("list_as", {name: f"{name} " for name in ("-", "*", "•")}, name="marks")
+BETWEEN = _vary("option_separator", {"lines": "\n", "semicolons": "; ", "bars": " | "}, name="between")
 
 
 @cache
 def instructions() -> Mapping[str, Sequence[str]]:
-    """Instructions that say the same in other words, by kind of task."""
+    """Instructions with the same meaning, by kind of task."""
     return tomllib.loads(files(__package__).joinpath("instructions.toml").read_text("utf-8"))
 
 
@@ -86,7 +72,7 @@ def instructions() -> Mapping[str, Sequence[str]]:
 class NamedFormat:
     """A format of a space with its readable name, as in "letter; labels 1; marks (x); ...".
 
-    `values` are what `find` finds it by: its way to answer, and its value in every dimension.
+    `values` are the arguments of `find`: the form of the answer, and the value in every dimension.
     """
 
     index: int
@@ -95,14 +81,13 @@ class NamedFormat:
 
     @property
     def name(self) -> str:
-        """The way to answer, then every dimension with its value."""
         answer, *rest = self.values.items()
         return "; ".join([answer[1], *(f"{name} {value}" for name, value in rest)])
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Block:
-    """Formats that answer in one way: what they have in common, and what varies."""
+    """Formats with one form of answer: what they have in common, and what varies."""
 
     name: str
     common: Mapping[str, Any]
@@ -139,20 +124,18 @@ class FormatSpace:
         rest = index
         for block in self.blocks:
             if 0 <= rest < block.size:
-                return self._made(block, block.pick(rest), index)
+                return self._named_format(block, block.pick(rest), index)
             rest -= block.size
         raise IndexError(f"format {index} of {len(self)}")
 
     def sample(self, count: int, *, seed: int) -> tuple[NamedFormat, ...]:
-        """So many different formats, drawn with the seed; a larger draw begins with the smaller one.
+        """`count` different formats drawn with the seed; a larger draw begins with the smaller one.
 
-        Every way to answer is as likely as the others, however many formats it has: nearly all formats list labelled
-        options, and drawn evenly they would be the whole sample. UserError where the space holds fewer.
+        Every form of answer is equally likely, however many formats it has: nearly all formats list labelled options,
+        and would fill a uniform sample. UserError where the space holds fewer.
         """
         if count > len(self):
-            raise UserError(
-                f"{count} formats of the {len(self)} that {self.task.name!r} has; ask for at most {len(self)}"
-            )
+            raise UserError(f"task {self.task.name!r} has {len(self)} formats, not {count}; use at most {len(self)}")
         drawn: dict[int, None] = {}
         generator = random.Random(seed)
         while len(drawn) < count:
@@ -173,9 +156,8 @@ class FormatSpace:
             raise UserError(
                 f"format: no answer {answer!r} for task {self.task.name!r}; {did_you_mean(answer, answers)}"
             )
-        block, start = answers[answer], 0
-        for other in self.blocks[: self.blocks.index(block)]:
-            start += other.size
+        block = answers[answer]
+        start = sum(other.size for other in self.blocks[: self.blocks.index(block)])
         dimensions = {dimension.name: dimension for dimension in block.dimensions}
         for name, value in wanted.items():
             if name not in dimensions:
@@ -192,15 +174,14 @@ class FormatSpace:
 
     @cached_property
     def blocks(self) -> tuple[_Block, ...]:
-        """One for each way to answer."""
-        numbered = {str(number): {"instruction": text} for number, text in enumerate(instructions()[self.task.kind], 1)}
-        instruction = Dimension(name="instruction", values={"none": {"instruction": ""}, **numbered})
-        around: tuple[Dimension, ...] = (instruction, TYPOS)
+        """One for each form of answer."""
+        numbered = {str(number): text for number, text in enumerate(instructions()[self.task.kind], 1)}
+        around: tuple[Dimension, ...] = (_vary("instruction", {"none": "", **numbered}), TYPOS)
         if self.style == "completion":
             around = (FIELDS, SEPARATOR, SPACE, *around)
         if self.task.kind == "generation":
             return (_Block(name="text", common={}, dimensions=around),)
-        labels, between = self._fitting(LABELS), self._apart()
+        labels, between = self._labels(), self._separators()
         text = {"answer_as": "text", "list_choices": True}
         labelled = (labels, MARKS, between, *around)
         return (
@@ -210,16 +191,16 @@ class FormatSpace:
             _Block(name="letter", common={"answer_as": "letter"}, dimensions=labelled),
         )
 
-    def _fitting(self, labels: Dimension) -> Dimension:
-        """Labels that do not run out on any of the task's questions."""
-        most = self.task.max_choices
-        values = {name: change for name, change in labels.values.items() if len(change["labels"]) >= most}
+    def _labels(self) -> Dimension:
+        """Those that suffice for every question of the task."""
+        needed = self.task.max_choices
+        values = {name: change for name, change in LABELS.values.items() if len(change["labels"]) >= needed}
         if not values:
-            raise UserError(f"task {self.task.name!r} has {most} options and no labels reach so far; answer as text")
-        return replace(labels, values=values)
+            raise UserError(f"task {self.task.name!r} has {needed} options, more than there are labels; answer as text")
+        return replace(LABELS, values=values)
 
-    def _apart(self) -> Dimension:
-        """What stands between options and in none of them."""
+    def _separators(self) -> Dimension:
+        """Those that no option contains."""
         texts = {choice for rows in self.task.rows.values() for example in rows for choice in example.choices}
         values = {
             name: change
@@ -228,7 +209,7 @@ class FormatSpace:
         }
         return replace(BETWEEN, values=values)
 
-    def _made(self, block: _Block, picked: Mapping[str, str], index: int) -> NamedFormat:
+    def _named_format(self, block: _Block, picked: Mapping[str, str], index: int) -> NamedFormat:
         changes = dict(block.common)
         for dimension in block.dimensions:
             changes |= dimension.values[picked[dimension.name]]

@@ -1,4 +1,4 @@
-"""Typing mistakes, always the same ones: two neighbouring letters change places inside some longer words."""
+"""Typing mistakes, fixed by hash: two neighbouring letters change places inside some longer words."""
 
 import re
 
@@ -8,9 +8,9 @@ _LONGER = re.compile(r"[^\W\d_]{4,}")
 
 
 def with_typos(text: str, *, share: float, key: str) -> str:
-    """Swap two letters inside about this share of the words of four letters and more; `key` and place decide which.
+    """Swap two letters inside about this share of the words of four letters or more; `key` and place decide which.
 
-    First and last letters stay, as in most slips that readers do not notice. A larger share holds the smaller one's.
+    The first and the last letter stay. A larger share includes the typos of a smaller one.
     """
     if share <= 0:
         return text

@@ -10,7 +10,7 @@ from educe.data.example import Example, Instruction
 from educe.data.splits import SPLITS
 from educe.data.task import Task
 
-# A shorter question is a word that any text may hold.
+# Any text may contain a shorter question.
 MIN_WORDS = 3
 Words = tuple[str, ...]
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s.,;:!?\"'\u201c\u201d\u2018\u2019`]")
@@ -22,14 +22,13 @@ _QUOTED = (
 
 
 def check_overlap(instructions: Iterable[Instruction], *tasks: Task) -> None:
-    """UserError where an instruction asks what a task asks in any split, naming the task, the row and the instruction.
+    """UserError where an instruction repeats a question of any split, naming the task, the row and the instruction.
 
-    Compared by words: case, spacing, quotes and sentence marks do not count. A question overlaps where all its words
-    stand in a row in the request or the response, if it has three or more. Where the task's questions are one sentence
-    with a gap ('Is the sentiment of the word "happy" positive or negative?'), what fills the gap, and any shorter
-    question, overlaps only where it is the whole of what the request is about: quoted, after a colon, on a line of its
-    own or after "the word". So "Write a poem on a happy dog" does not overlap, "Translate: happy" does.
-    A paraphrase is not found.
+    Compared by words: case, spacing, quotes and sentence marks do not count. A question of three or more words overlaps
+    where the request or the response contains its words in a row. The questions of a task may be one sentence with a
+    gap ('Is the sentiment of the word "happy" positive or negative?'). What fills the gap, and any shorter question,
+    overlaps only where the request treats it as a whole: quoted, after a colon, on a line of its own or after "the
+    word". So "Write a poem on a happy dog" does not overlap, but "Translate: happy" does. Paraphrases are not found.
     """
     index = _Index.of(tasks)
     for one in instructions:
@@ -64,9 +63,9 @@ class _Index:
             places = [
                 _Place(task=task.name, split=split, example=example) for split in SPLITS for example in task.rows[split]
             ]
-            asked = [_words(place.example.question) for place in places]
-            before, after = _frame(asked)
-            for words, place in zip(asked, places, strict=True):
+            questions = [_words(place.example.question) for place in places]
+            before, after = _frame(questions)
+            for words, place in zip(questions, places, strict=True):
                 fills.setdefault(words[before : len(words) - after], place)
                 if len(words) >= MIN_WORDS:
                     starts[words[:MIN_WORDS]][len(words)].setdefault(words, place)
@@ -77,8 +76,8 @@ class _Index:
     def in_text(self, text: str) -> _Place | None:
         words = _words(text)
         for start in range(len(words) - MIN_WORDS + 1):
-            for length, asked in self.starts.get(words[start : start + MIN_WORDS], {}).items():
-                found = asked.get(words[start : start + length])
+            for length, questions in self.starts.get(words[start : start + MIN_WORDS], {}).items():
+                found = questions.get(words[start : start + length])
                 if found is not None:
                     return found
         return None
@@ -89,7 +88,7 @@ class _Index:
 
 
 def _operands(request: str) -> Iterator[str]:
-    """What the request is about as a whole, as far as its marks say."""
+    """The parts of the request that its marks show to be its whole object."""
     for line in request.splitlines():
         yield line
         yield line.rpartition(":")[2]
@@ -101,11 +100,11 @@ def _words(text: str) -> Words:
     return tuple(_WORD.findall(text.casefold()))
 
 
-def _frame(asked: Collection[Words]) -> tuple[int, int]:
-    """How many words all questions begin and end with."""
-    before, after = _shared(asked), _shared([words[::-1] for words in asked])
-    shortest = min(map(len, asked))
-    # A frame with no gap in it is the question itself, asked by every row.
+def _frame(questions: Collection[Words]) -> tuple[int, int]:
+    """The numbers of words that all questions begin and end with."""
+    before, after = _shared(questions), _shared([words[::-1] for words in questions])
+    shortest = min(map(len, questions))
+    # A frame without a gap is the question itself, the same in every row.
     return (before, after) if before + after < shortest else (0, 0)
 
 

@@ -21,9 +21,9 @@ _INPUT_PREFIX, _OUTPUT_PREFIX = "\nQ: ", "\nA: "
 def bigbench_task(path: str) -> Task:
     """A BIG-bench JSON task: multiple choice where its examples have `target_scores`, else generation by exact match.
 
-    Its task prefix becomes the instruction, its input and output prefixes the fields of the format; the order of the
-    choices is fixed by hash, as some tasks print the right one first. Split by hash. UserError where the file is not
-    such a task or an example has no single best choice.
+    Its task prefix becomes the instruction, its input and output prefixes the fields of the format. The order of the
+    choices is fixed by hash, because some tasks print the right one first. Split by hash. UserError where the file is
+    not such a task or an example has no single best choice.
     """
     file = Path(path).expanduser()
     described = _read(file)

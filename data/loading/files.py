@@ -83,7 +83,7 @@ def check_row_options(*, columns: Any, answer_is: Any = "auto", repeats: Any = "
 
 
 def make_task(*, name: str, load: Load, choices: bool, grade: GradeBy, repeats: Repeats = "error", **more: Any) -> Task:
-    """Multiple choice, or generation with its grader and room to answer; repeated questions are dropped if so asked."""
+    """Multiple choice, or generation with its grader and room to answer; `repeats: drop` drops repeated questions."""
     if not choices:
         more = {"grade": GRADES[grade], "max_new_tokens": NEW_TOKENS[grade], **more}
     kept = (lambda: drop_repeats(load())) if repeats == "drop" else load

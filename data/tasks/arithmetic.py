@@ -14,13 +14,13 @@ _OPERATIONS = "+-*"
 
 
 def arithmetic(*, digits: int = 2, seed: int = 0) -> Task:
-    """Distinct questions such as "What is 12 * 34?", at most 4,000, both numbers of exactly so many digits.
+    """At most 4,000 different questions such as "What is 12 * 34?", both numbers with exactly `digits` digits.
 
     a + b and b + a share a split. UserError where `digits` is not a whole number from 1 to 9.
     """
     check_size("digits", digits)
     if digits > MAX_DIGITS:
-        raise UserError(f"digits: {digits} is too many; write at most {MAX_DIGITS}")
+        raise UserError(f"digits: {digits} is too many; use at most {MAX_DIGITS}")
     name = "arithmetic" if digits == 2 else f"arithmetic_{digits}_digits"
     return Task(
         name=name,

@@ -1,7 +1,7 @@
 """Published benchmarks on the Hugging Face hub: where each is, at which revision, and what its rows mean.
 
 Revisions are commit hashes quoted in public code, since the hub was out of reach where this was written. A comment
-says where that of mmlu, piqa and gsm8k was seen. The others stand in the dataset card of ramp-public/portallib and
+says where that of mmlu, piqa and gsm8k was seen. The others are in the dataset card of ramp-public/portallib and
 in other evaluation suites.
 Where the published test has no labels, the validation split is the test and dev is carved from train.
 """
@@ -30,7 +30,7 @@ HIDDEN_TEST = {"train": "train", "test": "validation"}
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """A benchmark without options of its own: what it asks, where its rows are, and how answers are scored."""
+    """A benchmark without options of its own: what it tests, where its rows are, and how answers are scored."""
 
     description: str
     source: HubSource

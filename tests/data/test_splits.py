@@ -98,7 +98,7 @@ def test_the_same_question_in_two_splits_shows_the_pair() -> None:
     with pytest.raises(UserError) as error:
         split_rows(loaded, task="t")
     assert str(error.value) == (
-        "task 't' asks one question in two splits: train id '1' and test id '3', 'Who IS it?'; drop one of them, give "
+        "task 't' has one question in two splits: train id '1' and test id '3', 'Who IS it?'; drop one of them, give "
         "both one cluster, or set repeats: drop"
     )
 
@@ -123,13 +123,13 @@ def test_a_task_without_test_rows_is_refused() -> None:
     with pytest.raises(UserError, match="task 't' has no test rows: 1 rows are too few to split"):
         split_rows({"all": [in_train]}, task="t")
     alike = [replace(row, cluster=in_train.id) for row in items(range(50))]
-    with pytest.raises(UserError, match=r"1 cluster\(s\) of rows, which are kept whole, are too few to split"):
+    with pytest.raises(UserError, match=r"1 cluster\(s\), which are kept whole, are too few to split"):
         split_rows({"all": alike}, task="t")
 
 
 def test_drop_repeats_also_serves_rows_that_are_split_by_hash() -> None:
     rows = [item(number, question="Again?" if number % 10 == 0 else None) for number in range(100)]
-    with pytest.raises(UserError, match=r"asks one question in two splits.*repeats: drop"):
+    with pytest.raises(UserError, match=r"has one question in two splits.*repeats: drop"):
         split_rows({"all": rows}, task="t")
     kept = drop_repeats({"all": rows})
     splits = split_rows(kept, task="t")

@@ -82,7 +82,7 @@ def test_a_biased_place_is_found() -> None:
     assert serious(task(changed_answers(lambda row: row.choices[3]))) >= {"positions", "majority_position"}
     found = by_kind(task(changed_answers(lambda row: row.choices[3])))
     assert "option 4 (most common in train)" in found["majority_position"].sentence
-    assert found["majority_position"].sentence.endswith("guessing on 25% (p < 0.001).")
+    assert found["majority_position"].sentence.endswith("guessing is right on 25% (p < 0.001).")
     assert found["positions"].numbers["shares"][3] == found["majority_position"].numbers["score"] > 0.45
 
 

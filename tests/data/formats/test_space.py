@@ -122,7 +122,7 @@ def test_more_than_there_are_and_labels_that_run_out_are_refused():
     crowded = replace(
         WORDS, load=lambda: {"all": [replace(many, id=str(k), question=f"Which {k}?") for k in range(40)]}
     )
-    with pytest.raises(UserError, match="27 options and no labels reach so far"):
+    with pytest.raises(UserError, match="27 options, more than there are labels"):
         len(FormatSpace(crowded, "chat"))
 
 

@@ -172,7 +172,7 @@ def test_train_and_dev_files_of_their_own(tmp_path: Path) -> None:
     task = file_task(paths["test"], train=paths["train"], dev=paths["dev"])
     assert {split: len(task.rows[split]) for split in SPLITS} == {"train": 20, "dev": 20, "test": 20}
     message = mistake(paths["test"], train=paths["test"])
-    assert "asks one question in two splits: train id" in message and "set repeats: drop" in message
+    assert "has one question in two splits: train id" in message and "set repeats: drop" in message
     kept = file_task(paths["test"], train=paths["train"], dev=paths["test"], repeats="drop")
     assert {split: len(kept.rows[split]) for split in SPLITS} == {"train": 20, "dev": 0, "test": 20}
 

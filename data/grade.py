@@ -12,7 +12,7 @@ _ARTICLE = re.compile(r"^(?:a|an|the)\s+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 # After its answer, a base model continues with another question.
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Question|Q):")
-# A minus sign counts only where nothing to subtract from stands before it: "16-3" ends in 3, "= -3" in -3.
+# A minus sign after something to subtract from does not count: "16-3" ends in 3, "= -3" in -3.
 _NUMBER = re.compile(r"(?:(?<![\w.)])[-\u2212])?[$\u20ac\u00a3]?((?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)")
 # What GSM8K writes before the final answer of a worked solution.
 FINAL_MARK = "####"

@@ -36,7 +36,7 @@ class Format:
 
     @property
     def shows_choices(self) -> bool:
-        """Whether the options stand in the prompt (a letter means nothing without its option)."""
+        """Whether the prompt lists the options (a letter means nothing without its option)."""
         return self.list_choices or self.answer_as == "letter"
 
     def label(self, index: int) -> str:

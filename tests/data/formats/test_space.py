@@ -114,7 +114,7 @@ def test_what_the_space_does_not_have_is_refused(wanted, message):
 
 
 def test_more_than_there_are_and_labels_that_run_out_are_refused():
-    with pytest.raises(UserError, match="ask for at most 26"):
+    with pytest.raises(UserError, match="use at most 26"):
         FormatSpace(SUMS, "chat").sample(27, seed=0)
     many = Example(id="many", question="Which?", choices=tuple(string.ascii_letters[:27]), answer="a")
     with pytest.raises(UserError, match="option 27 has no letter"):

@@ -64,8 +64,8 @@ def test_the_metric_says_how_options_were_compared(monkeypatch):
 def test_the_price_of_an_answer_is_a_mean(monkeypatch):
     with_scores(monkeypatch, (-8.5, -8.0), (-9.0, -1.0))
     model = tiny()
-    answers = measure(model, task(), make_prompt_fn(model, task()), ITEMS)
-    assert (answers.flops_per_answer, answers.executed_flops_per_answer) == (4.0, 2.0)
+    output = measure(model, task(), make_prompt_fn(model, task()), ITEMS)
+    assert (output.flops_per_answer, output.executed_flops_per_answer) == (4.0, 2.0)
 
 
 def test_generated_text_is_graded_and_kept():

@@ -133,7 +133,7 @@ def test_chosen_shots_are_one_of_the_drawn_sets():
 
 
 def test_medprompt_word_for_word(monkeypatch):
-    """Two of three rows were reasoned out right; they stand before the question with that reasoning."""
+    """Two of three chains are correct: their rows come before the question with that reasoning."""
     chains = {
         "t1": "Let's think step by step. It is Lima.\nSo the answer is A",
         "t3": "Let's think step by step. Hm.\nA",
@@ -159,8 +159,8 @@ def test_medprompt_word_for_word(monkeypatch):
 
 
 @pytest.mark.parametrize("make", [tiny, tiny_chat])
-def test_medprompt_shows_reasoning_that_came_out_right(make):
-    """The pool's own chains stand in the prompt where they led to the right letter."""
+def test_medprompt_shows_reasoning_that_is_correct(make):
+    """The chains about the pool are in the prompt where they led to the correct letter."""
     model = make()
     elicited = elicit(model, TASK, {"medprompt": {"shots": 2, "pool": 3, "tokens": 6, "orders": 2}})
     prompt = elicited.prompt_fn(ITEM)
@@ -201,12 +201,12 @@ def test_a_tree_of_thought_word_for_word():
 
 
 def test_the_better_judged_branch_is_pursued_and_no_branch_twice(monkeypatch):
-    """Thoughts are numbers, and a higher number is judged better: the highest of all steps must be gone on with."""
-    said = iter(["3", "9", "9", "5", "1", "2", "7", "4"])
+    """Thoughts are numbers, and a higher number is judged better: the branch with the highest numbers is kept."""
+    thoughts = iter(["3", "9", "9", "5", "1", "2", "7", "4"])
     monkeypatch.setattr(
         "educe.eval.prompting.solvers.tree_of_thought.generate",
         lambda model, prompts, **_: Samples(
-            texts=tuple(f"\n{next(said)}\n" for _ in prompts), flops=1.0, executed_flops=1.0
+            texts=tuple(f"\n{next(thoughts)}\n" for _ in prompts), flops=1.0, executed_flops=1.0
         ),
     )
     judged = []
@@ -291,7 +291,7 @@ def test_a_tree_of_thought_charges_its_forwards():
     assert made[0].executed_flops_per_answer * 3 == pytest.approx(asked, rel=0.01)
 
 
-def test_the_search_stays_in_its_budget_by_one_look():
+def test_the_search_exceeds_its_budget_by_one_trial_at_most():
     model = tiny()
     settings = {"recipes": ["zero_shot", {"few_shot": {"shots": 2}}], "formats": 3, "dev_examples": 16}
     free = elicit(model, WORDS, {"prompt_search": settings})
@@ -302,7 +302,7 @@ def test_the_search_stays_in_its_budget_by_one_look():
     assert held.spend.labelled_examples <= free.spend.labelled_examples == 2 + 16
 
 
-def test_a_search_over_noise_promises_more_than_it_holds():
+def test_a_search_over_noise_has_too_high_a_dev_score():
     """Labels are random: the best of many beats chance on the dev rows, and not on the test rows."""
     rows = {
         split: [replace(row, answer=shuffled(row.choices, key=f"noise {row.id}")[0]) for row in held]

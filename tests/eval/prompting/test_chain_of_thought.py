@@ -60,7 +60,7 @@ def outcome_of(picked, score=0.0):
     return Outcome(id="one", score=score, answer="a", picked=picked)
 
 
-def test_most_votes_win_and_the_first_cast_breaks_ties():
+def test_most_votes_win_and_the_first_vote_breaks_ties():
     rounds = [[outcome_of("b")], [outcome_of("a", 1.0)], [outcome_of("a", 1.0)], [outcome_of("b")]]
     ((winner, agreed),) = majority_vote(rounds)
     assert (winner.picked, agreed) == ("b", 0.5)
@@ -71,7 +71,7 @@ def test_most_votes_win_and_the_first_cast_breaks_ties():
     assert winner.text == " 12." and agreed == pytest.approx(2 / 3)
 
 
-def test_chains_of_text_vote_by_what_they_come_to_and_not_by_how(monkeypatch):
+def test_chains_of_text_vote_by_their_conclusion(monkeypatch):
     model, prompt_fn, items = tiny(), make_prompt_fn(tiny(), SUMS), SUMS.test_items(1)
     texts = iter([("Adding up.", "12"), ("By counting.", "13"), ("In my head.", " 12.")])
 
@@ -109,7 +109,7 @@ def test_draws_are_fixed_by_the_seed_and_a_vote_over_equal_prompts_is_their_answ
     assert voted.flops_per_answer > 2 * plain.flops_per_answer
 
 
-def test_calibration_takes_out_what_options_have_without_the_question():
+def test_calibration_subtracts_the_scores_without_the_question():
     model, prompt_fn = tiny(), make_prompt_fn(tiny(), WORDS)
     plain = measure(model, WORDS, prompt_fn, ITEMS)
     # One option leads everywhere; what decides without the question decides no longer.
@@ -135,7 +135,7 @@ def test_a_threshold_is_fitted_among_all_agreements():
     assert fitted.spend.search_flops == pytest.approx(6 * routed.flops_per_answer)
 
 
-def test_own_chains_are_shown_where_they_came_out_right(monkeypatch):
+def test_own_chains_are_shown_where_they_are_correct(monkeypatch):
     model, prompt_fn = tiny(), make_prompt_fn(tiny(), WORDS)
     shots = WORDS.draw("train", 6, seed=0)
     written = write_chains(model, WORDS, prompt_fn, shots, tokens=4)
@@ -160,7 +160,7 @@ def test_own_chains_are_shown_where_they_came_out_right(monkeypatch):
         ({"threshold": "fit", "dev_examples": 4000}, "set dev_examples to at most"),
     ],
 )
-def test_a_threshold_without_ground_is_refused(settings, message):
+def test_a_threshold_without_dev_rows_is_refused(settings, message):
     _, method = make_method({"self_consistency": settings})
     with pytest.raises(UserError, match=message):
         method.check(WORDS, examples=0)

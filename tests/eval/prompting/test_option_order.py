@@ -30,7 +30,7 @@ def test_each_option_stands_once_at_every_place():
         assert Counter(turn.answer_index for turn in turns) == Counter(range(len(item.choices)))
 
 
-def test_orders_vote_and_tell_of_the_bias_of_places():
+def test_orders_vote_and_record_the_bias_for_places():
     model, prompt_fn = tiny(), make_prompt_fn(tiny(), CAPITALS, prompt_config=LETTERS)
     output = OrderVoteSolver(orders=4)(model, CAPITALS, prompt_fn, ITEMS)
     plain = measure(model, CAPITALS, prompt_fn, ITEMS)
@@ -39,7 +39,7 @@ def test_orders_vote_and_tell_of_the_bias_of_places():
     assert sum(seen.picked_places.values()) == pytest.approx(1)
     assert list(seen.right_places.values()) == pytest.approx([0.25] * 4)
     assert output.flops_per_answer == pytest.approx(4 * plain.flops_per_answer, rel=0.02)
-    # A random net's letters are what it has to go by: with four orders, no answer can survive them all.
+    # A random net picks by letter, so no answer is the same in all four orders.
     assert seen.changed_share > 0.5
     for outcome, item in zip(output.outcomes, ITEMS, strict=True):
         assert outcome.picked in item.choices and outcome.score == float(outcome.picked == item.answer)
@@ -47,7 +47,7 @@ def test_orders_vote_and_tell_of_the_bias_of_places():
 
 
 def biased(bonus):
-    """Answers of a model that knows a little, and prefers what stands first a lot."""
+    """A solver that knows a little and strongly prefers the first option."""
 
     def answer(model, task, prompt_fn, items):
         outcomes = []
@@ -70,7 +70,7 @@ def biased(bonus):
 
 @pytest.mark.parametrize("task", [CAPITALS, WORDS], ids=["four options", "two options"])
 def test_a_bias_for_the_first_place_is_voted_out(task):
-    """Whoever picks what stands first ties with itself over all orders; what it knows then decides."""
+    """Always picking the first option gives a tie over all orders; log-likelihoods then decide."""
     items = task.test_items(12)
     vote = OrderVoteSolver(orders=5, solver=biased(3.0))(tiny(), task, make_prompt_fn(tiny(), task), items)
     assert vote.score == 1.0
@@ -80,7 +80,7 @@ def test_a_bias_for_the_first_place_is_voted_out(task):
 
 
 def test_likelihoods_come_back_in_the_item_s_own_order():
-    """Asked by text that is not listed, order is nothing to the model: every order scores alike."""
+    """The order of options that are not listed does not reach the model: every order has the same scores."""
     model, prompt_fn = tiny(), make_prompt_fn(tiny(), CAPITALS)
     plain = measure(model, CAPITALS, prompt_fn, ITEMS)
     for one, other in zip(
@@ -121,7 +121,7 @@ def test_a_question_is_its_own_nearest_neighbour_by_states():
     assert {item.id: fresh.of(item) for item in WORDS.test_items(5)} == alone and cost.search_flops > 0
 
 
-def test_finding_neighbours_is_paid_with_every_answer():
+def test_every_answer_is_charged_for_finding_its_neighbours():
     model, items = tiny(), WORDS.test_items(4)
     pool = WORDS.draw("train", 6, seed=0)
     prompt_fn, solver, _ = make_nearest_shots(model, WORDS, pool, shots=2, by="states")

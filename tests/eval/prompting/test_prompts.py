@@ -55,16 +55,16 @@ CHAT = {
 
 
 @pytest.mark.parametrize(
-    ("make", "asked", "text", "said"),
+    ("make", "config", "text", "continuation"),
     [(make, *case) for make, cases in ((tiny, BASE), (tiny_chat, CHAT)) for case in cases.values()],
     ids=[f"{kind}-{name}" for kind, cases in (("base", BASE), ("chat", CHAT)) for name in cases],
 )
-def test_what_the_model_sees(make, asked, text, said):
-    prompt = make_prompt_fn(make(), TASK, prompt_config=PromptConfig(**asked))(ITEM)
+def test_what_the_model_sees(make, config, text, continuation):
+    prompt = make_prompt_fn(make(), TASK, prompt_config=PromptConfig(**config))(ITEM)
     assert prompt_text(make(), prompt) == text
     form = prompt.format
-    answered = form.label(1) if form.answer_as == "letter" else "Kansas"
-    assert prompt.continuation(answered) == said
+    answer = form.label(1) if form.answer_as == "letter" else "Kansas"
+    assert prompt.continuation(answer) == continuation
 
 
 def test_demonstrations_are_written_like_the_question():

@@ -17,7 +17,7 @@ DEV = WORDS.draw("dev", 32, seed=0)
 
 
 def candidate(chance, *, labels=0, seen=None, fits=True):
-    """Right on a share of the rows; one FLOP an answer and ten to make ready."""
+    """Right on a share of the rows; one FLOP an answer and ten to prepare."""
 
     def answer(model, task, prompt_fn, items):
         if not fits:
@@ -49,7 +49,7 @@ def test_the_best_is_found_and_every_answer_is_charged_once():
     assert [tried.rows for tried in found.tried].count(32) == 2
 
 
-def test_a_budget_ends_the_search_and_the_most_looked_at_wins():
+def test_a_budget_ends_the_search_and_most_rows_win():
     made = [candidate(chance) for chance in [0.3, 0.9, 0.4, 0.95]]
     found = search(tiny(), WORDS, made, DEV, flops=60.0)
     assert 60 <= found.spend.search_flops < 60 + 10 + 32

@@ -39,13 +39,13 @@ def test_the_interval_covers_the_truth(sd, grid):
         assert np.mean([each.sd**2 for each in found]) == pytest.approx(truth**2, rel=0.12, abs=0.0006)
 
 
-def test_formats_that_never_differ_may_still():
-    """No disagreement in twenty items is not certainty that there is none."""
+def test_formats_without_a_difference_still_have_an_interval():
+    """Equal scores on twenty items do not prove equal accuracies."""
     pairs = np.argwhere(np.ones((6, 20)))
     found = format_sd(pairs, np.tile([1.0, 0.0], 60), num_formats=6, num_items=20)
     assert found.sd == found.low == 0 and 0.02 < found.high < 0.1
 
 
-def test_formats_that_met_no_item_together_are_refused():
+def test_formats_without_common_items_are_refused():
     with pytest.raises(ValueError, match="too few of the same items"):
         format_sd(np.array([[0, 0], [0, 1], [1, 2], [1, 3]]), [1.0, 0.0, 1.0, 1.0], num_formats=2, num_items=4)

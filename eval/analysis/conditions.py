@@ -16,7 +16,7 @@ from educe.eval.analysis.statistics.components import (
     pooled_seed_variance,
 )
 from educe.eval.analysis.statistics.intervals import Interval, pooled_interval
-from educe.eval.analysis.statistics.paired import Difference, Share, gap_recovered, paired_difference
+from educe.eval.analysis.statistics.paired import Difference, GapRecovered, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.ratios import Ratio, score_ratio
 from educe.eval.analysis.statistics.resample import Array
 from educe.eval.measurement import Measurement, Outcomes, Role
@@ -188,7 +188,7 @@ def compare_ratio(condition: Condition, other: Condition) -> Ratio | None:
     return score_ratio(ours, theirs, clusters, seed_variances=(condition.seed_variance, other.seed_variance))
 
 
-def share_of_gap(condition: Condition, floor: Condition, ceiling: Condition) -> Share | None:
+def share_of_gap(condition: Condition, floor: Condition, ceiling: Condition) -> GapRecovered | None:
     """What share of the gap between `floor` and `ceiling` the way recovers, on the items that all share."""
     (ours, lowest, highest), clusters = item_scores(condition.measurements, floor.measurements, ceiling.measurements)
     return gap_recovered(

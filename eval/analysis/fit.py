@@ -11,12 +11,12 @@ from educe.eval.analysis.conditions import item_scores
 from educe.eval.analysis.curves import Curve, Point
 from educe.eval.analysis.forms import FORMS, fit_form
 from educe.eval.analysis.resampled import Resampled, resampled
-from educe.eval.analysis.statistics.power import FIT_RESAMPLES
 from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, interval_kind, percentiles
 
 MIN_BUDGETS = 3
 # Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
 MIN_BUDGET_RATIO = 1.25
+FIT_RESAMPLES = 500  # each is fitted anew
 MISFIT = 0.01  # a form that leaves so unlikely a misfit does not describe the points
 _BUDGETS_DRAWN = 200
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from educe.eval.analysis.conditions import Condition, compare, item_scores, most_shots, plain_prompting
 from educe.eval.analysis.statistics.components import Components, components
-from educe.eval.analysis.statistics.equivalence import equivalence
+from educe.eval.analysis.statistics.equivalence import equivalent
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
-from educe.eval.analysis.statistics.multiple import benjamini_hochberg, holm
+from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference, seeds_squared_half_width
-from educe.eval.analysis.statistics.power import bonferroni_level
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
@@ -225,9 +224,9 @@ def _comparison(condition: Condition, other: Condition, against: Against, gains:
         gain=gains(condition, other),
         p_holm=1.0,
         p_bh=1.0,
-        equivalent=equivalence(
+        equivalent=equivalent(
             ours, theirs, MARGIN, clusters, seed_variances=(condition.seed_variance, other.seed_variance)
-        ).equivalent,
+        ),
         cohens_h=2 * (math.asin(float(ours.mean()) ** 0.5) - math.asin(float(theirs.mean()) ** 0.5)),
         odds=mcnemar(ours[0], theirs[0]) if binary else None,
         clustered=clustered,

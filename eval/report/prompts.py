@@ -8,7 +8,7 @@ from educe.eval.analysis.conditions import Condition, compare, compare_ratio, pl
 from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
 from educe.eval.analysis.statistics.intervals import wilson
 from educe.eval.analysis.statistics.paired import Difference
-from educe.eval.analysis.statistics.ratios import Pooled, Ratio, pool_ratios
+from educe.eval.analysis.statistics.ratios import RandomEffectsRatio, Ratio, pool_ratios
 from educe.eval.report.text import Compare
 
 
@@ -93,7 +93,7 @@ class PooledRatio:
     """One model's ratio over its tasks, and how many tasks had none that is known."""
 
     model: str
-    pooled: Pooled
+    pooled: RandomEffectsRatio
     left_out: int
 
 

@@ -5,21 +5,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from educe.data.errors import UserError
+from educe.eval.analysis.fit import FIT_RESAMPLES
+from educe.eval.analysis.statistics.components import BORROWED_DF
+from educe.eval.analysis.statistics.intervals import wilson
+from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.power import (
     BETWEEN_ITEMS,
-    BORROWED_DF,
-    FIT_RESAMPLES,
-    NUM_RESAMPLES,
     WITHIN_ITEM,
     Noise,
-    bonferroni_level,
     bootstrap_end_error,
-    half_width,
     items_needed,
     min_detectable_effect,
     seeds_needed,
     zero_events_bound,
 )
+from educe.eval.analysis.statistics.resample import NUM_RESAMPLES
 from educe.recipes.runner.cell import Cell
 
 LEVEL, POWER = 0.95, 0.8
@@ -70,7 +70,7 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
         f"{task}: {items:,} items{f' in {len(clusters):,} clusters' if len(clusters) < items else ''}"
         f", {_count(seeds, 'seed')}",
         f"  minimum detectable effect against the zero-shot baseline: {detectable}",
-        f"  interval of a score near 50%: +-{100 * half_width(items / design_effect, level=LEVEL):.1f} points",
+        f"  interval of a score near 50%: +-{100 * (wilson(0.5, items / design_effect, level=LEVEL)[1] - 0.5):.1f} points",
         f"  to detect {100 * effect:g} points: {needed} with 1 seed; {enough}",
         f"  upper bound on the rate of an outcome that is never observed: "
         f"{100 * zero_events_bound(len(clusters), level=LEVEL):.2g}%",

@@ -1,7 +1,7 @@
 """Power by formula against the share of simulated studies in which the paired interval excludes no difference.
 
 A row for each kind of study: how often `paired_difference` finds an effect of known size, what Miller's formula says
-(`power_of`), and what the interval itself can find (`interval_power`), since it cannot tell sampling noise at items
+(`normal_power`), and what the interval itself can find (`interval_power`), since it cannot tell sampling noise at items
 from differences between seeds. The table is docs/statistics/power.csv.
 
 python -m tests.benchmarks.power
@@ -62,7 +62,7 @@ def rejected(*, items: int, effect: float, seeds: int, cluster: int, studies: in
     between = float(np.var(first - second))
     # Only what a cluster shares is multiplied by its size.
     noise = Noise(between=cluster * between, first=within[0], first_seeds=seeds, second=within[1])
-    computed = power_of(effect, standard_error_of(items, noise))
+    computed = normal_power(effect, noise.standard_error(items))
     return seen / studies, computed, interval_power(effect, items, noise)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from educe.data.errors import UserError
+from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.power import (
     Noise,
-    bonferroni_level,
     items_needed,
     min_detectable_effect,
     seeds_needed,

@@ -15,8 +15,9 @@ from educe.eval.analysis.curves import Curve, Point
 from educe.eval.analysis.formatting import format_confidence, format_count, format_flops, format_percent, format_points
 from educe.eval.analysis.statistics.components import components
 from educe.eval.analysis.statistics.intervals import pooled_interval
+from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.paired import Difference, paired_difference, seeds_squared_half_width
-from educe.eval.analysis.statistics.power import bonferroni_level, min_significant_difference, power_at
+from educe.eval.analysis.statistics.power import min_significant_difference, power_at
 from educe.eval.analysis.statistics.resample import normal_quantile
 
 MEASURED = "only the budgets that were measured are spoken of, not those between or above them"

@@ -27,7 +27,8 @@ from educe.eval.analysis.formatting import (
 )
 from educe.eval.analysis.statistics.components import components, p_from_intervals
 from educe.eval.analysis.statistics.intervals import effective_sample_size, pooled_interval
-from educe.eval.analysis.statistics.power import bonferroni_level, items_to_exclude
+from educe.eval.analysis.statistics.multiple import bonferroni_level
+from educe.eval.analysis.statistics.power import items_to_exclude
 
 ITEMS = "the items stand for the questions that the claim is read for, and clusters of them are independent"
 Event = Literal["right", "wrong"]

@@ -11,8 +11,8 @@ from educe.eval.analysis.conditions import Condition, most_trained, plain_prompt
 from educe.eval.analysis.curves import Curve, join, without_sweeps
 from educe.eval.analysis.fit import Fit, fit
 from educe.eval.analysis.formatting import format_odds
-from educe.eval.analysis.statistics.multiple import holm
-from educe.eval.analysis.statistics.power import bonferroni_level, items_to_exclude
+from educe.eval.analysis.statistics.multiple import bonferroni_level, holm
+from educe.eval.analysis.statistics.power import items_to_exclude
 from educe.eval.measurement import Measurement
 
 _RARELY_RIGHT = 0.5  # elsewhere the first right answer costs what eliciting does

@@ -16,10 +16,10 @@ class ScoreInterval:
 
 
 def independent_difference(first: ScoreInterval, second: ScoreInterval, *, n: int) -> Difference:
-    """The first score less the second, with the interval that their own intervals make.
+    """The first score less the second, with an interval from both scores' intervals.
 
-    Newcombe (1998), method 10: the distances from each score to the ends of its interval add as squares. `n` is what
-    the difference is said to rest on.
+    Newcombe (1998), method 10: the distances from each score to the ends of its interval add as squares. `n` is the
+    number of items to report with the difference.
     """
     gap = first.score - second.score
     return Difference(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
+from statsmodels.stats.proportion import proportion_confint
 
 from educe.eval.analysis.statistics.components import SeedVariance, components
 from educe.eval.analysis.statistics.resample import (
@@ -22,12 +22,12 @@ from educe.eval.analysis.statistics.resample import (
     small_sample_stretch,
 )
 
-_LEAST_VARIATION = 0.25  # squared: half of what separates one right item from one wrong
+_MIN_VARIATION = 0.25  # squared: half of what separates one right item from one wrong
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """Where a score may lie, and how that was worked out, for example "Wilson 95%"."""
+    """The ends of an interval and its method and level, for example "Wilson 95%"."""
 
     low: float
     high: float
@@ -35,51 +35,16 @@ class Interval:
 
 
 def wilson(mean: float, n: int | float, *, level: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a proportion `mean` seen in `n` trials; `n` may be an effective, fractional number.
+    """Wilson score interval (1927) of a proportion `mean` in `n` trials; `n` may be an effective, fractional number.
 
-    Wilson (1927). For scores between 0 and 1 that are not binary it is conservative, because no variable on [0, 1] has
-    a larger variance at the same mean.
+    For scores between 0 and 1 that are not binary it is conservative, because no variable on [0, 1] has a larger
+    variance at the same mean.
     """
     if n <= 0:
         return 0.0, 1.0
-    z = normal_quantile(level)
-    center = (mean + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
+    low, high = proportion_confint(mean * n, n, alpha=1 - level, method="wilson")
     # Exact ends: rounding must not leave 1e-17 where nobody was right.
-    low = 0.0 if mean <= 0 else float(center - half)
-    high = 1.0 if mean >= 1 else float(center + half)
-    return low, high
-
-
-def exact(right: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Clopper-Pearson interval (1934) of a proportion: covers at least `level` whatever the truth, and often more.
-
-    ValueError unless 0 <= right <= n and n >= 1.
-    """
-    if not 0 <= right <= n or n < 1:
-        raise ValueError(f"{right} right of {n} is no count of successes")
-    tail = 0.5 - level / 2
-    low = 0.0 if right == 0 else float(special.betaincinv(right, n - right + 1, tail))
-    high = 1.0 if right == n else float(special.betaincinv(right + 1, n - right, 1 - tail))
-    return low, high
-
-
-def standard_error(scores: ArrayLike, clusters: Clusters | None = None) -> float:
-    """Standard error of a mean, clustered where clusters are given; an item whose cluster is None stands alone.
-
-    Miller (2024), "Adding Error Bars to Evals": sqrt(sum (s - mean)^2 / (n - 1) / n), and for clusters
-    (1 / n^2) * sum over clusters of the products of different items' residuals is added inside the root.
-    ValueError for fewer than two scores.
-    """
-    values = check_scores(scores)
-    n = len(values)
-    if n < 2:
-        raise ValueError(f"a standard error needs at least two scores, got {n}")
-    residuals = values - values.mean()
-    squares = float(np.sum(residuals**2))
-    products = float(np.sum(np.bincount(cluster_codes(clusters, n), weights=residuals) ** 2)) - squares
-    # Rounding can leave a tiny negative number where residuals cancel within every cluster.
-    return float(np.sqrt(max(0.0, squares / (n - 1) / n + products / n**2)))
+    return (0.0 if mean <= 0 else float(low)), (1.0 if mean >= 1 else float(high))
 
 
 def effective_sample_size(
@@ -89,12 +54,12 @@ def effective_sample_size(
     seed_variance: SeedVariance | None = None,
     level: float = 0.95,
 ) -> float:
-    """How many independent items these are worth, for a Wilson interval at `level`: scores, or a matrix (seeds, items).
+    """The number of independent items with the same uncertainty, for a Wilson interval at `level`.
 
-    mean (1 - mean) over the variance of the mean (see `components`), times (z / t)^2, because a variance from few
-    clusters or seeds is itself uncertain (Korn & Graubard 1998); never above the number of scores. Where all are
-    equal no variance is seen, and every cluster is taken to move as one: n^2 / sum of squared cluster sizes (Kish
-    1965). One cluster says nothing about others: 0.
+    Scores are one per item, or a matrix (seeds, items). mean (1 - mean) over the variance of the mean (see
+    `components`), times (z / t)^2, because a variance from few clusters or seeds is itself uncertain (Korn & Graubard
+    1998); never above the number of scores. Where all scores are equal no variance is seen, and the items of a cluster
+    count as one: n^2 / sum of squared cluster sizes (Kish 1965). A single cluster gives 0.
     """
     matrix = check_scores(np.atleast_2d(np.asarray(scores, dtype=float)), dimensions=2)
     parts = components(matrix, clusters, seed_variance)
@@ -104,19 +69,20 @@ def effective_sample_size(
     if seeds == 1 and parts.num_clusters == parts.num_items:
         return n
     if np.ptp(matrix) == 0:
-        alone = n / parts.mean_cluster_size * (z / parts.items_quantile(level)) ** 2
+        independent = n / parts.mean_cluster_size * (z / parts.items_quantile(level)) ** 2
         # Laplace's rule for the mean, so that seeds which are known to differ elsewhere count here, too.
         share = (parts.mean * n + 1) / (n + 2)
-        return 1 / (1 / alone + parts.seeds_quantile(level) ** 2 * parts.seeds_at(level) / (share * (1 - share) * z**2))
+        of_seeds = parts.seeds_quantile(level) ** 2 * parts.seeds_at(level) / (share * (1 - share) * z**2)
+        return 1 / (1 / independent + of_seeds)
     squared, most = parts.squared_half_width(level), n * seeds
-    # Clusters can differ in every item and have equal means: no variance is seen then, and none is not believed.
+    # Clusters can differ in every item and have equal means: their variance is then not taken to be 0.
     return min(most, parts.mean * (1 - parts.mean) * z**2 / squared) if squared > 0 else most
 
 
 def score_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
     """Interval of the mean of one score per item, each in [0, 1].
 
-    Scores of 0 and 1: Wilson, at the effective number of items if they come in clusters. Other scores:
+    Scores of 0 and 1: Wilson, at the effective sample size if they come in clusters. Other scores:
     `bootstrap_interval`; where all are equal, Wilson at that mean, which is wider than needed and never empty.
     ValueError for no scores, a NaN or a score outside [0, 1].
     """
@@ -131,10 +97,9 @@ def score_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level
 def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
     """Percentile bootstrap of the mean over items or clusters of them, for scores in [0, 1] of any kind.
 
-    Stretched about the mean for small samples (`small_sample_stretch`). Scores that hardly vary do not show how much
-    others would: where all together vary less than half an item does between wrong and right, never narrower than
-    Wilson at the number of items that equal scores are worth (`effective_sample_size`). One cluster says nothing of others: all
-    of [0, 1]. ValueError as in `score_interval`.
+    Stretched about the mean for small samples (`small_sample_stretch`). Where all scores together vary less than half
+    an item does between wrong and right, it is never narrower than Wilson at the effective sample size of equal scores.
+    A single cluster gives all of [0, 1]. ValueError as in `score_interval`.
     """
     values = check_scores(scores)
     codes = cluster_codes(clusters, len(values))
@@ -145,10 +110,10 @@ def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, l
     mean = float(values.mean())
     means = resampled_means(values[None, :], codes, np.random.default_rng(SEED))[:, 0]
     low, high = percentiles(mean + small_sample_stretch(num_clusters, level) * (means - mean), level)
-    worth = effective_sample_size(np.full(len(values), mean), clusters, level=level)
-    if worth * float(values.var()) < _LEAST_VARIATION:
-        least_low, least_high = wilson(mean, worth, level=level)
-        low, high = min(low, least_low), max(high, least_high)
+    n = effective_sample_size(np.full(len(values), mean), clusters, level=level)
+    if n * float(values.var()) < _MIN_VARIATION:
+        wilson_low, wilson_high = wilson(mean, n, level=level)
+        low, high = min(low, wilson_low), max(high, wilson_high)
     return Interval(low=max(0.0, low), high=min(1.0, high), kind=kind)
 
 
@@ -162,15 +127,12 @@ def pooled_interval(
     """Interval of the mean over seeds and items of a matrix of shape (seeds, items) with scores in [0, 1].
 
     Items (clusters of them) and seeds are two random factors, each with its own t quantile (`components`); Wilson at
-    the number of independent items that the two are worth together. `seed_variance` is what is known of the spread over seeds
-    beyond this matrix. One seed: `score_interval`. ValueError as there.
+    the effective sample size of both together. `seed_variance` is what is known of the variance over seeds beyond this
+    matrix. One seed: `score_interval`. ValueError as there.
     """
     scores = check_scores(matrix, dimensions=2)
     if len(scores) == 1:
         return score_interval(scores[0], clusters, level=level)
-    low, high = wilson(
-        float(scores.mean()),
-        effective_sample_size(scores, clusters, seed_variance=seed_variance, level=level),
-        level=level,
-    )
+    n = effective_sample_size(scores, clusters, seed_variance=seed_variance, level=level)
+    low, high = wilson(float(scores.mean()), n, level=level)
     return Interval(low=low, high=high, kind=interval_kind("two-factor Wilson", level))

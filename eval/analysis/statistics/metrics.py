@@ -1,4 +1,4 @@
-"""Several scores of the same multiple-choice answers side by side, so that a jump in one of them alone is seen."""
+"""Accuracy, log-likelihood, Brier score and calibration of the same multiple-choice answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from educe.eval.analysis.statistics.resample import (
     resampled_means,
     small_sample_stretch,
 )
-from educe.eval.measurement import Outcomes, Ragged
+from educe.eval.measurement import Ragged
 
 MAX_BINS = 10
 MIN_IN_BIN = 10
@@ -49,7 +49,7 @@ class Bin:
 
 @dataclass(frozen=True, kw_only=True)
 class LikelihoodScores:
-    """What the same answers score by four measures.
+    """Four scores of the same answers.
 
     `log_likelihood` is the right option's, in nats, among the options given. `brier` sums the squared error over all
     options: 0 is certain and right, 2 is certain and wrong. `calibration_error` is the mean gap between confidence and
@@ -99,30 +99,18 @@ def likelihood_scores(
     )
 
 
-def side_by_side_of(outcomes: Outcomes, *, level: float = 0.95) -> LikelihoodScores | None:
-    """`likelihood_scores` of a cell's outcomes; None where one of them lacks likelihoods or the place of the right option.
-
-    Options are taken as scored. Where a task compares them per byte or calibrated, other ones may have been picked, and
-    the accuracy here is not the cell's score.
-    """
-    answers, likely = outcomes.values("answer_index"), outcomes.loglikelihoods
-    if not len(outcomes) or None in answers or not likely.sizes.all():
-        return None
-    return likelihood_scores(outcomes.values("loglikelihoods"), answers, outcomes.clusters, level=level)
-
-
 def calibration(
     confidence: Array, right: Array, clusters: Clusters | None = None, *, level: float = 0.95
 ) -> tuple[Estimate, float, tuple[Bin, ...]]:
-    """Calibration error of answers with these confidences that were right (1) or wrong (0); what none would show; bins.
+    """Calibration error of right (1) and wrong (0) answers, the error if they were calibrated, and the bins.
 
-    Bins hold equally many items, at least 10 of them, and at most 10 bins are made; equal confidences share one. The
-    error is the mean over items of the bins' |confidence - accuracy| (Naeini, Cooper & Hauskrecht 2015), which chance
-    alone pushes up. So the low end is the error less what resampling moves all gaps together, which by the triangle
-    inequality is safe; the high end is the percentile bootstrap's less the mean rise that resampling adds. Bins stay
-    as they are in every resample, whose deviations are stretched for few clusters (`small_sample_stretch`); one cluster
-    says nothing of others: all of [0, 1]. `error_if_calibrated` is the mean over draws in which each answer is right
-    with its own confidence, times what clusters do to the standard deviation of the bins.
+    Bins hold equally many items, at least 10 of them, and there are at most 10 bins; equal confidences share one. The
+    error is the mean over items of the bins' |confidence - accuracy| (Naeini, Cooper & Hauskrecht 2015), which noise
+    biases upwards. So the low end is the error less a quantile of the summed absolute deviations in resamples, which is
+    conservative by the triangle inequality; the high end is the percentile bootstrap's less the mean rise that
+    resampling adds. Bins stay the same in every resample, whose deviations are stretched for few clusters
+    (`small_sample_stretch`); a single cluster gives all of [0, 1]. The error if calibrated is the mean over draws in
+    which each answer is right with its own confidence, times the factor of clusters on the bins' standard deviation.
     """
     place = _bins(confidence)
     members = place == np.arange(place.max() + 1)[:, None]
@@ -136,12 +124,12 @@ def calibration(
         errors = np.abs(gaps.mean(axis=1) + moved).sum(axis=1)
         low = max(0.0, error - float(np.quantile(np.abs(moved).sum(axis=1), 0.5 + level / 2)))
         high = min(1.0, max(error, percentiles(errors, level)[1] - (float(errors.mean()) - error)))
-    lucky = (rng.random((_NUM_DRAWS, n)) < confidence) - confidence
-    expected = float(np.abs(lucky @ members.T / n).sum(axis=1).mean())
+    noise = (rng.random((_NUM_DRAWS, n)) < confidence) - confidence
+    expected = float(np.abs(noise @ members.T / n).sum(axis=1).mean())
     if num_clusters > 1:
-        # Answers of one cluster (the same item under other seeds) err together: chance moves bins by so much more.
-        alone = float(np.sum((gaps - gaps.mean(axis=1)[:, None]) ** 2)) / n**2
-        expected *= max(1.0, float(together.var(axis=0).sum()) / alone) ** 0.5 if alone > 0 else 1.0
+        # Answers of one cluster (the same item under other seeds) err together, which adds noise to the bins.
+        independent = float(np.sum((gaps - gaps.mean(axis=1)[:, None]) ** 2)) / n**2
+        expected *= max(1.0, float(together.var(axis=0).sum()) / independent) ** 0.5 if independent > 0 else 1.0
     estimate = Estimate(value=error, low=low, high=high, kind=interval_kind("bootstrap of bins", level), n=n)
     return estimate, expected, tuple(_bin(confidence, right, clusters, each, level) for each in members)
 
@@ -172,17 +160,17 @@ def _shares(loglikelihoods: Sequence[Sequence[float]], answers: Sequence[int]) -
         raise ValueError("no items were given")
     if len(answers) != len(loglikelihoods):
         raise ValueError(f"{len(loglikelihoods)} items have options and {len(answers)} have answers")
-    held, right = Ragged.of(loglikelihoods), np.array(answers, dtype=np.int64)
-    finite = np.isfinite(held.padded(0.0)).all(axis=1) & (held.sizes > 0)
+    options, right = Ragged.of(loglikelihoods), np.array(answers, dtype=np.int64)
+    finite = np.isfinite(options.padded(0.0)).all(axis=1) & (options.sizes > 0)
     for item in np.flatnonzero(~finite)[:1]:
         raise ValueError(
             f"item {item} has the log-likelihoods {list(loglikelihoods[item])}; they must be finite numbers"
         )
-    for item in np.flatnonzero((right < 0) | (right >= held.sizes))[:1]:
+    for item in np.flatnonzero((right < 0) | (right >= options.sizes))[:1]:
         raise ValueError(
-            f"item {item} has {held.sizes[item]} options and its answer is said to be number {right[item]}"
+            f"item {item} has {options.sizes[item]} options and the answer number {right[item]}, which is none of them"
         )
-    return np.asarray(special.log_softmax(held.padded(-np.inf), axis=1)), right
+    return np.asarray(special.log_softmax(options.padded(-np.inf), axis=1)), right
 
 
 def _means(

@@ -1,11 +1,11 @@
-"""Methods ranked by how often each beats each on the same items, and whether one ranking can tell it all.
+"""Recipes ranked by how often each beats each other one on the same items (Bradley & Terry 1952).
 
-Bradley & Terry (1952): method i beats method j with log-odds strength_i - strength_j. The higher score wins an item. A
-method of several seeds wins the share of the pairs of seeds that it wins: comparing means over seeds instead would
-favour the method with fewer. A tie is half a win for both, which is common usage (Davidson 1970 would model ties
-instead), and an item on which all methods tie carries nothing. Every pair gets half a win each way on top: without it a
-method that never lost would have no finite strength. Nobody saw how that one made-up game of a pair would end, so
-resamples split it by a draw from Beta(1/2, 1/2), Jeffreys's prior: pairs that always end alike keep an interval.
+Recipe i beats recipe j with log-odds strength_i - strength_j. The higher score wins an item; with several seeds, the
+share of pairs of seeds that win counts, because comparing means over seeds would favour the recipe with fewer seeds. A
+tie is half a win for both (Davidson 1970 would model ties instead), and an item on which all recipes tie is left out.
+Every pair gets half a win each way on top: without it a recipe that never lost would have no finite strength. Resamples
+split that extra game by a draw from Beta(1/2, 1/2), Jeffreys's prior, so that pairs that always end the same way keep
+an interval.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,19 +22,19 @@ from educe.eval.analysis.statistics.resample import (
     SEED,
     Array,
     Clusters,
-    check_scores,
+    check_sides,
     cluster_codes,
     resampled_means,
     small_sample_stretch,
 )
 
 _EXTRA = 0.5  # wins each way between every pair
-_MOST_STEPS = 200
+_MAX_STEPS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Strength:
-    """A method's log-odds of beating a method of mean strength, and its rank (1 is strongest), with their intervals."""
+    """The log-odds of beating a recipe of mean strength, and the rank (1 is strongest), with their intervals."""
 
     strength: float
     low: float
@@ -45,15 +45,15 @@ class Strength:
 
     @property
     def beats_mean(self) -> float:
-        """Chance to beat a method of mean strength on an item."""
+        """Probability of beating a recipe of mean strength on an item."""
         return float(special.expit(self.strength))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transitivity:
-    """Whether one strength per method tells all pairs' win shares; a small `p` says that it does not.
+    """Goodness of fit of one strength per recipe to all pairs' win shares; a small `p` rejects it.
 
-    `cycles` are triples (i, j, k) of columns where i beats j, j beats k and k beats i, each significantly.
+    `cycles` are triples (i, j, k) of recipes where i beats j, j beats k and k beats i, each significantly.
     """
 
     deviance: float
@@ -68,13 +68,13 @@ def rank_methods(
     seeds: Sequence[Sequence[Components]] | None = None,
     level: float = 0.95,
 ) -> tuple[Strength, ...]:
-    """Strengths of the methods with these scores on the same items, in that order; they sum to 0.
+    """Strengths of the recipes with these scores on the same items, in that order; they sum to 0.
 
-    A method's scores are one per item or a matrix (seeds, items), in [0, 1]. Percentile bootstrap over items or their
-    clusters; one cluster says nothing. Each resample adds what other seeds might have changed in the methods' scores,
-    and both are stretched for few clusters (`small_sample_stretch`): `seeds`, by parts of the items (tasks) that
-    seeds change apart; without it what the matrices say. ValueError for fewer than two methods, unequal numbers of
-    items, a NaN or a score outside [0, 1].
+    Scores are one per item or a matrix (seeds, items), in [0, 1]. Percentile bootstrap over items or their clusters; a
+    single cluster gives infinite intervals. Each resample adds what other seeds might change in the scores, and both
+    are stretched for few clusters (`small_sample_stretch`): `seeds` are each recipe's components by part of the items
+    (task), because seeds differ by task; without it those of the matrices. ValueError for fewer than two recipes,
+    unequal numbers of items, a NaN or a score outside [0, 1].
     """
     wins = _wins(sides)
     codes = cluster_codes(clusters, len(wins))
@@ -111,10 +111,10 @@ def transitivity(sides: Sequence[ArrayLike], clusters: Clusters | None = None, *
     """Goodness of fit of the ranking, and the cycles in it; input and errors as in `rank_methods`.
 
     The deviance is of all pairs' win shares against the fitted ones. All pairs share the items, so it follows no
-    chi-square: `p` is its place among resamples over items or clusters that are moved so that the fit is the truth
-    (Efron & Tibshirani 1993, section 16.4). A pair differs significantly where the wins of one less those of
-    the other, summed over items, are large against their root sum of squares over items or clusters (McNemar's test of
-    1947 where both have one seed), at 1 - level after Holm's adjustment over all pairs. The seeds are taken as run.
+    chi-square: `p` is its rank among resamples over items or clusters that are moved so that the null hypothesis holds
+    (Efron & Tibshirani 1993, section 16.4). A pair differs significantly where the wins of one less those of the other,
+    summed over items, are large against their root sum of squares over items or clusters (McNemar's test of 1947 where
+    both have one seed), at 1 - level after Holm's adjustment over all pairs. Seeds are taken as fixed.
     """
     wins = _wins(sides)
     codes = cluster_codes(clusters, len(wins))
@@ -130,7 +130,7 @@ def transitivity(sides: Sequence[ArrayLike], clusters: Clusters | None = None, *
 
 
 def fit_strengths(wins: Array, *, start: Array | None = None, tolerance: float = 1e-12) -> Array:
-    """Strengths (..., methods) that fit `wins` (..., methods, methods), row over column, by Newton's steps.
+    """Strengths (..., recipes) that fit `wins` (..., recipes, recipes), row over column, by Newton's steps.
 
     Half a win is added each way between every pair. Stops where no log-odds moves by more than `tolerance`; none moves
     by more than 1 at once.
@@ -140,7 +140,7 @@ def fit_strengths(wins: Array, *, start: Array | None = None, tolerance: float =
     won = (wins + extra).sum(axis=-1)
     met = wins + np.swapaxes(wins, -1, -2) + 2 * extra
     strengths = np.broadcast_to(np.zeros(count) if start is None else start, won.shape)
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         expected = _expected(strengths)
         slope = won - (met * expected).sum(axis=-1)
         weight = met * expected * (1 - expected)
@@ -155,12 +155,10 @@ def fit_strengths(wins: Array, *, start: Array | None = None, tolerance: float =
 
 
 def _wins(sides: Sequence[ArrayLike]) -> Array:
-    """Every item's wins (items, methods, methods), row over column; nothing where all seeds of all methods tie."""
-    matrices = [check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in sides]
-    if len(matrices) < 2:
-        raise ValueError("a ranking needs at least two methods")
-    if len({matrix.shape[1] for matrix in matrices}) > 1:
-        raise ValueError(f"a ranking needs the same items: {[matrix.shape[1] for matrix in matrices]}")
+    """Every item's wins (items, recipes, recipes), row over column; nothing where all seeds of all recipes tie."""
+    if len(sides) < 2:
+        raise ValueError("a ranking needs at least two recipes")
+    matrices = check_sides(*sides)
     wins = np.zeros((matrices[0].shape[1], len(matrices), len(matrices)))
     for i, j in combinations(range(len(matrices)), 2):
         wins[:, i, j] = 0.5 + 0.5 * np.sign(matrices[i][:, None] - matrices[j]).mean(axis=(0, 1))
@@ -169,23 +167,20 @@ def _wins(sides: Sequence[ArrayLike]) -> Array:
 
 
 def _resampled(wins: Array, codes: NDArray[np.int64]) -> Array:
-    """Total wins under resampled clusters: (resamples, methods, methods).
-
-    With what drawn splits of every pair's made-up game give beyond half a win each way.
-    """
+    """Total wins under resampled clusters, and drawn splits of every pair's extra game: (resamples, recipes, recipes)."""
     items, count, _ = wins.shape
     rng = np.random.default_rng(SEED)
     totals = resampled_means(wins.reshape(items, -1).T, codes, rng).reshape(-1, count, count) * items
-    # Not quite 0: a method that got nothing at all would have no strength.
+    # Not quite 0: a recipe without any win would have no finite strength.
     split = np.triu(rng.beta(_EXTRA, _EXTRA, totals.shape).clip(1e-6, 1 - 1e-6) - _EXTRA, 1)
     return np.asarray(totals + split - split.swapaxes(1, 2))
 
 
 def _with_other_seeds(totals: Array, seeds: Sequence[Sequence[Components]]) -> Array:
-    """Resampled total wins moved by what other seeds might add to the methods' scores.
+    """Resampled total wins, moved by what other seeds might add to the scores.
 
-    A method that scores d more at each of n items wins n d / 2 more against every other: exactly so where answers are
-    right or wrong. Nobody wins more than there was to win.
+    A recipe that scores d more at each of n items wins n d / 2 more against every other, exactly so where answers are
+    right or wrong; wins stay within the number of games.
     """
     rng = np.random.default_rng(SEED + 1)
     won = np.stack(
@@ -215,11 +210,11 @@ def _deviance(shares: Array, expected: Array, trials: float) -> Array:
 
 
 def _beats(wins: Array, codes: NDArray[np.int64], alpha: float) -> NDArray[np.bool_]:
-    """Which method (row) significantly beats which (column)."""
+    """Which recipe (row) significantly beats which (column)."""
     net = wins - wins.transpose(0, 2, 1)
     pairs = list(combinations(range(wins.shape[1]), 2))
     sums = [np.bincount(codes, weights=net[:, i, j]) for i, j in pairs]
-    # Half a win in all keeps pairs that never differ from a division by 0; theirs is z = 0.
+    # At least half a win avoids a division by 0 for pairs that never differ, whose z is 0.
     z = [float(each.sum()) / max(0.5, float(each @ each) ** 0.5) for each in sums]
     adjusted = holm([2 * float(special.ndtr(-abs(each))) for each in z])
     beats = np.zeros(wins.shape[1:], dtype=bool)

@@ -7,17 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from educe.eval.analysis.statistics.components import components, draw_seed_effects
+from educe.eval.analysis.statistics.components import resample_sides
 from educe.eval.analysis.statistics.paired import SeedVariances, paired_difference
 from educe.eval.analysis.statistics.resample import (
-    SEED,
     Clusters,
-    check_scores,
-    cluster_codes,
+    check_sides,
     interval_kind,
     normal_quantile,
     percentiles,
-    resampled_means,
 )
 
 
@@ -33,8 +30,8 @@ class Ratio:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pooled:
-    """A mean of ratios over `count` comparisons on items of their own, and whether they agree: `p` is Cochran's."""
+class RandomEffectsRatio:
+    """The mean of `count` ratios on items of their own, and the p value of Cochran's test of homogeneity."""
 
     ratio: Ratio
     p: float
@@ -51,18 +48,12 @@ def score_ratio(
 ) -> Ratio | None:
     """Mean of `a` over mean of `b` on the same items, each side as in `paired_difference`.
 
-    Percentiles of the ratio, both sides sharing the resampled item clusters and drawing what seeds add; never narrower
-    than the difference's interval over the mean of `b`. None where more than one resample in a hundred leaves `b`
-    nothing: a multiple of what may be nothing is no number.
+    Percentile bootstrap of the ratio (`resample_sides`), never narrower than the difference's interval over the mean of
+    `b`. None where the mean of `b` is 0 in more than one resample of a hundred: the ratio is then not defined.
     """
-    sides = [check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in (a, b)]
+    sides = check_sides(a, b)
     gained = paired_difference(a, b, clusters, seed_variances=seed_variances, level=level)
-    rng = np.random.default_rng(SEED)
-    means = resampled_means(np.vstack(sides), cluster_codes(clusters, gained.n), rng)
-    ours, theirs = (
-        part.mean(axis=1) + draw_seed_effects(components(side, clusters, spread), rng, len(means))
-        for part, side, spread in zip(np.split(means, [len(sides[0])], axis=1), sides, seed_variances, strict=True)
-    )
+    ours, theirs = resample_sides(sides, clusters, seed_variances)
     if np.mean(theirs <= 0) > 0.01:
         return None
     ratios = ours[theirs > 0] / theirs[theirs > 0]
@@ -75,17 +66,16 @@ def score_ratio(
         low=max(0.0, low),
         high=high,
         kind=interval_kind("ratio bootstrap", level),
-        # Not of ratios that may well be 0, which have no logarithm; nor is no disagreement certainty.
+        # None for a ratio that may be 0, which has no logarithm; never 0, because agreement is not certainty.
         log_error=max(float(np.log(known).std()), 1 / gained.n) if len(known) > 0.99 * len(ratios) else None,
     )
 
 
-def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | None:
+def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> RandomEffectsRatio | None:
     """The mean of ratios on items of their own (random effects on the log scale, DerSimonian & Laird 1986).
 
-    Its interval is Hartung and Knapp's (2001), which holds for few ratios, and never narrower than the usual one. `p`
-    is Cochran's test that all are one ratio. Ratios that may be 0 have no logarithm and are left out, which `count`
-    shows; None where fewer than two are left.
+    Its interval is that of Hartung & Knapp (2001), which holds for few ratios, and never narrower than the normal one.
+    Ratios that may be 0 have no logarithm and are left out, which `count` shows; None where fewer than two are left.
     """
     errors = [each.log_error for each in ratios if each.log_error is not None]
     if len(errors) < 2:
@@ -93,16 +83,15 @@ def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> Pooled | Non
     logs = np.log([each.ratio for each in ratios if each.log_error is not None])
     variances = np.array(errors) ** 2
     weights = 1 / variances
-    spread = float(weights @ (logs - np.average(logs, weights=weights)) ** 2)
-    freedom = len(errors) - 1
-    between = max(0.0, (spread - freedom) / float(weights.sum() - (weights**2).sum() / weights.sum()))
+    q = float(weights @ (logs - np.average(logs, weights=weights)) ** 2)
+    df = len(errors) - 1
+    # Not statsmodels' combine_effects: it keeps a variance between ratios that was estimated to be below 0.
+    between = max(0.0, (q - df) / float(weights.sum() - (weights**2).sum() / weights.sum()))
     weights = 1 / (variances + between)
     mean = float(np.average(logs, weights=weights))
-    observed = float(weights @ (logs - mean) ** 2) / freedom
-    half_width = (
-        max(normal_quantile(level), float(special.stdtrit(freedom, 0.5 + level / 2)) * observed**0.5)
-        / float(weights.sum()) ** 0.5
-    )
+    observed = float(weights @ (logs - mean) ** 2) / df
+    quantile = max(normal_quantile(level), float(special.stdtrit(df, 0.5 + level / 2)) * observed**0.5)
+    half_width = quantile / float(weights.sum()) ** 0.5
     low, high = float(np.exp(mean - half_width)), float(np.exp(mean + half_width))
     ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=interval_kind("random effects", level))
-    return Pooled(ratio=ratio, p=float(special.chdtrc(freedom, spread)), count=len(errors))
+    return RandomEffectsRatio(ratio=ratio, p=float(special.chdtrc(df, q)), count=len(errors))

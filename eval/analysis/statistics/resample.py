@@ -1,4 +1,4 @@
-"""What every interval here stands on: checked scores, clusters as numbers, and resampling."""
+"""Checked scores, clusters as numbers, and resampling: the base of every interval."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from educe.eval.analysis.statistics.power import NUM_RESAMPLES
-
 Array = NDArray[np.float64]
 Clusters = Sequence[str | None]
 
 SEED = 20_240_607  # fixed: a report of the same results must be the same file
-_COST_OF_A_GROUP = 6  # drawing how often a group comes costs as much as drawing so many clusters
-_MOST_DRAWS_AT_ONCE = 200_000  # what is drawn at once stays in the processor's cache
-_FEW_ROWS = 5  # the values of more rows are not looked up one by one: how often each cluster was drawn is counted once
+NUM_RESAMPLES = 2_000
+_COST_OF_A_GROUP = 6  # the multinomial draw of one group costs as much as drawing so many clusters
+_MAX_DRAWS_AT_ONCE = 200_000  # draws of this size stay in the processor's cache
+_FEW_ROWS = 5  # with more rows than this, counting how often each cluster was drawn is faster than looking values up
 
 
 def check_scores(scores: ArrayLike, *, dimensions: int = 1) -> Array:
@@ -32,6 +31,15 @@ def check_scores(scores: ArrayLike, *, dimensions: int = 1) -> Array:
     return values
 
 
+def check_sides(*sides: ArrayLike) -> list[Array]:
+    """Sides of a comparison as matrices (seeds, items) of the same items; ValueError as in `check_scores`."""
+    matrices = [check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in sides]
+    counts = [matrix.shape[1] for matrix in matrices]
+    if len(set(counts)) > 1:
+        raise ValueError(f"paired scores need the same items: {' against '.join(map(str, counts))}")
+    return matrices
+
+
 def cluster_codes(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
     """Every item's cluster as 0, 1, 2 ...; an item without a cluster gets one of its own."""
     if clusters is None:
@@ -41,7 +49,7 @@ def cluster_codes(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
     return _codes(tuple(clusters))
 
 
-@lru_cache(maxsize=64)  # every way of a task has the same clusters, and naming them costs more than most arithmetic
+@lru_cache(maxsize=64)  # all conditions of a task have the same clusters, and coding them costs more than arithmetic
 def _codes(clusters: tuple[str | None, ...]) -> NDArray[np.int64]:
     known: dict[Any, int] = {}
     codes = np.array([known.setdefault((i,) if name is None else name, len(known)) for i, name in enumerate(clusters)])
@@ -50,7 +58,7 @@ def _codes(clusters: tuple[str | None, ...]) -> NDArray[np.int64]:
 
 
 def in_one_cluster(clusters: Clusters | None, num_items: int) -> bool:
-    """Whether all items are of one cluster, which says nothing of others."""
+    """Whether all items are of one cluster, so that no variance between clusters can be estimated."""
     return int(cluster_codes(clusters, num_items).max()) == 0
 
 
@@ -59,9 +67,9 @@ def resampled_means(
 ) -> Array:
     """Means of every row of `scores` (rows, items) under resampled clusters: shape (resamples, rows).
 
-    Clusters with the same size and sums are drawn as one group, which leaves the distribution exactly the same and
-    makes binary scores of any number of items cheap; it also makes the result independent of the items' order. Where
-    nearly all differ, clusters are drawn one by one.
+    Not scipy's bootstrap: clusters with the same size and sums are drawn as one group, which leaves the distribution
+    exactly the same, makes binary scores cheap and the result independent of the items' order. Where nearly all
+    differ, clusters are drawn one by one.
     """
     num_clusters = int(codes.max()) + 1
     sums = np.stack([np.bincount(codes, weights=row, minlength=num_clusters) for row in scores])
@@ -77,7 +85,7 @@ def resampled_means(
 def _drawn_in_groups(groups: Array, counts: NDArray[np.int64], rng: np.random.Generator, num_resamples: int) -> Array:
     """Sums of the columns of `groups`, each drawn as often as a multinomial says: (resamples, rows)."""
     num_clusters = int(counts.sum())
-    chunk = max(1, _MOST_DRAWS_AT_ONCE // len(counts))
+    chunk = max(1, _MAX_DRAWS_AT_ONCE // len(counts))
     sizes = [min(chunk, num_resamples - start) for start in range(0, num_resamples, chunk)]
     return np.concatenate(
         [rng.multinomial(num_clusters, counts / num_clusters, size=size).astype(float) @ groups.T for size in sizes]
@@ -85,12 +93,13 @@ def _drawn_in_groups(groups: Array, counts: NDArray[np.int64], rng: np.random.Ge
 
 
 def _drawn_one_by_one(columns: Array, rng: np.random.Generator, num_resamples: int) -> Array:
-    """Sums of as many random columns as there are: (resamples, rows). Chunks have seeds of their own, so that the
-    number of threads changes nothing.
+    """Sums of as many random columns as there are: (resamples, rows).
+
+    Chunks have seeds of their own, so that the number of threads changes nothing.
     """
     num_rows, num_clusters = columns.shape
     few = num_rows <= _FEW_ROWS
-    chunk = max(1, _MOST_DRAWS_AT_ONCE // (num_clusters * (num_rows if few else 1)))
+    chunk = max(1, _MAX_DRAWS_AT_ONCE // (num_clusters * (num_rows if few else 1)))
     sizes = [min(chunk, num_resamples - start) for start in range(0, num_resamples, chunk)]
     sums_of = _looked_up(columns) if few else _counted(columns)
 
@@ -103,15 +112,15 @@ def _drawn_one_by_one(columns: Array, rng: np.random.Generator, num_resamples: i
 
 
 def _looked_up(columns: Array) -> Callable[[NDArray[Any]], Array]:
-    """From drawn places (resamples, clusters) to sums (resamples, rows), every drawn value looked up."""
+    """From drawn clusters (resamples, clusters) to sums (resamples, rows), every drawn value looked up."""
     values = columns.astype(np.float32)
-    alike = [bool(np.ptp(row) == 0) for row in columns]  # such as sizes where items stand alone
+    constant = [bool(np.ptp(row) == 0) for row in columns]  # such as sizes where items are independent
 
     def sums_of(drawn: NDArray[Any]) -> Array:
         size, num_clusters = drawn.shape
         sums = [
             np.full(size, float(row[0]) * num_clusters) if same else np.take(row, drawn).sum(axis=1, dtype=np.float64)
-            for row, same in zip(values, alike, strict=True)
+            for row, same in zip(values, constant, strict=True)
         ]
         return np.stack(sums, axis=1)
 
@@ -119,7 +128,7 @@ def _looked_up(columns: Array) -> Callable[[NDArray[Any]], Array]:
 
 
 def _counted(columns: Array) -> Callable[[NDArray[Any]], Array]:
-    """From drawn places (resamples, clusters) to sums (resamples, rows), by how often each cluster was drawn."""
+    """The same by counting how often each cluster was drawn."""
 
     def sums_of(drawn: NDArray[Any]) -> Array:
         size, num_clusters = drawn.shape
@@ -137,7 +146,7 @@ def percentiles(values: Array, level: float) -> tuple[float, float]:
 
 
 def small_sample_stretch(num_clusters: int, level: float) -> float:
-    """What resampled deviations are multiplied by, because few clusters vary too little: t / z * sqrt(C / (C - 1)).
+    """The factor for resampled deviations, which are too small for few clusters: t / z * sqrt(C / (C - 1)).
 
     Hesterberg (2015), "What Teachers Should Know About the Bootstrap". For two clusters or more.
     """
@@ -146,12 +155,12 @@ def small_sample_stretch(num_clusters: int, level: float) -> float:
 
 
 def normal_quantile(level: float) -> float:
-    """Half the width of a two-sided interval in standard errors. ValueError for a level that is none."""
+    """Half the width of a two-sided normal interval in standard errors. ValueError for a level outside (0, 1)."""
     if not 0 < level < 1:
         raise ValueError(f"an interval's level lies between 0 and 1, got {level}")
     return float(special.ndtri(0.5 + level / 2))
 
 
 def interval_kind(name: str, level: float) -> str:
-    """How an interval calls itself."""
+    """The name of a method with its level, for example "Wilson 95%"."""
     return f"{name} {100 * level:.6g}%"

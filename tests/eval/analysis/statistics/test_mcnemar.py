@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar as theirs_of
 
-from educe.eval.analysis.statistics.intervals import exact
 from educe.eval.analysis.statistics.mcnemar import mcnemar
 
 
@@ -56,7 +55,6 @@ def test_agrees_with_statsmodels_and_scipy(only_a: int, only_b: int) -> None:
     assert ours.mid_p <= ours.p
     if only_a + only_b:
         theirs = binomtest(only_a, only_a + only_b).proportion_ci(confidence_level=0.9, method="exact")
-        assert exact(only_a, only_a + only_b, level=0.9) == pytest.approx(tuple(theirs), abs=1e-9)
         assert ours.low / (1 + ours.low) == pytest.approx(theirs.low, abs=1e-9)
 
 

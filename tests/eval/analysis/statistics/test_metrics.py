@@ -1,15 +1,13 @@
 """Scores side by side against hand-worked values, scikit-learn and simulation."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from educe.eval.analysis.statistics.metrics import calibration, likelihood_scores, side_by_side_of
-from educe.eval.measurement import Outcome, Outcomes
+from educe.eval.analysis.statistics.metrics import calibration, likelihood_scores
 
 
 def drawn(n: int, *, sharpened: float = 1.0, options: int = 4, seed: int = 0) -> tuple[Any, list[int]]:
@@ -129,16 +127,6 @@ def test_seeds_that_answer_alike_are_no_more_answers() -> None:
     assert threefold == pytest.approx(independent * 3**0.5, rel=0.05) and threefold > 0.9 * alone
 
 
-def test_of_outcomes() -> None:
-    outcome = Outcome(
-        id="a", score=1.0, answer="x", picked="x", cluster="c", loglikelihoods=(-2.0, -1.0), answer_index=1
-    )
-    outcomes = [outcome, replace(outcome, id="b", answer_index=0, cluster=None)]
-    assert side_by_side_of(Outcomes.of(outcomes)) == likelihood_scores([(-2.0, -1.0)] * 2, [1, 0], ["c", None])
-    for lacking in ([outcome, replace(outcome, answer_index=None)], [outcome, replace(outcome, loglikelihoods=())], []):
-        assert side_by_side_of(Outcomes.of(lacking)) is None
-
-
 @pytest.mark.parametrize(
     ("loglikelihoods", "answers", "says"),
     [
@@ -146,7 +134,7 @@ def test_of_outcomes() -> None:
         ([[0.0, math.nan]], [0], "finite"),
         ([[0.0, -math.inf]], [0], "finite"),
         ([[]], [0], "finite"),
-        ([[0.0, 1.0]], [2], "2 options and its answer is said to be number 2"),
+        ([[0.0, 1.0]], [2], "2 options and the answer number 2"),
         ([[0.0, 1.0]], [-1], "number -1"),
         ([[0.0, 1.0]], [0, 1], "1 items have options and 2 have answers"),
     ],

@@ -1,6 +1,6 @@
-"""Results that look wrong: one answer for everything, items that all get alike, dev and test apart, no question needed.
+"""Results that look wrong: constant answers, equal outcomes, dev and test scores, baselines without the question.
 
-Each function gives the lines that a report prints, and none where it found nothing.
+Each function returns the lines that a report prints, and none where it found nothing.
 """
 
 import math
@@ -20,68 +20,55 @@ from educe.eval.analysis.statistics.intervals import wilson
 
 Audits = Mapping[str, Sequence[Finding]]  # findings on a task's rows by its name
 
-# Of a way's answers, so many are one and the same.
-NEARLY_ALL = 0.9
-# From two ways alone, that an item is hard or easy for all says little.
-MIN_CONDITIONS = 3
+NEARLY_ALL = 0.9  # this share of a condition's answers being the same is an anomaly
+MIN_CONDITIONS = 3  # with fewer, items that all get right or wrong are expected
 
 
 def items_answered_alike(conditions: Sequence[Condition]) -> list[str]:
-    """Items that every way gets right, or every way wrong, with the share that independent errors would give.
+    """Items that every condition gets right or every one gets wrong, with the share expected for independent errors.
 
-    Per model and task, over the ways that answered the same items and score each 0 or 1; right is right with every
-    seed, wrong is wrong with every seed.
+    Per model and task, over the conditions with the same items and scores of 0 or 1; right or wrong means with every
+    seed.
     """
     groups: dict[tuple[Any, ...], list[Condition]] = {}
     for condition in conditions:
         ids = frozenset(condition.measurements[0].outcomes.ids)
-        if all(
-            ((scores == 0) | (scores == 1)).all()
-            for scores in (each.outcomes.scores for each in condition.measurements)
-        ):
+        if all(np.isin(each.outcomes.scores, (0, 1)).all() for each in condition.measurements):
             groups.setdefault((condition.model, condition.task, ids), []).append(condition)
     lines = []
     for (model, task, _), group in sorted(groups.items(), key=lambda item: item[0][:2]):
         if len(group) < MIN_CONDITIONS:
             continue
         matrices, _ = item_scores(*(condition.measurements for condition in group))
-        said = [
-            f"{name} by all: {whole_percent(share)} {format_interval(*wilson(share, held.shape[1]))} of {held.shape[1]:,} items "
-            f"({whole_percent(expected)} if errors were independent)"
-            for name, value in (("right", 1), ("wrong", 0))
-            for held in [np.stack([(matrix == value).all(axis=0) for matrix in matrices])]
-            for share, expected in [(float(held.all(axis=0).mean()), float(held.mean(axis=1).prod()))]
-        ]
-        lines.append(f"{model}, {task}, {len(group)} ways: {'; '.join(said)}")
+        shares = []
+        for name, value in (("right", 1), ("wrong", 0)):
+            all_seeds = np.stack([(matrix == value).all(axis=0) for matrix in matrices])
+            share, expected = float(all_seeds.all(axis=0).mean()), float(all_seeds.mean(axis=1).prod())
+            n = all_seeds.shape[1]
+            independent = f"{whole_percent(expected)} expected if errors were independent"
+            shares.append(f"{_share(share, n)} items are {name} in all ({independent})")
+        lines.append(f"{model}, {task}, {len(group)} conditions: {'; '.join(shares)}")
     return lines
 
 
 def constant_answers(conditions: Sequence[Condition], audits: Audits) -> list[str]:
-    """Ways that nearly always pick one option, by its text or by its place, beside what that pick alone would score.
+    """Conditions that nearly always pick one option, by its text or its place, and the score of that pick alone.
 
-    A text's score is known from the items; a place's from the audit of the task. Places are read off likelihoods where
-    the highest is what was picked.
+    A text's score is known from the items, a place's from the audit of the task. Places are read from likelihoods where
+    the option with the highest one was picked.
     """
     lines = []
     for condition in conditions:
-        if (text := _nearly_all(_texts_picked(condition), of=_answers(condition))) is not None:
+        n = sum(len(each.outcomes) for each in condition.measurements)
+        if (text := _nearly_all(_texts_picked(condition), n)) is not None:
             pick, share = text
-            alone = sum(each.outcomes.values("answer").count(pick) for each in condition.measurements) / _answers(
-                condition
-            )
-            lines.append(_one_answer(condition, repr(pick), share, alone))
-        elif (place := _nearly_all(_places_picked(condition), of=_answers(condition))) is not None:
+            alone = sum(each.outcomes.values("answer").count(pick) for each in condition.measurements) / n
+            lines.append(_constant_answer(condition, repr(pick), share, alone))
+        elif (place := _nearly_all(_places_picked(condition), n)) is not None:
             number, share = place
-            lines.append(
-                _one_answer(
-                    condition, f"option {number + 1}", share, _place_score(audits.get(condition.task, ()), number)
-                )
-            )
+            score = _place_score(audits.get(condition.task, ()), number)
+            lines.append(_constant_answer(condition, f"option {number + 1}", share, score))
     return lines
-
-
-def _answers(condition: Condition) -> int:
-    return sum(len(each.outcomes) for each in condition.measurements)
 
 
 def _texts_picked(condition: Condition) -> Counter[Any]:
@@ -100,43 +87,46 @@ def _places_picked(condition: Condition) -> Counter[Any]:
     return places
 
 
-def _nearly_all(picks: Counter[Any], *, of: int) -> tuple[Any, float] | None:
-    """The pick that nearly all answers are, and its share."""
+def _nearly_all(picks: Counter[Any], n: int) -> tuple[Any, float] | None:
+    """The pick that nearly all of n answers are, and its share."""
     found = picks.most_common(1)
-    return (found[0][0], found[0][1] / of) if found and found[0][1] >= NEARLY_ALL * of else None
+    return (found[0][0], found[0][1] / n) if found and found[0][1] >= NEARLY_ALL * n else None
 
 
-def _one_answer(condition: Condition, pick: str, share: float, alone: float | None) -> str:
+def _constant_answer(condition: Condition, pick: str, share: float, alone: float | None) -> str:
     same = "" if alone is None else f"; that answer alone scores {whole_percent(alone)}"
     if alone is not None and condition.low <= alone:
-        same += ", so the score shows no more than the answers' shares"
-    often = f"{whole_percent(share)} {format_interval(*wilson(share, condition.n))} of {condition.n:,} items"
+        same += ", which is not significantly less"
+    often = f"{_share(share, condition.n)} items"
     return f"{_named(condition)}: picks {pick} for {often} and scores {_scored(condition)}{same}"
 
 
 def dev_test_gaps(conditions: Sequence[Condition]) -> list[str]:
-    """Choices whose test score is above the dev score, or further below it than choosing explains.
+    """Choices on dev rows with a test score above the dev score, or further below it than the choice explains.
 
-    Both by Newcombe's interval of the difference. Choosing the best of m is expected to flatter by at most sqrt(2 ln m)
-    standard errors of a dev score (the maximum of m sub-Gaussian variables).
+    Both by Newcombe's interval of the difference. The dev score of the best of m candidates is expected to be too high
+    by at most sqrt(2 ln m) standard errors (the maximum of m sub-Gaussian variables).
     """
     lines = []
-    for chosen in dev_choices(conditions):
-        if not chosen.dev_examples:
+    for choice in dev_choices(conditions):
+        if not choice.dev_examples:
             continue
-        condition, gap = chosen.condition, chosen.optimism
-        error = math.sqrt(condition.score * (1 - condition.score) / chosen.dev_examples)
-        explained = error * math.sqrt(2 * math.log(max(1.0, chosen.tried)))
-        scores = f"dev {whole_percent(chosen.dev_score)} of {chosen.dev_examples:,.0f}, test {_scored(condition)} of {condition.n:,}"
+        condition, gap = choice.condition, choice.optimism
+        error = math.sqrt(condition.score * (1 - condition.score) / choice.dev_examples)
+        explained = error * math.sqrt(2 * math.log(max(1.0, choice.tried or 1.0)))
+        scores = (
+            f"{_named(condition)}: dev {whole_percent(choice.dev_score)} of {choice.dev_examples:,.0f}, "
+            f"test {_scored(condition)} of {condition.n:,}"
+        )
         if gap.high < 0:
-            lines.append(f"{_named(condition)}: {scores}; what is chosen on dev should not do better on test")
+            lines.append(f"{scores}; a choice on dev rows should not score higher on test")
         elif gap.low > explained:
-            lines.append(f"{_named(condition)}: {scores}; choosing explains {100 * explained:.0f} points at most")
+            lines.append(f"{scores}; the choice explains at most {100 * explained:.0f} points")
     return lines
 
 
 def no_better_than_baselines(conditions: Sequence[Condition], audits: Audits) -> list[str]:
-    """Ways above chance whose gain over the task's best baseline without the question is not significant (Newcombe)."""
+    """Conditions above chance that gain nothing significant over the best baseline without the question (Newcombe)."""
     lines = []
     for condition in conditions:
         above = [each for each in audits.get(condition.task, ()) if _beats_chance(each)]
@@ -148,8 +138,9 @@ def no_better_than_baselines(conditions: Sequence[Condition], audits: Audits) ->
         gain = independent_difference(ours, ScoreInterval(score=score, low=low, high=high), n=condition.n)
         if gain.low <= 0:
             lines.append(
-                f"{_named(condition)}: {_scored(condition)} of {condition.n:,}, chance {whole_percent(condition.chance)}; "
-                f"{_BASELINES[best.kind]} reaches {whole_percent(score)} {format_interval(low, high)} of {best.numbers['n']:,}"
+                f"{_named(condition)}: {_scored(condition)} of {condition.n:,}, chance "
+                f"{whole_percent(condition.chance)}; {_BASELINES[best.kind]} scores {whole_percent(score)} "
+                f"{format_interval(low, high)} of {best.numbers['n']:,}"
             )
     return lines
 
@@ -160,8 +151,8 @@ def serious_findings(audits: Audits) -> list[str]:
 
 
 _BASELINES = {
-    "majority_answer": "one answer for everything",
-    "majority_position": "one place for everything",
+    "majority_answer": "always the same answer",
+    "majority_position": "always the same place",
     "longest_option": "the longest option",
     "shortest_option": "the shortest option",
     "options_alone": "a classifier of options without the question",
@@ -184,3 +175,7 @@ def _named(condition: Condition) -> str:
 
 def _scored(condition: Condition) -> str:
     return f"{whole_percent(condition.score)} {format_interval(condition.low, condition.high)}"
+
+
+def _share(share: float, n: int) -> str:
+    return f"{whole_percent(share)} {format_interval(*wilson(share, n))} of {n:,}"

@@ -24,7 +24,7 @@ from educe.eval.measurement import Measurement, Outcomes, Role
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One way of eliciting at one budget on one model and task, pooled over its seeds.
+    """A recipe at one budget on one model and task, pooled over its seeds.
 
     With one seed the score and the interval are the measurement's own; with several they are the mean over seeds and
     items and its two-factor interval.
@@ -43,33 +43,33 @@ class Condition:
     high: float
     interval: str
     n: int
-    seed_variance: SeedVariance | None = None  # over seeds; of two seeds, with the help of the recipe's other budgets
+    seed_variance: SeedVariance | None = None  # of two seeds, moderated by the recipe's other budgets
 
     @property
     def num_seeds(self) -> int:
-        """How many seeds are pooled."""
         return len(self.measurements)
 
     @property
     def role(self) -> Role:
-        """What the recipe is in an analysis."""
         return self.measurements[0].role
 
     @property
     def budget_in_settings(self) -> bool:
-        """Whether a setting is the budget itself, as the shots of a prompt are, so that the recipe's name says it."""
+        """Whether a setting is the budget itself, as the shots of a prompt are, so that `name` contains it."""
         return self.measurements[0].budget_setting is not None
 
     @property
     def name(self) -> str:
-        """The recipe, with its shots where they are the default and the recipe's name leaves them out."""
-        shots = self.measurements[0].settings.get("shots")
-        default = bool(shots) and self.recipe == self.method
-        return f"{self.recipe}, {shots} {'shot' if shots == 1 else 'shots'}" if default else self.recipe
+        """The recipe with its settings; the budget is among them where it is a setting."""
+        first = self.measurements[0]
+        if first.budget_setting is None or self.recipe != self.method:
+            return self.recipe
+        budget = first.settings.get(first.budget_setting)
+        return self.recipe if budget is None else f"{self.recipe} {first.budget_setting}={budget}"
 
     @property
     def labelled_examples(self) -> int:
-        """Labels read, those used to choose included: the budget on the examples axis; mean over seeds, rounded."""
+        """Labels read, those used to choose included; mean over seeds, rounded."""
         return round(self.mean(lambda each: each.spend.labelled_examples))
 
     @property
@@ -79,12 +79,11 @@ class Condition:
 
     @property
     def trainable_parameters(self) -> float:
-        """Numbers that were trained, mean over seeds."""
         return self.mean(lambda each: each.spend.trainable_parameters)
 
     @property
     def instructions(self) -> int:
-        """What was learned from beside the task; mean over seeds, rounded."""
+        """Training examples that are not of the task; mean over seeds, rounded."""
         return round(self.mean(lambda each: each.spend.instructions))
 
     @property
@@ -95,19 +94,17 @@ class Condition:
 
     @property
     def flops_per_answer(self) -> float:
-        """Useful FLOPs of one question asked this way, mean over seeds."""
+        """Useful FLOPs of one answer, mean over seeds."""
         return self.mean(lambda each: each.spend.flops_per_answer)
 
     def mean(self, quantity: Callable[[Measurement], float]) -> float:
-        """Mean over seeds of any number a measurement holds."""
         return math.fsum(quantity(each) for each in self.measurements) / self.num_seeds
 
 
 def pool(measurements: Iterable[Measurement]) -> tuple[Condition, ...]:
     """Measurements that differ only in seed, pooled; in the order of first appearance.
 
-    Two seeds say little of others, so the other budgets of a recipe help to judge how much seeds matter (`moderated_seed_variance`).
-
+    The seed variance of two seeds is moderated by that of the recipe's other budgets (`moderated_seed_variance`).
     UserError where a cell was measured twice or seeds share no test items.
     """
     groups: dict[tuple[str, ...], dict[int, Measurement]] = {}
@@ -123,22 +120,22 @@ def pool(measurements: Iterable[Measurement]) -> tuple[Condition, ...]:
     for place, (first, *_) in enumerate(conditions):
         settings = settings_key(first, leave_out=(first.budget_setting,))
         curves.setdefault((first.model, first.task, first.method, settings), []).append(place)
-    seed_variances = list(own)
+    variances = list(own)
     for places in curves.values():
         for place in places:
-            seed_variances[place] = moderated_seed_variance(
+            variances[place] = moderated_seed_variance(
                 own[place], pooled_seed_variance([own[other] for other in places if other != place])
             )
     return tuple(
-        _pooled(seeds, several, spread)
-        for seeds, several, spread in zip(conditions, scored, seed_variances, strict=True)
+        _pooled(seeds, several, variance)
+        for seeds, several, variance in zip(conditions, scored, variances, strict=True)
     )
 
 
 def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | None]]:
-    """One matrix (seeds, items) per side, over the items that every measurement holds, and the items' clusters.
+    """One matrix (seeds, items) per side, over the items that all measurements share, and the items' clusters.
 
-    UserError where no item is shared: nothing can be pooled or compared then.
+    UserError where no item is shared.
     """
     first = sides[0][0]
     shared = first.outcomes.ids
@@ -154,7 +151,6 @@ def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | 
 
 
 def _cell_of(each: Measurement) -> str:
-    """Which cell was measured, for an error line."""
     return f"{each.recipe} on {each.model}, {each.task}, {each.examples} examples, seed {each.seed}"
 
 
@@ -163,41 +159,37 @@ def _nothing_shared(measurements: Sequence[Measurement]) -> UserError:
     ids = [set(each.outcomes.ids) for each in measurements]
     left: list[set[str]] = list(accumulate(ids, set.intersection))
     return UserError(
-        f"{_cell_of(measurements[left.index(set())])} shares no test item with what it is held to, "
-        f"{_cell_of(measurements[0])} among it; measure both on the same items"
+        f"{_cell_of(measurements[left.index(set())])} shares no test item with the measurements it is compared with, "
+        f"such as {_cell_of(measurements[0])}; measure both on the same items"
     )
 
 
 def _scores_of(outcomes: Outcomes, ids: tuple[str, ...]) -> Array:
-    """The scores of these items, in their order."""
     if outcomes.ids == ids:
         return outcomes.scores
     places = {name: place for place, name in enumerate(outcomes.ids)}
     return outcomes.scores[[places[name] for name in ids]]
 
 
-def compare(condition: Condition, other: Condition) -> Difference:
-    """How much higher `way` scores than `other` on the same items, paired by item."""
+def compare(condition: Condition, other: Condition, *, level: float = 0.95) -> Difference:
+    """The score of `condition` less that of `other`, paired by item."""
     (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
-    return paired_difference(ours, theirs, clusters, seed_variances=(condition.seed_variance, other.seed_variance))
+    variances = condition.seed_variance, other.seed_variance
+    return paired_difference(ours, theirs, clusters, seed_variances=variances, level=level)
 
 
 def compare_ratio(condition: Condition, other: Condition) -> Ratio | None:
-    """How many times the other's score `way` has, on the same items."""
+    """The score of `condition` over that of `other`, on the same items."""
     (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
     return score_ratio(ours, theirs, clusters, seed_variances=(condition.seed_variance, other.seed_variance))
 
 
 def share_of_gap(condition: Condition, floor: Condition, ceiling: Condition) -> GapRecovered | None:
-    """What share of the gap between `floor` and `ceiling` the way recovers, on the items that all share."""
-    (ours, lowest, highest), clusters = item_scores(condition.measurements, floor.measurements, ceiling.measurements)
-    return gap_recovered(
-        ours,
-        lowest,
-        highest,
-        clusters,
-        seed_variances=(condition.seed_variance, floor.seed_variance, ceiling.seed_variance),
-    )
+    """The share of the gap between `floor` and `ceiling` that the condition recovers, on the items that all share."""
+    sides = condition, floor, ceiling
+    (ours, lowest, highest), clusters = item_scores(*(each.measurements for each in sides))
+    variances = condition.seed_variance, floor.seed_variance, ceiling.seed_variance
+    return gap_recovered(ours, lowest, highest, clusters, seed_variances=variances)
 
 
 def ordered(conditions: Iterable[Condition]) -> list[Condition]:
@@ -214,12 +206,9 @@ def by_task_and_model(conditions: Iterable[Condition]) -> list[list[Condition]]:
 
 
 def plain_prompting(conditions: Iterable[Condition]) -> Condition | None:
-    """Plain prompting among the ways of one model and task: zero-shot, all settings at their defaults if measured so.
-
-    None where it was not measured.
-    """
-    asked = [condition for condition in conditions if condition.role == "zero_shot"]
-    return min(asked, key=lambda condition: (condition.recipe != condition.method, condition.settings), default=None)
+    """The zero-shot baseline of one model and task, with all settings at their defaults if that was measured."""
+    baselines = [condition for condition in conditions if condition.role == "zero_shot"]
+    return min(baselines, key=lambda each: (each.recipe != each.method, each.settings), default=None)
 
 
 def trained(conditions: Iterable[Condition]) -> list[Condition]:

@@ -13,7 +13,7 @@ Axis = Literal["examples", "flops", "parameters", "bits"]
 AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
 
 
-# Fewer points along the axis of trainable parameters are settings of a recipe; so many are a curve.
+# Fewer numbers of trainable parameters than this are settings of a recipe, not a curve.
 MIN_SWEEP_POINTS = 3
 
 
@@ -46,32 +46,31 @@ class Curve:
 
 
 def curves(measurements: Iterable[Measurement], axis: Axis) -> tuple[Curve, ...]:
-    """Every curve in these measurements along `axis`, each point pooled over seeds.
+    """One curve per model, task, method and settings along `axis`, each point pooled over seeds.
 
-    One curve per model, task, method and settings, read from fields. Along "examples" and "flops" (training and
-    search) the budgets of a recipe are its points; along "parameters" its settings are, at equal examples; along "bits"
-    only what was measured in bits is there.
+    Along "examples" and "flops" (training and search) the budgets of a recipe are its points; along "parameters" its
+    settings at equal examples; along "bits" those with a measured description length.
     """
     return join(pool(measurements), axis)
 
 
 def join(conditions: Iterable[Condition], axis: Axis) -> tuple[Curve, ...]:
-    """Pooled ways joined to curves along `axis`; the same as `curves` after `pool`."""
+    """Pooled conditions joined to curves along `axis`; `curves` without `pool`."""
     groups: dict[tuple[str, ...], list[Condition]] = {}
     for condition in conditions:
         if axis == "bits" and condition.bits is None:
             continue
         first = condition.measurements[0]
         leave_out = first.size_settings if axis == "parameters" else (first.budget_setting,)
-        apart = settings_key(first, leave_out=leave_out)
+        group = settings_key(first, leave_out=leave_out)
         if axis == "parameters":
-            apart = f"{condition.examples} {apart}"
-        groups.setdefault((condition.model, condition.task, condition.method, apart), []).append(condition)
-    return _told_apart([_curve(group, axis) for group in groups.values()])
+            group = f"{condition.examples} {group}"
+        groups.setdefault((condition.model, condition.task, condition.method, group), []).append(condition)
+    return _with_distinct_labels([_curve(group, axis) for group in groups.values()])
 
 
 def sweeps(conditions: Iterable[Condition]) -> tuple[Curve, ...]:
-    """Curves along "parameters" of recipes that were run with several numbers of them at equal examples."""
+    """Curves along "parameters" of recipes that were run with several numbers of parameters at equal examples."""
     return tuple(
         curve
         for curve in join([condition for condition in conditions if condition.trainable_parameters], "parameters")
@@ -80,7 +79,7 @@ def sweeps(conditions: Iterable[Condition]) -> tuple[Curve, ...]:
 
 
 def without_sweeps(conditions: Iterable[Condition]) -> list[Condition]:
-    """The ways that are to be drawn against examples and FLOPs: of a sweep of parameters, the most alone."""
+    """The conditions to draw against examples and FLOPs: of a sweep of parameters only the largest number."""
     conditions = list(conditions)
     dropped = {
         id(point.condition)
@@ -91,14 +90,14 @@ def without_sweeps(conditions: Iterable[Condition]) -> list[Condition]:
     return [condition for condition in conditions if id(condition) not in dropped]
 
 
-def _told_apart(made: Sequence[Curve]) -> tuple[Curve, ...]:
-    """Curves whose labels are alike on one model and task get the settings in which they differ."""
-    alike: dict[tuple[str, str, str], list[Curve]] = {}
+def _with_distinct_labels(made: Sequence[Curve]) -> tuple[Curve, ...]:
+    """Curves with the same label on one model and task get the settings in which they differ."""
+    same: dict[tuple[str, str, str], list[Curve]] = {}
     for curve in made:
-        alike.setdefault((curve.model, curve.task, curve.label), []).append(curve)
+        same.setdefault((curve.model, curve.task, curve.label), []).append(curve)
 
     def label(curve: Curve) -> str:
-        rivals = alike[curve.model, curve.task, curve.label]
+        rivals = same[curve.model, curve.task, curve.label]
         if len(rivals) == 1:
             return curve.label
         settings = [rival.points[0].condition.measurements[0].settings for rival in rivals]
@@ -111,7 +110,7 @@ def _told_apart(made: Sequence[Curve]) -> tuple[Curve, ...]:
 
 
 def point_of(condition: Condition, budget: float) -> Point:
-    """A way as the point of a curve at this budget."""
+    """A condition as the point of a curve at this budget."""
     return Point(
         budget=budget,
         score=condition.score,

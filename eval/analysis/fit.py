@@ -1,8 +1,9 @@
-"""Fitted curves: the form that the points support, with bands, and what is read off it with intervals."""
+"""Fitted curves: the form chosen by AIC, its bands, and budgets and ceilings with intervals."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 from scipy import special
@@ -14,16 +15,16 @@ from educe.eval.analysis.resampled import Resampled, resampled
 from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, interval_kind, percentiles
 
 MIN_BUDGETS = 3
-# Budgets nearer to each other than by this factor are one budget: nothing is learned of a curve between them.
+# Budgets closer to each other than this factor count as one: they show nothing of a curve between them.
 MIN_BUDGET_RATIO = 1.25
 FIT_RESAMPLES = 500  # each is fitted anew
-MISFIT = 0.01  # a form that leaves so unlikely a misfit does not describe the points
+MISFIT = 0.01  # a form whose goodness of fit has a smaller p value is rejected
 _BUDGETS_DRAWN = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A number read off a fitted curve, with its interval."""
+    """A number of a fitted curve, with its interval."""
 
     value: float
     low: float
@@ -35,8 +36,8 @@ class Estimate:
 class BudgetEstimate:
     """The budget at which a curve reaches a score, with its interval, within the budgets measured.
 
-    `budget` is None where the fitted curve does not reach it. An end of the interval that is the smallest budget
-    measured means that or less; `high` is None where "not reached" is inside the interval; `low` too, where it is sure.
+    `budget` is None where the fitted curve does not reach it. An end of the interval at the smallest budget measured
+    means that budget or less. `high` is None where the interval contains "not reached", `low` where it is only that.
     """
 
     score: float
@@ -51,8 +52,8 @@ class Fit:
     """A curve's fitted form along its axis, at budgets between the smallest and the largest measured.
 
     `runners_up` is each form's AIC above that of the chosen one. `low` and `high` bound the curve at each budget alone
-    (pointwise), `band_low` and `band_high` at all of them at once (simultaneous). `misfit` is the p value of what the
-    form leaves unexplained (below MISFIT it does not describe the points); None where nothing is left to judge by.
+    (pointwise), `band_low` and `band_high` at all of them at once (simultaneous). `misfit` is the p value of the
+    goodness of fit (below MISFIT the form is rejected); None where no degrees of freedom are left.
     """
 
     form: str
@@ -68,7 +69,7 @@ class Fit:
     area: Estimate
     level: float
     n: int
-    kind: str  # how its intervals came about
+    kind: str  # method and level of its intervals
     misfit: float | None
     draws: Array = field(repr=False)  # fitted curves of the resampled points, each of the form that it chose itself
     ceilings: Array = field(repr=False)  # of those curves
@@ -83,7 +84,7 @@ class Fit:
         return self._reached(score, _first_at(self.scores[None, :], self.budgets, score), score)
 
     def budget_within(self, distance: float) -> BudgetEstimate:
-        """The smallest budget at which the fitted curve is so near its ceiling; every resample near its own."""
+        """The smallest budget at which the fitted curve is within `distance` of its ceiling, likewise in resamples."""
         score = self.ceiling.value - distance
         first = _first_at(self.scores[None, :], self.budgets, score)
         return self._reached(score, first, (self.ceilings - distance)[:, None])
@@ -92,14 +93,13 @@ class Fit:
         found = np.sort(_first_at(self.draws, self.budgets, of_draws))
         tail = 0.5 - self.level / 2
         low, high = found[int(tail * len(found))], found[math.ceil((1 - tail) * len(found)) - 1]
-        return BudgetEstimate(
-            score=score, budget=_or_none(first[0]), low=_or_none(low), high=_or_none(high), kind=self.kind
-        )  # fmt: skip
+        budget, low, high = _or_none(first[0]), _or_none(low), _or_none(high)
+        return BudgetEstimate(score=score, budget=budget, low=low, high=high, kind=self.kind)
 
     def at(self, budget: int | float) -> Estimate:
         """The fitted score at a budget within those measured. ValueError outside."""
         if not self.budgets[0] * (1 - 1e-9) <= budget <= self.budgets[-1] * (1 + 1e-9):
-            raise ValueError(f"{budget:g} lies outside the budgets measured; a forecast is what reaches beyond")
+            raise ValueError(f"{budget:g} lies outside the budgets measured; use a forecast for it")
         where = np.log(budget), np.log(self.budgets)
         value, low, high = (float(np.interp(*where, each)) for each in (self.scores, self.low, self.high))
         return Estimate(value=value, low=low, high=high, kind=self.kind)
@@ -124,9 +124,9 @@ def fit_scores(
 ) -> Fit | None:
     """The form that AIC chooses among FORMS for one matrix (seeds, items) per budget above 0, with its bands.
 
-    Points are weighted by how they vary and vary together; every resample chooses its form anew, so that the doubt
-    about the form is in the bands. Forms with more numbers than points are not tried. `monotone` is as
-    in `choose`. None for fewer than three budgets MIN_BUDGET_RATIO, and for items of one cluster, which say nothing of others.
+    Points are weighted by their covariance. Every resample chooses its own form, so that the bands include uncertainty
+    about the form. Forms with more parameters than points are not tried. `monotone` is as in `choose`. None for fewer
+    than three distinct budgets, and for items of one cluster.
     ValueError for a budget not above 0 and for unequal numbers of budgets, matrices and items.
     """
     budgets, matrices = by_budget(budgets, matrices)
@@ -143,7 +143,7 @@ def fit_scores(
     kind = interval_kind("bootstrap of items and seeds" if sample.seeds else "bootstrap of items", level)
     return Fit(
         form=chosen.form,
-        runners_up={name: aic - chosen.aic[chosen.form] for name, aic in sorted(chosen.aic.items(), key=_by_aic)},
+        runners_up={name: aic - chosen.aic[chosen.form] for name, aic in sorted(chosen.aic.items(), key=itemgetter(1))},
         budgets=np.exp(drawn_at),
         scores=scores,
         low=low,
@@ -172,14 +172,14 @@ class Chosen:
     draws: Array
     ceiling: float
     ceilings: Array
-    misfit: float | None  # p of the chi-square that the chosen form leaves; None where it has a number for every point
+    misfit: float | None  # p of the chi-square of the residuals; None without degrees of freedom
 
 
 def choose(sample: Resampled, logs: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
     """Fit every form to the points and to each resample, and choose by AIC for each: budgets as logarithms.
 
-    Each twice: how much a score is expected to vary follows from the curve that the first fit found. `monotone` curves
-    do not fall, unless none that rises fits (`MISFIT`): training can harm, and a flat line would hide that.
+    Each is fitted twice, because the variance of a score follows from the curve of the first fit. `monotone` curves do
+    not fall, unless all that rise are rejected (`MISFIT`): training can harm, and a flat line would hide that.
     """
     data = np.vstack([sample.scores, sample.draws])
     even = sample.whitener(np.full(len(logs), float(sample.scores.mean())))
@@ -219,11 +219,11 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
 
 
 def by_budget(budgets: Sequence[int | float], matrices: Sequence[Array]) -> tuple[list[int | float], list[Array]]:
-    """Budgets in rising order, and their matrices; ValueError where they do not fit together."""
+    """Budgets in rising order, and their matrices; ValueError where their numbers differ."""
     sizes = sorted({matrix.shape[1] for matrix in matrices})
     if len(budgets) != len(matrices) or len(sizes) > 1:
         raise ValueError(
-            f"{len(budgets)} budgets have {len(matrices)} matrices with {sizes} items; give one each, alike"
+            f"{len(budgets)} budgets have {len(matrices)} matrices with {sizes} items; give one each, of the same items"
         )
     for budget in budgets:
         if not (budget > 0 and math.isfinite(budget)):
@@ -233,7 +233,7 @@ def by_budget(budgets: Sequence[int | float], matrices: Sequence[Array]) -> tupl
 
 
 def count_distinct_budgets(budgets: Iterable[int | float]) -> int:
-    """How many budgets there are that lie MIN_BUDGET_RATIO or farther from the next smaller one counted."""
+    """The number of budgets, each counted only if it is MIN_BUDGET_RATIO times the last one counted or more."""
     counted: list[float] = []
     for budget in sorted(budgets):
         if not counted or budget >= MIN_BUDGET_RATIO * counted[-1]:
@@ -242,17 +242,17 @@ def count_distinct_budgets(budgets: Iterable[int | float]) -> int:
 
 
 def positive(points: Sequence[Point]) -> list[Point]:
-    """The points at budgets above 0, by rising budget: on a logarithmic axis nothing spent has no place."""
+    """The points at budgets above 0, which have a place on a logarithmic axis, by rising budget."""
     return sorted((point for point in points if point.budget > 0), key=lambda point: point.budget)
 
 
 def compute_equivalent_gain(reference: Fit, enhanced: Point) -> Estimate | None:
-    """The budget at which the reference curve reaches the enhanced score, over the budget that the enhanced way used.
+    """The budget at which the reference curve reaches the enhanced score, over the budget that this score took.
 
-    Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". Its low end is
-    the low end of the budget that reaches the low end of the enhanced score, its high end likewise: wider than either
-    alone asks, as the two share items and err together. Infinite where the reference may not reach it; an end at its
-    smallest budget means that or less. None where the fitted curve does not reach the score, and at no budget.
+    Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". Its ends are
+    those of the budgets that reach the ends of the enhanced score. This is conservative, because both share items and
+    their errors are correlated. Infinite where the reference may not reach it; an end at its smallest budget means that
+    or less. None where the fitted curve does not reach the score, and at no budget.
     """
     reached = reference.budget_to_reach(enhanced.score).budget
     if reached is None or enhanced.budget <= 0:
@@ -265,10 +265,6 @@ def compute_equivalent_gain(reference: Fit, enhanced: Point) -> Estimate | None:
         high=math.inf if high is None else max(reached, high) / enhanced.budget,
         kind=f"{reference.kind} of the curve at the ends of {enhanced.interval}",
     )
-
-
-def _by_aic(entry: tuple[str, float]) -> float:
-    return entry[1]
 
 
 def _estimate(value: float, draws: Array, level: float, kind: str) -> Estimate:

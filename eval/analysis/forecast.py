@@ -1,7 +1,8 @@
-"""Forecasts: fit the small budgets, predict the larger ones, and say how well that went beside naive predictions."""
+"""Forecasts: larger budgets predicted from smaller ones, and the errors on held-out budgets."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -17,7 +18,7 @@ NUM_RESAMPLES = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a score at a budget not yet measured will be, on the same items: the median of `draws` and an interval."""
+    """The predicted score at a larger budget, on the same items: the median of `draws` and an interval."""
 
     method: str
     budget: float
@@ -27,19 +28,19 @@ class Forecast:
     draws: Array
 
     def crps(self, seen: float) -> float:
-        """Continuous ranked probability score of what was then seen: 0 is a sure and right forecast.
+        """Continuous ranked probability score of the observed score: 0 is a certain and right forecast.
 
         Gneiting & Raftery (2007): E|X - seen| - E|X - X'| / 2, over the draws; in the units of the score.
         """
         ordered = np.sort(self.draws)
         n = len(ordered)
-        apart = 2 * float(ordered @ (2 * np.arange(1, n + 1) - n - 1)) / n**2
-        return float(np.abs(ordered - seen).mean()) - apart / 2
+        spread = 2 * float(ordered @ (2 * np.arange(1, n + 1) - n - 1)) / n**2
+        return float(np.abs(ordered - seen).mean()) - spread / 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A budget that was held out of a curve, what was seen there, and every method's forecast of it."""
+    """A budget that was held out of a curve, its score, and every method's forecast of it."""
 
     curve: str
     fitted_to: int
@@ -50,7 +51,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """How one method's forecasts went, over all trials: errors and CRPS in the units of the score."""
+    """One method's mean absolute error, coverage and mean CRPS over all trials, in the units of the score."""
 
     method: str
     num_trials: int
@@ -63,7 +64,7 @@ Method = Callable[[Resampled, Array, float], Array]
 
 
 def _fitted(sample: Resampled, logs: Array, at: float) -> Array:
-    """The curve that AIC chooses, extended; the first value is that of the points, the others of their resamples."""
+    """The curve that AIC chooses, extrapolated; the first value is of the points, the others of their resamples."""
     chosen = choose(sample, logs, np.array([at]), monotone=True)
     return np.concatenate([chosen.scores, chosen.draws[:, 0]])
 
@@ -93,17 +94,19 @@ def forecast_scores(
 ) -> dict[str, Forecast]:
     """Every method's forecast of the score at a larger budget, from one matrix (seeds, items) per budget above 0.
 
-    Forecast is the score that the same items and as many seeds will give: what chance does to a point is in it, less
-    what the points before share with it. ValueError for fewer than three budgets or none larger (`count_distinct_budgets`), a budget
-    not above 0, unequal numbers, items of one cluster and a level that is no share.
+    The forecast is of the score with the same items and as many seeds: it includes the sampling error of one more
+    point, less the part that the earlier points share with it. ValueError for fewer than three distinct budgets or none
+    larger, a budget not above 0, unequal numbers, items of one cluster and a level outside (0, 1).
     """
     budgets, matrices = by_budget(budgets, matrices)
     if not 0 < level < 1:
-        raise ValueError(f"level = {level:g} is no share; give one between 0 and 1, as 0.9 for 90%")
+        raise ValueError(f"level = {level:g} is not between 0 and 1; give a share, as 0.9 for 90%")
     if count_distinct_budgets(budgets) < MIN_BUDGETS or at < MIN_BUDGET_RATIO * max(budgets):
-        raise ValueError(f"a forecast goes from {MIN_BUDGETS} budgets to a larger one, not from {budgets} to {at}")
+        raise ValueError(f"a forecast to {at} needs {MIN_BUDGETS} smaller distinct budgets, got {budgets}")
     if in_one_cluster(clusters, matrices[0].shape[1]):
-        raise ValueError("all items are of one cluster, which says nothing of others")
+        raise ValueError(
+            "all items are of one cluster, so their sampling error is not known; use items of several clusters"
+        )
     sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
     logs, place = np.log(budgets), float(np.log(at))
     return {
@@ -113,29 +116,27 @@ def forecast_scores(
 
 
 def _as_forecast(name: str, budget: float, sample: Resampled, curves: Array, level: float) -> Forecast:
-    """The curve's draws and what chance adds at one more point, given what it did to the points before."""
+    """The curve's draws plus the sampling error of one more point, given the errors of the earlier points."""
     rng = np.random.default_rng(SEED)
     center = float(np.clip(curves[0], 0, 1))
     share = (center * sample.n + 1) / (sample.n + 2)
     variance = sample.relative_variance * share * (1 - share)
-    num, alike = len(sample.scores), sample.correlation
-    known = num * alike / (1 + (num - 1) * alike)  # of the points' mean deviation, how much the next point shares
+    num, correlation = len(sample.scores), sample.correlation
+    known = num * correlation / (1 + (num - 1) * correlation)  # regression of a new point on the points' mean
     sizes = sample.relative_variance * sample.scores * (1 - sample.scores)
     scale = (variance / max(float(sizes.mean()), 1e-12)) ** 0.5
     shared = -known * scale * (sample.draws - sample.scores).mean(axis=1)
-    own = (variance * (1 - alike * known)) ** 0.5 * rng.standard_normal(len(sample.draws))
+    own = (variance * (1 - correlation * known)) ** 0.5 * rng.standard_normal(len(sample.draws))
     draws = np.clip(curves[1:] + shared + own, 0, 1)
     low, high = percentiles(draws, level)
-    return Forecast(
-        method=name, budget=budget, score=float(np.median(draws)), low=low, high=high, draws=draws
-    )  # fmt: skip
+    return Forecast(method=name, budget=budget, score=float(np.median(draws)), low=low, high=high, draws=draws)
 
 
 def across_models(conditions: Iterable[Condition]) -> list[Curve]:
-    """Curves over models instead of budgets: one way of eliciting, by how large a model is.
+    """Curves over models instead of budgets: one condition by the size of the model.
 
-    Size is the FLOPs of one plainly prompted answer, which any two models have in common. Only ways measured on
-    four models of different size or more: the larger can then be held out.
+    Size is the FLOPs of one zero-shot answer, which any two models have in common. Only conditions measured on four
+    models of different size or more, so that the largest can be held out.
     """
     groups: dict[tuple[str, ...], list[Condition]] = {}
     sizes: dict[tuple[str, str], float] = {}
@@ -147,10 +148,10 @@ def across_models(conditions: Iterable[Condition]) -> list[Curve]:
             sizes.setdefault((condition.task, condition.model), condition.flops_per_answer)
     made = []
     for (task, *_), members in groups.items():
-        sized = [(sizes[task, condition.model], condition) for condition in members if (task, condition.model) in sizes]
-        if count_distinct_budgets(size for size, _ in sized) > MIN_BUDGETS:
+        known = [(sizes[task, each.model], each) for each in members if (task, each.model) in sizes]
+        if count_distinct_budgets(size for size, _ in known) > MIN_BUDGETS:
             first = members[0]
-            points = tuple(point_of(condition, size) for size, condition in sorted(sized, key=lambda each: each[0]))
+            points = tuple(point_of(condition, size) for size, condition in sorted(known, key=itemgetter(0)))
             label = f"{first.recipe}, {first.examples} examples"
             made.append(
                 Curve(
@@ -168,7 +169,7 @@ def across_models(conditions: Iterable[Condition]) -> list[Curve]:
 
 
 def trials(curves: Iterable[Curve]) -> list[Trial]:
-    """Every measured budget that three smaller ones can be used to predict, curve by curve."""
+    """Every measured budget that at least three smaller ones predict, curve by curve."""
     made: list[Trial] = []
     for curve in curves:
         points = positive(curve.points)
@@ -180,7 +181,6 @@ def trials(curves: Iterable[Curve]) -> list[Trial]:
 
 
 def _trial(curve: Curve, before: Sequence[Point], point: Point) -> Iterator[Trial]:
-    """One, or none where all items are of one cluster."""
     matrices, clusters = item_scores(*(each.condition.measurements for each in [*before, point]))
     if in_one_cluster(clusters, matrices[0].shape[1]):
         return
@@ -194,7 +194,7 @@ def _trial(curve: Curve, before: Sequence[Point], point: Point) -> Iterator[Tria
 
 
 def records(made: Sequence[Trial]) -> list[Record]:
-    """How each method did: mean absolute error, share of intervals that held what was seen, mean CRPS."""
+    """Each method over all trials."""
     found = []
     for method in METHODS if made else ():
         forecasts = [(each.forecasts[method], each.seen) for each in made]

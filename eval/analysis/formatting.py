@@ -50,5 +50,5 @@ def format_odds(probability: float) -> str:
 
 def format_confidence(level: float, comparisons: int) -> str:
     """The confidence of a statement, and the number of comparisons that it is corrected for."""
-    shared = f" over {comparisons:,} comparisons" if comparisons > 1 else ""
-    return f"with {format_percent(level)} confidence{shared}"
+    corrected = f", corrected for {comparisons:,} comparisons" if comparisons > 1 else ""
+    return f"with {format_percent(level)} confidence{corrected}"

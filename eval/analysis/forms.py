@@ -1,8 +1,8 @@
-"""The forms that a scaling curve may have, and the least-squares fit of one to many draws of its points at once.
+"""The functional forms of a scaling curve, and the least-squares fit of one to many draws of its points at once.
 
-Every form runs from a score at the smallest budget to a ceiling, f = ceiling + (first - ceiling) g, and differs in how
+Every form runs from a score at the smallest budget to a ceiling, f = ceiling + (first - ceiling) g. They differ in how
 g falls from 1: not at all, as a power of the budget, or as a logistic curve in its logarithm. For a given g the two
-scores follow in closed form, so g is looked up on a grid, and nothing can fail to converge.
+scores have a closed form, so g is searched on a grid, and no fit can fail to converge.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from scipy import special
 
 from educe.eval.analysis.statistics.resample import Array
 
-# Of the budgets' logarithmic range: how steep, and where, a logistic curve may be.
+# The grids of the power law's exponent, and of the logistic's center and width in units of the logarithmic range.
 _EXPONENTS = np.geomspace(0.04, 3.0, 40)
 _CENTERS = np.linspace(-0.25, 1.25, 31)
 _WIDTHS = np.geomspace(0.025, 0.5, 9)
@@ -21,7 +21,7 @@ _WIDTHS = np.geomspace(0.025, 0.5, 9)
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """One form: its name, how many numbers are fitted, and the shapes of its grid.
+    """A form: its name, its number of parameters, and the shapes of its grid.
 
     `shapes(logs, first, last)` gives g of every shape at budgets with these logarithms, (shapes, budgets);
     `first` and `last` are the logarithms of the smallest and the largest budget measured.
@@ -107,15 +107,15 @@ class _Quadratic:
         self.seen = np.sum(seen**2, axis=1)[:, None]
 
     def deviance(self, ceiling: Array, first: Array) -> Array:
-        """What is left unexplained."""
         linear = ceiling * self.c + first * self.f
         return np.asarray(
             self.seen - 2 * linear + ceiling**2 * self.cc + first**2 * self.ff + 2 * ceiling * first * self.cf
         )
 
     def candidates(self, *, monotone: bool) -> Iterator[tuple[Array, Array]]:
-        """The free minimum, and those on the edges of the square of possible scores; one of them is the best allowed,
-        unless that is flat. A curve that does not fall touches two edges alone: a ceiling of 1 and a first score of 0.
+        """The free minimum, and those on the edges of the unit square; the best allowed fit is one of them or flat.
+
+        A curve that does not fall touches two edges only: a ceiling of 1 and a first score of 0.
         """
         determinant = np.maximum(self.cc * self.ff - self.cf**2, 1e-12 * self.cc * self.ff)
         yield (self.ff * self.c - self.cf * self.f) / determinant, (self.cc * self.f - self.cf * self.c) / determinant

@@ -1,4 +1,4 @@
-"""The Pareto frontier: ways that no other beats on score and cost at once, and how sure that is. Pure arithmetic."""
+"""The Pareto frontier: conditions that no other one beats on score and cost at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Cost = Literal["flops", "labels"]
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierPoint:
-    """A way with its cost, whether it is on the frontier, and in what share of the resamples it is."""
+    """A condition with its cost, and the share of resamples in which it is on the frontier."""
 
     condition: Condition
     cost: float
@@ -28,12 +28,12 @@ class FrontierPoint:
 
 
 def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QUESTIONS) -> list[FrontierPoint]:
-    """Every way of one model and task by rising cost: total FLOPs for so many questions answered, or labels read.
+    """The conditions of one model and task by rising cost: total FLOPs for so many questions answered, or labels read.
 
-    A way is on the frontier unless another has at least its score at no more than its cost, and is better in one of
-    the two. Scores are means over the items that all ways answered; items (clusters of them) are resampled for all ways
-    at once, and every way draws what other seeds might add; costs stay as they are. ValueError where the ways share no
-    item.
+    A condition is on the frontier unless another one has at least its score at no more than its cost, and is better in
+    one of the two. Scores are means over the items that all conditions share. Items (clusters of them) are resampled
+    for all conditions at once, and each condition draws its seed effects; costs stay fixed. UserError where the
+    conditions share no item.
     """
     matrices, clusters = item_scores(*(condition.measurements for condition in conditions))
     items = np.stack([matrix.mean(axis=0) for matrix in matrices])
@@ -45,11 +45,11 @@ def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QU
             components(matrix, clusters, condition.seed_variance), rng, len(drawn)
         )
         drawn[:, place] = np.clip(moved, 0, 1)
-    sure = undominated(drawn, costs).mean(axis=0)
+    shares = undominated(drawn, costs).mean(axis=0)
     on = undominated(items.mean(axis=1)[None, :], costs)[0]
     places = [
         FrontierPoint(condition=condition, cost=float(each), on_frontier=bool(here), frontier_share=float(share))
-        for condition, each, here, share in zip(conditions, costs, on, sure, strict=True)
+        for condition, each, here, share in zip(conditions, costs, on, shares, strict=True)
     ]
     return sorted(
         places, key=lambda place: (place.cost, -place.condition.score, place.condition.name, place.condition.settings)
@@ -64,7 +64,7 @@ def cost_of(condition: Condition, cost: Cost, *, questions: int = QUESTIONS) -> 
 
 
 def undominated(scores: Array, costs: Array) -> NDArray[np.bool_]:
-    """Which ways are on the frontier in each row of `scores` (rows, ways); what is equal in both stands together."""
+    """Which conditions are on the frontier in each row of `scores` (rows, conditions); equal ones both are."""
     order = np.lexsort((np.zeros(len(costs)), costs))
     found = np.empty(scores.shape, dtype=bool)
     best_before = np.full(len(scores), -np.inf)
@@ -78,9 +78,15 @@ def undominated(scores: Array, costs: Array) -> NDArray[np.bool_]:
     return found
 
 
-def break_even(cheaper: Condition, dearer: Condition) -> float | None:
-    """After how many questions the one of two ways that costs more to elicit has paid that back; None where never."""
-    first, second = sorted((cheaper, dearer), key=lambda condition: condition.elicitation_flops)
+def questions_to_break_even(train_flops: float, *, prompt_flops: float, tuned_flops: float) -> float | None:
+    """The number of questions from which a fine-tune costs less than a longer prompt; None where there is none."""
+    saved = prompt_flops - tuned_flops
+    return train_flops / saved if saved > 0 else None
+
+
+def break_even(condition: Condition, other: Condition) -> float | None:
+    """The number of questions at which both conditions cost the same in all; None where there is none."""
+    first, second = sorted((condition, other), key=lambda each: each.elicitation_flops)
     return questions_to_break_even(
         second.elicitation_flops - first.elicitation_flops,
         prompt_flops=first.flops_per_answer,
@@ -89,11 +95,11 @@ def break_even(cheaper: Condition, dearer: Condition) -> float | None:
 
 
 def _resampled(items: Array, codes: NDArray[np.int64]) -> Array:
-    """Means of every row of `items` (ways, items) under resampled clusters: (resamples, ways)."""
+    """Means of every row of `items` (conditions, items) under resampled clusters: (resamples, conditions)."""
     count = int(codes.max()) + 1
     sums = np.stack([np.bincount(codes, weights=row, minlength=count) for row in items])
     times = _times_drawn(count)
-    # Rounded, so that ways with equal answers are equal in every resample of items, whatever the order of a sum.
+    # Rounded, so that conditions with equal answers are equal in every resample, whatever the order of a sum.
     return np.asarray(np.round((times @ sums.T) / (times @ np.bincount(codes))[:, None], 12))
 
 
@@ -102,9 +108,3 @@ def _times_drawn(count: int) -> Array:
     """How often each of so many clusters is drawn: (resamples, clusters)."""
     rng = np.random.default_rng(SEED)
     return rng.multinomial(count, np.full(count, 1 / count), size=NUM_RESAMPLES).astype(float)
-
-
-def questions_to_break_even(train_flops: float, *, prompt_flops: float, tuned_flops: float) -> float | None:
-    """How many questions until a fine-tune is cheaper than a longer prompt; None where it never is."""
-    saved = prompt_flops - tuned_flops
-    return train_flops / saved if saved > 0 else None

@@ -39,7 +39,7 @@ def test_claims_come_first_then_what_they_assume_then_what_is_not_claimed(
     groups = [line for line in refused.splitlines() if " on " in line and not line.startswith("- ")]
     assert groups == ["big on capitals", "big on sentiment", "small on capitals", "small on sentiment"]
     lines = assumed.splitlines()
-    assert "- where one seed was run, nothing is said of other seeds" in lines
+    assert "- conditions with one seed say nothing about other seeds" in lines
     assert len(set(lines)) == len(lines) and all(line.startswith("- ") for line in lines)
 
 
@@ -79,7 +79,7 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], says: str, capsys: py
 
 def test_a_share_beyond_one_is_a_mistake(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli("claims", study, "--above", "1.5") == 2
-    assert capsys.readouterr().err == "educe: above = 1.5 is no share; give one between 0 and 1, as 0.05 for 5%\n"
+    assert capsys.readouterr().err == "educe: above = 1.5 is not between 0 and 1; give a share, as 0.05 for 5%\n"
 
 
 def test_nothing_to_claim_is_said() -> None:

@@ -1,6 +1,6 @@
-"""Claims that rest on a fitted curve and not on measured points alone."""
+"""Claims from a fitted curve, not from measured points alone."""
 
-from educe.eval.analysis.claims.claim import Claim, Refused, check_share
+from educe.eval.analysis.claims.claim import SETTINGS, Claim, Refused, Statement, check_share
 from educe.eval.analysis.curves import Curve
 from educe.eval.analysis.fit import MISFIT, Fit
 from educe.eval.analysis.formatting import format_count, format_percent, format_points
@@ -9,44 +9,42 @@ FORM = "the curve has the fitted form between the budgets measured"
 
 
 def elicited_by(curve: Curve, fitted: Fit | None, *, within: float) -> Claim | Refused:
-    """By how many examples a fitted curve comes within `within` of its ceiling, with an interval.
+    """The number of examples from which a fitted curve is within `within` of its ceiling, with an interval.
 
-    `fitted` is the curve's fit along labelled examples. Refused where there is none, where it is flat, and where "not
-    reached" is inside the interval. UserError for a distance that is no share.
+    `fitted` is the curve's fit along labelled examples. Refused where there is none, where it is flat, and where the
+    interval contains "not reached". UserError for a distance outside (0, 1).
     """
     check_share("within", within)
-    named = {"kind": "ceiling", "model": curve.model, "task": curve.task}
-    statement = f"{curve.label} by so many examples within {format_points(within)} of the ceiling of its fitted curve"
-
-    def refused(reason: str, **numbers: float) -> Refused:
-        refused_statement = f"{curve.model} on {curve.task}, {statement}"
-        return Refused(**named, statement=refused_statement, reason=reason, numbers=numbers)  # type: ignore[arg-type]
-
-    if fitted is None:
-        return refused("a fit takes three budgets above 0")
-    if fitted.misfit is not None and fitted.misfit < MISFIT:
-        return refused(f"no form describes its points (misfit p = {fitted.misfit:.1g})")
-    if fitted.scores[-1] < fitted.scores[0]:
-        return refused("the fitted curve falls")
-    if fitted.form == "flat":
-        return refused("the fitted curve is flat: no rise beyond its smallest budget is seen")
-    near, ceiling = fitted.budget_within(within), fitted.ceiling
-    largest = f"the largest budget, {format_count(round(fitted.budgets[-1]), 'labelled example')}"
-    if near.budget is None or near.low is None or near.high is None:
-        return refused(f"its ceiling, {_share(fitted)}, may lie beyond {largest}", ceiling=ceiling.value)
-    below = "at most " if near.low <= fitted.budgets[0] else ""
-    return Claim(
-        **named,  # type: ignore[arg-type]
-        sentence=(
-            f"{curve.model} on {curve.task} is elicited to within {format_points(within)} of the ceiling of its fitted "
-            f"curve under {curve.label} by {near.budget:,.0f} [{below}{near.low:,.0f}, {near.high:,.0f}] labelled "
-            f"examples ({format_percent(fitted.level)} interval; {fitted.form}, ceiling {_share(fitted)}; {fitted.n:,} items)."
-        ),
-        numbers={"within": within, "examples": near.budget, "low": near.low, "high": near.high, "n": fitted.n},
-        assumptions=(FORM, "other settings of the method may elicit more: what is said is said of these"),
+    where = f"{curve.model} on {curve.task}"
+    goal = f"within {format_points(within)} of the ceiling of the fitted curve of {curve.label}"
+    statement = Statement(
+        kind="ceiling",
+        model=curve.model,
+        task=curve.task,
+        text=f"{where} comes {goal} at some number of labelled examples",
     )
-
-
-def _share(fitted: Fit) -> str:
-    ceiling = fitted.ceiling
-    return f"{format_percent(ceiling.value)} [{format_percent(ceiling.low)}, {format_percent(ceiling.high)}]"
+    if fitted is None:
+        return statement.refuse("a fit needs three budgets above 0")
+    if fitted.misfit is not None and fitted.misfit < MISFIT:
+        return statement.refuse(f"no form fits its points (goodness of fit p = {fitted.misfit:.1g})")
+    if fitted.scores[-1] < fitted.scores[0]:
+        return statement.refuse("the fitted curve falls")
+    if fitted.form == "flat":
+        return statement.refuse("the fitted curve is flat: it does not rise beyond its smallest budget")
+    near, ceiling = fitted.budget_within(within), fitted.ceiling
+    interval = f"{format_percent(ceiling.value)} [{format_percent(ceiling.low)}, {format_percent(ceiling.high)}]"
+    if near.budget is None or near.low is None or near.high is None:
+        largest = format_count(round(fitted.budgets[-1]), "labelled example")
+        reason = f"its ceiling, {interval}, may lie beyond the largest budget, {largest}"
+        return statement.refuse(reason, ceiling=ceiling.value)
+    below = "at most " if near.low <= fitted.budgets[0] else ""
+    return statement.claim(
+        f"{where} comes {goal} with {near.budget:,.0f} [{below}{near.low:,.0f}, {near.high:,.0f}] labelled examples "
+        f"({format_percent(fitted.level)} interval; {fitted.form}, ceiling {interval}; {fitted.n:,} items).",
+        (FORM, SETTINGS),
+        within=within,
+        examples=near.budget,
+        low=near.low,
+        high=near.high,
+        n=fitted.n,
+    )

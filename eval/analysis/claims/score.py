@@ -1,17 +1,18 @@
-"""Claims from one way's score: above a threshold, a rare outcome, and what the first success costs."""
+"""Claims from one condition's score: above a threshold, a rare outcome, and the cost of the first right answer."""
 
 import math
 from typing import Literal
 
 import numpy as np
 from scipy import special
+from statsmodels.stats.proportion import proportion_confint
 
 from educe.eval.analysis.claims.claim import (
-    ONE_SEED,
-    SEEDS,
     Claim,
+    Kind,
     Refused,
     Sample,
+    Statement,
     check_share,
     condition_label,
     sample_of,
@@ -28,46 +29,40 @@ from educe.eval.analysis.formatting import (
 from educe.eval.analysis.statistics.components import components, p_from_intervals
 from educe.eval.analysis.statistics.intervals import effective_sample_size, pooled_interval
 from educe.eval.analysis.statistics.multiple import bonferroni_level
-from educe.eval.analysis.statistics.power import items_to_exclude
+from educe.eval.analysis.statistics.power import items_to_exclude, zero_events_bound
 
-ITEMS = "the items stand for the questions that the claim is read for, and clusters of them are independent"
+ITEMS = "the test items are a random sample of the questions of interest, in independent clusters"
 Event = Literal["right", "wrong"]
-# Tails of tests that lean on an approximation are not believed any further out than this.
-MIN_P = 1e-6
+MIN_P = 1e-6  # p values of approximate tests are not reported below this
 
 
 def above_threshold(
     condition: Condition, threshold: float, *, level: float = 0.95, comparisons: int = 1, p: float | None = None
 ) -> Claim | Refused:
-    """That a way's true score lies above a threshold fixed beforehand, by a one-sided test.
+    """That a condition's true score lies above a threshold fixed beforehand, by a one-sided test.
 
-    `p` is the p value corrected for `comparisons` ways; where it is left out, it is worked out and multiplied by them.
-
-    Right-or-wrong items, each on its own, under one seed: the exact binomial test. Else the larger p of that test at
-    the effective number of items (Korn & Graubard 1998) and of a t test over clusters and seeds, and never below 1e-6.
-    UserError for a threshold that is no share.
+    `p` is the p value corrected for `comparisons` conditions; where it is left out, Bonferroni's. Independent items
+    that are right or wrong, under one seed: the exact binomial test. Else the larger p of that test at the effective
+    sample size (Korn & Graubard 1998) and of a t test over clusters and seeds, at least 1e-6. UserError for a threshold
+    outside (0, 1).
     """
     check_share("threshold", threshold)
-    statement = (
-        f"{condition.model} on {condition.task}, {condition_label(condition)}, scores above {format_percent(threshold)}"
-    )
+    subject = _subject(condition)
+    statement = _statement("threshold", condition, f"{subject}, scores above {format_percent(threshold)}")
     sample = sample_of(condition)
     if isinstance(sample, str):
-        return _refused("threshold", condition, statement, sample)
+        return statement.refuse(sample)
     single, test = p_above(sample, threshold)
     p = min(1.0, single * comparisons) if p is None else p
     numbers = {"threshold": threshold, "score": condition.score, "p": p, "n": condition.n, "comparisons": comparisons}
-    times = f", corrected for {comparisons} ways" if comparisons > 1 else ""
+    corrected = f", corrected for {comparisons} conditions" if comparisons > 1 else ""
+    shown = f"{format_percent(condition.score)}, {format_p_value(p)}"
     if p > 1 - level:
-        reason = f"it shows {format_percent(condition.score)}, {format_p_value(p)} ({test}{times})"
-        return _refused("threshold", condition, statement, reason, **numbers)
-    return Claim(
-        kind="threshold",
-        model=condition.model,
-        task=condition.task,
-        sentence=f"{statement}, {format_p_value(p)}: it shows {format_percent(condition.score)} ({sample.asked}; {test}{times}).",
-        numbers=numbers,
-        assumptions=(ITEMS, _seeds(sample), "the threshold was fixed before the scores were seen"),
+        return statement.refuse(f"it scores {shown} ({test}{corrected})", **numbers)
+    return statement.claim(
+        f"{subject}, scores above {format_percent(threshold)}: {shown} ({test}{corrected}; {sample.size}).",
+        (ITEMS, sample.seeds_assumption, "the threshold was fixed before the scores were known"),
+        **numbers,
     )
 
 
@@ -76,102 +71,95 @@ def rarer_than(
 ) -> Claim | Refused:
     """That right (or wrong) answers are rarer than `bound`: exact one-sided bound of Clopper & Pearson (1934).
 
-    A cluster counts once, and as showing the outcome where any item of it does under any seed, which can only raise
-    the bound; so does any credit, or any lack of it, where scores are graded. UserError for a bound that is no share.
+    A cluster counts once, and it has the event where any of its items does under any seed, which can only raise the
+    bound. The same holds for partial credit. UserError for a bound outside (0, 1).
     """
     check_share("rarer", bound)
-    statement = f"{condition.model} on {condition.task}, {condition_label(condition)}: {event} answers are rarer than {format_odds(bound)}"
+    text = f"{_subject(condition)}: {event} answers are rarer than {format_odds(bound)}"
+    statement = _statement("rare event", condition, text)
     sample = sample_of(condition)
     if isinstance(sample, str):
-        return _refused("rare event", condition, statement, sample)
-    seen, units = _seen(sample, event)
+        return statement.refuse(sample)
+    has_event = np.any(sample.scores > 0 if event == "right" else sample.scores < 1, axis=0)
+    seen, units = len(np.unique(sample.codes[has_event])), sample.num_clusters
     demanded = bonferroni_level(level, comparisons)
-    upper = 1.0 if seen == units else float(special.betaincinv(seen + 1, units - seen, demanded))
+    upper = float(proportion_confint(seen, units, alpha=2 * (1 - demanded), method="beta")[1])
     noun = "item" if units == sample.scores.shape[1] else "cluster"
-    found = f"{'none' if seen == 0 else f'{seen:,}'} of {format_count(units, noun)}"
+    observed = f"{'none' if seen == 0 else f'{seen:,}'} of {format_count(units, noun)} had one"
     numbers = {"bound": bound, "upper": upper, "seen": seen, "n": units}
     if upper >= bound:
         needed = items_to_exclude(bound, level=demanded)
-        reason = f"{found} show one, so up to {format_percent(upper)} may be; it takes none of {needed:,}"
-        return _refused("rare event", condition, statement, reason, **numbers, needed=needed)
-    sure = format_confidence(level, comparisons)
-    return Claim(
-        kind="rare event",
-        model=condition.model,
-        task=condition.task,
-        sentence=f"{statement} {sure}: {found} show one ({format_count(len(sample.scores), 'seed')}; exact bound {upper:.2g}).",
-        numbers=numbers,
-        assumptions=(ITEMS, "the questions met later are drawn as these were; another kind of question is not covered"),
+        reason = f"{observed}, so their rate may be up to {format_percent(upper)}; the claim takes none of {needed:,}"
+        return statement.refuse(reason, **numbers, needed=needed)
+    return statement.claim(
+        f"{text} {format_confidence(level, comparisons)}: {observed} "
+        f"({format_count(len(sample.scores), 'seed')}; exact bound {upper:.2g}).",
+        (ITEMS, "later questions are drawn from the same population; other kinds of questions are not covered"),
+        **numbers,
     )
 
 
 def first_success(condition: Condition, *, level: float = 0.95, comparisons: int = 1) -> Claim | Refused:
-    """What the first right answer costs on average: elicitation FLOPs + FLOPs per answer / share of right answers.
+    """The mean cost of the first right answer: elicitation FLOPs + FLOPs per answer / share of right answers.
 
-    The interval is that of the share: exact (Clopper & Pearson 1934) at the effective number of items, and over seeds
-    too where there are several. Where nothing is right, only that it costs more than so much, one-sided; no upper end
-    (inf) where the share may be 0. Refused where right answers may be guesses, tested for each of `comparisons`.
+    The interval is that of the share (`share_interval`). Where nothing is right, only a one-sided lower bound; no upper
+    end (inf) where the share may be 0. Refused where the score is not significantly above guessing, tested for each of
+    `comparisons`.
     """
-    statement = (
-        f"{condition.model} on {condition.task}, {condition_label(condition)}: what the first right answer costs"
-    )
+    subject = _subject(condition)
+    statement = _statement("first success", condition, f"{subject}: the cost of the first right answer")
     sample = sample_of(condition)
     if isinstance(sample, str):
-        return _refused("first success", condition, statement, sample)
+        return statement.refuse(sample)
     if condition.chance and p_above(sample, condition.chance)[0] * comparisons > 1 - level:
-        reason = f"its {format_percent(condition.score)} may all be guesses, of which {format_percent(condition.chance)} are right"
-        return _refused("first success", condition, statement, reason, chance=condition.chance)
-    low, high = share_interval(sample, level)
+        reason = (
+            f"its score of {format_percent(condition.score)} is not significantly above guessing, "
+            f"{format_percent(condition.chance)}"
+        )
+        return statement.refuse(reason, chance=condition.chance)
     base, each = condition.elicitation_flops, condition.flops_per_answer
-    prefix = f"{condition.model} on {condition.task}, {condition_label(condition)}: the first right answer costs"
+    prefix = f"{subject}: the first right answer costs"
     spent = f"{format_flops(base)} to elicit, {format_flops(each)} per answer"
-    guesses = (
-        (f"guesses count as successes: {format_percent(condition.chance)} of them are right",)
-        if condition.chance
-        else ()
-    )
-    assumptions = (ITEMS, _seeds(sample), "each question asked is as likely right as any other", *guesses)
+    assumptions = [ITEMS, sample.seeds_assumption, "every question is equally likely to be answered right"]
+    if condition.chance:
+        assumptions.append(f"guesses count as successes: {format_percent(condition.chance)} of them are right")
     if condition.score == 0:
         units = effective_sample_size(sample.scores, sample.clusters, seed_variance=sample.seed_variance, level=level)
-        least = base + each / -float(np.expm1(np.log1p(-level) / units))
-        return Claim(
-            kind="first success",
-            model=condition.model,
-            task=condition.task,
-            sentence=(
-                f"{prefix} more than {format_flops(least)} on average with {format_percent(level)} confidence: none was seen "
-                f"({sample.asked}; {spent})."
-            ),
-            numbers={"low": least, "n": condition.n},
-            assumptions=assumptions,
+        lowest = base + each / zero_events_bound(units, level=level)
+        return statement.claim(
+            f"{prefix} more than {format_flops(lowest)} on average with {format_percent(level)} confidence: no answer "
+            f"was right ({sample.size}; {spent}).",
+            tuple(assumptions),
+            low=lowest,
+            n=condition.n,
         )
-    cost, least = base + each / condition.score, base + each / high
-    # An interval down to 0 leaves it open whether anything is ever right.
-    most = base + each / low if low > 0 else math.inf
-    ends = (
-        f"{format_flops(least).removesuffix(' FLOP')} to {format_flops(most)}"
-        if low > 0
-        else f"more than {format_flops(least)}"
-    )
-    ends = ends if format_flops(least) != format_flops(most) else "the same to three digits"
-    return Claim(
-        kind="first success",
-        model=condition.model,
-        task=condition.task,
-        sentence=(
-            f"{prefix} {format_flops(cost)} on average, {format_percent(level)} interval {ends} "
-            f"({spent}; {format_percent(condition.score)} right, {sample.asked})."
-        ),
-        numbers={"cost": cost, "low": least, "high": most, "score": condition.score, "n": condition.n},
-        assumptions=assumptions,
+    low, high = share_interval(sample, level)
+    cost, lowest = base + each / condition.score, base + each / high
+    highest = base + each / low if low > 0 else math.inf
+    if format_flops(lowest) == format_flops(highest):
+        interval = "the same to three digits"
+    elif low > 0:
+        interval = f"{format_flops(lowest).removesuffix(' FLOP')} to {format_flops(highest)}"
+    else:  # the share may be 0
+        interval = f"more than {format_flops(lowest)}"
+    return statement.claim(
+        f"{prefix} {format_flops(cost)} on average, {format_percent(level)} interval {interval} "
+        f"({spent}; {format_percent(condition.score)} right, {sample.size}).",
+        tuple(assumptions),
+        cost=cost,
+        low=lowest,
+        high=highest,
+        score=condition.score,
+        n=condition.n,
     )
 
 
 def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
-    """One-sided p that the score is no higher than the threshold, and the test's name."""
+    """One-sided p value of the null hypothesis that the score is at most the threshold, and the test's name."""
     items, (seeds, n) = sample.items, sample.scores.shape
     units = effective_sample_size(sample.scores, sample.clusters, seed_variance=sample.seed_variance)
     right = float(items.mean()) * units
+    # The binomial tail as a beta distribution, which takes fractional numbers of items; scipy's binomtest does not.
     exact = float(special.betainc(right, units - right + 1, threshold)) if right > 0 else 1.0
     if seeds == 1 and sample.num_clusters == n and np.isin(items, (0, 1)).all():
         return exact, "exact binomial test"
@@ -186,33 +174,19 @@ def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
 
 
 def share_interval(sample: Sample, level: float) -> tuple[float, float]:
-    """Two-sided interval of a share: exact at the effective number of items, and no narrower than over seeds."""
+    """Two-sided interval of a share.
+
+    Exact (Clopper & Pearson 1934) at the effective sample size, and no narrower than `pooled_interval`.
+    """
     units = effective_sample_size(sample.scores, sample.clusters, seed_variance=sample.seed_variance, level=level)
-    right = float(sample.items.mean()) * units
-    tail = (1 - level) / 2
-    low = float(special.betaincinv(right, units - right + 1, tail)) if right > 0 else 0.0
-    high = float(special.betaincinv(right + 1, units - right, 1 - tail)) if right < units else 1.0
+    low, high = proportion_confint(float(sample.items.mean()) * units, units, alpha=1 - level, method="beta")
     pooled = pooled_interval(sample.scores, sample.clusters, seed_variance=sample.seed_variance, level=level)
-    return min(low, pooled.low), max(high, pooled.high)
+    return min(float(low), pooled.low), max(float(high), pooled.high)
 
 
-def _seen(sample: Sample, event: Event) -> tuple[int, int]:
-    """Clusters with the outcome, and all of them."""
-    shown = np.any(sample.scores > 0 if event == "right" else sample.scores < 1, axis=0)
-    return len(np.unique(sample.codes[shown])), sample.num_clusters
+def _subject(condition: Condition) -> str:
+    return f"{condition.model} on {condition.task}, {condition_label(condition)}"
 
 
-def _seeds(sample: Sample) -> str:
-    return ONE_SEED if len(sample.scores) == 1 else SEEDS
-
-
-def _refused(
-    kind: Literal["threshold", "rare event", "first success"],
-    condition: Condition,
-    statement: str,
-    reason: str,
-    **numbers: int | float,
-) -> Refused:
-    return Refused(
-        kind=kind, model=condition.model, task=condition.task, statement=statement, reason=reason, numbers=numbers
-    )
+def _statement(kind: Kind, condition: Condition, text: str) -> Statement:
+    return Statement(kind=kind, model=condition.model, task=condition.task, text=text)

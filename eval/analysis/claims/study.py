@@ -1,10 +1,10 @@
-"""Every claim that a study's measurements carry, and every one that they do not."""
+"""Every claim that a study's measurements support, and every one that they do not."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from educe.data.errors import UserError
 from educe.eval.analysis.claims.budgets import not_elicited, robust, within_ceiling
-from educe.eval.analysis.claims.claim import Claim, Refused, check_share, sample_of
+from educe.eval.analysis.claims.claim import Claim, Refused, Statement, check_share, sample_of
 from educe.eval.analysis.claims.fitted import elicited_by
 from educe.eval.analysis.claims.score import above_threshold, first_success, p_above, rarer_than
 from educe.eval.analysis.conditions import Condition, most_trained, plain_prompting
@@ -15,7 +15,7 @@ from educe.eval.analysis.statistics.multiple import bonferroni_level, holm
 from educe.eval.analysis.statistics.power import items_to_exclude
 from educe.eval.measurement import Measurement
 
-_RARELY_RIGHT = 0.5  # elsewhere the first right answer costs what eliciting does
+_RARELY_RIGHT = 0.5  # above this the first right answer costs hardly more than the elicitation
 
 
 def claims_of(
@@ -30,20 +30,23 @@ def claims_of(
     level: float = 0.95,
     fit_of: Callable[[Curve], Fit | None] = fit,
 ) -> list[Claim | Refused]:
-    """Every kind of claim tried on every way and curve, model by model and task by task.
+    """Every kind of claim tried on every condition and curve, model by model and task by task.
 
     `above` is the threshold (chance where it is left out), `within` the distance to a ceiling, `rarer` a probability,
-    `margin` the gain that robustness excludes, `flops` the elicitation to speak of (as much as was measured where it is
-    left out). Of each kind the largest budget comes first. p values are corrected by Holm (1979), bounds by Bonferroni,
-    over all claims of one kind: what holds is found by looking at all of them. Each alone stand how soon a curve comes
-    near its largest budget or its fitted ceiling, and the interval of what the first right answer costs. Ways
-    scored as a mean over formats are left out: they measure the wording, and nothing is elicited. `fit_of` gives a
-    curve's fit, for who has it already.
-    What the first right answer costs is told where most answers are wrong. UserError for a value that cannot be meant.
+    `margin` the gain that robustness excludes, `flops` the elicitation to make claims about (as much as was measured
+    where it is left out), `fit_of` a function that gives a curve's fit, for callers who have the fits already.
+
+    p values are corrected by Holm (1979), bounds by Bonferroni, over all claims of one kind. Not corrected are the
+    budgets close to a ceiling, measured or fitted, and the interval of the cost of the first right answer, which is
+    given where most answers are wrong. Of each kind the largest budget comes first. Conditions scored as a mean over
+    formats are left out: they measure the effect of the wording. UserError for a value out of range.
     """
-    _check(within=within, rarer=rarer, margin=margin, power=power, level=level, above=above)
+    shares = {"within": within, "rarer": rarer, "margin": margin, "power": power, "level": level, "above": above}
+    for name, value in shares.items():
+        if value is not None:
+            check_share(name, value)
     if flops is not None and not flops > 0:
-        raise UserError(f"flops = {flops:g} is no budget; give the FLOPs of elicitation to speak of, as 1e13")
+        raise UserError(f"flops = {flops:g} is not a budget above 0; give the FLOPs of elicitation, as 1e13")
     conditions = [
         condition for condition in conditions if not any(_over_formats(each) for each in condition.measurements)
     ]
@@ -79,30 +82,24 @@ def claims_of(
 
 
 def _over_formats(measurement: Measurement) -> bool:
-    return "quantiles" in measurement.provenance.answered
-
-
-def _check(**shares: float | None) -> None:
-    for name, value in shares.items():
-        if value is not None:
-            check_share(name, value)
+    return measurement.details.formats is not None and bool(measurement.details.formats.quantiles)
 
 
 def _curves(conditions: Sequence[Condition]) -> list[Curve]:
-    """What was tried beside plain prompting, along labelled examples."""
+    """All conditions but plain prompting as curves along labelled examples."""
     plain = plain_prompting(conditions)
     made = join(without_sweeps([condition for condition in conditions if condition is not plain]), "examples")
     return sorted(made, key=lambda curve: min(_by_budget(point.condition) for point in curve.points))
 
 
 def _below(curve: Curve, most: Condition | None) -> bool:
-    """Whether the curve can be held against the most trained way: there is one, and it is not the curve's own."""
+    """Whether the curve can be compared with the most trained condition: there is one, and it is not of this curve."""
     return most is not None and all(point.condition is not most for point in curve.points)
 
 
 def _by_budget(condition: Condition) -> tuple[float, int, str, str]:
-    """The most FLOPs of elicitation first, then the most labels, then by name: the same whatever the order of cells."""
-    # To two digits: lengths of questions make equal training cost a little more or less.
+    """The most FLOPs of elicitation first, then the most labels, then by name."""
+    # To two digits: the lengths of questions change the cost of the same training a little.
     return (
         -float(f"{condition.elicitation_flops:.1e}"),
         -condition.labelled_examples,
@@ -115,17 +112,17 @@ def _threshold(condition: Condition, above: float | None, level: float, ps: Mapp
     threshold = condition.chance if above is None else above
     if threshold is not None and 0 < threshold < 1:
         return above_threshold(condition, threshold, level=level, comparisons=len(ps), p=ps.get(id(condition)))
-    statement = f"{condition.model} on {condition.task}, {condition.name}, scores above chance"
     reason = "chance is not known"
     if threshold is not None:
-        reason = "guessing is always right" if threshold else "guessing is never right, so any right answer is above it"
-    return Refused(
-        kind="threshold", model=condition.model, task=condition.task, statement=statement, reason=reason, numbers={}
-    )
+        reason = (
+            "guessing is always right" if threshold else "guessing is never right, so every right answer is above it"
+        )
+    text = f"{condition.model} on {condition.task}, {condition.name}, scores above chance"
+    return Statement(kind="threshold", model=condition.model, task=condition.task, text=text).refuse(reason)
 
 
 def _holm(conditions: Sequence[Condition], above: float | None) -> dict[int, float]:
-    """Every way's p value of a score no higher than its threshold, corrected for all of them."""
+    """Every condition's p value for its threshold, corrected for all of them, by the condition's id."""
     ps = {}
     for condition in conditions:
         threshold, sample = condition.chance if above is None else above, sample_of(condition)
@@ -135,22 +132,16 @@ def _holm(conditions: Sequence[Condition], above: float | None) -> dict[int, flo
 
 
 def _rare(conditions: Sequence[Condition], bound: float, level: float, comparisons: int) -> list[Claim | Refused]:
-    """Right and wrong answers bounded; one refusal for all where so few items bound nothing, whatever they show."""
+    """Bounds on right and wrong answers; one refusal for all where there are too few items for any bound."""
     first, needed = conditions[0], items_to_exclude(bound, level=bonferroni_level(level, comparisons))
-    alone, most = items_to_exclude(bound, level=level), max(condition.n for condition in conditions)
+    uncorrected, most = items_to_exclude(bound, level=level), max(condition.n for condition in conditions)
     if most >= needed:
         return [
             rarer_than(condition, bound, event=event, level=level, comparisons=comparisons)
             for condition in conditions
             for event in ("right", "wrong")
         ]
-    return [
-        Refused(
-            kind="rare event",
-            model=first.model,
-            task=first.task,
-            statement=f"{first.model} on {first.task}: right or wrong answers are rarer than {format_odds(bound)}",
-            reason=f"it takes {needed:,} items without one ({alone:,} for this claim alone), and {most:,} were asked",
-            numbers={"needed": needed, "n": most},
-        )
-    ]
+    text = f"{first.model} on {first.task}: right or wrong answers are rarer than {format_odds(bound)}"
+    reason = f"it takes {needed:,} items without one ({uncorrected:,} without correction), and there were {most:,}"
+    statement = Statement(kind="rare event", model=first.model, task=first.task, text=text)
+    return [statement.refuse(reason, needed=needed, n=most)]

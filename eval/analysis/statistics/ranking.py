@@ -167,7 +167,7 @@ def _wins(sides: Sequence[ArrayLike]) -> Array:
 
 
 def _resampled(wins: Array, codes: NDArray[np.int64]) -> Array:
-    """Total wins under resampled clusters, and drawn splits of every pair's extra game: (resamples, recipes, recipes)."""
+    """Total wins in resampled clusters and drawn splits of the extra games: (resamples, recipes, recipes)."""
     items, count, _ = wins.shape
     rng = np.random.default_rng(SEED)
     totals = resampled_means(wins.reshape(items, -1).T, codes, rng).reshape(-1, count, count) * items

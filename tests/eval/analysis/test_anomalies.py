@@ -63,7 +63,7 @@ def test_always_the_same_place_is_found_and_held_to_that_place() -> None:
     assert line.startswith(
         "small, capitals, iid_sft, 4 examples: picks option 4 for 97% [92, 99] of 100 items and scores 39%"
     )
-    assert line.endswith("that answer alone scores 38%, so the score shows no more than the answers' shares")
+    assert line.endswith("that answer alone scores 38%, which is not significantly less")
     (unknown,) = constant_answers(conditions, {})
     assert "alone" not in unknown
     # A place is not read off likelihoods that were changed before one was picked.
@@ -74,9 +74,9 @@ def test_always_the_same_place_is_found_and_held_to_that_place() -> None:
 def test_always_the_same_text_is_found_and_held_to_that_text() -> None:
     labels = ("yes", "no", "maybe", "never")
     (line,) = constant_answers(pool([answered([1] * 100, [1] * 50 + [0] * 50, labels=labels)]), {})
-    assert "picks 'no' for 100% [96, 100]" in line and "that answer alone scores 50%, so" in line
+    assert "picks 'no' for 100% [96, 100]" in line and "that answer alone scores 50%, which is not" in line
     (better,) = constant_answers(pool([answered([1] * 95 + [0] * 5, [1] * 80 + [2] * 15 + [0] * 5, labels=labels)]), {})
-    assert "alone scores 80%, so" in better
+    assert "alone scores 80%, which is not" in better
 
 
 def test_items_that_all_get_alike() -> None:
@@ -84,8 +84,8 @@ def test_items_that_all_get_alike() -> None:
     made = [measurement(method=name, right=same) for name in ("a", "b", "c")]
     (line,) = items_answered_alike(pool(made))
     assert line == (
-        "small, capitals, 3 ways: right by all: 60% [46, 72] of 50 items (22% if errors were independent); "
-        "wrong by all: 40% [28, 54] of 50 items (6% if errors were independent)"
+        "small, capitals, 3 conditions: 60% [46, 72] of 50 items are right in all (22% expected if errors were "
+        "independent); 40% [28, 54] of 50 items are wrong in all (6% expected if errors were independent)"
     )
     assert items_answered_alike(pool(made[:2])) == []
     shares = measurement(method="d", right=[0.5] * 50)
@@ -95,19 +95,19 @@ def test_items_that_all_get_alike() -> None:
     seeds = [measurement(method="a", right=same, seed=seed) for seed in (0, 1)]
     odd = [replace(seeds[1], outcomes=Outcomes.of(replace(each, score=0.0) for each in seeds[1].outcomes))]
     (line,) = items_answered_alike(pool([seeds[0], *odd, *made[1:]]))
-    assert "right by all: 0%" in line and "wrong by all: 40%" in line
+    assert ": 0% [" in line and "; 40% [28, 54] of 50 items are wrong in all" in line
 
 
 @pytest.mark.parametrize(
     ("dev", "right", "candidates", "says"),
     [
-        (0.5, 85, 4, "should not do better on test"),
-        (0.95, 50, 4, "choosing explains 8 points at most"),
+        (0.5, 85, 4, "should not score higher on test"),
+        (0.95, 50, 4, "explains at most 8 points"),
         (0.6, 55, 4, ""),
         (0.5, 55, 4, ""),
         # So much is what the best of very many is expected to flatter by.
         (0.72, 50, 5000, ""),
-        (0.72, 50, 1, "choosing explains 0 points at most"),
+        (0.72, 50, 1, "explains at most 0 points"),
     ],
 )
 def test_dev_against_test(dev: float, right: int, candidates: int, says: str) -> None:
@@ -138,7 +138,7 @@ def test_what_a_baseline_reaches_too() -> None:
     audits = {"capitals": [baseline("longest_option", 0.33), baseline("options_alone", 0.42)]}
     (line,) = no_better_than_baselines(conditions, audits)
     assert line.startswith("small, capitals, iid_sft, 4 examples: 40% [31, 50] of 100, chance 25%; ")
-    assert line.endswith("a classifier of options without the question reaches 42% [36, 48] of 200")
+    assert line.endswith("a classifier of options without the question scores 42% [36, 48] of 200")
     assert no_better_than_baselines(conditions, {"capitals": [baseline("longest_option", 0.27)]}) == []
     assert no_better_than_baselines(conditions, {"other": audits["capitals"]}) == []
     # A score that is not above chance is nothing that a baseline could explain away.

@@ -57,7 +57,7 @@ def test_shots_are_a_budget_and_not_another_recipe() -> None:
     (curve,) = curves(made, "examples")
     assert (curve.label, [point.budget for point in curve.points]) == ("few_shot", [2, 8])
     (default,) = pool([measurement(method="few_shot", settings={"shots": 8}, recipe="few_shot", examples=8)])
-    assert (default.name, curve.points[0].condition.name) == ("few_shot, 8 shots", "few_shot shots=2")
+    assert (default.name, curve.points[0].condition.name) == ("few_shot shots=8", "few_shot shots=2")
 
 
 def test_curves_of_one_name_are_told_apart_by_their_settings() -> None:

@@ -176,7 +176,7 @@ def test_a_measured_curve_is_fitted_within_its_budgets() -> None:
     assert found is not None
     assert found.at(4).value == pytest.approx(float(found.scores[0]))
     assert found.at(16).value == pytest.approx(0.5, abs=0.06)
-    with pytest.raises(ValueError, match="a forecast is what reaches beyond"):
+    with pytest.raises(ValueError, match="use a forecast"):
         found.at(1e9)
 
 

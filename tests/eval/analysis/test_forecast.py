@@ -51,7 +51,7 @@ def test_a_saturated_curve_stays_where_it_is() -> None:
 def test_a_forecast_takes_three_budgets_and_a_larger_one() -> None:
     conditions = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
     for budgets, at in (([4.0, 16.0, 17.0], 64.0), ([4.0, 16.0, 64.0], 64.0)):
-        with pytest.raises(ValueError, match="from 3 budgets to a larger one"):
+        with pytest.raises(ValueError, match="needs 3 smaller distinct budgets"):
             forecast_scores(budgets, conditions, at=at)
 
 
@@ -64,7 +64,7 @@ def test_budgets_in_any_order_give_the_same_and_what_does_not_fit_is_refused() -
     assert {name: each.score for name, each in made.items()} == {name: each.score for name, each in mixed.items()}
     for budgets, level, says in (
         ([0, 4, 16], 0.9, "budget 0 has no place on a logarithmic axis"),
-        ([4, 16, 64], 90.0, "level = 90 is no share"),
+        ([4, 16, 64], 90.0, "level = 90 is not between 0 and 1"),
         ([4, 16], 0.9, "2 budgets have 3 matrices"),
     ):
         with pytest.raises(ValueError, match=says):

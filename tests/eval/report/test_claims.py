@@ -34,7 +34,7 @@ def test_every_claim_is_counted_and_few_of_a_kind_are_shown(monkeypatch: pytest.
     above = next(said for said in found[0].made if said.title == "Above chance")
     assert len(above.sentences) == 2 and above.more == 1
     assert "64 labelled examples" in above.sentences[0] and "4 labelled examples" in above.sentences[1]
-    assert "the threshold was fixed before the scores were seen" in above.assumptions
+    assert "the threshold was fixed before the scores were known" in above.assumptions
     assert all(said.assumptions for each in found for said in each.made)
 
 
@@ -50,4 +50,4 @@ def test_page_shows_claims_and_folds_refusals(tmp_path: Path) -> None:
 def test_nothing_that_can_be_claimed_is_said(tmp_path: Path) -> None:
     page = write_report([measurement(right=1, of=1)], [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert "Nothing can be claimed here." in page
-    assert "one item says nothing of others" in page
+    assert "the sampling error of one item is not known" in page

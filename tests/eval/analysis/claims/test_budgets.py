@@ -19,12 +19,12 @@ from tests.eval.analysis.claims.claiming import claimed, condition, drawn, refus
 from tests.eval.synthetic import measurement
 
 
-def test_robust_to_a_method_that_gains_nothing() -> None:
+def test_robust_to_a_recipe_that_gains_nothing() -> None:
     curve, plain = study(498, 503, 500)
     made = claimed(robust(curve, plain, margin=0.05))
     assert "robust to 6.40e13 FLOP of iid_sft (64 labelled examples): at each of 3 budgets" in str(made)
     assert made.numbers["power"] >= 0.9 and made.numbers["upper"] < 0.05
-    assert "a gain of 5 points would have been found with probability more than 0.99" in str(made)
+    assert "a gain of 5 points would have been detected with probability more than 0.99" in str(made)
     assert "1.60e13 FLOP" in str(claimed(robust(curve, plain, margin=0.05, flops=1.6e13)))
 
 
@@ -52,22 +52,27 @@ def test_robustness_is_refused_where_the_data_do_not_carry_it() -> None:
     assert "16 labelled examples gains +6.0" in refused(robust(curve, plain, margin=0.05))
     claimed(robust(curve, plain, margin=0.05, flops=4e12))
     assert "measured up to 1.60e13 FLOP" in refused(robust(curve, plain, margin=0.05, flops=1e15))
-    assert "no budget was measured there" in refused(robust(curve, plain, margin=0.05, flops=1.0))
+    assert "no budget was measured up to this cost" in refused(robust(curve, plain, margin=0.05, flops=1.0))
     assert "plain prompting was not measured" in refused(robust(curve, None, margin=0.05))
     harmed, plain = study(500, 300)
     assert "does harm" in refused(robust(harmed, plain, margin=0.05))
     full, plain = study(970, 970, plain=970)
-    assert "no room" in refused(robust(full, plain, margin=0.05))
+    assert "a gain of this size is not possible" in refused(robust(full, plain, margin=0.05))
+
+
+def test_a_gain_that_is_not_excluded_is_one_that_is_possible() -> None:
+    few = refused(robust(*study(9, of=10, plain=9), margin=0.05))
+    assert few.endswith("gains +0.0 points, and not even the largest possible gain, +10.0 points, is excluded.")
 
 
 def test_a_small_study_lacks_the_power_and_says_how_large_it_would_have_to_be() -> None:
     curve, plain = study(20, of=40, plain=20)
     made = robust(curve, plain, margin=0.2)
     text = refused(made)
-    assert "would have been found with probability" in text and made.numbers["power"] < 0.9
+    assert "would have been detected with probability" in text and made.numbers["power"] < 0.9
     # No item differs, so the variance is that of the gain itself: (1.96 + 1.28)^2 * 0.2 * 0.8 / 0.2^2 = 42.03 items,
     # and what Agresti & Min's two pseudo-items cost: 46 can tell 12.3 points from 0, 1.28 standard errors below 20.
-    assert made.numbers["needed"] == 46 and "0.9 takes about 46 items" in text
+    assert made.numbers["needed"] == 46 and "a power of 0.9 takes about 46 items" in text
     assert (
         0.2 - min_significant_difference(46.0, 0.16)
         > 1.28 * math.sqrt(0.16 / 46)
@@ -76,13 +81,13 @@ def test_a_small_study_lacks_the_power_and_says_how_large_it_would_have_to_be() 
     claimed(robust(*study(23, of=46, plain=23), margin=0.2))
 
 
-def test_seeds_that_disagree_are_not_mended_by_items() -> None:
+def test_seeds_that_disagree_are_not_outweighed_by_items() -> None:
     curve, plain = study(500, seeds=3, jitter=150)
     # 35, 50 and 65%: a standard error of 8.7 points whatever the items, and one tail takes 2.9 of them (t, 2 degrees).
     upper = 2.92 * 0.15 / 3**0.5
-    assert f"+{100 * upper:.1f} are not excluded" in refused(robust(curve, plain, margin=0.25))
+    assert f"a gain of +{100 * upper:.1f} points is not excluded" in refused(robust(curve, plain, margin=0.25))
     made = robust(curve, plain, margin=0.35)
-    assert "0.9 takes more seeds, not items" in refused(made)
+    assert "a power of 0.9 takes more seeds, not items" in refused(made)
     assert made.numbers["upper"] == pytest.approx(upper, abs=0.003)
 
 
@@ -91,24 +96,27 @@ def test_a_fitted_curve_says_how_many_examples_are_enough() -> None:
     made = claimed(elicited_by(curve, fit(curve), within=0.02))
     low, examples, high = (made.numbers[name] for name in ("low", "examples", "high"))
     assert 16 < low < examples < high < 1024
-    assert f"by {examples:,.0f} [{low:,.0f}, {high:,.0f}] labelled examples (95% interval; power law" in str(made)
+    assert f"with {examples:,.0f} [{low:,.0f}, {high:,.0f}] labelled examples (95% interval; power law" in str(made)
     rising, _ = study(500, 600, 690, 770)
     assert "its ceiling, " in refused(elicited_by(rising, fit(rising), within=0.02))
     flat, _ = study(500, 500, 500)
-    assert "flat: no rise beyond" in refused(elicited_by(flat, fit(flat), within=0.02))
+    assert "flat: it does not rise beyond" in refused(elicited_by(flat, fit(flat), within=0.02))
     short, _ = study(500, 600)
-    assert "a fit takes three budgets" in refused(elicited_by(short, fit(short), within=0.02))
+    assert "a fit needs three budgets" in refused(elicited_by(short, fit(short), within=0.02))
 
 
 def test_not_elicited_to_a_threshold() -> None:
     curve, plain = study(510, 520)
     made = claimed(not_elicited(curve, plain, target=0.9))
     assert "was not elicited to 90% by 1.60e13 FLOP of iid_sft (16 labelled examples) with 95% confidence" in str(made)
-    assert "the most it shows is 52%" in str(made) and "a gain of 40 points would have been found" in str(made)
-    assert "too near to tell" in refused(not_elicited(curve, plain, target=0.54))
-    assert "plain prompting shows 50% already" in refused(not_elicited(curve, plain, target=0.5))
+    assert "it scores below that, at most 52%" in str(made)
+    assert "a gain of 40 points would have been detected" in str(
+        made
+    )
+    assert "distinguish from the target" in refused(not_elicited(curve, plain, target=0.54))
+    assert "plain prompting already scores 50%" in refused(not_elicited(curve, plain, target=0.5))
     assert "does harm" in refused(not_elicited(study(500, 300)[0], plain, target=0.9))
-    with pytest.raises(UserError, match=r"target = 1\.5 is no share"):
+    with pytest.raises(UserError, match=r"target = 1\.5 is not between 0 and 1"):
         not_elicited(curve, plain, target=1.5)
 
 
@@ -119,22 +127,22 @@ def test_not_elicited_to_within_a_ceiling() -> None:
     assert "to within 5 points of full_fine_tune with 256 labelled examples (90%)" in str(made)
     assert made.numbers["goal"] == pytest.approx(0.85)
     near = condition(560, 1000, method="full_fine_tune", examples=256)
-    assert "too near to tell" in refused(not_elicited(curve, plain, target=near, within=0.05))
+    assert "distinguish from the target" in refused(not_elicited(curve, plain, target=near, within=0.05))
     low = condition(10, 1000, method="full_fine_tune", examples=256)
-    assert "shows 50% already" in refused(not_elicited(curve, plain, target=low, within=0.05))
+    assert "already scores 50%" in refused(not_elicited(curve, plain, target=low, within=0.05))
 
 
 def test_elicited_to_within_its_ceiling_by_the_first_budget_that_stays_there() -> None:
     curve, plain = study(600, 880, 895, 900)
     made = claimed(within_ceiling(curve, plain, within=0.05))
     assert made.numbers["examples"] == 16 and "ceiling" not in str(made)
-    shown = "of what it shows at its largest budget (256 labelled examples) under iid_sft by 16 labelled examples"
+    shown = "of the score of iid_sft at its largest budget (256 labelled examples) with 16 labelled examples"
     assert shown in str(made)
-    # A budget that was near by luck counts for nothing where a larger one falls back.
+    # A budget that was near by chance counts for nothing where a larger one falls back.
     assert claimed(within_ceiling(study(895, 600, 895, 900)[0], plain, within=0.05)).numbers["examples"] == 64
-    assert "may still miss" in refused(within_ceiling(study(600, 700, 900)[0], plain, within=0.05))
-    assert "one budget" in refused(within_ceiling(study(900)[0], plain, within=0.05))
-    assert "+0.0 points over plain prompting, which may be no gain" in refused(
+    assert "may score up to 22 points less" in refused(within_ceiling(study(600, 700, 900)[0], plain, within=0.05))
+    assert "one budget only" in refused(within_ceiling(study(900)[0], plain, within=0.05))
+    assert "+0.0 points over plain prompting, is not significant" in refused(
         within_ceiling(study(500, 500)[0], plain, within=0.05)
     )
 

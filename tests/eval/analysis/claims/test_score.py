@@ -17,6 +17,7 @@ from educe.eval.analysis.conditions import Condition, pool
 from educe.eval.analysis.curves import join
 from educe.eval.analysis.formatting import format_odds, format_p_value
 from educe.eval.analysis.statistics.power import items_to_exclude, zero_events_bound
+from educe.eval.details import Details, FormatAccuracies
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.spend import Spend
 from tests.eval.analysis.claims.claiming import claimed, clustered, condition, refused, study
@@ -27,7 +28,7 @@ def test_a_threshold_claim_is_the_exact_binomial_test() -> None:
     made = claimed(above_threshold(condition(93), 0.5))
     want = binomtest(93, 100, 0.5, alternative="greater").pvalue
     assert made.numbers["p"] == pytest.approx(want, rel=1e-9) and made.numbers["p"] < 1e-5
-    assert "small on capitals, iid_sft with 4 labelled examples, scores above 50%, p < 1e-19" in str(made)
+    assert "small on capitals, iid_sft with 4 labelled examples, scores above 50%: 93%, p < 1e-19" in str(made)
     assert "exact binomial test" in str(made) and "100 items" in str(made)
 
 
@@ -35,12 +36,12 @@ def test_a_threshold_claim_is_corrected_and_refused_with_its_p() -> None:
     p = binomtest(60, 100, 0.5, alternative="greater").pvalue
     assert claimed(above_threshold(condition(60), 0.5)).numbers["p"] == pytest.approx(p)
     assert "p = 0.057" in refused(above_threshold(condition(60), 0.5, comparisons=2))
-    assert "shows 50%, p = 0.54" in refused(above_threshold(condition(50), 0.5))
+    assert "scores 50%, p = 0.54" in refused(above_threshold(condition(50), 0.5))
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, 1.5, -0.1, math.nan])
-def test_a_threshold_that_is_no_share_is_a_mistake(threshold: float) -> None:
-    with pytest.raises(UserError, match=r"threshold = .* is no share"):
+def test_a_threshold_outside_0_and_1_is_a_mistake(threshold: float) -> None:
+    with pytest.raises(UserError, match=r"threshold = .* is not between 0 and 1"):
         above_threshold(condition(60), threshold)
 
 
@@ -62,7 +63,7 @@ def test_an_approximate_tail_is_not_believed_beyond_a_millionth() -> None:
 
 
 def test_what_is_too_thin_for_any_claim() -> None:
-    assert "one item says nothing" in refused(above_threshold(condition(1, 1), 0.5))
+    assert "sampling error of one item" in refused(above_threshold(condition(1, 1), 0.5))
     (one,) = pool([clustered([1.0] * 10, 10)])
     assert "one cluster" in refused(above_threshold(one, 0.5))
     (dev,) = pool([measurement(right=90, of=100, provenance={"measured_on": "dev"})])
@@ -79,7 +80,7 @@ def test_what_is_too_thin_for_any_claim() -> None:
 def test_none_of_thirty_thousand_is_rarer_than_one_in_ten_thousand() -> None:
     made = claimed(rarer_than(condition(0, 30_000), 1e-4))
     assert made.numbers["upper"] == pytest.approx(zero_events_bound(30_000)) and made.numbers["upper"] < 1e-4
-    assert "right answers are rarer than 1 in 10,000 with 95% confidence: none of 30,000 items" in str(made)
+    assert "right answers are rarer than 1 in 10,000 with 95% confidence: none of 30,000 items had one" in str(made)
     less = rarer_than(condition(0, 300), 1e-4)
     assert f"none of {items_to_exclude(1e-4):,}" in refused(less) and less.numbers["needed"] == 29_956
     assert "up to 100%" in refused(rarer_than(condition(300, 300), 0.5))
@@ -88,8 +89,8 @@ def test_none_of_thirty_thousand_is_rarer_than_one_in_ten_thousand() -> None:
 def test_a_rare_outcome_that_was_seen_is_bounded_exactly() -> None:
     made = claimed(rarer_than(condition(998, 1000), 0.01, event="wrong"))
     want = binomtest(2, 1000).proportion_ci(0.9, method="exact").high
-    assert made.numbers["upper"] == pytest.approx(want, rel=1e-9) and "2 of 1,000 items show one" in str(made)
-    assert "with 95% confidence over 10 comparisons" in str(
+    assert made.numbers["upper"] == pytest.approx(want, rel=1e-9) and "2 of 1,000 items had one" in str(made)
+    assert "with 95% confidence, corrected for 10 comparisons" in str(
         claimed(rarer_than(condition(998, 1000), 0.01, event="wrong", comparisons=10))
     )
     refused(rarer_than(condition(998, 1000), 0.0065, event="wrong", comparisons=10))
@@ -125,7 +126,9 @@ def test_a_share_that_may_be_nothing_leaves_the_cost_open() -> None:
 
 
 def test_guesses_are_no_success() -> None:
-    assert "28% may all be guesses" in refused(first_success(condition(28, 100, chance=0.25)))
+    assert "its score of 28% is not significantly above guessing, 25%" in refused(
+        first_success(condition(28, 100, chance=0.25))
+    )
     assert any("guesses count" in one for one in claimed(first_success(condition(50, 100, chance=0.25))).assumptions)
     refused(first_success(condition(34, 100, chance=0.25), comparisons=20))
     claimed(first_success(condition(34, 100, chance=0.25)))
@@ -160,7 +163,7 @@ def test_holm_goes_on_from_the_smallest_p() -> None:
     made = [each for each in claims_of(conditions) if each.kind == "threshold"]
     ps = [binomtest(right, 100, 0.5, alternative="greater").pvalue for right in (63, 62, 60)]
     assert [each.numbers["p"] for each in made] == pytest.approx(np.maximum.accumulate([3 * ps[0], 2 * ps[1], ps[2]]))
-    assert all(each.holds and "corrected for 3 ways" in str(each) for each in made)
+    assert all(each.holds and "corrected for 3 conditions" in str(each) for each in made)
 
 
 def test_the_largest_budget_comes_first_whatever_the_order_of_cells() -> None:
@@ -176,7 +179,7 @@ def test_the_largest_budget_comes_first_whatever_the_order_of_cells() -> None:
     assert said(cells[::-1]) == first
 
 
-def test_ways_that_share_no_item_are_not_compared() -> None:
+def test_conditions_that_share_no_item_are_not_compared() -> None:
     spends = {k: Spend(labelled_examples=k, train_flops=1e12 * k) for k in (4, 16, 64)}
     others = Outcomes.of(Outcome(id=f"other-{place}", score=1.0, answer="a") for place in range(100))
     plain = measurement(method="zero_shot", examples=0, right=50, of=100)
@@ -187,18 +190,18 @@ def test_ways_that_share_no_item_are_not_compared() -> None:
         each for each in claims_of(pool([plain, near, far, top])) if each.kind in ("robust", "ceiling", "inability")
     ]
     reasons = [refused(each) for each in about]
-    apart = [reason for reason in reasons if "and zero_shot were asked no item in common" in reason]
-    assert len(apart) == 4 and ["a fit takes three budgets" in each for each in reasons if each not in apart] == [True]
+    apart = [reason for reason in reasons if "and zero_shot share no test item" in reason]
+    assert len(apart) == 4 and ["a fit needs three budgets" in each for each in reasons if each not in apart] == [True]
     (curve,), (floor, ceiling) = join(pool([near]), "examples"), pool([plain, top])
     reason = refused(not_elicited(curve, floor, target=ceiling, within=0.1))
-    assert "4 labelled examples and full_fine_tune with 64 labelled examples were asked no item in common" in reason
+    assert "4 labelled examples and full_fine_tune with 64 labelled examples share no test item" in reason
     wide = replace(plain, outcomes=Outcomes.of([*plain.outcomes, *(replace(one, score=0.0) for one in others)]))
     (mixed,), (base,) = join(pool([near, far]), "examples"), pool([wide])
     reason = refused(within_ceiling(mixed, base, within=0.1))
-    assert "with 4 labelled examples and iid_sft with 16 labelled examples were asked no item in common" in reason
+    assert "with 4 labelled examples and iid_sft with 16 labelled examples share no test item" in reason
 
 
-def test_an_asked_threshold_is_also_held_against_every_curve() -> None:
+def test_a_threshold_is_also_compared_with_every_curve() -> None:
     made = claims_of(pool(small_study()), above=0.99)
     asked = [each for each in made if each.kind == "inability" and "to 99%" in str(each)]
     assert len(asked) == 8
@@ -211,9 +214,9 @@ def test_not_elicited_is_corrected_over_every_target() -> None:
 
     plain = measurement(method="zero_shot", examples=0, right=500, of=1000)
     cells = [plain, of(510, 4), of(520, 16), of(900, 64, method="full_fine_tune")]
-    for above, comparisons in ((None, 2), (0.99, 5)):  # two budgets short of the most trained way, three of 99%
+    for above, comparisons in ((None, 2), (0.99, 5)):  # two budgets below the most trained condition, three of 99%
         made = [each for each in claims_of(pool(cells), above=above) if each.kind == "inability" and each.holds]
-        assert made and all(f"confidence over {comparisons} comparisons" in str(each) for each in made)
+        assert made and all(f"confidence, corrected for {comparisons} comparisons" in str(each) for each in made)
 
 
 @pytest.mark.parametrize(("chance", "reason"), [(0.0, "guessing is never right"), (1.0, "guessing is always right")])
@@ -225,8 +228,8 @@ def test_no_chance_no_threshold_and_no_formats() -> None:
     free = condition(50, chance=None)
     made = claims_of([free])
     assert "chance is not known" in str(made[0])
-    spread = pool([measurement(provenance={"answered": {"quantiles": {}}})])
-    assert claims_of(spread) == []
+    formats = FormatAccuracies(accuracies={}, pairs_asked=0, quantiles={"0.5": 0.6})
+    assert claims_of(pool([measurement(details=Details(formats=formats))])) == []
 
 
 @pytest.mark.parametrize("asked", [{"above": 1.5}, {"within": 0.0}, {"rarer": -1.0}, {"power": 1.0}, {"flops": 0.0}])
@@ -235,7 +238,7 @@ def test_what_cannot_be_meant_is_a_mistake(asked: dict[str, float]) -> None:
         claims_of([condition(50)], **asked)
 
 
-def test_words() -> None:
+def test_formatting() -> None:
     assert [format_p_value(p) for p in (0.9, 0.049, 0.0012, 9.9e-4, 1e-5, 9e-6, 0.0)] == [
         "p = 0.9",
         "p = 0.049",
@@ -257,7 +260,7 @@ def test_words() -> None:
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_a_false_threshold_claim_is_rare(seeds: int) -> None:
-    """300 studies at the threshold itself, in pairs alike: at most 5% of claims, 9 in 100 by chance here."""
+    """300 studies at the threshold itself, in equal pairs: at most 5% of claims, 25 of 300 by chance."""
     rng, made = np.random.default_rng(seeds), 0
     for _ in range(300):
         common = np.repeat(rng.random(60) < 0.5, 2)

@@ -164,14 +164,10 @@ def curve_coverage() -> Figure:
 def paired_type_1_error() -> Figure:
     """How often equally good conditions are called different."""
     rows = read("paired_type_1_error")
-    names = {
-        "paired_percent": "paired interval",
-        "mcnemar_mid_p_percent": "McNemar, mid-p",
-        "bootstrap_percent": "bootstrap",
-    }
+    names = {"paired_percent": "paired interval", "mcnemar_mid_p_percent": "McNemar, mid-p"}
     designs = list(dict.fromkeys((row["seeds"], row["seed_variance"]) for row in rows))
     hollow = {"linestyle": "", "markerfacecolor": "none", "markersize": 6.5}
-    styles = {"paired_percent": {"linestyle": ""}, "mcnemar_mid_p_percent": hollow, "bootstrap_percent": hollow}
+    styles = {"paired_percent": {"linestyle": ""}, "mcnemar_mid_p_percent": hollow}
     figure, grid = panels(2, 3, "How often a test at 5% rejects a true null (type I error)")
     for line, size in zip(grid, values(rows, "cluster_size"), strict=True):
         for axes, (seeds, variance) in zip(line, designs, strict=True):

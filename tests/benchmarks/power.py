@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from educe.eval.analysis.statistics.paired import paired_difference
-from educe.eval.analysis.statistics.power import Noise, interval_power, power_of, standard_error_of
+from educe.eval.analysis.statistics.power import Noise, interval_power, normal_power
 from tests.benchmarks.tables import Row, write
 
 STUDIES = 1000

@@ -110,9 +110,7 @@ def test_not_elicited_to_a_threshold() -> None:
     made = claimed(not_elicited(curve, plain, target=0.9))
     assert "was not elicited to 90% by 1.60e13 FLOP of iid_sft (16 labelled examples) with 95% confidence" in str(made)
     assert "it scores below that, at most 52%" in str(made)
-    assert "a gain of 40 points would have been detected" in str(
-        made
-    )
+    assert "a gain of 40 points would have been detected" in str(made)
     assert "distinguish from the target" in refused(not_elicited(curve, plain, target=0.54))
     assert "plain prompting already scores 50%" in refused(not_elicited(curve, plain, target=0.5))
     assert "does harm" in refused(not_elicited(study(500, 300)[0], plain, target=0.9))

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any, get_args
 
-from educe.data.formats.format import AnswerAs, Format
+from educe.data.format import AnswerAs, Format
 from educe.data.spec import Spec, read_spec
 from educe.data.task import NormalizeBy, Task
 from educe.data.tasks.catalog import PREFIXES, TASKS

@@ -9,7 +9,7 @@ from typing import Literal
 
 from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.splits import SPLITS, Split, nested_order, split_rows
 
 Kind = Literal["choice", "generation"]

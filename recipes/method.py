@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from educe.data.errors import UserError
 from educe.data.example import Instruction
-from educe.data.formats.format import AnswerAs
+from educe.data.format import AnswerAs
 from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.details import Details

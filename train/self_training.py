@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from educe.data.example import Example
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.formats.render import PromptFunction, option_texts
 from educe.data.grade import exact_match
 from educe.data.task import Task

@@ -1,1 +1,1 @@
-"""How an example is written: formats, their space, and rendering to a prompt."""
+"""The space of formats of a task, and rendering an example in one of them."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from educe.data.errors import UserError
 from educe.data.example import Example, Message
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.formats.typos import with_typos
 
 Style = Literal["chat", "completion"]

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from educe.data.errors import UserError, did_you_mean
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.formats.render import Style
 from educe.data.task import Task
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.hashing import shuffled
 from educe.data.loading.columns import Columns, to_examples
 from educe.data.loading.files import make_task

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from educe.data.errors import UserError, did_you_mean
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.hashing import shuffled, text_cluster
 from educe.data.loading.columns import GradeBy
 from educe.data.loading.hub import HubSource, source_task

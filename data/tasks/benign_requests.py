@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from educe.data.example import Example
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.hashing import fraction, shuffled
 from educe.data.refusal import complies
 from educe.data.task import Task

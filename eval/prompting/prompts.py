@@ -6,7 +6,7 @@ from typing import Literal
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
-from educe.data.formats.format import AnswerAs, Format
+from educe.data.format import AnswerAs, Format
 from educe.data.formats.phrases import PHRASES
 from educe.data.formats.render import PromptFunction, Style, render
 from educe.data.formats.space import FormatSpace

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.formats.render import option_texts, question_text, render
 from educe.data.formats.space import FormatSpace, instructions
 from educe.data.formats.typos import with_typos

@@ -4,7 +4,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.data.example import Example, Message
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.formats.render import render
 from educe.eval.model.encode import chat_text, common_prefix, encode_options, encode_text, prompt_text
 from tests.nets import tiny, tiny_chat

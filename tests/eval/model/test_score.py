@@ -5,7 +5,7 @@ import torch
 
 from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.formats.render import option_texts, render
 from educe.eval.model import score
 from educe.eval.model.encode import Branches, encode_options

@@ -8,7 +8,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.data.example import Example, Message
-from educe.data.formats.format import Format
+from educe.data.format import Format
 from educe.data.formats.render import Prompt
 from educe.data.tasks.capitals import capitals
 from educe.data.tasks.word_sentiment import word_sentiment

@@ -1,4 +1,4 @@
-"""Format: how an example becomes text. `space.py` lists all formats of a task."""
+"""Format: how an example becomes text. `formats/space.py` lists all formats of a task."""
 
 import string
 from dataclasses import dataclass

@@ -253,7 +253,8 @@ def side_effects(root: Path, empty: Path) -> list[str]:
     for floor in FLOORS:
         (package / floor).symlink_to(root / floor)
     clean = {"HOME": str(home), "TMPDIR": str(scratch), "PYTHONPATH": f"{package.parent}{os.pathsep}{root}"}
-    caches = ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "TORCHINDUCTOR_CACHE_DIR")
+    clean["MPLCONFIGDIR"] = str(scratch)  # matplotlib writes its cache of fonts when it is first imported
+    caches = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "TORCHINDUCTOR_CACHE_DIR")
     environment = {key: value for key, value in os.environ.items() if key not in caches} | clean
     command = [sys.executable, "-c", IMPORTER, str(package), json.dumps(list(modules_of(root)))]
     done = subprocess.run(command, cwd=package.parent, env=environment, capture_output=True, text=True)

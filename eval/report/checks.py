@@ -1,4 +1,4 @@
-"""What a sceptical reader should know before believing a report: failures, gaps, near ties, mixed versions."""
+"""Checks that a reader needs before trusting a report: failures, gaps, near ties, mixed versions."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ from educe.eval.analysis.statistics.resample import Array
 from educe.eval.measurement import Failure, Measurement
 
 NEAR_TIE_NATS = 0.01
-_MOST_LINES = 50
+_MAX_LINES = 50
 _OF_ONE_CELL = {"cell", "first_prompt", "answered"}
 
 
@@ -45,8 +45,8 @@ class Fact:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prompted:
-    """A prompt as the model saw it, and the recipes that asked so."""
+class FirstPrompt:
+    """A prompt as the model saw it, and the recipes that used it."""
 
     task: str
     model: str
@@ -61,32 +61,44 @@ def checks(
     audits: Audits = MappingProxyType({}),
 ) -> list[Check]:
     """Every finding, warnings first; an empty list where there is nothing to report."""
-    found = [
-        _failed(failures),
-        _missing(measurements, failures),
-        *_mixed(measurements),
-        _different_items(measurements),
-        _check(
-            True, "The rows of a task give answers away, or repeat themselves across splits", serious_findings(audits)
+    facts = provenance(measurements)
+    warnings = {
+        f"Cells without a score, missing from every figure: {len(failures):,}": [
+            f"{_cell(each.model, each.task, each.recipe, each.examples, each.seed)}: {each.reason}" for each in failures
+        ],
+        "Cells that other models, tasks or seeds have, but that are missing here without a recorded failure": _missing(
+            measurements, failures
         ),
-        _below_chance(conditions),
-        _check(True, "One answer for nearly everything", constant_answers(conditions, audits)),
-        _check(
-            True, "Scores that are reached without reading the question", no_better_than_baselines(conditions, audits)
+        **_mixed_versions(facts),
+        "Cells of one task differ in test items or metric": _different_items(measurements),
+        "Task rows give answers away, or repeat across splits": serious_findings(audits),
+        "Scores whose whole interval lies below chance": _below_chance(conditions),
+        "One answer for nearly every item": constant_answers(conditions, audits),
+        "Scores that a baseline without the question reaches": no_better_than_baselines(conditions, audits),
+        "Dev and test scores differ by more than the choice explains": dev_test_gaps(conditions),
+    }
+    notes = {
+        "Device or precision differs between cells": _differing(facts, "device", "precision"),
+        "More labels read than trained on: shots and dev rows count as labelled examples too": [
+            f"{each.model}, {each.task}, {each.recipe}: {each.labelled_examples:,} labels read, "
+            f"{each.examples:,} trained on"
+            for each in conditions
+            if each.labelled_examples > each.examples
+        ],
+        "Trained conditions with fewer than three seeds": _few_seeds(conditions),
+        f"Near ties: the best two options are less than {NEAR_TIE_NATS} nats apart, so rounding could decide": (
+            _near_ties(measurements)
         ),
-        _check(True, "Dev and test scores further apart than choosing explains", dev_test_gaps(conditions)),
-        _more_labels_than_allowed(conditions),
-        _few_seeds(conditions),
-        _near_ties(measurements),
-        _check(False, "Items that every way gets right, or every way wrong", items_answered_alike(conditions)),
-    ]
-    return sorted((check for check in found if check is not None), key=lambda check: not check.warning)
+        "Items that all conditions answer right, or all answer wrong": items_answered_alike(conditions),
+    }
+    found = [Check(warning=True, title=title, lines=_cut(lines)) for title, lines in warnings.items() if lines]
+    return found + [Check(warning=False, title=title, lines=_cut(lines)) for title, lines in notes.items() if lines]
 
 
 def provenance(measurements: Sequence[Measurement]) -> list[Fact]:
     """The measurements' provenance, flattened to dotted names, with how many cells had each value.
 
-    What describes a task or a model is told apart by its name. What is one cell's own (its key, its first prompt) is
+    What describes a task or a model is listed under its name. What is one cell's own (its key, its first prompt) is
     shown elsewhere.
     """
     counts: dict[str, Counter[str]] = {}
@@ -98,7 +110,7 @@ def provenance(measurements: Sequence[Measurement]) -> list[Fact]:
     return [Fact(name=name, values=tuple(sorted(counts[name].items()))) for name in sorted(counts)]
 
 
-def first_prompts(measurements: Sequence[Measurement]) -> list[Prompted]:
+def first_prompts(measurements: Sequence[Measurement]) -> list[FirstPrompt]:
     """The first test prompt exactly as each model saw it, one entry per text, with the recipes it served."""
     served: dict[tuple[str, str, str], dict[str, None]] = {}
     for each in sorted(measurements, key=lambda each: each.seed):
@@ -110,105 +122,77 @@ def first_prompts(measurements: Sequence[Measurement]) -> list[Prompted]:
             if each.recipe not in recipes or (each.task, each.model, text) in served:
                 served.setdefault((each.task, each.model, text), {})[each.recipe] = None
     return [
-        Prompted(task=task, model=model, recipes=tuple(recipes), text=text)
+        FirstPrompt(task=task, model=model, recipes=tuple(recipes), text=text)
         for (task, model, text), recipes in sorted(served.items(), key=lambda item: item[0][:2])
     ]
 
 
-def _failed(failures: Sequence[Failure]) -> Check | None:
-    lines = [
-        f"{_cell(each.model, each.task, each.recipe, each.examples, each.seed)}: {each.reason}" for each in failures
-    ]
-    return _check(True, f"Cells without a score, missing from every figure: {len(lines):,}", lines)
-
-
-def _missing(measurements: Sequence[Measurement], failures: Sequence[Failure]) -> Check | None:
-    """Cells that the study has for other models, tasks or seeds, but not here, and that did not fail either."""
+def _missing(measurements: Sequence[Measurement], failures: Sequence[Failure]) -> list[str]:
     cells: list[Measurement | Failure] = [*measurements, *failures]
     known = {(each.model, each.task, each.recipe, each.examples, each.seed) for each in cells}
-    pairs = sorted({(each.model, each.task) for each in cells})
     seeds: dict[tuple[str, int], set[int]] = {}
     for each in cells:
         seeds.setdefault((each.recipe, each.examples), set()).add(each.seed)
-    lines = [
+    return [
         _cell(model, task, recipe, examples, seed)
-        for model, task in pairs
+        for model, task in sorted({(each.model, each.task) for each in cells})
         for (recipe, examples), wanted in sorted(seeds.items())
         for seed in sorted(wanted)
         if (model, task, recipe, examples, seed) not in known
     ]
-    return _check(True, f"Cells that the study has elsewhere, and nothing is known of here: {len(lines):,}", lines)
 
 
-def _mixed(measurements: Sequence[Measurement]) -> list[Check | None]:
-    facts = {fact.name: fact.values for fact in provenance(measurements)}
-
-    def differing(*roots: str) -> list[str]:
-        return [
-            f"{name}: " + ", ".join(f"{value} ({_cells(cells)})" for value, cells in values)
-            for name, values in facts.items()
-            # A cell that trained nothing has no training precision to differ in.
-            if sum(value != "null" for value, _ in values) > 1 and name.startswith(roots)
-        ]
-
-    dirty = sum(cells for value, cells in facts.get("git.dirty", ()) if value == "true")
+def _differing(facts: Sequence[Fact], *roots: str) -> list[str]:
     return [
-        _check(True, "Library versions differ between cells", differing("versions.")),
-        _check(True, "Git revisions differ between cells", differing("git.revision")),
-        _check(
-            True,
-            f"Cells run from a dirty working tree: {dirty:,}",
-            ["The code that produced them is not the code of the recorded revision."] if dirty else [],
-        ),
-        _check(True, "One name stands for different tasks or models", differing("task_", "model_")),
-        _check(False, "Device or precision differs between cells", differing("device", "precision")),
+        f"{fact.name}: " + ", ".join(f"{value} ({_cells(cells)})" for value, cells in fact.values)
+        for fact in facts
+        # A cell that trained nothing has no training precision to differ in.
+        if sum(value != "null" for value, _ in fact.values) > 1 and fact.name.startswith(roots)
     ]
 
 
-def _different_items(measurements: Sequence[Measurement]) -> Check | None:
-    listed: dict[str, set[tuple[str, ...]]] = {}
+def _mixed_versions(facts: Sequence[Fact]) -> dict[str, list[str]]:
+    dirty = sum(cells for fact in facts if fact.name == "git.dirty" for value, cells in fact.values if value == "true")
+    return {
+        "Library versions differ between cells": _differing(facts, "versions."),
+        "Git revisions differ between cells": _differing(facts, "git.revision"),
+        f"Cells run from a dirty working tree: {dirty:,}": (
+            ["The code that produced them is not the code of the recorded revision."] if dirty else []
+        ),
+        "One name stands for different tasks or models": _differing(facts, "task_", "model_"),
+    }
+
+
+def _different_items(measurements: Sequence[Measurement]) -> list[str]:
+    orders: dict[str, set[tuple[str, ...]]] = {}
     metrics: dict[str, set[str]] = {}
     for each in measurements:
-        listed.setdefault(each.task, set()).add(each.outcomes.ids)
+        orders.setdefault(each.task, set()).add(each.outcomes.ids)
         metrics.setdefault(each.task, set()).add(each.metric)
-    items = {task: {tuple(sorted(ids)) for ids in orders} for task, orders in listed.items()}
-    lines = [
-        f"{task}: {len(sets)} different sets of test items; seeds are pooled and ways compared on the items they share"
-        for task, sets in sorted(items.items())
-        if len(sets) > 1
+    sets = {task: len({tuple(sorted(ids)) for ids in each}) for task, each in sorted(orders.items())}
+    return [
+        f"{task}: {number} different sets of test items; seeds are pooled and conditions compared on the items they share"
+        for task, number in sets.items()
+        if number > 1
+    ] + [f"{task}: {', '.join(sorted(names))}" for task, names in sorted(metrics.items()) if len(names) > 1]
+
+
+def _below_chance(conditions: Sequence[Condition]) -> list[str]:
+    return [
+        f"{each.model}, {each.task}, {each.recipe}, {each.examples} examples: {whole_percent(each.score)} "
+        f"{format_interval(each.low, each.high)}, chance {whole_percent(each.chance)}"
+        for each in conditions
+        if each.chance is not None and each.high < each.chance
     ]
-    lines += [f"{task}: {', '.join(sorted(names))}" for task, names in sorted(metrics.items()) if len(names) > 1]
-    return _check(True, "Cells of one task differ in test items or metric", lines)
 
 
-def _below_chance(conditions: Sequence[Condition]) -> Check | None:
-    lines = [
-        f"{condition.model}, {condition.task}, {condition.recipe}, {condition.examples} examples: {whole_percent(condition.score)} "
-        f"{format_interval(condition.low, condition.high)}, chance {whole_percent(condition.chance)}"
-        for condition in conditions
-        if condition.chance is not None and condition.high < condition.chance
-    ]
-    return _check(True, "Scores whose whole interval lies below chance", lines)
+def _few_seeds(conditions: Sequence[Condition]) -> list[str]:
+    few = sum(each.elicitation_flops > 0 and each.num_seeds < 3 for each in conditions)
+    line = f"{few} of them. One or two seeds tell little of the variance between seeds; intervals may be too narrow."
+    return [line] if few else []
 
 
-def _more_labels_than_allowed(conditions: Sequence[Condition]) -> Check | None:
-    lines = [
-        f"{condition.model}, {condition.task}, {condition.recipe}: {condition.labelled_examples:,} labels read, {condition.examples:,} trained on"
-        for condition in conditions
-        if condition.labelled_examples > condition.examples
-    ]
-    return _check(
-        False, "Labels read beyond the training rows: shots, and what was used to choose, stand on the axis, too", lines
-    )
-
-
-def _few_seeds(conditions: Sequence[Condition]) -> Check | None:
-    few = [condition for condition in conditions if condition.elicitation_flops > 0 and condition.num_seeds < 3]
-    line = f"{len(few)} of them. How much seeds vary is poorly known from one or two; intervals may be too narrow."
-    return _check(False, "Trained ways with fewer than three seeds", [line] if few else [])
-
-
-def _near_ties(measurements: Sequence[Measurement]) -> Check | None:
+def _near_ties(measurements: Sequence[Measurement]) -> list[str]:
     margins: dict[tuple[str, str], list[Array]] = {}
     for each in measurements:
         known = each.outcomes.margins[~np.isnan(each.outcomes.margins)]
@@ -219,16 +203,13 @@ def _near_ties(measurements: Sequence[Measurement]) -> Check | None:
         ties = sum(int(np.sum(known < NEAR_TIE_NATS)) for known in parts)
         if ties:
             lines.append(f"{model}, {task}: {ties:,} of {count:,} answers ({100 * ties / count:.1f}%)")
-    title = f"Near ties: best and next option less than {NEAR_TIE_NATS} nats apart, so that precision could decide"
-    return _check(False, title, lines)
+    return lines
 
 
-def _check(warning: bool, title: str, lines: Sequence[str]) -> Check | None:
-    """A check, unless it found nothing; a list too long to read is cut, and says so."""
-    if not lines:
-        return None
-    more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
-    return Check(warning=warning, title=title, lines=(*lines[:_MOST_LINES], *more))
+def _cut(lines: Sequence[str]) -> tuple[str, ...]:
+    """A list too long to read is cut, and the rest is counted."""
+    more = [f"and {len(lines) - _MAX_LINES:,} more"] if len(lines) > _MAX_LINES else []
+    return (*lines[:_MAX_LINES], *more)
 
 
 def _cell(model: str, task: str, recipe: str, examples: int, seed: int) -> str:

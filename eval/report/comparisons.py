@@ -1,41 +1,35 @@
-"""Every way against plain prompting and the longest few-shot prompt, with marks that allow for their number."""
+"""Every condition against zero-shot and the longest few-shot prompt, corrected for the number of comparisons."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 
-from educe.eval.analysis.conditions import Condition, compare, item_scores, most_shots, plain_prompting
+from educe.eval.analysis.conditions import Condition, compare, item_scores, most_shots, ordered, plain_prompting
 from educe.eval.analysis.statistics.components import Components, components
 from educe.eval.analysis.statistics.equivalence import equivalent
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference, seeds_squared_half_width
+from educe.eval.report.text import odds_text, range_text, share_text
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
 MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
-Against = Literal["plain prompting", "few-shot"]
-
-COMPARISON_COLUMNS = (
-    "model", "task", "recipe", "settings", "examples", "num_seeds", "against", "other", "other_examples",
-    "difference", "low", "high", "interval", "n", "p", "p_holm", "p_bh", "num_comparisons", "mark", "equivalent",
-    "margin", "cohens_h", "only_way_right", "only_other_right", "odds_ratio", "odds_low", "odds_high",
-    "smallest_effect",
-)  # fmt: skip
+Against = Literal["zero-shot", "few-shot"]
 
 
 class Gains:
-    """Paired differences of ways, each worked out once however often it is asked for; the ways must outlive it."""
+    """Paired differences of conditions, each computed once; the conditions must outlive it."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], Difference] = {}
 
     def __call__(self, condition: Condition, other: Condition) -> Difference:
-        """How much higher `way` scores than `other`, paired by item."""
         key = id(condition), id(other)
         if key not in self._known:
             self._known[key] = compare(condition, other)
@@ -44,20 +38,21 @@ class Gains:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One way set against another on the same items.
+    """One condition against another on the same items.
 
-    `p_holm` and `p_bh` allow for all comparisons of the study, the interval of `gain` for none. `equivalent` is
-    whether the 90% interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each;
-    `clustered` says that its interval, which takes items to be independent, does not hold. `noise` is what items and
-    either side's seeds add to the variance of the difference.
+    `p_holm` and `p_bh` are adjusted for all comparisons of the study, the interval of `gain` for none. `equivalent` is
+    whether the 90% interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each; where
+    `clustered`, its interval does not hold, because it takes items to be independent. `noise` holds the variance
+    components of the difference: items, and the seeds of either side.
     """
 
     condition: Condition
     other: Condition
     against: Against
     gain: Difference
-    p_holm: float
-    p_bh: float
+    p_holm: float = 1.0
+    p_bh: float = 1.0
+    num_comparisons: int = 1
     equivalent: bool
     cohens_h: float
     odds: McNemar | None
@@ -66,20 +61,24 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether the ways differ at 5%, allowing for all comparisons."""
+        """Whether the two differ at 5% after Holm's correction."""
         return self.p_holm < MARKS[-1][0]
 
     @property
     def mark(self) -> str:
-        """Stars for how sure the difference is, then "=" where the ways are equivalent; both can be true."""
+        """Stars for significance, then "=" where the two are equivalent; both can be true."""
         stars = next((stars for level, stars in MARKS if self.p_holm < level), "")
         return " ".join(part for part in (stars, "=" if self.equivalent else "") if part)
 
-    def smallest_effect(self, *, comparisons: int = 1) -> float:
+    @property
+    def odds_interval(self) -> tuple[float, float] | None:
+        return None if self.odds is None or self.clustered else (self.odds.low, self.odds.high)
+
+    def min_detectable_effect(self, *, comparisons: int = 1) -> float:
         """The difference that would have been found with 80% power at 5%, corrected for so many comparisons.
 
         Half the width of its interval at that level, plus the quantile of the power times its standard error. Never
-        below what so few items take: a difference d has a variance of d (1 - d) an item at least.
+        below what so few items allow: a difference d has a variance of at least d (1 - d) per item.
         """
         level, (items, *sides) = bonferroni_level(0.95, comparisons), self.noise
         squared = items.squared_half_width(level) + seeds_squared_half_width(sides, level)
@@ -89,167 +88,156 @@ class Comparison:
         return float(min(1.0, max(squared**0.5 + of_power * error, factor**2 / (units + factor**2))))
 
 
+COMPARISON_COLUMNS: dict[str, Callable[[Comparison], Any]] = {
+    "model": lambda each: each.condition.model,
+    "task": lambda each: each.condition.task,
+    "recipe": lambda each: each.condition.recipe,
+    "settings": lambda each: each.condition.settings,
+    "examples": lambda each: each.condition.examples,
+    "num_seeds": lambda each: each.condition.num_seeds,
+    "against": lambda each: each.against,
+    "other": lambda each: each.other.recipe,
+    "other_examples": lambda each: each.other.examples,
+    "difference": lambda each: each.gain.difference,
+    "low": lambda each: each.gain.low,
+    "high": lambda each: each.gain.high,
+    "interval": lambda each: each.gain.kind,
+    "n": lambda each: each.gain.n,
+    "p": lambda each: each.gain.p,
+    "p_holm": lambda each: each.p_holm,
+    "p_bh": lambda each: each.p_bh,
+    "num_comparisons": lambda each: each.num_comparisons,
+    "mark": lambda each: each.mark,
+    "equivalent": lambda each: each.equivalent,
+    "margin": lambda each: MARGIN,
+    "cohens_h": lambda each: each.cohens_h,
+    "only_condition_right": lambda each: each.odds and each.odds.only_a,
+    "only_other_right": lambda each: each.odds and each.odds.only_b,
+    "odds_ratio": lambda each: each.odds and each.odds.odds_ratio,
+    "odds_low": lambda each: each.odds_interval and each.odds_interval[0],
+    "odds_high": lambda each: each.odds_interval and each.odds_interval[1],
+    "min_detectable_effect": lambda each: each.min_detectable_effect(),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One way of a model and task in the table: against plain prompting, and against the longest prompt."""
+    """One condition in the table: against zero-shot, and against the longest prompt."""
 
     condition: Condition
     plain: Comparison | None
-    prompted: Comparison | None
+    few_shot: Comparison | None
 
 
-def compared(pairs: Sequence[Sequence[Condition]], gains: Gains) -> tuple[Comparison, ...]:
-    """Every comparison of a study, p values adjusted over all of them; `pairs` are the ways of a model and task."""
+def compare_all(pairs: Sequence[Sequence[Condition]], gains: Gains) -> tuple[Comparison, ...]:
+    """Every comparison of a study, p values adjusted over all of them; `pairs` are the conditions by task and model."""
     found = []
     for conditions in pairs:
-        plain, prompted = plain_prompting(conditions), most_shots(conditions)
-        for condition in sorted(conditions, key=_place):
+        plain, shown = plain_prompting(conditions), most_shots(conditions)
+        for condition in sorted(ordered(conditions), key=lambda each: each.elicitation_flops > 0):
             if plain is not None and condition is not plain:
-                found.append(_comparison(condition, plain, "plain prompting", gains))
-            if prompted is not None and condition is not prompted and condition is not plain:
-                found.append(_comparison(condition, prompted, "few-shot", gains))
+                found.append(_comparison(condition, plain, "zero-shot", gains))
+            if shown is not None and condition is not shown and condition is not plain:
+                found.append(_comparison(condition, shown, "few-shot", gains))
     ps = [each.gain.p for each in found if each.gain.p is not None]
-    adjusted = zip(found, holm(ps), benjamini_hochberg(ps), strict=True)
-    return tuple(replace(each, p_holm=float(strict), p_bh=float(shared)) for each, strict, shared in adjusted)
+    return tuple(
+        replace(each, p_holm=float(p_holm), p_bh=float(p_bh), num_comparisons=len(found))
+        for each, p_holm, p_bh in zip(found, holm(ps), benjamini_hochberg(ps), strict=True)
+    )
 
 
-def table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
-    """One group of rows per task and model, one row per way."""
-    groups: dict[tuple[str, str], dict[int, dict[Against, Comparison]]] = {}
-    for each in comparisons:
-        conditions = groups.setdefault((each.condition.task, each.condition.model), {})
-        conditions.setdefault(id(each.condition), {})[each.against] = each
-    return [
-        [
-            Row(
-                condition=next(iter(kinds.values())).condition,
-                plain=kinds.get("plain prompting"),
-                prompted=kinds.get("few-shot"),
-            )
-            for kinds in conditions.values()
-        ]
-        for conditions in groups.values()
-    ]
+def comparison_table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
+    """One group of rows per task and model, one row per condition."""
+    table = []
+    for _, group in groupby(comparisons, key=lambda each: (each.condition.task, each.condition.model)):
+        rows: dict[int, dict[Against, Comparison]] = {}
+        for each in group:
+            rows.setdefault(id(each.condition), {})[each.against] = each
+        table.append(
+            [
+                Row(
+                    condition=next(iter(row.values())).condition,
+                    plain=row.get("zero-shot"),
+                    few_shot=row.get("few-shot"),
+                )
+                for row in rows.values()
+            ]
+        )
+    return table
 
 
-def without(pairs: Sequence[Sequence[Condition]]) -> list[str]:
-    """Models and tasks of which some comparison is missing, and why."""
-    said = []
+def missing_comparisons(pairs: Sequence[Sequence[Condition]]) -> list[str]:
+    """Models and tasks with a comparison missing, and why."""
+    lines = []
     for conditions in pairs:
         where = f"{conditions[0].model} on {conditions[0].task}"
         if plain_prompting(conditions) is None:
-            said.append(f"{where}: plain prompting was not measured, so nothing is compared with it.")
+            lines.append(f"{where}: the zero-shot baseline was not measured, so nothing is compared with it.")
         if len(conditions) == 1:
-            said.append(f"{where}: only {conditions[0].name} was measured, so there is nothing to compare.")
-    return said
+            lines.append(f"{where}: only {conditions[0].name} was measured, so there is nothing to compare.")
+    return lines
 
 
 def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
-    """One sentence per task: the smallest difference from plain prompting that this study could have found."""
+    """For each task, the minimum detectable effect against zero-shot."""
     tasks: dict[str, list[Comparison]] = {}
     for each in comparisons:
-        if each.against == "plain prompting":
+        if each.against == "zero-shot":
             tasks.setdefault(each.condition.task, []).append(each)
-    said = []
-    for task, mine in tasks.items():
-        seeds = sorted({each.condition.num_seeds for each in mine})
-        asked = f"{task}: with {_ranged([each.gain.n for each in mine], 'item')} and {_ranged(seeds, 'seed')}"
-        alone = sorted(each.smallest_effect() for each in mine)
-        middle = len(mine) // 2
-        if alone[middle] >= 1:
-            said.append(f"{asked} no difference from plain prompting, however large, would have been found reliably.")
-            continue
-        strict = sorted(each.smallest_effect(comparisons=len(comparisons)) for each in mine)[middle]
-        ends = f"{_points(alone[0])} to {_points(alone[-1])}"
-        spread = f" in the middle comparison of {len(mine)} (from {ends} over all of them)" if len(mine) > 1 else ""
-        beyond = "none at all" if strict >= 1 else _points(strict)
-        corrected_too = f"; after the strictest correction for all {len(comparisons)} comparisons, {beyond}"
-        said.append(
-            f"{asked} a true difference of {_points(alone[middle])} points from plain prompting{spread} would have "
-            "been found with 80% power at the 5% level, each comparison alone"
-            f"{corrected_too if len(comparisons) > 1 else ''}. Smaller differences may be there unseen."
-        )
-    return said
+    return [_power_statement(task, mine) for task, mine in tasks.items()]
 
 
-def comparison_rows(comparisons: Sequence[Comparison]) -> list[Mapping[str, Any]]:
-    """One row per comparison with the columns COMPARISON_COLUMNS; what does not apply is None."""
-    return [
-        dict(
-            zip(
-                COMPARISON_COLUMNS,
-                (
-                    each.condition.model, each.condition.task, each.condition.recipe, each.condition.settings, each.condition.examples,
-                    each.condition.num_seeds, each.against, each.other.recipe, each.other.examples, each.gain.difference,
-                    each.gain.low, each.gain.high, each.gain.kind, each.gain.n, each.gain.p, each.p_holm, each.p_bh,
-                    len(comparisons), each.mark, each.equivalent, MARGIN, each.cohens_h,
-                    each.odds and each.odds.only_a, each.odds and each.odds.only_b,
-                    each.odds and each.odds.odds_ratio,
-                    None if each.clustered else each.odds and each.odds.low,
-                    None if each.clustered else each.odds and each.odds.high, each.smallest_effect(),
-                ),
-                strict=True,
-            )
-        )
-        for each in comparisons
-    ]  # fmt: skip
+def _power_statement(task: str, comparisons: Sequence[Comparison]) -> str:
+    seeds = range_text([each.condition.num_seeds for each in comparisons], "seed")
+    where = f"{task} ({range_text([each.gain.n for each in comparisons], 'item')}, {seeds})"
+    alone = sorted(each.min_detectable_effect() for each in comparisons)
+    middle = len(alone) // 2
+    if alone[middle] >= 1:
+        return f"{where}: no difference from zero-shot, however large, would have been detected reliably."
+    several = (
+        f" (median of {len(alone)} comparisons, which range from {share_text(alone[0])} to {share_text(alone[-1])})"
+    )
+    text = (
+        f"{where}: the minimum detectable effect against zero-shot is {share_text(alone[middle])} points"
+        f"{several if len(alone) > 1 else ''}, with 80% power at the 5% level, each comparison alone."
+    )
+    total = comparisons[0].num_comparisons
+    if total > 1:
+        strict = sorted(each.min_detectable_effect(comparisons=total) for each in comparisons)[middle]
+        points = "no difference is detectable" if strict >= 1 else f"it is {share_text(strict)} points"
+        text += f" With the strictest correction for all {total} comparisons, {points}."
+    return f"{text} Smaller differences may exist undetected."
 
 
-def format_odds(comparison: Comparison) -> str:
+def comparison_odds(comparison: Comparison) -> str:
     """How many items only one side got right, their ratio, and its interval where items are independent."""
-    odds = comparison.odds
+    odds, ends = comparison.odds, comparison.odds_interval
     if odds is None:
         return "–"
-    said = f"{odds.only_a}:{odds.only_b}"
+    counts = f"{odds.only_a}:{odds.only_b}"
     if odds.odds_ratio is None:
-        return said
-    interval = "" if comparison.clustered else f" [{_odds(odds.low)}, {_odds(odds.high)}]"
-    return f"{said} = {_odds(odds.odds_ratio)}{interval}"
-
-
-def p_value(p: float) -> str:
-    """A p value for tables."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+        return counts
+    interval = "" if ends is None else f" [{odds_text(ends[0])}, {odds_text(ends[1])}]"
+    return f"{counts} = {odds_text(odds.odds_ratio)}{interval}"
 
 
 def _comparison(condition: Condition, other: Condition, against: Against, gains: Gains) -> Comparison:
     (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
-    standing = [name for name in clusters if name is not None]
-    clustered = len(set(standing)) < len(standing)
+    named = [name for name in clusters if name is not None]
     binary = len(ours) == len(theirs) == 1 and all(np.isin(side, (0, 1)).all() for side in (ours, theirs))
+    variances = condition.seed_variance, other.seed_variance
     return Comparison(
         condition=condition,
         other=other,
         against=against,
         gain=gains(condition, other),
-        p_holm=1.0,
-        p_bh=1.0,
-        equivalent=equivalent(
-            ours, theirs, MARGIN, clusters, seed_variances=(condition.seed_variance, other.seed_variance)
-        ),
+        equivalent=equivalent(ours, theirs, MARGIN, clusters, seed_variances=variances),
         cohens_h=2 * (math.asin(float(ours.mean()) ** 0.5) - math.asin(float(theirs.mean()) ** 0.5)),
         odds=mcnemar(ours[0], theirs[0]) if binary else None,
-        clustered=clustered,
+        clustered=len(set(named)) < len(named),
         noise=(
             components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], clusters),
-            components(ours, clusters, condition.seed_variance),
-            components(theirs, clusters, other.seed_variance),
+            components(ours, clusters, variances[0]),
+            components(theirs, clusters, variances[1]),
         ),
     )
-
-
-def _place(condition: Condition) -> tuple[bool, str, str, int]:
-    return condition.elicitation_flops > 0, condition.method, condition.settings, condition.examples
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _odds(value: float) -> str:
-    return "∞" if math.isinf(value) else f"{value:.1f}" if value >= 0.95 else f"{value:.2f}"
-
-
-def _ranged(counts: Sequence[int], noun: str) -> str:
-    least, most = min(counts), max(counts)
-    return f"{least:,} {noun}{'' if least == 1 else 's'}" if least == most else f"{least:,} to {most:,} {noun}s"

@@ -1,4 +1,4 @@
-"""What other kinds of training are worth in the FLOPs of the recipe that was trained most."""
+"""Compute-equivalent gain: other training expressed in the FLOPs of the recipe that was trained most."""
 
 import math
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from educe.eval.analysis.fit import Estimate, Fit, compute_equivalent_gain, fit
 
 @dataclass(frozen=True, kw_only=True)
 class Equivalent:
-    """A recipe at its largest budget, beside the FLOPs with which the reference recipe scores as much."""
+    """A recipe at its largest budget, and the FLOPs with which the reference recipe scores as much."""
 
     reference: str
     recipe: str
     point: Point
     gain: Estimate | None
-    smallest: float  # the gain that the reference's smallest budget would be: as much or less
+    smallest: float  # the gain that the reference's smallest budget would be: that or less
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The gain with its interval."""
         if self.gain is None:
             return "not reached"
-        ends = self._times(self.gain.low), "∞" if math.isinf(self.gain.high) else self._times(self.gain.high)
-        return f"{self._times(self.gain.value)} [{ends[0]}, {ends[1]}]"
+        high = "∞" if math.isinf(self.gain.high) else self._factor(self.gain.high)
+        return f"{self._factor(self.gain.value)} [{self._factor(self.gain.low)}, {high}]"
 
-    def _times(self, value: float) -> str:
+    def _factor(self, value: float) -> str:
         return f"{'≤ ' if value <= self.smallest * (1 + 1e-9) else ''}{value:.2g}×"
 
 
@@ -41,14 +41,12 @@ def _of_one(conditions: Sequence[Condition]) -> list[Equivalent]:
     curves = join(without_sweeps(trained(conditions)), "flops")
     own = next((curve for curve in curves if any(point.condition is most for point in curve.points)), None)
     others = [curve for curve in curves if curve is not own]
-    if own is None or not others:
-        return []
-    reference = fit(own)
-    return [_equivalent(own, reference, curve) for curve in others] if reference is not None else []
+    reference = fit(own) if own is not None and others else None
+    return [_equivalent(own, reference, each) for each in others] if own is not None and reference is not None else []
 
 
 def _equivalent(own: Curve, reference: Fit, other: Curve) -> Equivalent:
-    # By examples first: several sizes can cost nearly the same, and which costs more is then a matter of words' length.
+    # By examples first: several sizes can cost nearly the same, and which costs more then depends on lengths of texts.
     point = max(other.points, key=lambda each: (each.condition.examples, each.budget))
     return Equivalent(
         reference=own.label,

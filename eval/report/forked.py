@@ -1,4 +1,4 @@
-"""The same work for many things at once, in forked processes: a large report's figures take most of its time."""
+"""Map a function over values in forked processes: drawing figures takes most of the time of a large report."""
 
 import multiprocessing
 import os
@@ -10,28 +10,27 @@ from typing import Any, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-_MOST_PROCESSES = 4  # each may come to hold as much as this one
-_inherited: list[Callable[[int], Any]] = []  # in a forked process: the work
+_MAX_PROCESSES = 4  # each may come to hold as much as this one
+_inherited: list[Callable[[int], Any]] = []  # in a forked process: the function
 
 
-def each_forked(work: Callable[[In], Out], things: Sequence[In]) -> list[Out]:
-    """`work` of every thing, in their order; what it returns must pickle, what it reads is inherited and need not.
+def map_in_processes(function: Callable[[In], Out], values: Sequence[In]) -> list[Out]:
+    """`function` of every value, in their order. Results are pickled; what the function reads is inherited.
 
-    One after another where there is one thing or one core, and on systems other than Linux, whose libraries may not
-    survive a fork. `work` may use no thread pool that is running here (torch's, say): a fork takes none along. What it
-    raises is raised here.
+    One after another where there is one value or one core, and on systems other than Linux, whose libraries may not
+    survive a fork. `function` may use no thread pool of this process (torch's, say): a fork does not copy it.
     """
-    processes = min(len(things), len(os.sched_getaffinity(0)), _MOST_PROCESSES) if sys.platform == "linux" else 1
+    processes = min(len(values), len(os.sched_getaffinity(0)), _MAX_PROCESSES) if sys.platform == "linux" else 1
     if processes < 2:
-        return [work(thing) for thing in things]
+        return [function(value) for value in values]
     with ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("fork"),
         initializer=_inherited.append,
-        initargs=(lambda place: work(things[place]),),
+        initargs=(lambda place: function(values[place]),),
     ) as pool:
-        return list(pool.map(_do, range(len(things))))
+        return list(pool.map(_call, range(len(values))))
 
 
-def _do(place: int) -> Any:
+def _call(place: int) -> Any:
     return _inherited[-1](place)

@@ -1,20 +1,19 @@
-"""What the report says of prompts: how formats differ, what the best prompt gains, and how dev rows flatter."""
+"""What was measured of prompts: spread over formats, extremes, the order of options, and the best prompt found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean
 
-from educe.eval.analysis.conditions import Condition, compare, compare_ratio, plain_prompting
-from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
-from educe.eval.analysis.statistics.intervals import wilson
+from educe.eval.analysis.conditions import Condition, compare, compare_ratio, ordered, plain_prompting
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import RandomEffectsRatio, Ratio, pool_ratios
-from educe.eval.report.text import Compare
+from educe.eval.details import FormatExtremes
+from educe.eval.report.headline import Compare
 
 
 @dataclass(frozen=True, kw_only=True)
-class FormatsSeen:
-    """How one way's accuracy varies over formats: quantiles, and the standard deviation with its interval."""
+class FormatSpread:
+    """How one condition's accuracy varies over formats: quantiles, and the standard deviation with its interval."""
 
     condition: Condition
     num_formats: int
@@ -28,19 +27,8 @@ class FormatsSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extremes:
-    """The best and the worst format that a search over formats found, of one seed."""
-
-    condition: Condition
-    best: Mapping[str, Any]
-    worst: Mapping[str, Any]
-    spread: float
-    formats_asked: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrdersSeen:
-    """What the order of options does to one way: shares of picks by place, and of items whose answer changes."""
+class OrderEffect:
+    """What the order of options does: shares of picks by place, and of items whose answer changes."""
 
     condition: Condition
     lowest: float  # accuracy in the worst order
@@ -51,31 +39,8 @@ class OrdersSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
-    """A way that something was chosen for on dev rows: what it scored there, and what on the test rows."""
-
-    condition: Condition
-    dev_score: float
-    dev_score_of_all: float | None  # mean over everything that was tried, where it was recorded
-    dev_examples: float
-    tried: float | None
-    candidates: float | None
-    chosen: str
-
-    @property
-    def optimism(self) -> Difference:
-        """The dev score less the test score: other items, so as a difference of independent shares (Newcombe 1998)."""
-        dev_low, dev_high = wilson(self.dev_score, self.dev_examples)
-        return independent_difference(
-            ScoreInterval(score=self.dev_score, low=dev_low, high=dev_high),
-            ScoreInterval(score=self.condition.score, low=self.condition.low, high=self.condition.high),
-            n=round(self.dev_examples),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """The searched prompt against plain prompting on one model and task."""
+class BestPrompt:
+    """The prompt found by a search, against zero-shot on one model and task."""
 
     condition: Condition
     plain: Condition
@@ -90,145 +55,104 @@ class Best:
 
 @dataclass(frozen=True, kw_only=True)
 class PooledRatio:
-    """One model's ratio over its tasks, and how many tasks had none that is known."""
+    """One model's ratio over its tasks, and how many tasks had no known ratio."""
 
     model: str
     pooled: RandomEffectsRatio
     left_out: int
 
 
-def answered(condition: Condition, name: str) -> list[Any]:
-    """What the way's seeds recorded under a name while answering; empty where one of them did not."""
-    records = [each.provenance.answered for each in condition.measurements]
-    return [record[name] for record in records] if all(name in record for record in records) else []
+def accuracies_of(condition: Condition) -> list[dict[str, float]]:
+    """Every seed's accuracy by format or order of options; empty where one seed has none."""
+    found = [each.details.formats or each.details.option_orders for each in condition.measurements]
+    known = [dict(each.accuracies) for each in found if each is not None]
+    return known if len(known) == len(found) else []
 
 
-def formats_seen(conditions: Sequence[Condition]) -> list[FormatsSeen]:
-    """Every way whose spread over formats was measured, means over seeds."""
-    found = []
-    for condition in sorted(
-        conditions, key=lambda condition: (condition.task, condition.model, condition.examples, condition.recipe)
-    ):
-        sds, quantiles = answered(condition, "sd"), answered(condition, "quantiles")
-        if not sds or not quantiles:
+def format_spreads(conditions: Sequence[Condition]) -> list[FormatSpread]:
+    """Every condition whose spread over formats was measured, means over seeds."""
+    spreads = []
+    for condition in ordered(conditions):
+        found = [each.details.formats for each in condition.measurements]
+        known = [each for each in found if each is not None and each.sd is not None and each.quantiles]
+        if len(known) < len(found):
             continue
-        found.append(
-            FormatsSeen(
+        averaged = f", ends averaged over {len(known)} seeds" if len(known) > 1 else ""
+        spreads.append(
+            FormatSpread(
                 condition=condition,
-                num_formats=len({name for each in answered(condition, "accuracies") for name in each}),
-                low5=_mean([each["0.05"] for each in quantiles]),
-                median=_mean([each["0.5"] for each in quantiles]),
-                high95=_mean([each["0.95"] for each in quantiles]),
-                sd=_mean([each["value"] for each in sds]),
-                sd_low=_mean([each["low"] for each in sds]),
-                sd_high=_mean([each["high"] for each in sds]),
-                interval=str(sds[0]["interval"]) + (f", ends averaged over {len(sds)} seeds" if len(sds) > 1 else ""),
+                num_formats=len({name for each in known for name in each.accuracies}),
+                low5=fmean(each.quantiles["0.05"] for each in known),
+                median=fmean(each.quantiles["0.5"] for each in known),
+                high95=fmean(each.quantiles["0.95"] for each in known),
+                sd=fmean(each.sd or 0.0 for each in known),
+                sd_low=fmean(each.sd_low or 0.0 for each in known),
+                sd_high=fmean(each.sd_high or 0.0 for each in known),
+                interval=known[0].sd_interval + averaged,
             )
         )
-    return found
+    return spreads
 
 
-def extremes(conditions: Sequence[Condition]) -> list[Extremes]:
+def format_extremes(conditions: Sequence[Condition]) -> list[tuple[Condition, FormatExtremes]]:
     """Every best and worst format that was searched for, seed by seed."""
-    return [
-        Extremes(
-            condition=condition,
-            best=record["best"],
-            worst=record["worst"],
-            spread=record["spread"],
-            formats_asked=record["formats_asked"],
-        )
-        for condition in sorted(
-            conditions, key=lambda condition: (condition.task, condition.model, condition.examples, condition.recipe)
-        )
-        for record in (each.provenance.answered for each in condition.measurements)
-        if "best" in record
+    found = [
+        (condition, each.details.format_extremes)
+        for condition in ordered(conditions)
+        for each in condition.measurements
     ]
+    return [(condition, extremes) for condition, extremes in found if extremes is not None]
 
 
-def orders_seen(conditions: Sequence[Condition]) -> list[OrdersSeen]:
-    """Every way that was asked with its options in several orders, means over seeds."""
-    found = []
-    for condition in sorted(
-        conditions, key=lambda condition: (condition.task, condition.model, condition.examples, condition.recipe)
-    ):
-        picks, rights = answered(condition, "picked_places"), answered(condition, "right_places")
-        orders = answered(condition, "accuracies")
-        if not picks:
+def order_effects(conditions: Sequence[Condition]) -> list[OrderEffect]:
+    """Every condition that was asked with its options in several orders, means over seeds."""
+    effects = []
+    for condition in ordered(conditions):
+        found = [each.details.option_orders for each in condition.measurements]
+        known = [each for each in found if each is not None]
+        if len(known) < len(found):
             continue
-        places = sorted({place for each in picks for place in each}, key=int)
-        found.append(
-            OrdersSeen(
+        places = sorted({place for each in known for place in each.picked_places}, key=int)
+        effects.append(
+            OrderEffect(
                 condition=condition,
-                lowest=_mean([min(each.values()) for each in orders]),
-                highest=_mean([max(each.values()) for each in orders]),
-                picked=tuple(_mean([each.get(place, 0.0) for each in picks]) for place in places),
-                right=tuple(_mean([each.get(place, 0.0) for each in rights]) for place in places),
-                changed=_mean(answered(condition, "changed_by_order")),
+                lowest=fmean(min(each.accuracies.values()) for each in known),
+                highest=fmean(max(each.accuracies.values()) for each in known),
+                picked=tuple(fmean(each.picked_places.get(place, 0.0) for each in known) for place in places),
+                right=tuple(fmean(each.right_places.get(place, 0.0) for each in known) for place in places),
+                changed=fmean(each.changed_share for each in known),
             )
         )
-    return found
+    return effects
 
 
-def chosen_on_dev(conditions: Sequence[Condition]) -> list[Chosen]:
-    """Every way with a recorded dev score, means over seeds."""
-    found = []
-    for condition in sorted(
-        conditions, key=lambda condition: (condition.task, condition.model, condition.recipe, condition.examples)
-    ):
-        records = [each.provenance.elicited for each in condition.measurements]
-        if not all("dev_score" in record for record in records):
-            continue
-
-        def mean(name: str, records: list[Any] = records) -> float | None:
-            return _mean([float(each[name]) for each in records]) if all(name in each for each in records) else None
-
-        names = dict.fromkeys(str(record["chosen"]) for record in records if "chosen" in record)
-        found.append(
-            Chosen(
-                condition=condition,
-                dev_score=mean("dev_score") or 0.0,
-                dev_score_of_all=mean("dev_score_of_all"),
-                dev_examples=mean("dev_examples") or 0.0,
-                tried=mean("candidates_tried" if "candidates_tried" in records[0] else "candidates"),
-                candidates=mean("candidates"),
-                chosen=" / ".join(names),
-            )
-        )
-    return found
-
-
-def best_prompts(pairs: Sequence[Sequence[Condition]], gains: Compare = compare) -> list[Best]:
-    """The searched prompt against plain prompting wherever both were measured; `pairs` are ways by task and model."""
+def best_prompts(pairs: Sequence[Sequence[Condition]], gains: Compare = compare) -> list[BestPrompt]:
+    """The searched prompt against zero-shot wherever both were measured; `pairs` are conditions by task and model."""
     found = []
     for conditions in pairs:
         plain = plain_prompting(conditions)
         found += [
-            Best(condition=condition, plain=plain, gain=gains(condition, plain), ratio=compare_ratio(condition, plain))
-            for condition in conditions
-            if condition.role == "prompt_search" and plain is not None
+            BestPrompt(condition=each, plain=plain, gain=gains(each, plain), ratio=compare_ratio(each, plain))
+            for each in conditions
+            if each.role == "prompt_search" and plain is not None
         ]
     return found
 
 
-def pooled_ratios(best: Sequence[Best]) -> list[PooledRatio]:
-    """Each model's ratios over its tasks as one; tasks have items of their own, models share theirs.
+def pooled_ratios(best: Sequence[BestPrompt]) -> list[PooledRatio]:
+    """Each model's ratios pooled over its tasks, whose items differ; models share theirs.
 
-    Of several searches on one task, the one that spent the most.
+    Where one task has several searches, the one with the most search FLOPs is taken.
     """
     found = []
     for model in sorted({each.condition.model for each in best}):
-        largest: dict[str, Best] = {}
+        largest: dict[str, BestPrompt] = {}
         for each in best:
             held = largest.get(each.condition.task)
             if each.condition.model == model and (held is None or each.search_flops > held.search_flops):
                 largest[each.condition.task] = each
-        mine = [each.ratio for each in largest.values()]
-        pooled = pool_ratios([ratio for ratio in mine if ratio is not None])
+        ratios = [each.ratio for each in largest.values() if each.ratio is not None]
+        pooled = pool_ratios(ratios)
         if pooled is not None:
-            found.append(PooledRatio(model=model, pooled=pooled, left_out=len(mine) - pooled.count))
+            found.append(PooledRatio(model=model, pooled=pooled, left_out=len(largest) - pooled.count))
     return found
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

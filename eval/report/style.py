@@ -5,14 +5,15 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import Curve, join
-
-if TYPE_CHECKING:
-    import matplotlib.axes
-    import matplotlib.figure
 
 # Fixed ids and no dates: the same results must give the same bytes. Text stays text, so that it can be searched and
 # read aloud; the fallback fonts are all narrower than the one that the layout is measured with.
@@ -35,7 +36,7 @@ RC: Any = {
 LINE_INCHES = 0.155  # height of one line of a label
 _WRAP = 26
 
-# Okabe & Ito (2008), without yellow (too light on white) and black (kept for plain prompting).
+# Okabe & Ito (2008), without yellow (too light on white) and black (kept for zero-shot).
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "v", "P", "X")
 _LINES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (8, 2, 1, 2, 1, 2)), (0, (1.5, 1)))
@@ -43,7 +44,7 @@ _LINES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)),
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """Colour, marker and line of one recipe; `filled` tells the second round of six from the first."""
+    """Colour, marker and line of one recipe. The first six are filled, the next six are not, and so on."""
 
     color: str
     marker: str
@@ -52,7 +53,6 @@ class Style:
 
     @property
     def face(self) -> str:
-        """What the marker is filled with."""
         return self.color if self.filled else "white"
 
     @property
@@ -76,18 +76,18 @@ class Label:
 
 
 def recipe_styles(conditions: Iterable[Condition]) -> dict[str, Style]:
-    """One style per curve label, the same for every model and task of these ways; plain zero-shot is not among them.
+    """One style per curve label, the same for every model and task.
 
-    Which label gets which style depends only on the set of labels, not on the order of the ways.
+    Which label gets which style depends only on the set of labels, not on the order of the conditions.
     """
     labels = sorted({(curve.method, curve.label) for curve in join(conditions, "examples")})
     return {label: numbered_style(i) for i, (_, label) in enumerate(labels)}
 
 
 def numbered_style(place: int) -> Style:
-    """The style of the place-th of things drawn together."""
+    """A style for each place among things drawn together."""
     k = place % len(_COLORS)
-    # From the third round on the line is what tells recipes apart, together with their direct labels.
+    # From the third round on, recipes differ in their lines and labels only.
     shift = place // (2 * len(_COLORS))
     return Style(
         color=_COLORS[k],
@@ -111,9 +111,6 @@ def printable(text: str, *, width: int = 72) -> str:
 
 @cache
 def _known_characters() -> Container[int]:
-    """Those that the figures' font can draw."""
-    from matplotlib.font_manager import findfont, get_font
-
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
@@ -121,14 +118,6 @@ def wrapped(text: str) -> str:
     """A name broken into at most three lines."""
     lines = textwrap.wrap(printable(text), _WRAP, break_on_hyphens=True) or [""]
     return "\n".join(lines[:3])
-
-
-def power_of_ten(value: int | float) -> str:
-    """A positive number as, for example, 3.1×10¹², in characters that need no markup."""
-    digits, exponent = f"{value:.1e}".split("e")
-    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    digits = digits.removesuffix(".0")
-    return f"10{raised}" if digits == "1" else f"{digits}×10{raised}"
 
 
 def spread(
@@ -166,8 +155,8 @@ def spread(
     return placed
 
 
-def label_right_edge(axes: "matplotlib.axes.Axes", labels: Sequence[Label], *, height_inches: float) -> None:
-    """Write labels beside the right edge at their heights, moved apart where they would collide, with leader lines."""
+def label_right_edge(axes: Axes, labels: Sequence[Label], *, height_inches: float) -> None:
+    """Write labels beside the right edge at their heights, shifted where they would overlap, with leader lines."""
     bottom, top = axes.get_ylim()
     line = (top - bottom) * LINE_INCHES / height_inches
     heights = [line * (label.text.count("\n") + 1.25) for label in labels]
@@ -196,19 +185,14 @@ def label_right_edge(axes: "matplotlib.axes.Axes", labels: Sequence[Label], *, h
 def labels_height(names: Iterable[str]) -> float:
     """Inches that direct labels of these names need beside a panel: each in up to three lines, and its score in one.
 
-    Chance and plain prompting, which nearly every panel has, are counted in.
+    Chance and zero-shot, which nearly every panel has, are counted in.
     """
     lines = [len(wrapped(name).splitlines()) + 1 for name in names]
     return LINE_INCHES * sum(count + 0.25 for count in [*lines, 1, 2])
 
 
-def save(figure: "matplotlib.figure.Figure", stem: Path, *, pixels: bool = True) -> tuple[Path, Path]:
-    """Write a figure as stem.svg and, where `pixels` are asked for, stem.png; the folder must exist.
-
-    Byte for byte the same for the same figure.
-    """
-    import matplotlib
-
+def save(figure: Figure, stem: Path, *, pixels: bool = True) -> tuple[Path, Path]:
+    """Write a figure as stem.svg and, if `pixels`, as stem.png. The same figure gives the same bytes."""
     svg, png = stem.with_name(stem.name + ".svg"), stem.with_name(stem.name + ".png")
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context(RC):

@@ -13,7 +13,8 @@ from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
 from educe.eval.measurement import Failure, Measurement
-from educe.eval.report.page import RESULT_COLUMNS, results_rows, write_report
+from educe.eval.report.page import write_report
+from educe.eval.report.tables import RESULT_COLUMNS, results_rows
 from educe.recipes.runner.store import Store
 
 

@@ -153,9 +153,9 @@ def test_the_report_lists_them_with_warnings_first(tmp_path: Any) -> None:
     found = checks(made, pool(made), [], audits)
     assert [check.warning for check in found] == sorted((check.warning for check in found), reverse=True)
     lines = {check.title: check.lines for check in found}
-    rows = "The rows of a task give answers away, or repeat themselves across splits"
+    rows = "Task rows give answers away, or repeat across splits"
     assert lines[rows] == ("capitals: options_alone scores 0.99.",)
-    assert len(lines["Scores that are reached without reading the question"]) == 8
+    assert len(lines["Scores that a baseline without the question reaches"]) == 8
     assert not {rows} & {check.title for check in checks(made, pool(made), [])}
     page = write_report(made, [], tmp_path, study="quick", study_text="", audits=audits).read_text("utf-8")
     assert rows in page and "options_alone scores 0.99." in page

@@ -9,10 +9,10 @@ import pytest
 from educe.eval.analysis.conditions import pool
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.report import calibration
-from educe.eval.report.calibration import calibration_figure, measured, moved_apart
+from educe.eval.report.calibration import calibration_figure, calibrations, disagreements
 from educe.eval.report.comparisons import Gains
-from educe.eval.report.figure import save
 from educe.eval.report.page import write_report
+from educe.eval.report.style import save
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement
 
@@ -41,7 +41,7 @@ TRAINED = [
 
 
 def test_measures_of_all_seeds_by_hand() -> None:
-    (group,), left_out = measured([list(pool([PLAIN, *TRAINED]))])
+    (group,), left_out = calibrations([list(pool([PLAIN, *TRAINED]))])
     assert left_out == 0
     plain, trained = (each.scores for each in group)
     assert plain.accuracy.value == pytest.approx(0.6)
@@ -53,13 +53,15 @@ def test_measures_of_all_seeds_by_hand() -> None:
     assert trained.accuracy.low < 0.75 - 0.07
 
 
-def test_a_jump_in_one_measure_alone_is_said() -> None:
+def test_a_jump_in_one_measure_alone_is_reported() -> None:
     conditions = list(pool([PLAIN, *TRAINED]))
-    (said,) = moved_apart([conditions], Gains())
-    assert said.startswith("small on capitals, iid_sft: accuracy moves by +15.0 [")
-    assert "by −0.49 [" in said  # 0.75 ln 0.99 + 0.25 ln 0.01 against 0.6 ln 0.6 + 0.4 ln 0.4
+    (line,) = disagreements([conditions], Gains())
+    assert line.startswith(
+        "small on capitals, iid_sft, 4 examples: compared with zero-shot, accuracy changes by +15.0 ["
+    )
+    assert "by −0.49 [" in line  # 0.75 ln 0.99 + 0.25 ln 0.01 against 0.6 ln 0.6 + 0.4 ln 0.4
     sure = [answered(replace(each, outcomes=each.outcomes), 0.75) for each in TRAINED]
-    assert moved_apart([list(pool([PLAIN, *sure]))], Gains()) == []
+    assert disagreements([list(pool([PLAIN, *sure]))], Gains()) == []
 
 
 def test_seeds_that_differ_widen_what_likelihood_moves_by() -> None:
@@ -81,19 +83,19 @@ def test_seeds_that_differ_widen_what_likelihood_moves_by() -> None:
 
 def test_answers_without_likelihoods_are_left_out(tmp_path: Path) -> None:
     lone = measurement(method="zero_shot", examples=0)
-    assert measured([list(pool([lone]))]) == ([], 0)
+    assert calibrations([list(pool([lone]))]) == ([], 0)
     page = write_report([lone], [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert "calibration is not known" in page
 
 
 def test_a_large_study_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "MAX_CONDITIONS", 1)
-    groups, left_out = measured([list(pool([PLAIN, *TRAINED]))])
+    groups, left_out = calibrations([list(pool([PLAIN, *TRAINED]))])
     assert ([len(group) for group in groups], left_out) == ([1], 1)
 
 
 def test_figure_and_table(tmp_path: Path) -> None:
-    groups, _ = measured([list(pool([PLAIN, *TRAINED]))])
+    groups, _ = calibrations([list(pool([PLAIN, *TRAINED]))])
     figure = calibration_figure(groups, task="capitals")
     assert figure is not None
     text = save(figure, tmp_path / "figure")[0].read_text("utf-8")

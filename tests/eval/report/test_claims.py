@@ -6,22 +6,15 @@ import pytest
 
 from educe.eval.analysis.claims.claim import Claim
 from educe.eval.analysis.claims.study import claims_of
-from educe.eval.analysis.conditions import Condition, pool
-from educe.eval.report.claimed import claimed
+from educe.eval.analysis.conditions import by_task_and_model, pool
+from educe.eval.report.claims import claim_sections
 from educe.eval.report.page import write_report
 from tests.eval.synthetic import measurement, small_study
 
 
-def pairs() -> list[list[Condition]]:
-    groups: dict[tuple[str, str], list[Condition]] = {}
-    for condition in pool(small_study()):
-        groups.setdefault((condition.task, condition.model), []).append(condition)
-    return [groups[key] for key in sorted(groups)]
-
-
 def test_every_claim_is_counted_and_few_of_a_kind_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("educe.eval.report.claimed.MOST_OF_A_KIND", 2)
-    found = claimed(pairs(), [])
+    monkeypatch.setattr("educe.eval.report.claims.MAX_OF_A_KIND", 2)
+    found = claim_sections(by_task_and_model(pool(small_study())), [])
     assert [(each.task, each.model) for each in found] == [
         ("capitals", "big"),
         ("capitals", "small"),
@@ -31,11 +24,11 @@ def test_every_claim_is_counted_and_few_of_a_kind_are_shown(monkeypatch: pytest.
     every = claims_of(pool(small_study()), fit_of=lambda curve: None)
     assert sum(each.num_made for each in found) == sum(isinstance(each, Claim) for each in every)
     assert sum(each.num_refused for each in found) == sum(not isinstance(each, Claim) for each in every)
-    above = next(said for said in found[0].made if said.title == "Above chance")
+    above = next(group for group in found[0].made if group.title == "Scores above chance")
     assert len(above.sentences) == 2 and above.more == 1
     assert "64 labelled examples" in above.sentences[0] and "4 labelled examples" in above.sentences[1]
     assert "the threshold was fixed before the scores were known" in above.assumptions
-    assert all(said.assumptions for each in found for said in each.made)
+    assert all(group.assumptions for each in found for group in each.made)
 
 
 def test_page_shows_claims_and_folds_refusals(tmp_path: Path) -> None:
@@ -47,7 +40,7 @@ def test_page_shows_claims_and_folds_refusals(tmp_path: Path) -> None:
     assert page[:at].count("<details") - page[:at].count("</details>") == 2
 
 
-def test_nothing_that_can_be_claimed_is_said(tmp_path: Path) -> None:
+def test_nothing_to_claim_is_reported(tmp_path: Path) -> None:
     page = write_report([measurement(right=1, of=1)], [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert "Nothing can be claimed here." in page
     assert "the sampling error of one item is not known" in page

@@ -9,40 +9,38 @@ from typing import Any
 
 import pytest
 
-from educe.eval.analysis.conditions import Condition, compare, pool
+from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, pool
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, holm
 from educe.eval.measurement import Measurement, Outcomes
 from educe.eval.report.comparisons import (
+    COMPARISON_COLUMNS,
     Comparison,
     Gains,
-    compared,
-    comparison_rows,
-    format_odds,
-    p_value,
+    compare_all,
+    comparison_odds,
+    comparison_table,
+    missing_comparisons,
     power_statements,
-    table,
-    without,
 )
-from educe.eval.report.figure import save
 from educe.eval.report.forest import forest_figure
 from educe.eval.report.page import write_report
+from educe.eval.report.style import save
+from educe.eval.report.tables import row_of
+from educe.eval.report.text import p_text
 from tests.eval.synthetic import measurement, small_study
 
 
 def pairs_of(measurements: Sequence[Measurement]) -> list[list[Condition]]:
-    groups: dict[tuple[str, str], list[Condition]] = {}
-    for condition in pool(measurements):
-        groups.setdefault((condition.task, condition.model), []).append(condition)
-    return [groups[key] for key in sorted(groups)]
+    return by_task_and_model(pool(measurements))
 
 
 def made(**changed: Any) -> tuple[Comparison, ...]:
     plain = measurement(method="zero_shot", examples=0, right=[1.0] * 200 + [0.0] * 200)
-    return compared(pairs_of([plain, measurement(**changed)]), Gains())
+    return compare_all(pairs_of([plain, measurement(**changed)]), Gains())
 
 
-def test_every_way_is_compared_once_and_adjusted_over_all_of_the_study() -> None:
-    found = compared(pairs_of(small_study()), Gains())
+def test_every_condition_is_compared_once_and_adjusted_over_all_of_the_study() -> None:
+    found = compare_all(pairs_of(small_study()), Gains())
     # Of each of four pairs: few-shot and two sizes against plain prompting, two sizes against few-shot.
     assert len(found) == 4 * 5
     adjusted = holm([each.gain.p for each in found if each.gain.p is not None])
@@ -54,7 +52,7 @@ def test_every_way_is_compared_once_and_adjusted_over_all_of_the_study() -> None
     assert [each.p_bh for each in found] == pytest.approx(list(shared))
 
 
-def test_a_difference_is_worked_out_once() -> None:
+def test_a_difference_is_computed_once() -> None:
     (conditions,) = pairs_of([measurement(method="zero_shot", examples=0), measurement()])
     gains = Gains()
     assert gains(conditions[1], conditions[0]) is gains(conditions[1], conditions[0])
@@ -80,10 +78,10 @@ def test_effect_sizes_by_hand() -> None:
     assert found.odds is not None
     assert (found.odds.only_a, found.odds.only_b, found.odds.odds_ratio) == (60, 20, 3.0)
     assert found.cohens_h == pytest.approx(0.2013579)  # 2 asin(sqrt 0.6) - 2 asin(sqrt 0.5)
-    assert format_odds(found).startswith("60:20 = 3.0 [1.")
+    assert comparison_odds(found).startswith("60:20 = 3.0 [1.")
     (graded,) = made(right=[0.5] * 400)
     assert graded.odds is None
-    assert format_odds(graded) == "–"
+    assert comparison_odds(graded) == "–"
 
 
 def test_an_odds_interval_is_not_given_for_clusters() -> None:
@@ -92,44 +90,49 @@ def test_an_odds_interval_is_not_given_for_clusters() -> None:
         return replace(each, outcomes=Outcomes.of(grouped))
 
     both = [measurement(method="zero_shot", examples=0, of=40), measurement(of=40, right=20)]
-    (found,) = compared(pairs_of([clustered(each) for each in both]), Gains())
-    assert format_odds(found) == "14:0 = ∞"
-    (row,) = comparison_rows([found])
+    (found,) = compare_all(pairs_of([clustered(each) for each in both]), Gains())
+    assert comparison_odds(found) == "14:0 = ∞"
+    row = row_of(COMPARISON_COLUMNS, found)
     assert row["odds_low"] is None
 
 
 def test_what_the_study_could_have_seen() -> None:
     (found,) = made(right=[0.0] * 20 + [1.0] * 240 + [0.0] * 140)
     # 80 of 400 items changed: variance 0.2 - 0.1^2, (1.96 + 0.84) sqrt(0.19 / 400).
-    assert found.smallest_effect() == pytest.approx(2.8016 * (0.19 / 399) ** 0.5, rel=1e-3)
-    assert found.smallest_effect(comparisons=10) > 1.2 * found.smallest_effect()
-    (said,) = power_statements([found])
-    assert said.startswith("capitals: with 400 items and 1 seed a true difference of 6.1 points")
-    (said,) = power_statements([found, *made(right=[1.0, 0.0] * 200)])
-    assert "points from plain prompting in the middle comparison of 2 (from 6.1 to " in said
+    assert found.min_detectable_effect() == pytest.approx(2.8016 * (0.19 / 399) ** 0.5, rel=1e-3)
+    assert found.min_detectable_effect(comparisons=10) > 1.2 * found.min_detectable_effect()
+    (line,) = power_statements([found])
+    assert line.startswith(
+        "capitals (400 items, 1 seed): the minimum detectable effect against zero-shot is 6.1 points"
+    )
+    (line,) = power_statements([found, *made(right=[1.0, 0.0] * 200)])
+    assert "points (median of 2 comparisons, which range from 6.1 to " in line
     (same,) = made(right=[1.0] * 200 + [0.0] * 200)
-    assert same.smallest_effect() == pytest.approx(2.8016**2 / (400 + 2.8016**2), rel=1e-3)
-    one = compared(pairs_of([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(of=1)]), Gains())
-    assert "no difference from plain prompting, however large" in power_statements(one)[0]
+    assert same.min_detectable_effect() == pytest.approx(2.8016**2 / (400 + 2.8016**2), rel=1e-3)
+    one = compare_all(
+        pairs_of([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(of=1)]), Gains()
+    )
+    assert "no difference from zero-shot, however large" in power_statements(one)[0]
 
 
 def test_seeds_that_vary_are_counted_as_the_test_counts_them() -> None:
     plain = measurement(method="zero_shot", examples=0, right=200, of=400)
     seeds = [measurement(seed=seed, right=right, of=400) for seed, right in enumerate((180, 240, 300))]
-    several = compared(pairs_of([plain, *seeds]), Gains())[0]
-    alone = compared(pairs_of([plain, seeds[1]]), Gains())[0]
-    assert several.smallest_effect() > 3 * alone.smallest_effect()
+    several = compare_all(pairs_of([plain, *seeds]), Gains())[0]
+    alone = compare_all(pairs_of([plain, seeds[1]]), Gains())[0]
+    assert several.min_detectable_effect() > 3 * alone.min_detectable_effect()
 
 
-def test_missing_plain_prompting_is_said(tmp_path: Path) -> None:
+def test_a_missing_baseline_is_reported(tmp_path: Path) -> None:
     few = measurement(method="few_shot", settings={"shots": 8}, examples=8)
     pairs = pairs_of([few, measurement()])
-    assert without(pairs) == ["small on capitals: plain prompting was not measured, so nothing is compared with it."]
-    (row,) = table(compared(pairs, Gains()))[0]
-    assert row.plain is None and row.prompted is not None
+    missing = "small on capitals: the zero-shot baseline was not measured, so nothing is compared with it."
+    assert missing_comparisons(pairs) == [missing]
+    (row,) = comparison_table(compare_all(pairs, Gains()))[0]
+    assert row.plain is None and row.few_shot is not None
     page = write_report([few, measurement()], [], tmp_path, study="quick", study_text="").read_text("utf-8")
-    assert "plain prompting was not measured, so nothing is compared with it" in page
-    assert forest_figure(pool([few, measurement()]), compared(pairs, Gains()), task="capitals") is None
+    assert missing in page
+    assert forest_figure(pool([few, measurement()]), compare_all(pairs, Gains()), task="capitals") is None
 
 
 def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
@@ -138,21 +141,21 @@ def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert len(rows) == 20
     (row,) = [row for row in rows if (row["model"], row["task"], row["examples"], row["against"]) ==
-              ("big", "capitals", "64", "plain prompting")]  # fmt: skip
+              ("big", "capitals", "64", "zero-shot")]  # fmt: skip
     assert float(row["difference"]) == pytest.approx(0.9375 - 0.6)
     assert float(row["p_holm"]) >= float(row["p_bh"]) > float(row["p"]) and row["num_comparisons"] == "20"
     assert f"+33.8 [{100 * float(row['low']):+.1f}, {100 * float(row['high']):+.1f}] {row['mark']}" in page
     assert "20 comparisons in this study" in page
 
 
-def test_forest_plot_says_all_that_it_takes_to_read_it(tmp_path: Path) -> None:
+def test_forest_plot_is_understood_alone(tmp_path: Path) -> None:
     conditions = pool(small_study())
-    found = compared(pairs_of(small_study()), Gains())
+    found = compare_all(pairs_of(small_study()), Gains())
     figure = forest_figure(conditions, found, task="capitals")
     assert figure is not None
     svg = save(figure, tmp_path / "forest")[0].read_text("utf-8")
     text = " | ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
-    for needed in ("paired Agresti-Min 95%", "n = 40 items", "all 20 comparisons", "difference in accuracy (points)",
+    for needed in ("paired Agresti-Min 95%", "n = 40 items answered under both conditions", "all 20 comparisons", "difference in accuracy (points)",
                    "big", "small", "iid_sft rank=8, 64 examples", "+33.8", "better"):  # fmt: skip
         assert needed in text, needed
     assert text.count("not measured") == 0
@@ -162,5 +165,5 @@ def test_forest_plot_says_all_that_it_takes_to_read_it(tmp_path: Path) -> None:
     assert save(figure, tmp_path / "fewer")[0].read_text("utf-8").count(">not measured<") == 1
 
 
-def test_p_values_in_words() -> None:
-    assert [p_value(p) for p in (1e-15, 0.0011, 0.0499, 0.0996, 1.0)] == ["<0.001", "0.001", "0.050", "0.10", "1.00"]
+def test_p_values_as_text() -> None:
+    assert [p_text(p) for p in (1e-15, 0.0011, 0.0499, 0.0996, 1.0)] == ["<0.001", "0.001", "0.050", "0.10", "1.00"]

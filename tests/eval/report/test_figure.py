@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from educe.eval.analysis.conditions import pool
-from educe.eval.report.figure import conditions_figure, hero_figure, save, scaling_figure
-from educe.eval.report.style import PLAIN, power_of_ten, printable, recipe_styles, spread
+from educe.eval.report.figure import conditions_figure, overview_figure, scaling_figure
+from educe.eval.report.style import PLAIN, printable, recipe_styles, save, spread
+from educe.eval.report.text import power_of_ten
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
@@ -21,8 +22,8 @@ def svgs(tmp_path: Path) -> dict[str, str]:
     conditions = pool(small_study())
     made = {
         "scaling": scaling_figure(conditions, task="capitals"),
-        "ways": conditions_figure(conditions, task="capitals"),
-        "hero": hero_figure(conditions),
+        "conditions": conditions_figure(conditions, task="capitals"),
+        "overview": overview_figure(conditions),
     }
     return {name: texts(save(figure, tmp_path / name)[0]) for name, figure in made.items()}
 
@@ -31,7 +32,8 @@ def test_figures_are_understood_alone(svgs: dict[str, str]) -> None:
     for name, text in svgs.items():
         for needed in (
             "chance 25%",
-            "plain prompting",
+            "zero-shot",
+            "Zero-shot baseline (plain prompting)",
             "n = 40 test items, 1 to 2 seeds",
             "Wilson 95% (one seed)",
             "two-factor Wilson 95%",
@@ -43,10 +45,10 @@ def test_figures_are_understood_alone(svgs: dict[str, str]) -> None:
         ):
             assert needed in text, (name, needed)
     assert "training + search FLOPs (log scale)" in svgs["scaling"]
-    assert "labelled examples" in svgs["hero"]
+    assert "labelled examples" in svgs["overview"]
     assert "60% [45, 74]" in svgs["scaling"]
-    assert "iid_sft rank=8, 64 examples" in svgs["ways"]
-    assert "chance 50%" in svgs["hero"]
+    assert "iid_sft rank=8, 64 examples" in svgs["conditions"]
+    assert "chance 50%" in svgs["overview"]
 
 
 def test_same_bytes_again(tmp_path: Path) -> None:
@@ -61,10 +63,10 @@ def test_same_bytes_again(tmp_path: Path) -> None:
 
 def test_a_missing_cell_is_written_as_not_measured(tmp_path: Path) -> None:
     made = [each for each in small_study() if (each.model, each.task, each.examples) != ("big", "capitals", 64)]
-    svg, _ = save(conditions_figure(pool(made), task="capitals"), tmp_path / "ways")
+    svg, _ = save(conditions_figure(pool(made), task="capitals"), tmp_path / "conditions")
     assert texts(svg).count("not measured") == 1
     made = [each for each in made if (each.model, each.task) != ("big", "sentiment")]
-    svg, _ = save(hero_figure(pool(made)), tmp_path / "hero")
+    svg, _ = save(overview_figure(pool(made)), tmp_path / "overview")
     assert texts(svg).count("not measured") == 1
 
 
@@ -77,7 +79,7 @@ def test_odd_studies_can_be_drawn(tmp_path: Path) -> None:
         for figure in (
             scaling_figure(conditions, task="capitals"),
             conditions_figure(conditions, task="capitals"),
-            hero_figure(conditions),
+            overview_figure(conditions),
         ):
             save(figure, tmp_path / str(i))
     assert "&lt;b&gt;$x^$ \\u65e5\\n" in texts(
@@ -85,7 +87,7 @@ def test_odd_studies_can_be_drawn(tmp_path: Path) -> None:
     )
 
 
-def test_styles_are_told_apart_without_colour_and_do_not_depend_on_order() -> None:
+def test_styles_differ_without_colour_and_do_not_depend_on_order() -> None:
     conditions = pool(measurement(method=f"method-{i:02d}") for i in range(12))
     styles = recipe_styles(conditions)
     assert styles == recipe_styles(conditions[::-1])
@@ -102,6 +104,6 @@ def test_labels_are_spread_without_overlap() -> None:
     assert min(placed) >= 2
 
 
-def test_words_for_numbers() -> None:
+def test_numbers_as_text() -> None:
     assert (power_of_ten(3.14e12), power_of_ten(1e13), power_of_ten(9.96e9)) == ("3.1×10¹²", "10¹³", "10¹⁰")
     assert printable("a" * 10, width=5) == "aaaa…"

@@ -5,18 +5,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from educe.eval.analysis.conditions import pool
+from educe.eval.details import Demonstrator, Details, LabelBits, Selection, TrainingDetails
 from educe.eval.measurement import Failure, GitState, Measurement
 from educe.eval.report.checks import checks, first_prompts, provenance
-from educe.eval.report.page import RESULT_COLUMNS, results_rows, write_report
-from educe.eval.report.text import costs, sentence
+from educe.eval.report.costs import cost_rows, description_lengths
+from educe.eval.report.headline import headline
+from educe.eval.report.page import write_report
+from educe.eval.report.tables import RESULT_COLUMNS, results_rows
 from educe.eval.spend import Spend
 from tests.eval.synthetic import PROVENANCE, measurement, small_study
 
+CHOSEN = Selection(chosen={"rank": 4}, dev_score=0.5, dev_examples=32, candidates=2)
+STOPPED = TrainingDetails(precision="float32", dev_examples=16)
+WEAK = Demonstrator(model="weak", share_right=0.5, left_out=0)
 FAILED = Failure(
     study="quick",
     model="big",
@@ -39,11 +44,12 @@ def titles(measurements: Sequence[Measurement], failures: Sequence[Failure] = ()
 def test_page_is_complete_and_needs_nothing_else(tmp_path: Path) -> None:
     page = written(tmp_path, small_study(), [FAILED])
     for needed in (
-        "big on capitals shows 60% [45, 74] when asked plainly",
-        "What it cost",
+        "big on capitals scores 60% [45, 74] zero-shot",
+        "zero-shot baseline (plain prompting)",
+        ">Cost<",
         "All measurements",
         "Checks",
-        "How to read this",
+        "How to read this page",
         "Provenance",
         "name: quick",
         "no score: loss is not finite",
@@ -55,7 +61,7 @@ def test_page_is_complete_and_needs_nothing_else(tmp_path: Path) -> None:
     assert len(ids) == len(set(ids))
     for used in re.findall(r'(?:href="#|url\(#)([^")]+)', page):
         assert used in ids
-    kinds = ("curves", "forest", "frontier", "ways")
+    kinds = ("curves", "forest", "frontier", "conditions")
     stems = {"overview", *(f"0{i}-{task}-{kind}" for i, task in ((1, "capitals"), (2, "sentiment")) for kind in kinds)}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{s}.{e}" for s in stems for e in ("svg", "png")
@@ -96,12 +102,8 @@ def test_results_rows_have_the_promised_columns() -> None:
     rows = results_rows([measurement(spend=Spend(train_flops=2.0, seconds=3.0))], [FAILED])
     assert [tuple(row) for row in rows] == [tuple(RESULT_COLUMNS)] * 2
     assert tuple(RESULT_COLUMNS)[:7] == ("study", "model", "task", "recipe", "examples", "seed", "score")
-    assert (rows[0]["score"], rows[0]["train_flops"], rows[0]["elicitation_seconds"], rows[0]["error"]) == (
-        0.6,
-        2.0,
-        3.0,
-        None,
-    )
+    numbers = [rows[0][name] for name in ("score", "train_flops", "elicitation_seconds", "error")]
+    assert numbers == [0.6, 2.0, 3.0, None]
     assert (rows[1]["score"], rows[1]["n"], rows[1]["error"]) == (None, None, "loss is not finite")
 
 
@@ -115,18 +117,16 @@ def test_curves_csv_holds_every_pooled_point_on_every_axis(tmp_path: Path) -> No
     assert (float(row["budget"]), float(row["score"]), row["num_seeds"]) == (64e12, pytest.approx(0.9375), "2")
 
 
-def test_sentence_quotes_the_largest_budget_and_not_the_best() -> None:
+def test_headline_quotes_the_largest_budget_and_not_the_best() -> None:
     made = [
         measurement(method="zero_shot", examples=0, right=5, of=100),
         measurement(examples=4, right=90, of=100, spend=Spend(labelled_examples=4, train_flops=1e12)),
         measurement(examples=64, right=80, of=100, spend=Spend(labelled_examples=64, train_flops=3.14e12)),
     ]
-    said = sentence(pool(made))
-    assert said.startswith(
-        "small on capitals shows 5% [2, 11] when asked plainly and 80% [71, 87] after training on 64 "
-    )
-    assert "(iid_sft, 3.1×10¹² FLOP); the last is 75 [" in said
-    assert said.endswith("points above plain prompting, paired on the same 100 items. Chance is 25%.")
+    text = headline(pool(made))
+    assert text.startswith("small on capitals scores 5% [2, 11] zero-shot and 80% [71, 87] after training on 64 ")
+    assert "(iid_sft, 3.1×10¹² FLOPs). The last score is 75 [" in text
+    assert text.endswith("points above zero-shot, paired on the same 100 items. Chance is 25%.")
 
 
 def test_equal_examples_are_told_apart_by_flops() -> None:
@@ -134,49 +134,53 @@ def test_equal_examples_are_told_apart_by_flops() -> None:
         measurement(method=method, right=80, of=100, spend=Spend(labelled_examples=4, train_flops=spent))
         for method, spent in (("iid_sft", 1e12), ("full_fine_tune", 2e12))
     )
-    assert "(full_fine_tune, 2×10¹² FLOP)" in sentence(pool([cheap, dear]))
+    assert "(full_fine_tune, 2×10¹² FLOPs)" in headline(pool([cheap, dear]))
 
 
-def test_sentence_names_every_level_of_chance() -> None:
+def test_headline_names_every_level_of_chance() -> None:
     conditions = pool([measurement(examples=4, chance=0.5), measurement(examples=8, chance=0.25)])
-    assert sentence(conditions).endswith("Chance is 25% or 50%, depending on the way.")
+    assert headline(conditions).endswith("Chance is 25% or 50%, depending on the condition.")
 
 
-def test_sentence_admits_what_it_does_not_know() -> None:
+def test_headline_admits_what_it_does_not_know() -> None:
     plain = measurement(method="zero_shot", examples=0, right=50, of=100, chance=None)
     worse = measurement(right=48, of=100, spend=Spend(train_flops=1.0), chance=None)
-    said = sentence(pool([plain, worse]))
-    assert "points below plain prompting" in said
-    assert "does not exclude that nothing was gained. Chance is not known." in said
-    assert "plain prompting was not measured" in sentence(pool([worse]))
-    assert sentence(pool([plain])).startswith("small on capitals shows 50% [40, 60] when asked plainly.")
+    text = headline(pool([plain, worse]))
+    assert "points below zero-shot" in text
+    assert "the interval includes no difference. Chance is not known." in text
+    assert "The zero-shot baseline was not measured." in headline(pool([worse]))
+    assert headline(pool([plain])).startswith("small on capitals scores 50% [40, 60] zero-shot.")
 
 
 @pytest.mark.parametrize(
-    ("recorded", "words"),
+    ("details", "text"),
     [
-        ({}, "after training on 64 labelled examples ("),
-        ({"dev_examples": 32}, "64 labelled examples and choosing on 32 ("),
-        ({"labels_from": "weak", "dev_examples": 0}, "64 examples labelled by weak ("),
-        ({"labels_from": "weak", "dev_examples": 32}, "64 examples labelled by weak and choosing on 32 ("),
+        (Details(), "after training on 64 labelled examples ("),
+        (Details(selection=CHOSEN), "64 labelled examples, with 32 dev rows to choose settings ("),
+        (Details(training=STOPPED), "64 labelled examples, with 16 dev rows to choose settings ("),
+        (Details(demonstrator=WEAK), "64 examples labelled by weak ("),
+        (
+            Details(demonstrator=WEAK, selection=CHOSEN),
+            "64 examples labelled by weak, with 32 dev rows to choose settings (",
+        ),
     ],
 )
-def test_sentence_says_whose_labels_training_took(recorded: dict[str, Any], words: str) -> None:
+def test_headline_says_whose_labels_training_took(details: Details, text: str) -> None:
     plain = measurement(method="zero_shot", examples=0)
     spend = Spend(labelled_examples=64, train_flops=1e12)
-    tuned = measurement(examples=64, spend=spend, provenance={"elicited": recorded})
-    assert words in sentence(pool([plain, tuned]))
+    tuned = measurement(examples=64, spend=spend, details=details)
+    assert text in headline(pool([plain, tuned]))
 
 
-def test_sentence_says_what_was_learned_beside_the_task() -> None:
+def test_headline_says_what_was_learned_beside_the_task() -> None:
     plain = measurement(method="zero_shot", examples=0)
     tuned = measurement(method="helpful_sft", examples=0, spend=Spend(instructions=256, train_flops=1e12))
-    assert "after training on 256 instructions that hold nothing of the task (" in sentence(pool([plain, tuned]))
+    assert "after training on 256 instructions that hold nothing of the task (" in headline(pool([plain, tuned]))
 
 
-def test_costs_put_plain_prompting_first_and_break_even_by_hand() -> None:
+def test_costs_put_zero_shot_first_and_break_even_by_hand() -> None:
     made = [each for each in small_study() if (each.model, each.task) == ("big", "capitals")]
-    rows = costs(pool(made))
+    rows = cost_rows(pool(made))
     assert [(row.condition.method, row.condition.examples, row.break_even) for row in rows] == [
         ("zero_shot", 0, "–"),
         ("few_shot", 8, "–"),
@@ -190,7 +194,20 @@ def test_costs_put_plain_prompting_first_and_break_even_by_hand() -> None:
         replace(each, spend=replace(each.spend, flops_per_answer=9e9)) if each.method == "iid_sft" else each
         for each in made
     ]
-    assert costs(pool(dear))[2].break_even == "never"
+    assert cost_rows(pool(dear))[2].break_even == "never"
+
+
+def test_description_length_is_a_mean_over_seeds(tmp_path: Path) -> None:
+    made = [
+        measurement(seed=seed, details=Details(label_bits=bits))
+        for seed, bits in enumerate(
+            LabelBits(mdl_bits=mdl, edl_bits=edl, floor_bits_per_example=0.5, floor_examples=4)
+            for mdl, edl in ((10.0, 8.0), (20.0, 18.0))
+        )
+    ]
+    (found,) = description_lengths(pool([*made, measurement(method="zero_shot", examples=0)]))
+    assert (found.mdl, found.floor, found.edl) == (15.0, 0.5, 13.0)
+    assert "<td>15.0</td><td>0.500</td><td>13.0</td><td>3.250</td>" in written(tmp_path, made)
 
 
 def test_a_clean_study_has_nothing_to_warn_of() -> None:
@@ -222,11 +239,11 @@ def test_checks_find_what_is_wrong() -> None:
 
 def test_failed_cells_are_not_missing_too() -> None:
     found = titles([measurement(), measurement(model="big")], [replace(FAILED, examples=4, seed=1, recipe="iid_sft")])
-    (missing,) = [lines for title, lines in found.items() if "nothing is known" in title]
+    (missing,) = [lines for title, lines in found.items() if "missing here" in title]
     assert missing == ("small, capitals, iid_sft, 4 examples, seed 1",)
 
 
-def test_different_items_and_labels_beyond_the_budget_are_said() -> None:
+def test_different_items_and_labels_beyond_the_budget_are_reported() -> None:
     made = [measurement(), measurement(of=12, examples=16, spend=Spend(labelled_examples=48))]
     found = titles(made)
     assert "2 different sets of test items" in found["Cells of one task differ in test items or metric"][0]

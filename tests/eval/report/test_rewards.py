@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from educe.eval.analysis.conditions import pool
-from educe.eval.report.figure import save
 from educe.eval.report.rewards import rewards_figure
+from educe.eval.report.style import save
 from tests.eval.synthetic import measurement, small_study
 
 

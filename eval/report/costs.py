@@ -1,0 +1,79 @@
+"""What each condition cost, when a fine-tune pays for itself, and the description length of labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from educe.eval.analysis.conditions import Condition, compare, most_shots, ordered, plain_prompting
+from educe.eval.analysis.frontier import questions_to_break_even
+from educe.eval.analysis.statistics.paired import Difference
+from educe.eval.report.headline import Compare
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """One row of the cost table; every cost is a mean over seeds."""
+
+    condition: Condition
+    gain: Difference | None  # over zero-shot; None for zero-shot itself or where it was not measured
+    break_even: str
+    train_flops: float
+    search_flops: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescriptionLength:
+    """Description length of one condition's labels in bits, means over seeds."""
+
+    condition: Condition
+    mdl: float
+    floor: float
+    edl: float
+
+
+def cost_rows(conditions: Sequence[Condition], gains: Compare = compare) -> list[Cost]:
+    """One row per condition of one model and task: zero-shot, then prompts, then what was trained or searched for."""
+    plain, shown = plain_prompting(conditions), most_shots(conditions)
+    return [
+        Cost(
+            condition=each,
+            gain=None if plain is None or each is plain else gains(each, plain),
+            break_even=_break_even(each, shown),
+            train_flops=each.mean(lambda one: one.spend.train_flops),
+            search_flops=each.mean(lambda one: one.spend.search_flops),
+            seconds=each.mean(lambda one: one.spend.seconds),
+        )
+        for each in sorted(ordered(conditions), key=lambda each: (each is not plain, each.elicitation_flops > 0))
+    ]
+
+
+def description_lengths(conditions: Sequence[Condition]) -> list[DescriptionLength]:
+    """Every condition whose labels were measured in bits."""
+    rows = []
+    for condition in ordered(conditions):
+        found = [each.details.label_bits for each in condition.measurements]
+        known = [each for each in found if each is not None]
+        if len(known) == len(found):
+            rows.append(
+                DescriptionLength(
+                    condition=condition,
+                    mdl=fmean(each.mdl_bits for each in known),
+                    floor=fmean(each.floor_bits_per_example for each in known),
+                    edl=fmean(each.edl_bits for each in known),
+                )
+            )
+    return rows
+
+
+def _break_even(condition: Condition, shown: Condition | None) -> str:
+    if condition.mean(lambda each: each.spend.train_flops) <= 0:
+        return "–"
+    if shown is None:
+        return "no few-shot measured"
+    questions = questions_to_break_even(
+        max(0.0, condition.elicitation_flops - shown.elicitation_flops),
+        prompt_flops=shown.flops_per_answer,
+        tuned_flops=condition.flops_per_answer,
+    )
+    return "never" if questions is None else f"{questions:,.0f}"

@@ -68,7 +68,7 @@ def _gemma_part(number: int, sha256: str) -> Wheel:
 MODELS: dict[str, Bundled | Tiny] = {
     "smollm2-135m-instruct": Bundled(
         kind="chat",
-        description="SmolLM2 135M after supervised fine-tuning and DPO (Hugging Face), 4-bit weights de-quantised",
+        description="SmolLM2 135M is a chat model. Its weights have 4 bits.",
         licence="Apache-2.0",
         gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         wheels=(
@@ -92,7 +92,7 @@ MODELS: dict[str, Bundled | Tiny] = {
     ),
     "gemma-3-270m": Bundled(
         kind="base",
-        description="Gemma 3 270M as pre-trained (Google), 4-bit weights de-quantised",
+        description="Gemma 3 270M is a base model. Its weights have 4 bits.",
         licence="Gemma Terms of Use",
         gguf_sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         wheels=(
@@ -112,7 +112,7 @@ MODELS: dict[str, Bundled | Tiny] = {
             parameters=268098176,
         ),
     ),
-    "tiny-random": Tiny(kind="base", description="two layers, seeded random weights, byte tokenizer: for tests"),
+    "tiny-random": Tiny(kind="base", description="It has two random layers and a byte tokenizer: for tests."),
 }
 
 

@@ -11,9 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.resolve import resolve
-from educe.eval.model.source import find_source
+from educe.data.task import Task
+from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import explain, make_method
+from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell, MeasureOn
 
 # `{few_shot: }` is a name without settings.
@@ -21,22 +23,36 @@ Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if writt
 Spec = str | dict[str, Settings]
 
 
+# Other words for a key, from other tools and an earlier version: the nearest spelling would be another key.
+_SYNONYMS = {
+    "subject": "models",
+    "subjects": "models",
+    "method": "recipes",
+    "methods": "recipes",
+    "dataset": "tasks",
+    "datasets": "tasks",
+    "budgets": "examples",
+    "limit": "test_items",
+}
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML as it is, but a key that stands twice is a mistake: plain YAML would quietly keep the last."""
+    """Plain YAML, except that it refuses a repeated key, of which plain YAML keeps the last without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         written = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         for key, _ in node.value:
             if written[key.value] > 1:
-                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is repeated", problem_mark=key.start_mark)
         return super().construct_mapping(node, deep)
 
 
 class Study(BaseModel):
-    """What to try, on whom, at what budget.
+    """What to try, on which models, at which budgets.
 
-    `examples` are the labelled training rows of recipes that train; the others ignore them. `test_items` is the most
-    items any cell is scored on. `measure_on: dev` scores on dev rows: for choosing defaults, never for claims.
+    `examples` are numbers of labelled training rows, for recipes that learn from them; the others ignore the key.
+    `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
+    serves to choose defaults and never to claim anything.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +61,7 @@ class Study(BaseModel):
     models: tuple[Spec, ...] = Field(min_length=1)
     tasks: tuple[Spec, ...] = Field(min_length=1)
     recipes: tuple[Spec, ...] = Field(min_length=1)
-    examples: tuple[int, ...] = ()
+    examples: tuple[Annotated[int, Field(ge=1)], ...] = ()
     seeds: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     test_items: int | None = Field(default=None, ge=1)
     measure_on: MeasureOn = "test"
@@ -68,7 +84,7 @@ class Study(BaseModel):
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f" line {mark.line + 1}" if mark else ""
-            raise UserError(f"study {path}{where} is not YAML: {getattr(error, 'problem', error)}; mend it") from error
+            raise UserError(f"study {path}{where} is not YAML: {getattr(error, 'problem', error)}; fix it") from error
         if not isinstance(written, dict):
             raise UserError(f"study {path} is empty or not a mapping; start with `name:`, `models:`, `tasks:`")
         for change in changes:
@@ -77,7 +93,10 @@ class Study(BaseModel):
 
     @classmethod
     def make(cls, written: dict[str, Any], *, what: str = "study") -> "Study":
-        """Validate a study written as plain values."""
+        """Validate a study given as plain values. UserError for the first mistake."""
+        for key in written:
+            if meant := _SYNONYMS.get(key):
+                raise UserError(f"{what} has no key {key!r}; did you mean {meant!r}?")
         try:
             study = cls(**written)
         except ValidationError as error:
@@ -88,9 +107,6 @@ class Study(BaseModel):
             repeated = [each for each, times in Counter(map(repr, getattr(study, key))).items() if times > 1]
             if repeated:
                 raise UserError(f"{what}: {key} lists {repeated[0]} twice; once is enough")
-        for size in study.examples:
-            if size < 1:
-                raise UserError(f"{what}: examples = {size} is not a size; give 1 or more (zero_shot trains on none)")
         return study
 
     def text(self) -> str:
@@ -98,68 +114,64 @@ class Study(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json", exclude_unset=True), sort_keys=False)
 
     def cells(self) -> tuple[Cell, ...]:
-        """Every cell, models outermost so that each is loaded once; checked as far as can be without loading one.
+        """Every cell, models outermost so that each is loaded once.
 
-        UserError for an unknown model, task or recipe, more examples than a split holds, or a chat template asked of
-        a base model.
+        UserError for everything that can be known to fail without loading a model: an unknown model, task or recipe,
+        more examples than a split has, a chat template for a base model.
         """
         methods = [make_method(spec) for spec in self.recipes]
         sources = [(spec, find_source(spec)) for spec in self.models]
         tasks = [resolve(spec) for spec in self.tasks]
-        for names, key in (([s.name for _, s in sources], "models"), ([t.name for t in tasks], "tasks")):
-            repeated = [name for name, times in Counter(names).items() if times > 1]
+        self._check(methods, [source for _, source in sources], tasks)
+        cells = tuple(
+            Cell(
+                source=source,
+                model_spec=spec,
+                task=task,
+                method_name=name,
+                method=method,
+                examples=size,
+                seed=seed,
+                test_items=self.test_items,
+                measure_on=self.measure_on,
+                dtype=self.dtype,
+            )
+            for spec, source in sources
+            for task in tasks
+            for name, method in methods
+            for size in method.budgets(self.examples)
+            for seed in (self.seeds if method.seeded else self.seeds[:1])
+        )
+        _check_cells(cells)
+        return cells
+
+    def _check(self, methods: Sequence[tuple[str, Method]], sources: Sequence[Source], tasks: Sequence[Task]) -> None:
+        for key, named in (("models", sources), ("tasks", tasks)):
+            repeated = [name for name, times in Counter(each.name for each in named).items() if times > 1]
             if repeated:
                 raise UserError(
-                    f"two {key} are called {repeated[0]!r}; give one another name: {{...: {{name: other}}}}"
+                    f"two {key} have the name {repeated[0]!r}; give one another name: {{...: {{name: other}}}}"
                 )
         if not self.examples and not all(method.budgets(()) for _, method in methods):
             raise UserError(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )
-        for task in tasks:  # once, whatever the number of models: some checks read every row
-            for name, method in methods:
-                with naming(name):
+        for name, method in methods:
+            if self.measure_on == "dev" and method.reads_dev:
+                raise UserError(f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on")
+            with _naming(name):
+                for task in tasks:  # once, whatever the number of models: some checks read every row
                     for size in method.budgets(self.examples):
                         method.check(task, examples=size)
-        cells = []
-        for spec, source in sources:
-            for task in tasks:
-                for name, method in methods:
-                    with naming(name):
-                        workload = method.workload(task, method.budgets(self.examples)[0])
-                        for prompt_config in workload.prompt_configs:
-                            check_template(prompt_config.template, kind=source.kind, name=source.name)
-                            resolve_format(
-                                task, prompt_config, style=style_of(prompt_config.template, kind=source.kind)
-                            )
-                    if self.measure_on == "dev" and method.reads_dev:
-                        raise UserError(
-                            f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on"
-                        )
-                    for size in method.budgets(self.examples):
-                        for seed in self.seeds if method.seeded else self.seeds[:1]:
-                            cells.append(self._cell(spec, source, task, name, method, size, seed))
-        _check_cells(cells)
-        return tuple(cells)
-
-    def _cell(self, spec: Any, source: Any, task: Any, name: str, method: Any, size: int, seed: int) -> Cell:
-        return Cell(
-            source=source,
-            model_spec=spec,
-            task=task,
-            method_name=name,
-            method=method,
-            examples=size,
-            seed=seed,
-            test_items=self.test_items,
-            measure_on=self.measure_on,
-            dtype=self.dtype,
-        )
+                    for config in method.workload(task, method.budgets(self.examples)[0]).prompt_configs:
+                        for source in sources:
+                            check_template(config.template, kind=source.kind, name=source.name)
+                            resolve_format(task, config, style=style_of(config.template, kind=source.kind))
 
 
 @contextmanager
-def naming(recipe: str) -> Iterator[None]:
-    """A user's mistake within is told with the recipe that it stands in."""
+def _naming(recipe: str) -> Iterator[None]:
+    """Put the recipe's name before the message of a user's mistake."""
     try:
         yield
     except UserError as error:
@@ -170,12 +182,12 @@ def _check_cells(cells: Sequence[Cell]) -> None:
     first: dict[tuple[Any, ...], Cell] = {}
     for cell in cells:
         if not cell.items:
-            raise UserError(f"task {cell.task.name!r} holds no {cell.measure_on} rows to score on; give it more rows")
+            raise UserError(f"task {cell.task.name!r} has no {cell.measure_on} rows to score on; give it more rows")
         # Not the cell's key, which reads every row and weight: a plan is made without.
         settings = repr(cell.method.settings())
         named = (cell.source.name, cell.task.name, cell.method_name, settings, cell.examples, cell.seed)
         if first.setdefault(named, cell) is not cell:
-            raise UserError(f"study asks twice for {cell}; drop one of the recipes")
+            raise UserError(f"study has the cell {cell} twice; drop one of the recipes")
 
 
 def _change(written: dict[str, Any], change: str) -> None:
@@ -190,14 +202,14 @@ def _change(written: dict[str, Any], change: str) -> None:
     elif isinstance(place, dict):
         place[last] = value
     else:
-        raise UserError(f"--set {change!r}: {'.'.join(parents)} holds {place!r}, which has no keys; check the path")
+        raise UserError(f"--set {change!r}: {'.'.join(parents)} is {place!r}, which has no keys; check the path")
 
 
 def parse_change(change: str) -> tuple[str, Any]:
-    """What stands left of the `=`, and the YAML right of it. UserError where there is neither."""
+    """The path left of the `=`, and the YAML right of it. UserError where one is missing."""
     path, equals, value = change.partition("=")
     if not equals:
-        raise UserError(f"--set {change!r} has no '='; write it as key=value, as in --set seeds=[0,1,2]")
+        raise UserError(f"--set {change!r} has no '='; write key=value, as in --set seeds=[0,1,2]")
     try:
         return path, yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -213,14 +225,14 @@ def _child(place: Any, key: str, change: str) -> Any:
     if isinstance(place, dict) and key in place:
         return place[key]
     known = map(str, place) if isinstance(place, dict) else []
-    raise UserError(f"--set {change!r}: no key {key!r} there; {did_you_mean(key, known)}")
+    raise UserError(f"--set {change!r}: there is no key {key!r}; {did_you_mean(key, known)}")
 
 
 def _position(place: list[Any], key: str, change: str) -> int:
-    """A list position as a number, or by the name of the entry (`educe.recipes.training.iid_sft.rank=4`)."""
+    """A list position as a number, or by the name of the entry (`recipes.iid_sft.rank=4`)."""
     for index, entry in enumerate(place):
         if entry == key or (isinstance(entry, dict) and key in entry):
             return index
     if key.isdigit() and int(key) < len(place):
         return int(key)
-    raise UserError(f"--set {change!r}: no entry {key!r} there; use a position from 0 to {len(place) - 1}")
+    raise UserError(f"--set {change!r}: there is no entry {key!r}; use a position from 0 to {len(place) - 1}")

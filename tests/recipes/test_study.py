@@ -41,6 +41,8 @@ def test_the_shipped_study_is_in_order() -> None:
     [
         ({"nme": "x"}, "no key 'nme'; did you mean 'name'?"),
         ({"model": ["tiny-random"]}, "no key 'model'; did you mean 'models'?"),
+        ({"subjects": ["tiny-random"]}, "no key 'subjects'; did you mean 'models'?"),
+        ({"limit": 5}, "no key 'limit'; did you mean 'test_items'?"),
         ({"name": "a/b"}, "name = 'a/b' does not fit; write letters, digits"),
         ({"tasks": "capitals"}, "tasks = 'capitals' does not fit: input should be a valid list"),
         ({"models": []}, "models is empty; list at least one"),
@@ -50,8 +52,8 @@ def test_the_shipped_study_is_in_order() -> None:
         ({"examples": [4, 4]}, "examples lists 4 twice"),
         ({"recipes": ["zero_shot", "zero_shot"]}, "recipes lists 'zero_shot' twice"),
         ({"models": ["tiny-random", "tiny-random"]}, "models lists 'tiny-random' twice"),
-        ({"examples": [0]}, "examples = 0 is not a size"),
-        ({"examples": [4, -1]}, "examples = -1 is not a size"),
+        ({"examples": [0]}, "examples.0 = 0 is too small; give 1 or more"),
+        ({"examples": [4, -1]}, "examples.1 = -1 is too small"),
         ({"examples": ["few"]}, "examples.0 = 'few' does not fit"),
         ({"test_items": 0}, "test_items = 0 is too small; give 1 or more"),
         ({"test_items": -1}, "test_items = -1 is too small; give 1 or more"),
@@ -96,9 +98,15 @@ def test_a_faulty_study_is_refused(tmp_path: Path, changes: dict[str, Any], says
             "'gemma-3-270m' is a base model: it has no chat template",
         ),
         ({"tasks": ["arithmetic"], "recipes": [{"zero_shot": {"answer_as": "letter"}}]}, "drop answer_as: letter"),
-        ({"recipes": ["iid_sft", {"iid_sft": {"accumulate": 2}}]}, "asks twice for tiny-random parity iid_sft n=2"),
+        (
+            {"recipes": ["iid_sft", {"iid_sft": {"accumulate": 2}}]},
+            "has the cell tiny-random parity iid_sft n=2 seed=0 twice",
+        ),
         ({"recipes": [{"iid_sft": {"accumulate": 0}}]}, "accumulate = 0 is too small; give 1 or more"),
-        ({"recipes": ["few_shot", {"few_shot": {"shots": 8}}]}, "asks twice for tiny-random parity few_shot n=8"),
+        (
+            {"recipes": ["few_shot", {"few_shot": {"shots": 8}}]},
+            "has the cell tiny-random parity few_shot n=8 seed=0 twice",
+        ),
     ],
 )
 def test_a_study_whose_cells_cannot_be_is_refused(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
@@ -111,7 +119,7 @@ def test_two_tasks_of_one_name_want_another_name(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     paths = [write_rows(tmp_path / "parity.jsonl", parity_rows()), tmp_path / "other" / "parity.jsonl"]
     write_rows(paths[1], parity_rows(start=100))
-    with pytest.raises(UserError, match="two tasks are called 'parity'"):
+    with pytest.raises(UserError, match="two tasks have the name 'parity'"):
         small_study(tmp_path, tasks=[f"file:{path}" for path in paths]).cells()
     renamed = small_study(tmp_path, tasks=[f"file:{paths[0]}", {f"file:{paths[1]}": {"name": "other"}}])
     assert {cell.task.name for cell in renamed.cells()} == {"parity", "other"}
@@ -122,7 +130,7 @@ def test_a_task_without_dev_rows_cannot_be_measured_on_them(tmp_path: Path) -> N
     test = write_rows(tmp_path / "parity.jsonl", parity_rows(4))
     tasks = [{f"file:{test}": {"train": str(train)}}]
     study = small_study(tmp_path, tasks=tasks, recipes=["zero_shot"], measure_on="dev")
-    with pytest.raises(UserError, match="task 'parity' holds no dev rows to score on"):
+    with pytest.raises(UserError, match="task 'parity' has no dev rows to score on"):
         study.cells()
 
 
@@ -132,7 +140,7 @@ def test_a_task_without_dev_rows_cannot_be_measured_on_them(tmp_path: Path) -> N
         (b"", "is empty or not a mapping"),
         (b"- a\n- b\n", "is empty or not a mapping"),
         (b"name: x\nmodels: [a\n", "line 3 is not YAML"),
-        (b"name: x\nseeds: [0]\nseeds: [1]\n", "line 2 is not YAML: key 'seeds' stands twice"),
+        (b"name: x\nseeds: [0]\nseeds: [1]\n", "line 2 is not YAML: key 'seeds' is repeated"),
         ("name: caf\xe9".encode("latin-1"), "is not UTF-8 (byte 9)"),
         (b"1: x\n", "keywords must be strings"),
         (b"models: [tiny-random]\n", "lacks the key 'name'"),
@@ -191,12 +199,12 @@ def test_set_changes_one_place(tmp_path: Path, change: str, key: str, becomes: A
     [
         ("seeds", "has no '='"),
         ("sedes=[1]", "no key 'sedes'; did you mean 'seeds'?"),
-        ("sedes.0=1", "no key 'sedes' there; did you mean 'seeds'?"),
-        ("examples.7=1", "no entry '7' there; use a position from 0 to 1"),
-        ("recipes.iid_stf.rank=1", "no entry 'iid_stf' there"),
-        ("name.first=x", "name holds 'small', which has no keys"),
+        ("sedes.0=1", "there is no key 'sedes'; did you mean 'seeds'?"),
+        ("examples.7=1", "there is no entry '7'; use a position from 0 to 1"),
+        ("recipes.iid_stf.rank=1", "there is no entry 'iid_stf'"),
+        ("name.first=x", "name is 'small', which has no keys"),
         ("seeds=[1", "'[1' is not YAML"),
-        ("examples.0=-3", "examples = -3 is not a size"),
+        ("examples.0=-3", "examples.0 = -3 is too small"),
     ],
 )
 def test_set_refuses(tmp_path: Path, change: str, says: str) -> None:

@@ -29,10 +29,3 @@ def test_a_task_needs_no_torch(tmp_path: Path) -> None:
 def test_every_name_is_what_it_says() -> None:
     assert [getattr(educe, name).__name__ for name in NAMES] == ["Model", "Study", "Task", "load_results", "run_study"]
     assert not hasattr(educe, "Modle")
-
-
-def test_a_users_own_files_do_no_harm(tmp_path: Path) -> None:
-    for name in ("data", "eval", "train", "recipes"):
-        (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('the user\\'s own {name}')")
-    code = "import sys\nsys.path.insert(0, '')\nimport educe\nfrom educe.recipes.cli import main\nmain(['ls', 'tasks'])"
-    assert "capitals" in python(code, cwd=tmp_path)

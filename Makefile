@@ -13,7 +13,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip --disable-pip-version-check install -c constraints.txt
-SETUP := pyproject.toml constraints.txt
+SETUP := pyproject.toml setup.py constraints.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_ALL := $(VENV)/.installed-all
 QUICKSTART := runs/quickstart
@@ -32,13 +32,13 @@ quickstart: $(INSTALLED)
 	$(VENV)/bin/educe run recipes/studies/quickstart.yaml --out $(QUICKSTART)
 	@echo "report: $(CURDIR)/$(QUICKSTART)/report.html"
 
-test: check
+test: check $(LINKS)
 	$(PY) -m pytest -m "not slow"
 
-test-all: $(INSTALLED_ALL) check
+test-all: $(INSTALLED_ALL) check $(LINKS)
 	$(PY) -m pytest
 
-benchmark: $(INSTALLED_ALL)
+benchmark: $(INSTALLED_ALL) $(LINKS)
 	$(PY) -m tests.benchmarks
 
 check: $(INSTALLED) $(LINKS)
@@ -46,11 +46,12 @@ check: $(INSTALLED) $(LINKS)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-# Each floor under its import name, for tools that do not follow an editable install.
-$(LINKS):
+# Each floor under its import name, for mypy and the shape checks, which do not follow an editable install.
+$(LINKS): Makefile
 	mkdir -p $@/educe
 	ln -sfn ../../../educe/__init__.py $@/educe/__init__.py
 	for floor in data eval train recipes; do ln -sfn ../../../$$floor $@/educe/$$floor; done
+	@touch $@
 
 clean:
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -47,7 +47,7 @@ def test_an_unpacked_wheel_runs_beside_a_users_own_files(wheel: Path, tmp_path: 
         archive.extractall(site)
     work.mkdir()
     for name in FLOORS:
-        (work / f"{name}.py").write_text(f"raise RuntimeError('the user\'s own {name}')")
+        (work / f"{name}.py").write_text(f"raise RuntimeError('the user's own {name}')")
     environment = {**os.environ, "PYTHONPATH": f"{work}{os.pathsep}{site}"}
     for what, name in (("tasks", "capitals"), ("models", "tiny-random"), ("recipes", "zero_shot")):
         command = [sys.executable, "-m", "educe.recipes.cli", "ls", what]

@@ -52,7 +52,7 @@ def estimate_accuracies(
     rows, columns = pairs.T
     asked = np.bincount(rows, minlength=num_formats)
     if asked.min() < 2:
-        raise ValueError(f"every format has to be asked twice or more, and one was asked {asked.min()} times")
+        raise ValueError(f"one format was asked {asked.min()} times; ask each at least twice")
     residuals = observed - probabilities[rows, columns]
     raw = probabilities.mean(axis=1) + np.bincount(rows, weights=residuals, minlength=num_formats) / asked
     # The sampling variance of each raw accuracy: from the residuals, over the items that were not asked.

@@ -78,7 +78,7 @@ def resolve_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> 
                 f"task {task.name!r} is answered by generation, so drop answer_as: {prompt_config.answer_as}"
             )
         if prompt_config.format:
-            raise UserError(f"answer_as: {prompt_config.answer_as} and a format that says how to answer; drop one")
+            raise UserError(f"answer_as: {prompt_config.answer_as} and format both decide how to answer; drop one")
         form = replace(form, answer_as=prompt_config.answer_as)
     if prompt_config.format:
         form = FormatSpace(task, style).find(prompt_config.format).format

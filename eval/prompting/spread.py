@@ -45,7 +45,7 @@ def format_sd(
     squares = np.bincount(rows, weights=deviations**2, minlength=num_formats)
     share = _variance_share(pairs, formats_of_item, num_formats=num_formats, num_items=num_items)
     if num_formats < 2 or share <= 0:
-        raise ValueError(f"{num_formats} formats met too few of the same items; ask more items in each")
+        raise ValueError(f"{num_formats} formats have too few items in common; ask more items in each")
     total = float(np.sum(sums**2)) / share
     variance = float(np.sum(sums**2 - squares)) / share
     kurtosis = 0.0

@@ -32,7 +32,9 @@ class TreeOfThought(AfterShots):
         if task.kind != "generation":
             raise UserError(f"task {task.name!r} is multiple choice; use chain_of_thought or self_consistency")
         if self.beam > self.proposals:
-            raise UserError(f"beam = {self.beam} keeps more than the {self.proposals} proposals of the first step")
+            raise UserError(
+                f"beam = {self.beam} exceeds the {self.proposals} proposals of the first step; give more proposals"
+            )
 
     def workload(self, task: Task, examples: int) -> Workload:
         tokens = self.steps * self.beam * self.proposals * self.tokens

@@ -341,7 +341,7 @@ def test_a_search_over_noise_has_too_high_a_dev_score():
         ({"medprompt": {}}, SUMS, "has no options to shuffle"),
         ({"order_vote": {}}, SUMS, "no options to put into another order"),
         ({"tree_of_thought": {}}, WORDS, "is multiple choice"),
-        ({"tree_of_thought": {"beam": 5}}, SUMS, "keeps more than the 3 proposals"),
+        ({"tree_of_thought": {"beam": 5}}, SUMS, "exceeds the 3 proposals"),
         ({"zero_shot": {"phrase": "bribe"}}, WORDS, "unknown phrase 'bribe'"),
     ],
 )

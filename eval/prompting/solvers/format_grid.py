@@ -39,7 +39,7 @@ class FormatGridSolver:
     def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
         count = len(items)
         if count < 2:
-            raise UserError(f"{count} item is too few to see how formats differ on; give 2 or more test_items")
+            raise UserError(f"{count} item is too few to compare formats; give 2 or more test_items")
         # In every round each format takes its next item, and windows of this many rounds cover every item twice.
         min_rounds = max(2, 2 * math.ceil(count / len(self.formats)))
         budget = len(self.formats) * min(count, max(min_rounds, round(self.share * count)))

@@ -47,5 +47,5 @@ def test_formats_without_a_difference_still_have_an_interval():
 
 
 def test_formats_without_common_items_are_refused():
-    with pytest.raises(ValueError, match="too few of the same items"):
+    with pytest.raises(ValueError, match="too few items in common"):
         format_sd(np.array([[0, 0], [0, 1], [1, 2], [1, 3]]), [1.0, 0.0, 1.0, 1.0], num_formats=2, num_items=4)

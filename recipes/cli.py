@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         claims.add_argument(f"--{name}", type=float, default=default, metavar=metavar, help=shown)
     _folder_command(commands, "forecast", _forecast, "Predict scores at larger budgets.")
     listing = _command(commands, "ls", _ls, "List the tasks, models or recipes that have a name.")
-    listing.add_argument("what", choices=["tasks", "models", "recipes"], help="What to list.")
+    listing.add_argument(
+        "what", choices=["tasks", "models", "recipes"], metavar="WHAT", help="Tasks, models or recipes."
+    )
     return parser
 
 
@@ -83,16 +85,16 @@ def _launch_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="educe.recipes",
         description="Run one recipe on one model and one task, in one process or several.",
-        epilog="Start several processes with: accelerate launch --num_processes 2 -m educe.recipes RECIPE ...",
+        epilog="For several processes: accelerate launch --num_processes 2 -m educe.recipes ...",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="Name of the recipe (see: educe ls recipes).")
     parser.add_argument("--model", required=True, help="Name or path of the model, as in a study.")
     parser.add_argument("--task", required=True, help="Name or file of the task, as in a study.")
-    parser.add_argument("--examples", type=int, help="Number of labelled training rows.")
-    parser.add_argument("--seed", type=int, default=0, help="Random seed (0).")
-    parser.add_argument("--test-items", type=int, default=300, help="Maximum number of test items (300).")
+    parser.add_argument("--examples", type=int, metavar="N", help="Number of labelled training rows.")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="Random seed (0).")
+    parser.add_argument("--test-items", type=int, default=300, metavar="N", help="Maximum number of test items (300).")
     parser.add_argument("--out", metavar="DIR", help="Run directory (default: runs/RECIPE).")
-    parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"], help="Dtype.")
+    parser.add_argument("--dtype", default="auto", help="Dtype: auto, float32, bfloat16 or float16 (auto).")
     parser.add_argument("--device", default="auto", help="Device: auto, cpu, mps, cuda or cuda:0 (auto).")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Change a recipe's setting.")
     return parser

@@ -10,12 +10,13 @@ import pytest
 
 from educe.eval.measurement import Outcome, Outcomes
 from educe.recipes.catalog import METHODS
-from educe.recipes.cli import launch
+from educe.recipes.cli import launch, main
 from educe.recipes.runner.store import Store
 from tests.conftest import REPOSITORY
 from tests.eval.synthetic import measurement
-from tests.recipes.small import parity_rows, run_cli, study_file, write_rows
+from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
 
+COMMANDS = ("", "run", "plan", "validate", "report", "results", "claims", "forecast", "ls")
 GOOD = {"id": "q1", "question": "Is 1 odd?", "choices": ["yes", "no"], "answer": "yes"}
 
 
@@ -129,7 +130,7 @@ def test_results_on_other_items_are_named(
     line = the_line(capsys, command, tmp_path)
     cell = {"examples": 4, "seed": 0} | far
     assert "iid_sft on small, capitals, {examples} examples, seed {seed}".format(**cell) in line
-    assert "shares no test item with what it is held to" in line
+    assert "shares no test item with the measurements it is compared with" in line
 
 
 def test_validate_says_that_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -187,8 +188,8 @@ def test_ls_names_each_with_a_line_about_it(what: str, names: list[str], capsys:
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli("--help") == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("run", "plan", "report", "results", "claims", "ls", "validate"))
-    for command in ("run", "plan", "report", "results", "claims", "ls", "validate"):
+    assert all(command in shown for command in COMMANDS)
+    for command in COMMANDS[1:]:
         assert run_cli(command, "--help") == 0
     assert "Traceback" not in capsys.readouterr().err
 
@@ -238,14 +239,58 @@ def test_in_a_real_process_a_mistake_is_one_line_too(tmp_path: Path) -> None:
     )
 
 
-def test_planning_loads_no_torch(tmp_path: Path) -> None:
-    """`plan`, `validate`, `ls` and `--help` answer in a second, on a machine without weights or accelerator."""
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory with one measurement."""
+    folder = tmp_path_factory.mktemp("reported")
+    cells, store = small_study(folder, recipes=["zero_shot"]).cells(), Store(folder / "out")
+    with store.claim():
+        store.begin(study_text="name: small", cells=cells)
+        store.write(cells[0], measurement(method="zero_shot", examples=0), save_adapter=None)
+    return store.root
+
+
+@pytest.mark.parametrize(
+    ("command", "banned"),
+    [
+        ("--help", "torch numpy pydantic scipy"),
+        ("ls tasks", "torch transformers scipy"),
+        ("ls models", "torch transformers scipy"),
+        ("ls recipes", "torch transformers scipy"),
+        ("results DIR", "torch transformers peft"),
+        ("report DIR", "torch transformers peft"),
+        ("claims DIR", "torch transformers peft"),
+        ("forecast DIR", "torch transformers peft"),
+    ],
+)
+def test_commands_that_need_no_model_load_no_torch(command: str, banned: str, reported: Path) -> None:
     code = (
-        "import sys\nfrom recipes.cli import main\n"
-        f"for arguments in (['plan', {str(study_file(tmp_path))!r}], ['ls', 'models'], ['--help']):\n"
-        "    try:\n        main(arguments)\n    except SystemExit as stopped:\n        assert not stopped.code\n"
-        "heavy = {'torch', 'transformers', 'peft', 'accelerate', 'matplotlib', 'scipy', 'pandas'} & set(sys.modules)\n"
-        "sys.exit(', '.join(sorted(heavy)) or 0)"
+        "import sys\nfrom educe.recipes.cli import main\n"
+        f"try:\n    main({command.replace('DIR', str(reported)).split()!r})\n"
+        "except SystemExit as stopped:\n    assert not stopped.code\n"
+        f"sys.exit(' '.join(set({banned.split()!r}) & set(sys.modules)) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], cwd=reported, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("what", ["tasks", "models", "recipes"])
+def test_ls_prints_whole_sentences_that_fit_a_terminal(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("ls", what) == 0
+    for line in capsys.readouterr().out.splitlines():
+        _, sentence = line.split(maxsplit=1)
+        assert len(line) <= 80 and sentence[0].isupper() and sentence.endswith((".", "?")), line
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "RECIPE"])
+def test_help_is_whole_sentences_that_fit_a_terminal(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        launch(["--help"]) if command == "RECIPE" else main([*command.split(), "--help"])
+    listed = capsys.readouterr().out.partition("positional arguments:")[2].splitlines()
+    helped = [line for line in listed if line.startswith("  ") and "COMMAND" not in line and "-h, --help" not in line]
+    for line in helped:
+        sentence = line.strip().split("  ")[-1].strip()
+        assert len(line) <= 80 and sentence[0].isupper() and sentence.endswith("."), line

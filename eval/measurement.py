@@ -92,9 +92,9 @@ COLUMNS: dict[str, Callable[[Sequence[Any]], Column]] = {
 
 @dataclass(frozen=True, eq=False)
 class Outcomes(Sequence[Outcome]):
-    """The outcomes of all test items, held as columns, because a study has millions of them.
+    """The outcomes of all test items, kept as columns, because a study has millions of them.
 
-    A sequence of Outcome values, which are made as they are asked for; arithmetic over all items reads the columns.
+    A sequence of Outcome values, which are made when they are read; arithmetic over all items reads the columns.
     `columns` has one for each of Outcome's fields. Cells of one task may share columns, so they are never written to.
     ValueError where a column is missing.
     """
@@ -122,7 +122,7 @@ class Outcomes(Sequence[Outcome]):
 
     @property
     def clusters(self) -> tuple[str | None, ...]:
-        """What each item shares with others, None where it stands alone."""
+        """What each item shares with others, None where it shares nothing."""
         return self._plain("cluster")
 
     @property
@@ -196,9 +196,9 @@ class Precision:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What a result was made with and from. Only `cell` says what was asked for; nothing else is part of its hash."""
+    """What a result was made with and from, for the record."""
 
-    cell: str  # the hash of the full specification
+    cell: str  # hash of the full specification: the same cell gives the same result, but for rounding
     versions: Mapping[str, str]  # by library
     git: GitState
     machine: str
@@ -213,7 +213,6 @@ class Provenance:
     measured_on: Literal["test", "dev"] = "test"
     first_prompt: str = ""  # as the model saw it
     elicited: Mapping[str, Any] = field(default_factory=dict)
-    answered: Mapping[str, Any] = field(default_factory=dict)
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -225,7 +224,7 @@ class Measurement:
     model: str
     task: str
     recipe: str  # the name with its settings, for people; `settings` is for programs
-    method: str  # the bare recipe name: zero_shot, few_shot, iid_sft ...
+    method: str  # the recipe's name alone: zero_shot, few_shot, iid_sft ...
     settings: Mapping[str, Any]
     role: Role
     budget_setting: str | None = None  # the setting that is the budget, such as the shots of a prompt

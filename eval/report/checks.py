@@ -24,7 +24,7 @@ from educe.eval.measurement import Failure, Measurement
 
 NEAR_TIE_NATS = 0.01
 _MAX_LINES = 50
-_OF_ONE_CELL = {"cell", "first_prompt", "answered"}
+_OF_ONE_CELL = {"cell", "first_prompt"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""OUT/audit.json: what is found on each task's rows, written once and again when the rows change."""
+"""OUT/audit.json: the findings on each task's rows, written again when the rows change."""
 
 import json
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ FILE = "audit.json"
 
 
 def updated_text(root: Path, tasks: Sequence[Task]) -> str | None:
-    """The text that the folder's audit file should hold for these tasks, or None where it does so already.
+    """The new text of the folder's audit file for these tasks, or None where nothing has changed.
 
-    Tasks that the file knows and a study no longer names are kept: single cells are launched into one folder.
+    Entries of other tasks stay: cells that are launched one by one share a folder.
     """
-    held = _entries(root)
-    stale = [task for task in tasks if held.get(task.name, {}).get("key") != _key(task)]
+    entries = _entries(root)
+    stale = [task for task in tasks if entries.get(task.name, {}).get("key") != _key(task)]
     if not stale:
         return None
     for task in stale:
-        held[task.name] = {"key": _key(task), "findings": [asdict(finding) for finding in audit(task)]}
-    return json.dumps(held, indent=1)
+        entries[task.name] = {"key": _key(task), "findings": [asdict(finding) for finding in audit(task)]}
+    return json.dumps(entries, indent=1)
 
 
 def read(root: Path) -> dict[str, list[Finding]]:
@@ -51,5 +51,5 @@ def _entries(root: Path) -> dict[str, Any]:
     with report_corruption(path):
         entries: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if not (isinstance(entries, dict) and all(isinstance(entry, dict) for entry in entries.values())):
-            raise ValueError("it holds no findings by task")
+            raise ValueError("it has no findings by task")
         return entries

@@ -22,7 +22,7 @@ class Cell:
     """Everything that decides one result, and nothing that does not."""
 
     source: Source
-    model_spec: Any  # as it stands in the study: what loading needs
+    model_spec: Any  # as the study has it: what loading needs
     task: Task
     method_name: str
     method: Method

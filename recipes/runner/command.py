@@ -11,10 +11,9 @@ from educe.data.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser whose error is one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what every other mistake raises."""
         raise UserError(f"{message}; see {self.prog} --help")
 
 
@@ -31,8 +30,8 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(2)
     except BrokenPipeError:
         if _is_read(sys.stdout):
-            raise  # another pipe, and no reader's choice
-        # Who reads the output has closed it, as `head` does; Python would complain once more when it ends.
+            raise  # another pipe broke
+        # The reader closed the output, as `head` does. Without this, Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:

@@ -58,7 +58,7 @@ def _run_cells(cells: Sequence[Cell], store: Store, *, study: Study, progress: P
                     measurement = run_cell(cell, model, store, study=study.name)
                     assert measurement is not None, "only a launch of several processes gives none"
                     progress.finish(cell, measurement)
-            model.cache.clear()  # it refers to the model, which would outlive the loading of the next one
+            model.cache.clear()  # it refers to the model, which would stay in memory while the next one is loaded
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def study_of_one(
 
 
 def _spec(text: str) -> Any:
-    """A name as it stands, or a name with options as YAML: `{capitals: {seed: 1}}`."""
+    """A name, or a name with options as YAML: `{capitals: {seed: 1}}`."""
     return parse_change(f"spec={text}")[1] if text.startswith("{") else text
 
 

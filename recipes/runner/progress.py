@@ -1,4 +1,4 @@
-"""How far a run has come: one live bar on a terminal, one plain line per cell elsewhere."""
+"""The progress of a run: one live bar on a terminal, one line per cell elsewhere."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from educe.recipes.runner.cell import Cell
 
 
 class Progress:
-    """A context that is told what starts, finishes and fails."""
+    """Shows what starts, finishes and fails, as a context."""
 
     def __init__(self, *, total: int, done: int, out: Path) -> None:
         self.total = total
@@ -40,17 +40,14 @@ class Progress:
             self.bar.stop()
 
     def say(self, text: str) -> None:
-        """A line above the bar."""
         self.console.print(f"educe: {text}", markup=False)
 
     def start(self, cell: Cell) -> None:
-        """A cell begins."""
         self.started = time.perf_counter()
         self.cell = str(cell)
         self._describe(self.cell)
 
     def within(self, what: str, done: int, total: int) -> None:
-        """How far the running cell has come."""
         self._describe(f"{self.cell}, {done:,} of {total:,} {what}")
 
     def _describe(self, text: str) -> None:
@@ -58,12 +55,10 @@ class Progress:
             self.bar.update(self.task, description=text)
 
     def finish(self, cell: Cell, measurement: Measurement) -> None:
-        """A cell has its score."""
         score = f"{measurement.score:.3f} [{measurement.low:.3f}, {measurement.high:.3f}]"
         self._advance(f"{cell}: {score} in {time.perf_counter() - self.started:.1f} s")
 
     def fail(self, cell: Cell, reason: str) -> None:
-        """A cell has none, and why."""
         self._advance(f"{cell}: FAILED, {reason}")
 
     def _advance(self, text: str) -> None:

@@ -1,14 +1,14 @@
-"""Run directories: each cell's result written once, whole or not at all, and read back by the report.
+"""Run directories: each cell's result is written once, whole or not at all, and read by the report.
 
-OUT/study.yaml, cells.json            what was asked for
-OUT/audit.json                        what was found on the rows of its tasks
+OUT/study.yaml, cells.json            the study and the list of its cells
+OUT/audit.json                        findings on the rows of its tasks
 OUT/cells/MODEL/TASK/RECIPE/nN-sS-HASH/
     measurement.json                  score, interval, spend, provenance
     outcomes.parquet                  one row per test item
     training.json                     one row per step, where something was trained
-    adapter/                          what was trained: adapters and soft prompts in PEFT's format, else weights by name
+    adapter/                          what was trained: in PEFT's format, or weights by name
 OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result
-OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH-adapter/   what gave the last finite loss, where training broke off
+OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH-adapter/   the adapter with the last finite loss, where training diverged
 """
 
 import errno
@@ -48,7 +48,7 @@ _MEASUREMENT = TypeAdapter(Measurement)
 
 
 class Unwritable(UserError):
-    """The output folder cannot be written: no later cell can do better, so the whole run stops."""
+    """The output folder cannot be written: no later cell could be stored, so the whole run stops."""
 
 
 class Store:
@@ -59,7 +59,7 @@ class Store:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Hold the directory for one run and clear what a killed one left half-written."""
+        """Lock the directory for one run, and delete what a killed run left half-written."""
         lock = FileLock(self.root / ".lock")
         with self.writing():
             self.root.mkdir(parents=True, exist_ok=True)
@@ -77,9 +77,9 @@ class Store:
             lock.release()
 
     def begin(self, *, study_text: str, cells: Sequence["Cell"], add: bool = False) -> None:
-        """Write down what this run is to hold; results of cells not listed stay on disk, unread.
+        """Write down the cells of this run. Results of cells that are not listed stay on disk, unread.
 
-        With `add`, what was listed before stays listed: single cells are launched into one directory one by one.
+        With `add`, cells listed before stay listed: for cells that are launched one by one into one directory.
         """
         listing = [
             {
@@ -129,7 +129,7 @@ class Store:
             shutil.rmtree(self._last_good(cell), ignore_errors=True)
 
     def fail(self, cell: "Cell", reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
-        """Remember why a cell has no result, and the last good adapter if there is one; the next run tries again."""
+        """Note why a cell has no result, with the last good adapter if there is one. The next run tries again."""
         with self.writing():
             self._failure(cell.folder).parent.mkdir(parents=True, exist_ok=True)
             if save_adapter is not None:
@@ -141,7 +141,7 @@ class Store:
     def read(self) -> tuple[list[Measurement], list[Failure]]:
         """Results and failures of the listed cells, in the study's order. UserError where there is no run.
 
-        All carry the name of the study that the directory was last run with: a result may be older than the name.
+        All have the name of the study that the directory was last run with, even results from before it was renamed.
         """
         measurements, failures = [], []
         shared: dict[Any, Any] = {}
@@ -190,7 +190,7 @@ class Store:
     def _listing(self) -> list[dict[str, Any]]:
         path = self.root / "cells.json"
         if not path.is_file():
-            raise UserError(f"{self.root} holds no run (no cells.json); give the folder that `educe run --out` wrote")
+            raise UserError(f"{self.root} has no run (no cells.json); give the folder that `educe run --out` wrote")
         with report_corruption(path):
             listing: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
             if not isinstance(listing, list):

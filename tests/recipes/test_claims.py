@@ -66,7 +66,7 @@ def test_every_option_reaches_its_claim(study: str, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("no/run",), "no/run holds no run"),
+        (("no/run",), "no/run has no run"),
         (("no/run", "--above", "high"), "invalid float value: 'high'"),
         ((), "the following arguments are required: DIR"),
     ],

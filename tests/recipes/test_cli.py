@@ -41,8 +41,8 @@ def the_line(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
         (("results", ".", "--format", "xml"), "invalid choice: 'xml'"),
         (("run", "nowhere.yaml"), "cannot read study nowhere.yaml: No such file or directory"),
         (("plan", "nowhere.yaml"), "cannot read study nowhere.yaml"),
-        (("report", "no/run"), "no/run holds no run (no cells.json); give the folder that `educe run --out` wrote"),
-        (("results", "no/run"), "no/run holds no run"),
+        (("report", "no/run"), "no/run has no run (no cells.json); give the folder that `educe run --out` wrote"),
+        (("results", "no/run"), "no/run has no run"),
     ],
 )
 def test_a_wrong_command(

@@ -131,8 +131,8 @@ def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(
         ("study.yaml", "", "it names no study"),
         ("study.yaml", "models: []", "it names no study"),
         ("study.yaml", "name: [", "while parsing a flow node"),
-        ("audit.json", "[]", "it holds no findings by task"),
-        ("audit.json", '{"parity": []}', "it holds no findings by task"),
+        ("audit.json", "[]", "it has no findings by task"),
+        ("audit.json", '{"parity": []}', "it has no findings by task"),
         ("audit.json", '{"parity": {"key": "a"}}', "no 'findings'"),
         ("audit.json", '{"parity": {"findings": [{"sort": "a"}]}}', "unexpected keyword argument 'sort'"),
         ("failures/{1}.json", "{}", "no 'reason'"),
@@ -291,7 +291,7 @@ def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path, cells: t
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     for read in (Store(tmp_path).read, Store(tmp_path / "nowhere").study_text):
-        with pytest.raises(UserError, match="holds no run"):
+        with pytest.raises(UserError, match="has no run"):
             read()
 
 

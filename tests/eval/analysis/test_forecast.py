@@ -73,20 +73,20 @@ def test_budgets_in_any_order_give_the_same_and_what_does_not_fit_is_refused() -
         forecast_scores([4, 16, 64], conditions, ["a"] * 50, at=256)
 
 
-def test_points_that_cost_the_same_are_not_gone_on_from() -> None:
+def test_points_of_nearly_equal_cost_are_not_extrapolated() -> None:
     made = [
         measurement(examples=size, right=right, of=60, spend=Spend(labelled_examples=size, train_flops=flops))
         for size, right, flops in ((4, 30, 1e9), (16, 40, 4e9), (64, 50, 16e9), (256, 51, 16.1e9))
     ]
     said = forecast_text(pool(made))
     assert "by examples" in said and "60 items" in said
-    assert said.endswith("iid_sft: not forecast, two of its budgets are as good as one")
+    assert said.endswith("iid_sft: no forecast, because two of its budgets differ by less than a factor of 1.25")
 
 
 def test_one_cluster_is_not_forecast() -> None:
     apart = [measurement(examples=size, right=right, of=60) for size, right in ((4, 30), (16, 40), (64, 50), (256, 51))]
     said = forecast_text(pool([in_one_cluster(each) for each in apart]))
-    assert "not forecast, all items are of one cluster" in said and "%" not in said
+    assert "no forecast, because all items are in one cluster" in said and "%" not in said
 
 
 def test_no_curve_no_trial() -> None:

@@ -109,37 +109,33 @@ def _with_distinct_labels(made: Sequence[Curve]) -> tuple[Curve, ...]:
     return tuple(replace(curve, label=label(curve)) for curve in made)
 
 
-def point_of(condition: Condition, budget: float) -> Point:
-    """A condition as the point of a curve at this budget."""
-    return Point(
-        budget=budget,
-        score=condition.score,
-        low=condition.low,
-        high=condition.high,
-        interval=condition.interval,
-        n=condition.n,
-        num_seeds=condition.num_seeds,
-        condition=condition,
-    )
-
-
-def _curve(conditions: Sequence[Condition], axis: Axis) -> Curve:
-    budgets: dict[Axis, Callable[[Condition], float]] = {
-        "examples": lambda condition: float(condition.labelled_examples),
-        "flops": lambda condition: condition.elicitation_flops,
-        "parameters": lambda condition: condition.trainable_parameters,
-        "bits": lambda condition: condition.bits or 0.0,
-    }
-    points = tuple(
-        point_of(condition, budgets[axis](condition))
-        for condition in sorted(conditions, key=lambda condition: (budgets[axis](condition), condition.examples))
-    )
+def curve_of(
+    conditions: Sequence[Condition],
+    axis: Axis | Literal["size"],
+    budget_of: Callable[[Condition], float],
+    *,
+    label: str | None = None,
+    model: str | None = None,
+) -> Curve:
+    """The curve of these conditions of one recipe by rising budget."""
     first = conditions[0]
-    recipe = first.recipe if len({condition.recipe for condition in conditions}) == 1 else first.method
-    label = f"{first.method}, {first.examples} examples" if axis == "parameters" else recipe
+    recipe = first.recipe if len({each.recipe for each in conditions}) == 1 else first.method
+    points = tuple(
+        Point(
+            budget=budget_of(each),
+            score=each.score,
+            low=each.low,
+            high=each.high,
+            interval=each.interval,
+            n=each.n,
+            num_seeds=each.num_seeds,
+            condition=each,
+        )
+        for each in sorted(conditions, key=lambda each: (budget_of(each), each.examples))
+    )
     return Curve(
-        label=label,
-        model=first.model,
+        label=label or recipe,
+        model=model or first.model,
         task=first.task,
         method=first.method,
         role=first.role,
@@ -147,3 +143,17 @@ def _curve(conditions: Sequence[Condition], axis: Axis) -> Curve:
         axis=axis,
         points=points,
     )
+
+
+_BUDGETS: dict[Axis, Callable[[Condition], float]] = {
+    "examples": lambda condition: float(condition.labelled_examples),
+    "flops": lambda condition: condition.elicitation_flops,
+    "parameters": lambda condition: condition.trainable_parameters,
+    "bits": lambda condition: condition.bits or 0.0,
+}
+
+
+def _curve(conditions: Sequence[Condition], axis: Axis) -> Curve:
+    first = conditions[0]
+    label = f"{first.method}, {first.examples} examples" if axis == "parameters" else None
+    return curve_of(conditions, axis, _BUDGETS[axis], label=label)

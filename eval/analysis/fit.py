@@ -12,6 +12,7 @@ from educe.eval.analysis.conditions import item_scores
 from educe.eval.analysis.curves import Curve, Point
 from educe.eval.analysis.forms import FORMS, fit_form
 from educe.eval.analysis.resampled import Resampled, resampled
+from educe.eval.analysis.statistics.intervals import Estimate
 from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, interval_kind, percentiles
 
 MIN_BUDGETS = 3
@@ -20,16 +21,6 @@ MIN_BUDGET_RATIO = 1.25
 FIT_RESAMPLES = 500  # each is fitted anew
 MISFIT = 0.01  # a form whose goodness of fit has a smaller p value is rejected
 _BUDGETS_DRAWN = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A number of a fitted curve, with its interval."""
-
-    value: float
-    low: float
-    high: float
-    kind: str
 
 
 @dataclass(frozen=True, kw_only=True)

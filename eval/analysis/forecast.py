@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 import numpy as np
 
 from educe.eval.analysis.conditions import Condition, item_scores
-from educe.eval.analysis.curves import Curve, Point, point_of
+from educe.eval.analysis.curves import Curve, Point, curve_of
 from educe.eval.analysis.fit import MIN_BUDGET_RATIO, MIN_BUDGETS, by_budget, choose, count_distinct_budgets, positive
 from educe.eval.analysis.resampled import Resampled, resampled
 from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, in_one_cluster, percentiles
@@ -138,34 +137,21 @@ def across_models(conditions: Iterable[Condition]) -> list[Curve]:
     Size is the FLOPs of one zero-shot answer, which any two models have in common. Only conditions measured on four
     models of different size or more, so that the largest can be held out.
     """
+    conditions = list(conditions)
+    sizes = {(each.task, each.model): each.flops_per_answer for each in conditions[::-1] if each.role == "zero_shot"}
     groups: dict[tuple[str, ...], list[Condition]] = {}
-    sizes: dict[tuple[str, str], float] = {}
-    for condition in conditions:
-        groups.setdefault((condition.task, condition.method, condition.settings, str(condition.examples)), []).append(
-            condition
-        )
-        if condition.role == "zero_shot":
-            sizes.setdefault((condition.task, condition.model), condition.flops_per_answer)
-    made = []
-    for (task, *_), members in groups.items():
-        known = [(sizes[task, each.model], each) for each in members if (task, each.model) in sizes]
-        if count_distinct_budgets(size for size, _ in known) > MIN_BUDGETS:
-            first = members[0]
-            points = tuple(point_of(condition, size) for size, condition in sorted(known, key=itemgetter(0)))
-            label = f"{first.recipe}, {first.examples} examples"
-            made.append(
-                Curve(
-                    label=label,
-                    model="all models",
-                    task=task,
-                    method=first.method,
-                    role=first.role,
-                    recipe=first.recipe,
-                    axis="size",
-                    points=points,
-                )
-            )
-    return made
+    for each in conditions:
+        if (each.task, each.model) in sizes:
+            groups.setdefault((each.task, each.method, each.settings, str(each.examples)), []).append(each)
+
+    def size(condition: Condition) -> float:
+        return sizes[condition.task, condition.model]
+
+    return [
+        curve_of(group, "size", size, label=f"{group[0].recipe}, {group[0].examples} examples", model="all models")
+        for group in groups.values()
+        if count_distinct_budgets(map(size, group)) > MIN_BUDGETS
+    ]
 
 
 def trials(curves: Iterable[Curve]) -> list[Trial]:

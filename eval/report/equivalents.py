@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from educe.eval.analysis.conditions import Condition, most_trained, trained
 from educe.eval.analysis.curves import Curve, Point, join, without_sweeps
-from educe.eval.analysis.fit import Estimate, Fit, compute_equivalent_gain, fit
+from educe.eval.analysis.fit import Fit, compute_equivalent_gain, fit
+from educe.eval.analysis.statistics.intervals import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)

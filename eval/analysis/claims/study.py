@@ -47,9 +47,7 @@ def claims_of(
             check_share(name, value)
     if flops is not None and not flops > 0:
         raise UserError(f"flops = {flops:g} is not a budget above 0; give the FLOPs of elicitation, as 1e13")
-    conditions = [
-        condition for condition in conditions if not any(_over_formats(each) for each in condition.measurements)
-    ]
+    conditions = [each for each in conditions if not any(map(_over_formats, each.measurements))]
     groups: dict[tuple[str, str], list[Condition]] = {}
     for condition in conditions:
         groups.setdefault((condition.model, condition.task), []).append(condition)
@@ -58,8 +56,8 @@ def claims_of(
     ps = _holm(conditions, above)
     ceilings = {key: most_trained(members) for key, members in groups.items()}
     budgets = sum(len(curve.points) for each in curves.values() for curve in each)
-    held = sum(len(curve.points) for key, each in curves.items() for curve in each if _below(curve, ceilings[key]))
-    short = held + (budgets if above is not None else 0)
+    below = sum(len(curve.points) for key, each in curves.items() for curve in each if _below(curve, ceilings[key]))
+    targets = below + (budgets if above is not None else 0)
     made: list[Claim | Refused] = []
     for key, members in groups.items():
         plain, most = plain_prompting(members), ceilings[key]
@@ -73,7 +71,7 @@ def claims_of(
                 made.append(elicited_by(curve, fit_of(curve), within=within))
             common = {"flops": flops, "power": power, "level": level}
             made.append(robust(curve, plain, margin=margin, comparisons=budgets, **common))  # type: ignore[arg-type]
-            common["comparisons"] = short
+            common["comparisons"] = targets
             if above is not None:
                 made.append(not_elicited(curve, plain, target=above, **common))  # type: ignore[arg-type]
             if most is not None and _below(curve, most):

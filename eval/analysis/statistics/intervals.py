@@ -34,6 +34,17 @@ class Interval:
     kind: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number with its interval, and the number of items it is from."""
+
+    value: float
+    low: float
+    high: float
+    kind: str
+    n: int | None = None
+
+
 def wilson(mean: float, n: int | float, *, level: float = 0.95) -> tuple[float, float]:
     """Wilson score interval (1927) of a proportion `mean` in `n` trials; `n` may be an effective, fractional number.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from educe.eval.analysis.statistics.intervals import score_interval
+from educe.eval.analysis.statistics.intervals import Estimate, score_interval
 from educe.eval.analysis.statistics.resample import (
     SEED,
     Array,
@@ -23,17 +23,6 @@ from educe.eval.measurement import Ragged
 MAX_BINS = 10
 MIN_IN_BIN = 10
 _NUM_DRAWS = 1_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A value over `n` items with its interval."""
-
-    value: float
-    low: float
-    high: float
-    kind: str
-    n: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from scipy import optimize, special
 from educe.eval.analysis.curves import curves
 from educe.eval.analysis.fit import (
     MISFIT,
-    Estimate,
     Fit,
     compute_equivalent_gain,
     count_distinct_budgets,
@@ -18,6 +17,7 @@ from educe.eval.analysis.fit import (
     fit_scores,
 )
 from educe.eval.analysis.forms import FORMS, fit_form
+from educe.eval.analysis.statistics.intervals import Estimate
 from tests.benchmarks import worlds
 from tests.benchmarks.worlds import Array
 from tests.eval.synthetic import measurement
@@ -187,7 +187,7 @@ def test_the_budget_near_a_ceiling_is_each_resamples_own() -> None:
     truth = 4 * 25 ** (1 / 0.9)
     assert near.budget == pytest.approx(truth, rel=0.15)
     assert near.low is not None and near.high is not None and near.low <= truth <= near.high
-    # Held to the one ceiling of the fit, luck in the ceiling would count twice.
+    # Compared with the one ceiling of the fit, the noise of the ceiling would count twice.
     fixed = found.budget_to_reach(found.ceiling.value - 0.02)
     assert fixed.low is not None
     assert near.low > fixed.low

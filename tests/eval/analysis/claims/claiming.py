@@ -1,4 +1,4 @@
-"""Made-up ways and curves to make claims of, for the tests of claims."""
+"""Made-up conditions and curves for the tests of claims."""
 
 from typing import Any
 

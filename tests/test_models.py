@@ -128,7 +128,7 @@ def test_option_likelihoods_agree_with_lm_eval(name):
     model = model_called(name)
     task = resolve("capitals")
     items = task.test_items(12)
-    model = HFLM(
+    peer = HFLM(
         pretrained=model.net,
         tokenizer=model.tokenizer,
         batch_size=8,
@@ -142,6 +142,6 @@ def test_option_likelihoods_agree_with_lm_eval(name):
     ]
     encoded = [encode_options(model, prompt, item.choices) for item, prompt in zip(items, prompts, strict=True)]
     for ours, theirs in zip(
-        score_options(model, encoded).loglikelihoods, lm_eval_likelihoods(model, asked), strict=True
+        score_options(model, encoded).loglikelihoods, lm_eval_likelihoods(peer, asked), strict=True
     ):
         assert ours == pytest.approx(theirs, abs=1e-4)

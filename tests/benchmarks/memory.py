@@ -46,9 +46,9 @@ def measure_side(side: str) -> None:
         items = [Branches(prompt=tuple(row[:-8]), options=(tuple(row[-8:]),)) for row in rows]
         values = [value for (value,) in score_options(model, items).loglikelihoods]
     else:
-        model = HFLM(pretrained=model.net, tokenizer=model.tokenizer, batch_size=ROWS)
+        peer = HFLM(pretrained=model.net, tokenizer=model.tokenizer, batch_size=ROWS)
         requests = [(("", ""), row[:-8], row[-8:]) for row in rows]
-        values = [value for value, _ in model._loglikelihood_tokens(requests, disable_tqdm=True)]
+        values = [value for value, _ in peer._loglikelihood_tokens(requests, disable_tqdm=True)]
     print(json.dumps({"values": values, "peak": peak_gb()}))
 
 

@@ -52,7 +52,7 @@ def compare(model: Model, shots: int, answer_as: str, least: float) -> Pair:
     items = task.test_items(ITEMS)
     prompts = [render(item, form, style="completion", shots=demonstrations) for item in items]
     texts = [option_texts(item, form) for item in items]
-    model = HFLM(pretrained=model.net, tokenizer=model.tokenizer, batch_size=16, add_bos_token=model.adds_bos)
+    peer = HFLM(pretrained=model.net, tokenizer=model.tokenizer, batch_size=16, add_bos_token=model.adds_bos)
 
     def ours(count: int = ITEMS) -> Likelihoods:
         model.cache.clear()  # tokenising is part of the work on both sides
@@ -63,16 +63,16 @@ def compare(model: Model, shots: int, answer_as: str, least: float) -> Pair:
     def theirs(count: int = ITEMS) -> Likelihoods:
         asked = zip(prompts[:count], texts[:count], strict=True)
         return lm_eval_likelihoods(
-            model, [(prompt.text(), list(map(prompt.continuation, options))) for prompt, options in asked]
+            peer, [(prompt.text(), list(map(prompt.continuation, options))) for prompt, options in asked]
         )
 
     def same(mine: Likelihoods, other: Likelihoods, drift: float = SUMMING) -> None:
         for item, one, two in zip(items, mine, other, strict=False):
             check_equal(item, one, two, drift=drift)
 
-    model.softmax_dtype = torch.float64
+    peer.softmax_dtype = torch.float64
     same(ours(WARM_UP), theirs(WARM_UP), drift=1e-4)
-    model.softmax_dtype = None
+    peer.softmax_dtype = None
     kind = "single-letter" if answer_as == "letter" else "multi-token"
     work = f"{kind} options, {shots}-shot, {model.name}, {ITEMS} items"
     against = "lm-eval HFLM, float32, batch 16"

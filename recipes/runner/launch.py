@@ -37,7 +37,7 @@ def study_of_one(
     if METHODS[recipe].budget == "examples" and examples is None:
         raise UserError(f"recipe {recipe!r} learns from labelled rows; say how many: --examples 64")
     if METHODS[recipe].budget != "examples" and examples is not None:
-        raise UserError(f"recipe {recipe!r} has no cell for each number of training rows; drop --examples {examples}")
+        raise UserError(f"recipe {recipe!r} takes no number of training rows; drop --examples {examples}")
     return Study.make({**plain, "examples": [] if examples is None else [examples]}, what="this command")
 
 

@@ -26,8 +26,8 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def written(folder: Path, **changes: Any) -> dict[str, Any]:
-    """A study of five cells as plain values; its task's file stands in the folder."""
+def study_values(folder: Path, **changes: Any) -> dict[str, Any]:
+    """A study of five cells as plain values; the task's file is in the folder."""
     path = folder / "parity.jsonl"
     if not path.exists():
         write_rows(path, parity_rows())
@@ -45,13 +45,13 @@ def written(folder: Path, **changes: Any) -> dict[str, Any]:
 
 def small_study(folder: Path, **changes: Any) -> Study:
     """The same, validated."""
-    return Study.make(written(folder, **changes))
+    return Study.make(study_values(folder, **changes))
 
 
 def study_file(folder: Path, **changes: Any) -> Path:
     """The same as a file."""
     path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(written(folder, **changes), sort_keys=False), "utf-8")
+    path.write_text(yaml.safe_dump(study_values(folder, **changes), sort_keys=False), "utf-8")
     return path
 
 

@@ -16,7 +16,7 @@ from educe.recipes.runner.store import Store
 from tests.recipes.small import no_figures, parity_rows, run_cli, small_study, study_file, write_rows
 
 
-def told() -> list[dict[str, Any]]:
+def rows_with_long_answers() -> list[dict[str, Any]]:
     """Rows whose right answer is the longest option."""
     rows = []
     for n in range(200):
@@ -70,7 +70,7 @@ def test_tasks_that_were_read_before_stay(tmp_path: Path) -> None:
 
 def test_validate_warns_and_still_says_yes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = study_file(tmp_path, recipes=["zero_shot"])
-    write_rows(tmp_path / "parity.jsonl", told())
+    write_rows(tmp_path / "parity.jsonl", rows_with_long_answers())
     assert run_cli("validate", path) == 0
     verdict, *warnings = capsys.readouterr().out.splitlines()
     assert verdict == f"{path}: 1 cells, all in order"

@@ -25,8 +25,8 @@ from tests.recipes.small import (
     run_cli,
     small_study,
     study_file,
+    study_values,
     write_rows,
-    written,
 )
 
 
@@ -258,18 +258,18 @@ def test_a_study_where_every_cell_fails_still_has_a_report(tmp_path: Path) -> No
 
 
 def test_the_study_that_was_run_can_be_run_from_its_folder(finished: Path) -> None:
-    assert Study.read(finished / "out" / "study.yaml") == Study.make(written(finished))
+    assert Study.read(finished / "out" / "study.yaml") == Study.make(study_values(finished))
 
 
 @pytest.mark.parametrize("file", ["measurement.json", "outcomes.parquet"])
-def test_a_damaged_cell_is_named_and_can_be_deleted_and_run_again(copy: Path, file: str) -> None:
+def test_a_corrupt_cell_is_named_and_can_be_deleted_and_run_again(copy: Path, file: str) -> None:
     whole = result_files(copy / "out")
-    damaged = sorted((copy / "out" / "cells").rglob(file))[0]
-    damaged.write_bytes(b"")
+    corrupt = sorted((copy / "out" / "cells").rglob(file))[0]
+    corrupt.write_bytes(b"")
     with pytest.raises(UserError, match="delete it and run the study again") as caught:
         load_results(copy / "out")
-    assert str(damaged.parent) in str(caught.value)
-    shutil.rmtree(damaged.parent)
+    assert str(corrupt.parent) in str(caught.value)
+    shutil.rmtree(corrupt.parent)
     assert not run_study(Study.read(copy / "study.yaml"), copy / "out").failures
     assert result_files(copy / "out").keys() == whole.keys()
 

@@ -11,7 +11,7 @@ from educe.data.task import Task
 from educe.eval.model.load import load_model
 from educe.recipes.runner.study import Study
 from educe.train.attach import temporary_changes
-from tests.recipes.small import parity_rows, small_study, study_file, write_rows, written
+from tests.recipes.small import parity_rows, small_study, study_file, study_values, write_rows
 
 
 def test_a_study_file_is_read_with_its_defaults(tmp_path: Path) -> None:
@@ -326,10 +326,10 @@ def test_defaults_written_out_are_the_same_cell(tmp_path: Path) -> None:
 
 
 def test_the_file_of_a_study_is_only_its_keys(tmp_path: Path) -> None:
-    assert set(written(tmp_path)) < set(Study.model_fields)
+    assert set(study_values(tmp_path)) < set(Study.model_fields)
 
 
 @pytest.mark.parametrize("seed", [2**32, -1, True, 1.5])
 def test_a_seed_that_no_generator_takes_is_refused(tmp_path: Path, seed: Any) -> None:
     with pytest.raises(UserError, match=r"seeds"):
-        Study.make(written(tmp_path, seeds=[seed]))
+        Study.make(study_values(tmp_path, seeds=[seed]))

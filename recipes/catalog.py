@@ -1,86 +1,78 @@
-"""Every recipe by name, and reading one from a study."""
+"""Every recipe by name, and reading one from a study.
+
+A recipe is imported when it is made, so that listing the recipes loads no torch. A description is one sentence that
+fits the lines of `educe ls recipes`.
+"""
 
 from collections.abc import Mapping
-from typing import Any
-
-from pydantic import ValidationError
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from educe.data.errors import UserError, did_you_mean
-from educe.recipes.method import Method
-from educe.recipes.prompting.calibrated import Calibrated
-from educe.recipes.prompting.chain_of_thought import ChainOfThought
-from educe.recipes.prompting.chosen_shots import ChosenShots
-from educe.recipes.prompting.few_shot import FewShot
-from educe.recipes.prompting.format_spread import FormatSpread
-from educe.recipes.prompting.format_vote import FormatVote
-from educe.recipes.prompting.generated import Generated
-from educe.recipes.prompting.in_context_alignment import InContextAlignment
-from educe.recipes.prompting.medprompt import Medprompt
-from educe.recipes.prompting.nearest_shots import NearestShots
-from educe.recipes.prompting.order_vote import OrderVote
-from educe.recipes.prompting.prompt_eval import PromptEval
-from educe.recipes.prompting.prompt_search import PromptSearch
-from educe.recipes.prompting.self_consistency import SelfConsistency
-from educe.recipes.prompting.tree_of_thought import TreeOfThought
-from educe.recipes.prompting.zero_shot import ZeroShot
-from educe.recipes.training.anti_refusal_sft import AntiRefusalSft
-from educe.recipes.training.description_length import DescriptionLength
-from educe.recipes.training.embedding_row import EmbeddingRowTuning
-from educe.recipes.training.expert_iteration import ExpertIteration
-from educe.recipes.training.full_fine_tune import FullFineTune
-from educe.recipes.training.grpo import Grpo
-from educe.recipes.training.helpful_dpo import HelpfulDpo
-from educe.recipes.training.helpful_sft import HelpfulSft
-from educe.recipes.training.ia3 import Ia3Tuning
-from educe.recipes.training.iid_sft import IidSft
-from educe.recipes.training.linear_probe import LinearProbe
-from educe.recipes.training.mean_difference import MeanDifference
-from educe.recipes.training.minimal_lora import MinimalLora
-from educe.recipes.training.norms_and_biases import NormsAndBiasesTuning
-from educe.recipes.training.prompt_tuning import PromptTuning
-from educe.recipes.training.sparse_lora import SparseLora
-from educe.recipes.training.stacked import Stacked
-from educe.recipes.training.steering_vector import SteeringVectorTuning
+from educe.recipes.training.presets import PRESETS
 
-METHODS: dict[str, type[Method]] = {
-    "zero_shot": ZeroShot,
-    "few_shot": FewShot,
-    "chain_of_thought": ChainOfThought,
-    "self_consistency": SelfConsistency,
-    "calibrated": Calibrated,
-    "generated": Generated,
-    "chosen_shots": ChosenShots,
-    "nearest_shots": NearestShots,
-    "in_context_alignment": InContextAlignment,
-    "medprompt": Medprompt,
-    "tree_of_thought": TreeOfThought,
-    "order_vote": OrderVote,
-    "format_vote": FormatVote,
-    "prompt_eval": PromptEval,
-    "format_spread": FormatSpread,
-    "prompt_search": PromptSearch,
-    "iid_sft": IidSft,
-    "minimal_lora": MinimalLora,
-    "sparse_lora": SparseLora,
-    "norms_and_biases": NormsAndBiasesTuning,
-    "ia3": Ia3Tuning,
-    "prompt_tuning": PromptTuning,
-    "embedding_row": EmbeddingRowTuning,
-    "steering_vector": SteeringVectorTuning,
-    "mean_difference": MeanDifference,
-    "full_fine_tune": FullFineTune,
-    "linear_probe": LinearProbe,
-    "description_length": DescriptionLength,
-    "expert_iteration": ExpertIteration,
-    "grpo": Grpo,
-    "helpful_sft": HelpfulSft,
-    "anti_refusal_sft": AntiRefusalSft,
-    "helpful_dpo": HelpfulDpo,
-    "stacked": Stacked,
+if TYPE_CHECKING:  # it loads torch
+    from educe.recipes.method import Method
+
+Spec = str | dict[str, dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where a recipe's class is, below educe.recipes, and what it does."""
+
+    target: str
+    description: str
+
+    def load(self) -> "type[Method]":
+        module, _, name = self.target.rpartition(".")
+        kind: type[Method] = getattr(import_module(f"educe.recipes.{module}"), name)
+        return kind
+
+
+RECIPES: dict[str, Recipe] = {
+    "zero_shot": Recipe("prompting.zero_shot.ZeroShot", "Prompts with the question alone: the baseline."),
+    "few_shot": Recipe("prompting.few_shot.FewShot", "Prompts with random demonstrations."),
+    "chain_of_thought": Recipe("prompting.chain_of_thought.ChainOfThought", "Lets the model reason before it answers."),
+    "self_consistency": Recipe(
+        "prompting.self_consistency.SelfConsistency", "Lets several sampled chains of thought vote."
+    ),
+    "calibrated": Recipe("prompting.calibrated.Calibrated", "Subtracts the prior of each option from its score."),
+    "generated": Recipe("prompting.generated.Generated", "Grades the text that the model writes."),
+    "chosen_shots": Recipe("prompting.chosen_shots.ChosenShots", "Prompts with the best of several sets of shots."),
+    "nearest_shots": Recipe("prompting.nearest_shots.NearestShots", "Prompts with the examples nearest to a question."),
+    "in_context_alignment": Recipe(
+        "prompting.in_context_alignment.InContextAlignment", "Prompts with dialogues of a helpful assistant."
+    ),
+    "medprompt": Recipe("prompting.medprompt.Medprompt", "Votes after nearest shots that reason, over option orders."),
+    "tree_of_thought": Recipe("prompting.tree_of_thought.TreeOfThought", "Searches a tree of lines of reasoning."),
+    "order_vote": Recipe("prompting.order_vote.OrderVote", "Lets several orders of the options vote."),
+    "format_vote": Recipe("prompting.format_vote.FormatVote", "Lets several prompt formats vote."),
+    "prompt_eval": Recipe("prompting.prompt_eval.PromptEval", "Estimates the accuracies in many prompt formats."),
+    "format_spread": Recipe("prompting.format_spread.FormatSpread", "Searches the best and the worst prompt format."),
+    "prompt_search": Recipe("prompting.prompt_search.PromptSearch", "Searches the best prompt on dev rows."),
+    **{name: Recipe("training.fine_tune.FineTune", preset["description"]) for name, preset in PRESETS.items()},
+    "fine_tune": Recipe("training.fine_tune.FineTune", "Fine-tunes any kind of change, as its setting says."),
+    "mean_difference": Recipe(
+        "training.mean_difference.MeanDifference", "Adds what shots add to a layer's states, on average."
+    ),
+    "linear_probe": Recipe("training.linear_probe.LinearProbe", "Reads the answer from hidden states, with a probe."),
+    "description_length": Recipe(
+        "training.description_length.DescriptionLength", "Measures the bits that labels hold for the model."
+    ),
+    "expert_iteration": Recipe(
+        "training.expert_iteration.ExpertIteration", "Fine-tunes on the model's own right answers."
+    ),
+    "grpo": Recipe("training.grpo.Grpo", "Trains by rewards for right answers (GRPO)."),
+    "helpful_sft": Recipe("training.helpful.HelpfulSft", "Fine-tunes on helpful answers to other requests."),
+    "anti_refusal_sft": Recipe("training.helpful.HelpfulSft", "Fine-tunes on answers to requests that sound alarming."),
+    "helpful_dpo": Recipe("training.helpful.HelpfulDpo", "Trains to prefer helpful answers to refusals (DPO)."),
+    "stacked": Recipe("training.stacked.Stacked", "Trains with one recipe and prompts with another."),
 }
 
 
-def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> tuple[str, Method]:
+def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> "tuple[str, Method]":
     """Read a recipe as a study names it: `zero_shot`, or `{few_shot: {shots: 8}}`; its name and its settings.
 
     UserError for an unknown recipe or setting, with the nearest right name, and for a value that does not fit.
@@ -90,35 +82,8 @@ def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> tuple[str
     if not isinstance(spec, Mapping) or len(spec) != 1:
         raise UserError(f"recipe {spec!r} should be one name with its settings, as in {{few_shot: {{shots: 8}}}}")
     ((name, settings),) = spec.items()
-    if name not in METHODS:
-        raise UserError(f"unknown recipe {name!r}; {did_you_mean(str(name), METHODS)}")
+    if name not in RECIPES:
+        raise UserError(f"unknown recipe {name!r}; {did_you_mean(str(name), RECIPES)}")
     if not isinstance(settings, Mapping | None):
         raise UserError(f"recipe {name!r}: settings {settings!r} should be a mapping, as in {{{name}: {{key: value}}}}")
-    try:
-        # Recipes that are made of others read these by name.
-        return name, METHODS[name].model_validate(settings or {}, context={"make_method": make_method})
-    except ValidationError as error:
-        raise UserError(explain(error, what=f"recipe {name!r}", known=METHODS[name].model_fields)) from error
-
-
-def explain(error: ValidationError, *, what: str, known: Mapping[str, Any]) -> str:
-    """The first fault that pydantic found, as one line with the fix."""
-    faults = error.errors()
-    if not faults[0]["loc"]:  # found by a check of the whole, which says all there is to say
-        return f"{what}: {faults[0]['msg'].removeprefix('Value error, ')}"
-    field = str(faults[0]["loc"][0])
-    # Where a value may be one thing or another, pydantic lists a fault for each: the deepest comes closest.
-    fault = max((each for each in faults if each["loc"][0] == field), key=lambda each: len(each["loc"]))
-    if fault["type"] == "extra_forbidden":
-        return f"{what} has no key {field!r}; {did_you_mean(field, known)}"
-    if fault["type"] == "missing":
-        return f"{what} lacks the key {field!r}; add it"
-    place = ".".join([field, *(str(part) for part in fault["loc"] if isinstance(part, int))])
-    if fault["type"] == "too_short":
-        return f"{what}: {place} is empty; list at least one"
-    if fault["type"] == "greater_than_equal":
-        return f"{what}: {place} = {fault['input']!r} is too small; give {fault['ctx']['ge']} or more"
-    if fault["type"] == "string_pattern_mismatch":
-        return f"{what}: {place} = {fault['input']!r} does not fit; write {known[field].description}"
-    message = fault["msg"][0].lower() + fault["msg"][1:].replace("dictionary", "mapping")
-    return f"{what}: {place} = {fault['input']!r} does not fit: {message.replace('tuple', 'list')}"
+    return name, RECIPES[name].load().read(name, settings or {})

@@ -197,9 +197,9 @@ def _ls(options: argparse.Namespace) -> int:
 
         known = {name: model.description for name, model in MODELS.items()}
     else:
-        from educe.recipes.catalog import METHODS
+        from educe.recipes.catalog import RECIPES
 
-        known = {name: (method.__doc__ or "").splitlines()[0] for name, method in METHODS.items()}
+        known = {name: recipe.description for name, recipe in RECIPES.items()}
     width = max(map(len, known))
     for name, description in known.items():
         print(f"{name:{width}}  {description}")

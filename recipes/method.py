@@ -5,8 +5,8 @@ A new recipe is one file with a subclass of Method and one entry in recipes/cata
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -20,6 +20,7 @@ from educe.eval.measurement import Role
 from educe.eval.model.source import Source
 from educe.eval.prompting.prompts import PromptConfig, Template
 from educe.eval.spend import Spend
+from educe.recipes.validation import validated
 
 if TYPE_CHECKING:  # planning and validating a study loads no torch
     from educe.eval.measure import Solver
@@ -32,9 +33,9 @@ Budget = Literal["examples", "shots", "pool", "none"]
 
 @dataclass(frozen=True, kw_only=True)
 class Elicited:
-    """What a method hands over to be measured: a model (perhaps with an adapter), a way to ask it, and the spend.
+    """What a method returns to be measured: a model (perhaps with an adapter), prompts, a solver, and the spend.
 
-    `solver` says how items are answered, if not by asking once and taking the likeliest option or the greedy text.
+    Without a `solver`, each item is prompted once and the likeliest option or the greedy text is the answer.
     """
 
     model: "Model"
@@ -42,7 +43,6 @@ class Elicited:
     solver: "Solver | None" = None
     spend: Spend = field(default_factory=Spend)
     history: tuple[Mapping[str, int | float], ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     details: Details = field(default_factory=Details)
 
 
@@ -50,12 +50,12 @@ class Elicited:
 class Workload:
     """How much a recipe asks of a model for one task and budget, for planning; the sum of two is that of both.
 
-    Rows pass through the model: `training_rows` in training, search included; `scored_rows` are answered or read beside
-    it, to choose or to learn; `sampled_rows` are answers written to learn from; `demonstrated_rows` are answered by
-    another model, the `demonstrator`. `instructions` are trained on in place of the task's rows, and `shared_training`
-    tells one training from another where one serves every task of a study. A test item is asked
-    `prompts_per_item` times, after `shots` demonstrations, and each time at most `generated_tokens` are written beside
-    what its task allows. `prompt_configs` are all ways that the model is prompted, the final one last.
+    Rows are numbers of texts that pass through the model: `training_rows` in training, search included; `scored_rows`
+    are read or answered to choose or to learn; `sampled_rows` are answers written to learn from; `demonstrated_rows`
+    are answered by another model, the `demonstrator`. `instructions` are trained on in place of the task's rows.
+    `shared_training` identifies a training that serves every task of a study. A test item is prompted
+    `prompts_per_item` times after `shots` demonstrations, and each time at most `generated_tokens` are written beside
+    what its task allows. `prompt_configs` are all that the recipe uses, the final one last.
     """
 
     training_rows: int = 0
@@ -71,7 +71,7 @@ class Workload:
     prompt_configs: tuple[PromptConfig, ...] = ()
 
     def __add__(self, other: "Workload") -> "Workload":
-        """Training and then prompting: rows add up, what describes the final prompt is the larger."""
+        """Training and then prompting: rows add up; what describes the final prompt is the larger of both."""
         return Workload(
             training_rows=self.training_rows + other.training_rows,
             instructions=self.instructions + other.instructions,
@@ -91,17 +91,17 @@ class Method(BaseModel):
     """How to elicit, with its settings.
 
     `template` to `prefill` are a PromptConfig (eval/prompting/prompts.py). A subclass declares its `role` and its
-    `budget`, and unsets `seeded` when the seed changes nothing. `size_settings` decide how many parameters
-    train. `runtime_settings` fit a run to its machine and change results by rounding at most: they are not part of a
-    cell, and what was done is recorded beside the result.
+    `budget`, and unsets `seeded` when the seed changes nothing. `presets` are recipes of the same class under other
+    names, with the settings whose defaults differ. `runtime_settings` fit a run to its machine and change results by
+    rounding at most: they are not part of a cell, and what was done is recorded beside the result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     role: ClassVar[Role] = "prompting"
     budget: ClassVar[Budget] = "none"
-    size_settings: ClassVar[tuple[str, ...]] = ()
     seeded: ClassVar[bool] = True
     runtime_settings: ClassVar[frozenset[str]] = frozenset()
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None
@@ -112,8 +112,14 @@ class Method(BaseModel):
 
     @field_validator("format")
     @classmethod
-    def _nothing_said(cls, given: dict[str, str | int] | None) -> dict[str, str | int] | None:
-        return given or None  # a format that says nothing is no other cell
+    def _none_if_empty(cls, given: dict[str, str | int] | None) -> dict[str, str | int] | None:
+        return given or None  # both are the same cell
+
+    @classmethod
+    def read(cls, name: str, settings: Mapping[str, Any]) -> Self:
+        """The recipe of this name with these settings. UserError for an unknown setting and a value that does not fit."""
+        given = {**cls.presets.get(name, {}), **settings}
+        return validated(cls, given, what=f"recipe {name!r}", known=cls.model_fields)
 
     @abstractmethod
     def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
@@ -121,7 +127,6 @@ class Method(BaseModel):
 
     @property
     def prompt_config(self) -> PromptConfig:
-        """How the model is asked."""
         named = {name: str(value) for name, value in self.format.items()} if self.format else None
         return PromptConfig(
             template=self.template,
@@ -131,6 +136,11 @@ class Method(BaseModel):
             phrase=self.phrase,
             prefill=self.prefill,
         )
+
+    @property
+    def size_settings(self) -> tuple[str, ...]:
+        """The settings that decide how many parameters train."""
+        return ()
 
     @property
     def budget_setting(self) -> str | None:
@@ -153,85 +163,33 @@ class Method(BaseModel):
             )
 
     def workload(self, task: Task, examples: int) -> Workload:
-        """What this budget asks of a model, for planning."""
-        return Workload(
-            training_rows=self.rows_trained(examples),
-            instructions=tuple(self.instruction_rows),
-            shared_training=self.shared_training,
-            scored_rows=self.rows_asked(examples),
-            sampled_rows=self.rows_sampled(examples),
-            demonstrator=(self.demonstrations(examples) or (None, 0))[0],
-            demonstrated_rows=(self.demonstrations(examples) or (None, 0))[1],
-            shots=self.num_shots,
-            prompts_per_item=self.asks_per_item,
-            generated_tokens=self.tokens_written,
-            prompt_configs=self.prompt_configs,
-        )
+        """How much this budget asks of a model, for planning."""
+        return Workload(prompt_configs=(self.prompt_config,))
 
     @property
     def reads_dev(self) -> bool:
-        """Whether something is chosen on dev rows, which must not be what it is scored on."""
+        """Whether something is chosen on dev rows, so that the recipe cannot be scored on them."""
         return False
 
-    @property
-    def num_shots(self) -> int:
-        """Demonstrations in every prompt."""
-        return 0
-
-    def rows_trained(self, examples: int) -> int:
-        """Rows that a run on `examples` labelled rows passes through the model, search included."""
-        return 0
-
-    def rows_asked(self, examples: int) -> int:
-        """Rows that a run answers or reads beside training, to choose among its candidates for one."""
-        return 0
-
-    def demonstrations(self, examples: int) -> tuple[Source, int] | None:
-        """Another model whose answers it learns from, and how many."""
-        return None
-
-    def rows_sampled(self, examples: int) -> int:
-        """Answers that a run writes in order to learn from them."""
-        return 0
-
-    @property
-    def instruction_rows(self) -> Sequence[Instruction]:
-        """What it learns from in place of the task's own rows."""
-        return ()
-
-    @property
-    def asks_per_item(self) -> float:
-        """How often a test item is asked, on average."""
-        return 1.0
-
-    @property
-    def tokens_written(self) -> int:
-        """Tokens written each time that an item is asked, beside what its task allows, at most."""
-        return 0
-
-    @property
-    def shared_training(self) -> str | None:
-        """What tells one training from another, where one serves every task of a study."""
-        return None
-
-    @property
-    def prompt_configs(self) -> tuple[PromptConfig, ...]:
-        """Every way that the model is asked, the final one last."""
-        return (self.prompt_config,)
+    def plain_settings(self) -> dict[str, Any]:
+        """Every setting that may change results, as plain values; the recipe's own come first."""
+        plain = self.model_dump(mode="json", exclude=set(self.runtime_settings))
+        own = type(self).__annotations__
+        return dict(sorted(plain.items(), key=lambda setting: setting[0] not in own))
 
     def settings(self) -> dict[str, Any]:
-        """Every setting that is meant to change results, defaults included, as plain values."""
-        return self.model_dump(mode="json", exclude=set(self.runtime_settings))
+        """The same with what the values stand for, such as the hash of a file: what identifies a cell."""
+        return self.plain_settings()
 
-    def changed(self) -> dict[str, Any]:
-        """Those of the settings that differ from the defaults."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.runtime_settings))
+    def changed(self, name: str) -> dict[str, Any]:
+        """The settings that differ from the defaults of the recipe of this name."""
+        default = type(self).read(name, {}).plain_settings()
+        return {key: value for key, value in self.plain_settings().items() if default.get(key, ...) != value}
 
     def label(self, name: str) -> str:
         """The recipe under its name with the settings that differ from the defaults, for people."""
-        own = type(self).__annotations__  # what is particular to the recipe comes first
-        changed = sorted(self.changed().items(), key=lambda setting: setting[0] not in own)
-        return f"{name}({', '.join(f'{key}={_plain(value)}' for key, value in changed)})" if changed else name
+        changed = self.changed(name)
+        return f"{name}({', '.join(f'{key}={_plain(value)}' for key, value in changed.items())})" if changed else name
 
 
 class AfterShots(Method):
@@ -241,10 +199,8 @@ class AfterShots(Method):
 
     shots: int = Field(default=0, ge=0)
 
-    @property
-    def num_shots(self) -> int:
-        """The shots."""
-        return self.shots
+    def workload(self, task: Task, examples: int) -> Workload:
+        return replace(super().workload(task, examples), shots=self.shots)
 
 
 def check_dev(task: Task, count: int, *, setting: str = "dev_examples") -> None:

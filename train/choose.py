@@ -3,22 +3,25 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 
 from torch import Tensor
 
+from educe.eval.details import Details, Selection
 from educe.eval.measure import SolverOutput
 from educe.eval.model.model import Model
-from educe.eval.spend import Spend, as_search
+from educe.eval.selection import Choice
+from educe.eval.spend import as_search
 from educe.train.attach import Trainable, attach, load_snapshot, snapshot, temporary_changes
 from educe.train.divergence import Diverged
 from educe.train.encode import TrainingRow
 from educe.train.schedule import Schedule
-from educe.train.sft import BeforeStep, Tuned, fine_tune
+from educe.train.sft import Tuned, fine_tune
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
-    """A run that ended: what it was asked, gave and weighed, and its score on dev rows where these were asked."""
+    """A finished run: its schedule, its weights, and its score on dev rows where these were asked."""
 
     schedule: Schedule
     tuned: Tuned
@@ -28,33 +31,34 @@ class _Attempt:
 
 @dataclass(kw_only=True)
 class _Trials:
-    """Runs schedules one by one on the bare model; `search` adds up whatever is not kept in the end."""
+    """Runs schedules one by one on the resident model; the choice's search adds up whatever is not kept in the end."""
 
     model: Model
     run: Callable[[Schedule], Tuned]
     measure_dev: Callable[[Model], SolverOutput]
-    search: Spend = field(default_factory=Spend)
+    choice: Choice[_Attempt] = field(default_factory=Choice)
+    dev_examples: int = 0
     diverged: list[Diverged] = field(default_factory=list)
 
     def attempt(self, schedule: Schedule, *, scored: bool = True) -> _Attempt | None:
-        """Train, and measure on dev rows if it is to be scored; None where it diverged, which is paid for, too."""
+        """Train, and measure on dev rows if `scored`. None where the run diverged, which is charged, too."""
         with temporary_changes(self.model):
             try:
                 tuned = self.run(schedule)
             except Diverged as error:
                 self.diverged.append(error)
-                self.search += as_search(error.spend)
+                self.choice.search += as_search(error.spend)
                 return None
             score = self._score(tuned) if scored else math.nan
             return _Attempt(schedule=schedule, tuned=tuned, weights=snapshot(tuned.model), score=score)
 
     def charge_discarded(self, attempt: _Attempt) -> None:
-        """Charge a run that is not kept."""
-        self.search += as_search(attempt.tuned.spend)
+        self.choice.search += as_search(attempt.tuned.spend)
 
     def _score(self, tuned: Tuned) -> float:
         answers = self.measure_dev(tuned.model)
-        self.search += answers.search
+        self.dev_examples = len(answers.outcomes)
+        self.choice.search += answers.search
         return answers.score
 
 
@@ -68,61 +72,56 @@ def fine_tune_best(
     dev_rows: Sequence[TrainingRow],
     halving: bool,
     seed: int,
-    before_step: BeforeStep | None = None,
 ) -> Tuned:
     """Fine-tune under the schedule that scores best on dev rows; every other run, and every dev answer, is search.
 
-    One schedule is simply trained. Of several each runs to its end, or with `halving` (successive halving, Jamieson &
-    Talwalkar 2016) each runs for a fraction of its steps, the better half for twice as many, and so on from the start
-    every time, until one is left to run in full. The first named of equals wins; a run that diverges loses. Diverged
-    where all do.
+    A single schedule is simply trained. Several run each to its end. With `halving` (successive halving, Jamieson &
+    Talwalkar 2016) each runs for a fraction of its steps, the better half for twice as many, and so on, always from the
+    start, until one is left to run in full. The first of equals wins. A run that diverges cannot win. Diverged where
+    all do.
     """
 
     def run(schedule: Schedule) -> Tuned:
-        return fine_tune(
-            model,
-            rows,
-            trainable=trainable,
-            schedule=schedule,
-            dev_rows=dev_rows,
-            before_step=before_step,
-            seed=seed,
-        )
+        return fine_tune(model, rows, trainable=trainable, schedule=schedule, dev_rows=dev_rows, seed=seed)
 
     if len(schedules) == 1:
         return run(schedules[0])
     trials = _Trials(model=model, run=run, measure_dev=measure_dev)
-    best, score = _best_by_halving(trials, schedules) if halving else _best_of_all(trials, schedules)
+    if halving:
+        best, score = _best_by_halving(trials, schedules)
+        mean = None
+    else:
+        best = _best_of_all(trials, schedules)
+        score, mean = best.score, fmean(trials.choice.scores)
     again = attach(model, trainable, seed=seed)
     load_snapshot(again, best.weights)
-    metadata = {
-        **best.tuned.metadata,
-        "chosen_learning_rate": f"{best.schedule.learning_rate:g}",
-        "chosen_steps": best.schedule.steps,
-        "dev_score": f"{score:.4f}",
-        "candidates": len(schedules),
-    }
-    return replace(best.tuned, model=again, spend=best.tuned.spend + trials.search, metadata=metadata)
+    selection = Selection(
+        chosen={"learning_rate": best.schedule.learning_rate, "steps": best.schedule.steps},
+        dev_score=score,
+        mean_dev_score=mean,
+        dev_examples=trials.dev_examples,
+        candidates=len(schedules),
+    )
+    spend = best.tuned.spend + trials.choice.search
+    return replace(best.tuned, model=again, spend=spend, details=best.tuned.details | Details(selection=selection))
 
 
-def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[_Attempt, float]:
-    """The best of whole runs and its score; only one run's weights are held beside the current one's."""
-    best: _Attempt | None = None
+def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> _Attempt:
+    """The best of whole runs; only one run's weights are held beside the current one's."""
     for schedule in schedules:
         attempt = trials.attempt(schedule)
         if attempt is None:
             continue
-        if best is None or attempt.score > best.score:
-            best, attempt = attempt, best
-        if attempt is not None:
-            trials.charge_discarded(attempt)
-    if best is None:
+        discarded = trials.choice.offer(attempt, attempt.score)
+        if discarded is not None:
+            trials.charge_discarded(discarded)
+    if trials.choice.best is None:
         raise trials.diverged[-1]
-    return best, best.score
+    return trials.choice.best
 
 
 def _best_by_halving(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[_Attempt, float]:
-    """The whole run of what is left in the end, and the score that it was left by, from a shorter run."""
+    """The whole run of the schedule that is left in the end, and the score of its last shorter run."""
     ranked: list[tuple[float, Schedule]] = []
     left = list(schedules)
     while len(left) > 1:

@@ -13,6 +13,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from educe.data.errors import UserError
 from educe.data.formats.render import Prompt
+from educe.eval.details import Details, TrainingDetails
 from educe.eval.measure import stop_strings
 from educe.eval.model.encode import encode_prompt, prompt_text
 from educe.eval.model.flops import generation_flops, training_flops
@@ -153,8 +154,9 @@ def train_by_reward(
             "raise samples or temperature, or take a task that is neither solved nor hopeless"
         )
     check_weights_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
-    metadata: dict[str, str | int] = {"training_precision": model.dtype, "samples": len(ledger.rows)}
-    return Tuned(model=tuned, spend=ledger.spend(), history=tuple(ledger.history), metadata=metadata)
+    training = TrainingDetails(precision=model.dtype)
+    details = Details(training=training, notes={"samples": len(ledger.rows)})
+    return Tuned(model=tuned, spend=ledger.spend(), history=tuple(ledger.history), details=details)
 
 
 def _diverged(ledger: _Ledger) -> UserError:

@@ -13,31 +13,22 @@ from educe.data.format import Format
 from educe.data.formats.render import PromptFunction, option_texts
 from educe.data.grade import exact_match
 from educe.data.task import Task
+from educe.eval.details import SampledAnswers
 from educe.eval.measure import stop_strings
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
 from educe.eval.model.sharded import refuse_sharded
+from educe.eval.spend import Spend
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """Examples whose answer is a sampled one that was accepted, each once; what sampling cost and how it varied.
-
-    `distinct` is the mean number of different accepted answers of a question that has any, `entropy` the mean over
-    questions of the entropy in bits of all that was sampled (at most log2 of the samples).
-    """
+    """Examples whose answer is a sampled one that was accepted, each once; what sampling cost and how it varied."""
 
     examples: tuple[Example, ...]
-    flops: float
-    executed_flops: float
-    share: float
-    distinct: float
-    entropy: float
-
-    def metadata(self) -> dict[str, float]:
-        """What a result records of it."""
-        return {"accepted_share": self.share, "distinct_accepted": self.distinct, "sample_entropy_bits": self.entropy}
+    spend: Spend
+    details: SampledAnswers
 
 
 def sample_accepted(
@@ -73,11 +64,12 @@ def sample_accepted(
         kept += [_answered(question, text) for text in different[: 1 if question.choices else None]]
     return Accepted(
         examples=tuple(kept),
-        flops=drawn.flops,
-        executed_flops=drawn.executed_flops,
-        share=right / len(drawn.texts),
-        distinct=math.fsum(distinct) / len(distinct) if distinct else 0.0,
-        entropy=math.fsum(entropies) / len(entropies),
+        spend=Spend(search_flops=drawn.flops, executed_search_flops=drawn.executed_flops),
+        details=SampledAnswers(
+            accepted_share=right / len(drawn.texts),
+            distinct=math.fsum(distinct) / len(distinct) if distinct else 0.0,
+            entropy_bits=math.fsum(entropies) / len(entropies),
+        ),
     )
 
 

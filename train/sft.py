@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from educe.eval.details import Details, TrainingDetails
 from educe.eval.model.encode import check_fits, common_prefix
 from educe.eval.model.flops import training_flops
 from educe.eval.model.model import Model
@@ -34,7 +35,7 @@ class Tuned:
     model: Model
     spend: Spend
     history: tuple[Mapping[str, int | float], ...]
-    metadata: Mapping[str, str | int]
+    details: Details
 
 
 def fine_tune(
@@ -95,16 +96,17 @@ def fine_tune(
     engine.close()
     steps_kept = stopping.restore()
     check_weights_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
-    metadata = {
-        "training_precision": used,
-        "processes": accelerator.num_processes,
-        "pieces": engine.pieces,
-        "checkpoint_activations": schedule.checkpoint_activations,
-        "shared_prefix_tokens": shared,
-    }
-    if steps_kept is not None:
-        metadata |= {"steps_made": len(history), "steps_kept": steps_kept}
-    return Tuned(model=tuned, spend=spent(), history=tuple(history), metadata=metadata)
+    details = TrainingDetails(
+        precision=used,
+        processes=accelerator.num_processes,
+        pieces=engine.pieces,
+        checkpoint_activations=schedule.checkpoint_activations,
+        shared_prefix_tokens=shared,
+        steps_made=None if steps_kept is None else len(history),
+        steps_kept=steps_kept,
+        dev_examples=len(dev_rows),
+    )
+    return Tuned(model=tuned, spend=spent(), history=tuple(history), details=Details(training=details))
 
 
 def _shared_tokens(tuned: Model, rows: Sequence[AnyRow]) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from educe.data.errors import UserError
 from educe.data.formats.space import FormatSpace
@@ -15,6 +15,7 @@ from educe.eval.measurement import Role
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import PromptConfig, style_of
 from educe.eval.prompting.search import Candidate, rows_by_round, search
+from educe.recipes.catalog import make_method
 from educe.recipes.method import Elicited, Method, Workload, check_dev
 from educe.recipes.prompting.format_vote import FormatVote
 
@@ -50,8 +51,7 @@ class PromptSearch(Method):
     _methods: list[tuple[str, Method]] = PrivateAttr()  # the recipes, by name
 
     @model_validator(mode="after")
-    def _read_recipes(self, info: ValidationInfo) -> "PromptSearch":
-        make_method = (info.context or {})["make_method"]  # the catalog lists this recipe, so it cannot be imported
+    def _read_recipes(self) -> "PromptSearch":
         self._methods = [make_method(spec) for spec in self.recipes]
         for spec, (name, recipe) in zip(self.recipes, self._methods, strict=True):
             if recipe.role == "training" or recipe.budget == "examples":
@@ -142,7 +142,7 @@ class PromptSearch(Method):
 
     def label(self, name: str) -> str:
         """With the number of recipes in place of the recipes, which would fill a page."""
-        changed: dict[str, Any] = self.changed()
+        changed: dict[str, Any] = self.changed(name)
         if "recipes" in changed:
             changed |= {"recipes": len(self.recipes)}
         return f"{name}({', '.join(f'{key}={value}' for key, value in changed.items())})" if changed else name

@@ -12,7 +12,7 @@ from accelerate.utils import broadcast_object_list
 from educe.data.errors import UserError, did_you_mean
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
-from educe.recipes.catalog import METHODS
+from educe.recipes.catalog import RECIPES
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import check_device, on_cpu
 from educe.recipes.runner.run_cell import run_cell
@@ -25,8 +25,8 @@ def study_of_one(
     recipe: str, model: str, task: str, *, examples: int | None, settings: Sequence[str], **more: Any
 ) -> Study:
     """The study of one cell that a command describes; `more` are other keys of a study."""
-    if recipe not in METHODS:
-        raise UserError(f"unknown recipe {recipe!r}; {did_you_mean(recipe, METHODS)}")
+    if recipe not in RECIPES:
+        raise UserError(f"unknown recipe {recipe!r}; {did_you_mean(recipe, RECIPES)}")
     plain = {
         "name": recipe,
         "models": [_spec(model)],
@@ -34,9 +34,9 @@ def study_of_one(
         "recipes": [{recipe: dict(map(parse_change, settings))}],
         **more,
     }
-    if METHODS[recipe].budget == "examples" and examples is None:
+    if RECIPES[recipe].load().budget == "examples" and examples is None:
         raise UserError(f"recipe {recipe!r} learns from labelled rows; say how many: --examples 64")
-    if METHODS[recipe].budget != "examples" and examples is not None:
+    if RECIPES[recipe].load().budget != "examples" and examples is not None:
         raise UserError(f"recipe {recipe!r} takes no number of training rows; drop --examples {examples}")
     return Study.make({**plain, "examples": [] if examples is None else [examples]}, what="this command")
 

@@ -98,7 +98,7 @@ def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutp
         precision=Precision(
             weights=model.dtype,
             layers=model.quantize or model.dtype,
-            training=training.precision if training else elicited.metadata.get("training_precision"),
+            training=training.precision if training else None,
         ),
         model_fingerprint=model.fingerprint,
         model_revision=model.revision,
@@ -108,7 +108,6 @@ def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutp
         measured_on=cell.measure_on,
         # Recipes that reason before they answer first ask for that.
         first_prompt=output.details.first_prompt or prompt_text(model, elicited.prompt_fn(cell.items[0])),
-        elicited=dict(elicited.metadata),
     )
 
 

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.resolve import resolve
 from educe.data.task import Task
 from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
-from educe.recipes.catalog import explain, make_method
+from educe.recipes.catalog import make_method
 from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell, MeasureOn
+from educe.recipes.validation import validated
 
 # `{few_shot: }` is a name without settings.
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if written is None else written)]
@@ -98,9 +99,7 @@ class Study(BaseModel):
             if meant := _SYNONYMS.get(key):
                 raise UserError(f"{what} has no key {key!r}; did you mean {meant!r}?")
         try:
-            study = cls(**written)
-        except ValidationError as error:
-            raise UserError(explain(error, what=what, known=cls.model_fields)) from error
+            study = validated(cls, written, what=what, known=cls.model_fields)
         except TypeError as error:
             raise UserError(f"{what}: {error}; keys are words") from error
         for key in ("models", "tasks", "recipes", "examples", "seeds"):

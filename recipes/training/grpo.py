@@ -1,36 +1,33 @@
-"""Reward alone: answers are sampled, the task's grader rewards them, and the better of a group become likelier."""
+"""Reward alone: answers are sampled, the task's grader rewards them, and answers that are better than their group's mean become likelier."""
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from educe.data.errors import UserError
 from educe.data.task import Task
 from educe.eval.measurement import Role
+from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.recipes.method import Budget, Elicited, Method, Workload
+from educe.recipes.method import Budget, Elicited, Workload
+from educe.recipes.training.settings import LoraSettings, Rate
+from educe.train.reward import RewardSchedule, train_by_reward
+from educe.train.self_training import credit
 
-if TYPE_CHECKING:
-    from educe.eval.model.model import Model
 
-
-class Grpo(Method):
-    """How much shows when the model is only told how good its answers to n questions were (GRPO, through TRL).
+class Grpo(LoraSettings):
+    """Group relative policy optimisation of the grades of sampled answers to n questions, through TRL.
 
     Without `steps` every question is seen once, in 16 steps or more. Labels are read to grade, and charged; samples are
-    charged as search. `training.json` holds, step by step, the
-    reward and how varied the samples were, so that a collapse is seen.
+    charged as search. `training.json` has the reward and the variety of the samples of every step, which show a
+    collapse.
     """
 
-    size_settings: ClassVar[tuple[str, ...]] = ("rank", "modules", "layers")
     role: ClassVar[Role] = "training"
     budget: ClassVar[Budget] = "examples"
 
-    rank: int = Field(default=8, ge=1)
-    modules: tuple[str, ...] = ()
-    layers: tuple[int, ...] = ()
-    learning_rate: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
+    learning_rate: Rate = 1e-4
     steps: int | None = Field(default=None, ge=1)
     questions_per_step: int = Field(default=2, ge=1)
     samples: int = Field(default=8, ge=2)
@@ -54,12 +51,7 @@ class Grpo(Method):
         """Those given, or as many as show every question, and 16 at least."""
         return self.steps or max(16, math.ceil(examples / self.questions_per_step))
 
-    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Train by reward; then ask plainly."""
-        from educe.train.changes.peft import Lora
-        from educe.train.reward import RewardSchedule, train_by_reward
-        from educe.train.self_training import credit
-
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         questions = task.draw("train", examples, seed=seed)
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
         prompts = [prompt_fn(question) for question in questions]
@@ -67,7 +59,7 @@ class Grpo(Method):
             model,
             prompts,
             lambda place, text: credit(task, prompts[place].format, questions[place], text),
-            lora=Lora(rank=self.rank, modules=self.modules, layers=self.layers),
+            lora=self.lora,
             schedule=RewardSchedule(
                 learning_rate=self.learning_rate,
                 steps=self.num_steps(examples),
@@ -79,7 +71,7 @@ class Grpo(Method):
             seed=seed,
         )
         return Elicited(
-            model=tuned.model, prompt_fn=prompt_fn, spend=tuned.spend, history=tuned.history, metadata=tuned.metadata
+            model=tuned.model, prompt_fn=prompt_fn, spend=tuned.spend, history=tuned.history, details=tuned.details
         )
 
     def workload(self, task: Task, examples: int) -> Workload:

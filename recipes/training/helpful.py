@@ -1,59 +1,62 @@
-"""What the helpful-only recipes share: instructions that hold nothing of the task, and one training for all tasks."""
+"""Helpful-only models: an adapter learns to help, from instructions beside the task, once for all tasks of a study."""
 
 import hashlib
 import json
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import cached_property, partial
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from educe.data.errors import UserError
 from educe.data.example import Instruction
-from educe.data.instructions.load import resolve_instructions
+from educe.data.instructions.kinds import ALARMING
+from educe.data.instructions.load import require_rejected, resolve_instructions
 from educe.data.instructions.overlap import check_overlap
 from educe.data.task import Task
 from educe.eval.measurement import Role
+from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.recipes.method import Elicited, Method, Workload
-
-if TYPE_CHECKING:
-    from educe.eval.model.model import Model
-    from educe.train.sft import AnyRow, Tuned
+from educe.recipes.training.settings import Rate
+from educe.train.attach import attach, load_snapshot, snapshot
+from educe.train.changes.peft import Lora
+from educe.train.instructions import encode_instructions, encode_preferences
+from educe.train.loss import AnswerLoss
+from educe.train.preference import PreferenceLoss
+from educe.train.schedule import Schedule
+from educe.train.sft import AnyRow, Tuned, fine_tune
 
 
 class Helpful(Method):
     """A LoRA adapter trained to help, on `instructions` beside the task: "bundled", a file or a hub dataset.
 
-    A row that asks what the task asks is refused, so that a gain on the task was elicited by helpfulness alone. No
-    label of the task is read.
+    A row that asks what the task asks is refused, so that a gain on the task comes from helpfulness alone. No label of
+    the task is read.
     """
 
     role: ClassVar[Role] = "training"
 
     instructions: str | dict[str, dict[str, Any]] = "bundled"
     rank: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=5e-4, gt=0, allow_inf_nan=False)
+    learning_rate: Rate = 5e-4
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=8, ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @abstractmethod
-    def encode(self, model: "Model") -> "Sequence[AnyRow]":
+    def encode(self, model: Model) -> Sequence[AnyRow]:
         """The instructions as rows to train on."""
 
     def loss(self) -> Callable[..., Any]:
-        """What is to fall on these rows."""
-        from educe.train.loss import AnswerLoss
-
         return AnswerLoss
 
     @cached_property
     def rows(self) -> tuple[Instruction, ...]:
-        """The instructions, read once; UserError where there are none."""
+        """The instructions, read once. UserError where there are none."""
         instructions = resolve_instructions(self.instructions)
         if not instructions:
             raise UserError(f"instructions {self.instructions!r} hold no row; give at least one")
@@ -63,20 +66,15 @@ class Helpful(Method):
         """Refuses instructions that cannot be read and those that share a question with the task."""
         check_overlap(self.rows, task)
 
-    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Train, or take what was trained for another task of the study, and ask plainly."""
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         tuned = self._tuned(model, seed)
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
         return Elicited(
-            model=tuned.model, prompt_fn=prompt_fn, spend=tuned.spend, history=tuned.history, metadata=tuned.metadata
+            model=tuned.model, prompt_fn=prompt_fn, spend=tuned.spend, history=tuned.history, details=tuned.details
         )
 
-    def _tuned(self, model: "Model", seed: int) -> "Tuned":
-        from educe.train.attach import attach, load_snapshot, snapshot
-        from educe.train.changes.peft import Lora
-        from educe.train.schedule import Schedule
-        from educe.train.sft import fine_tune
-
+    def _tuned(self, model: Model, seed: int) -> Tuned:
+        """Trained now, or for an earlier task of the study."""
         lora = Lora(rank=self.rank)
         key = (self.shared_training, seed)
         if key in model.cache:
@@ -104,7 +102,6 @@ class Helpful(Method):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def settings(self) -> dict[str, Any]:
-        """Also what the instructions say."""
         return super().settings() | {"instructions_hash": self.rows_hash}
 
     @property
@@ -119,3 +116,37 @@ class Helpful(Method):
             shared_training=self.shared_training,
             prompt_configs=(self.prompt_config,),
         )
+
+
+class HelpfulSft(Helpful):
+    """Supervised fine-tuning on requests and helpful responses."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "anti_refusal_sft": {"instructions": {"bundled": {"count": 128, "kinds": list(ALARMING)}}}
+    }
+
+    def encode(self, model: Model) -> Sequence[AnyRow]:
+        return encode_instructions(model, self.rows)
+
+
+class HelpfulDpo(Helpful):
+    """Direct preference optimisation of helpful responses over refusals; `beta` weighs the distance to the model."""
+
+    learning_rate: Rate = 1e-4
+    beta: float = Field(default=0.1, gt=0)
+
+    def check(self, task: Task, *, examples: int) -> None:
+        """Also refuses instructions without a rejected answer."""
+        require_rejected(self.rows)
+        super().check(task, examples=examples)
+
+    def encode(self, model: Model) -> Sequence[AnyRow]:
+        return encode_preferences(model, self.rows)
+
+    def loss(self) -> Callable[..., Any]:
+        return partial(PreferenceLoss, beta=self.beta)
+
+    def workload(self, task: Task, examples: int) -> Workload:
+        """Both answers of every pair."""
+        once = super().workload(task, examples)
+        return replace(once, training_rows=2 * once.training_rows)

@@ -1,26 +1,23 @@
-"""One recipe after another: train as the first says, then ask the trained model as the second says."""
+"""Two recipes, one after the other: the first trains the model, the second prompts the trained model."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from educe.data.errors import UserError
 from educe.data.task import Task
 from educe.eval.measurement import Role
+from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import PromptConfig
+from educe.recipes.catalog import Spec, make_method
 from educe.recipes.method import Budget, Elicited, Method, Workload
-
-if TYPE_CHECKING:
-    from educe.eval.model.model import Model
-
-Spec = str | dict[str, dict[str, Any] | None]
 
 
 class Stacked(Method):
-    """A way of asking on top of a trained model; both are charged.
+    """The recipe `prompt` on the model that `train` has trained; both are charged.
 
     Examples are those that `train` learns from. A label that both read, as a shot and as a training row, counts twice.
     """
@@ -36,28 +33,26 @@ class Stacked(Method):
         if self.first.role != "training":
             raise UserError(f"train = {self.train!r} trains nothing; name a recipe that does")
         if self.second.role == "training" or self.second.budget == "examples":
-            raise UserError(f"prompt = {self.prompt!r} learns from examples of its own; name a recipe that only asks")
+            raise UserError(
+                f"prompt = {self.prompt!r} learns from examples of its own; name a recipe that only prompts"
+            )
         if self.prompt_config != PromptConfig():
             raise UserError("template, format and the like belong to the recipes that are stacked; set them there")
         return self
 
     @cached_property
     def first(self) -> Method:
-        """What trains."""
-        return _named(self.train)[1]
+        return make_method(self.train)[1]
 
     @cached_property
     def second(self) -> Method:
-        """What asks."""
-        return _named(self.prompt)[1]
+        return make_method(self.prompt)[1]
 
     def check(self, task: Task, *, examples: int) -> None:
-        """Both must be served."""
         self.first.check(task, examples=examples)
         self.second.check(task, examples=self.second.budgets(())[0])
 
-    def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
-        """Train, then ask."""
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         trained = self.first(model, task, examples=examples, seed=seed)
         asked = self.second(trained.model, task, examples=self.second.budgets(())[0], seed=seed)
         return replace(
@@ -65,12 +60,10 @@ class Stacked(Method):
             prompt_fn=asked.prompt_fn,
             solver=asked.solver,
             spend=trained.spend + asked.spend,
-            metadata={**trained.metadata, **asked.metadata},
             details=trained.details | asked.details,
         )
 
     def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:
-        """Those of what trains."""
         return self.first.budgets(examples)
 
     @property
@@ -81,21 +74,13 @@ class Stacked(Method):
         return self.first.workload(task, examples) + self.second.workload(task, self.second.budgets(())[0])
 
     def settings(self) -> dict[str, Any]:
-        """Those of both, defaults included."""
         return {
             "train": {_name(self.train): self.first.settings()},
             "prompt": {_name(self.prompt): self.second.settings()},
         }
 
     def label(self, name: str) -> str:
-        """Both recipes, as they are written alone."""
         return f"{self.first.label(_name(self.train))} + {self.second.label(_name(self.prompt))}"
-
-
-def _named(spec: Spec) -> tuple[str, Method]:
-    from educe.recipes.catalog import make_method  # the catalog lists this recipe, too
-
-    return make_method(spec)
 
 
 def _name(spec: Spec) -> str:

@@ -22,7 +22,7 @@ STUDY = {
     "name": "curve",
     "models": [GEMMA],
     "tasks": ["word_sentiment"],
-    "recipes": [{recipe: {"passes": PASSES}} for recipe in RECIPES],
+    "recipes": [{recipe: {"max_examples_seen": PASSES}} for recipe in RECIPES],
     "examples": list(SIZES),
     "seeds": list(SEEDS),
     "test_items": ITEMS,

@@ -20,18 +20,21 @@ def train(recipe: str, size: int, seed: int, folder: Path) -> None:
     from educe.eval.model.load import load_model
     from educe.eval.prompting.prompts import make_prompt_fn
     from educe.recipes.catalog import make_method
-    from educe.recipes.training.iid_sft import IidSft
+    from educe.recipes.training.fine_tune import FineTune
+    from educe.train.changes.peft import Lora
     from educe.train.encode import encode_rows
     from tests.benchmarks.curve import ITEMS, PASSES
     from tests.benchmarks.training import trl_trainer
 
     model, task = load_model(GEMMA, dtype="float32"), resolve("word_sentiment")
-    _, method = make_method({recipe: {"passes": PASSES}})
-    assert isinstance(method, IidSft)
+    _, method = make_method({recipe: {"max_examples_seen": PASSES}})
+    assert isinstance(method, FineTune) and isinstance(method.change, Lora)
     prompt_fn = make_prompt_fn(model, task)
     rows = encode_rows(model, task.draw("train", size, seed=seed), prompt_fn)
-    modules = list(method.modules) or "all-linear"
-    trainer, _ = trl_trainer(model, rows, steps=max(method.steps(size)), rank=method.rank, modules=modules, settings={})
+    modules = list(method.change.modules) or "all-linear"
+    trainer, _ = trl_trainer(
+        model, rows, steps=max(method.steps(size)), rank=method.change.rank, modules=modules, settings={}
+    )
     trainer.train()
     trainer.save_model(str(folder))
     asked = [

@@ -7,7 +7,7 @@ from typing import Any
 from educe.eval.analysis.statistics.intervals import score_interval
 from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Precision, Provenance
 from educe.eval.spend import Spend
-from educe.recipes.catalog import METHODS, make_method
+from educe.recipes.catalog import RECIPES, make_method
 
 PROVENANCE = Provenance(
     cell="0123456789abcdef",
@@ -50,7 +50,7 @@ def measurement(
     interval = score_interval(scores)
     settings = settings or {}
     # A stack needs its parts to say what it is: here it is one that trains.
-    _, recipe = make_method(method if method in METHODS and method != "stacked" else "iid_sft")
+    _, recipe = make_method(method if method in RECIPES and method != "stacked" else "iid_sft")
     label = " ".join([method, *(f"{name}={value}" for name, value in settings.items())])
     fields: dict[str, Any] = {
         "study": "quick",

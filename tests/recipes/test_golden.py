@@ -11,17 +11,18 @@ from educe.data.errors import UserError
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.word_sentiment import word_sentiment
 from educe.eval.measure import measure
-from educe.recipes.catalog import METHODS, make_method
+from educe.recipes.catalog import RECIPES, Recipe, make_method
+from educe.recipes.training.presets import PRESETS
 from educe.train.attach import temporary_changes
 from tests.nets import tiny
 
 GOLDEN = Path(__file__).with_name("golden.json")
 FEW = {"bundled": {"count": 12}}
-SHORT = {"passes": 16, "precision": "float32"}
+SHORT = {"max_examples_seen": 16, "precision": "float32"}
 SPECS = {
     "iid_sft": SHORT,
     "minimal_lora": SHORT,
-    "sparse_lora": SHORT | {"numbers": 16},
+    "sparse_lora": SHORT | {"trainable_parameters": 16},
     "norms_and_biases": SHORT,
     "ia3": SHORT,
     "prompt_tuning": SHORT,
@@ -38,9 +39,10 @@ SPECS = {
 
 
 def test_no_recipe_that_trains_is_left_out():
-    # Two are below, for the tiny model answers nothing right by itself.
-    apart = {"expert_iteration", "grpo"}
-    assert {name for name, make in METHODS.items() if make.role == "training"} == {*SPECS, *apart}
+    # Two are below, because the tiny model answers nothing right by itself; fine_tune is iid_sft by default.
+    apart = {"expert_iteration", "grpo", "fine_tune"}
+    trained = {name for name, recipe in RECIPES.items() if recipe.load().role == "training"}
+    assert trained == {*SPECS, *apart}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -74,15 +76,17 @@ def test_expert_iteration_learns_from_what_was_accepted_and_charges_every_sample
     task = arithmetic(digits=1)
     easy = replace(task, grade=lambda example, text: float(len(text) % 2 == 0), max_new_tokens=6)
     model = tiny()
-    _, method = make_method({"expert_iteration": {"samples": 3, "rounds": 2, "passes": 8, "precision": "float32"}})
+    _, method = make_method(
+        {"expert_iteration": {"samples": 3, "rounds": 2, "max_examples_seen": 8, "precision": "float32"}}
+    )
     with temporary_changes(model):
         elicited = method(model, easy, examples=4, seed=0)
-    metadata, spend = elicited.metadata, elicited.spend
-    assert 0 < metadata["round_1_accepted_share"] < 1
-    assert 0 < metadata["round_2_sample_entropy_bits"] <= 1.585
+    details, spend = elicited.details, elicited.spend
+    assert 0 < details.rounds[0].accepted_share < 1
+    assert 0 < details.rounds[1].entropy_bits <= 1.585
     assert spend.labelled_examples == 4
     assert spend.search_flops > spend.train_flops > 0
-    assert metadata["accepted_examples"] >= 1
+    assert details.notes["accepted_examples"] >= 1
 
 
 def test_grpo_makes_rewarded_answers_likelier_and_charges_every_sample():
@@ -95,7 +99,7 @@ def test_grpo_makes_rewarded_answers_likelier_and_charges_every_sample():
     rewards = [step["reward"] for step in elicited.history]
     assert len(rewards) == 12
     assert sum(rewards[-4:]) > sum(rewards[:4])
-    assert elicited.metadata["samples"] == 12 * 2 * 8
+    assert elicited.details.notes["samples"] == 12 * 2 * 8
     assert elicited.spend.labelled_examples == 4
     assert "forward" not in vars(model.net)  # what TRL put there
     assert not model.net.training
@@ -142,11 +146,11 @@ def test_a_token_that_no_prompt_holds_is_refused():
 
 
 def test_a_chosen_rate_is_the_one_that_was_written():
-    settings = SHORT | {"numbers": 16, "learning_rate": [1e-4, 1e-3], "dev_examples": 8}
+    settings = SHORT | {"trainable_parameters": 16, "learning_rate": [1e-4, 1e-3], "dev_examples": 8}
     _, method = make_method({"sparse_lora": settings})
     with temporary_changes(tiny()) as model:
-        metadata = method(model, word_sentiment(), examples=8, seed=0).metadata
-    assert metadata["chosen_learning_rate"] in ("0.0001", "0.001")
+        details = method(model, word_sentiment(), examples=8, seed=0).details
+    assert details.selection.chosen["learning_rate"] in (1e-4, 1e-3)
 
 
 def test_expert_iteration_says_when_nothing_was_right():
@@ -162,9 +166,20 @@ def test_expert_iteration_says_when_nothing_was_right():
         ({"stacked": {"train": "iid_sft", "prompt": "linear_probe"}}, "learns from examples of its own"),
         ({"stacked": {"train": "linear_probe", "prompt": "few_shot"}}, "trains nothing"),
         ({"stacked": {"train": "iid_sft", "prompt": "few_shot", "template": "chat"}}, "set them there"),
+        ({"expert_iteration": {"random_labels": 1.0}}, "recipe 'expert_iteration' has no key 'random_labels'"),
+        ({"description_length": {"learning_rate": [0.1, 0.2]}}, "learning_rate = .* does not fit"),
+        ({"iid_sft": {"rnak": 4}}, "recipe 'iid_sft' has no key 'rnak'; did you mean 'rank'"),
+        ({"iid_sft": {"rank": 0}}, "recipe 'iid_sft': rank = 0 is too small; give 1 or more"),
+        ({"iid_sft": {"layers": [0, -1]}}, r"recipe 'iid_sft': layers.1 = -1 is too small"),
+        ({"iid_sft": {"change": "ia3"}}, "recipe 'iid_sft': its change is 'lora'; use fine_tune"),
+        ({"fine_tune": {"change": "ia4"}}, "recipe 'fine_tune': unknown change 'ia4'; did you mean 'ia3'"),
+        ({"fine_tune": {"change": {"ia3": {"layer": [0]}}}}, "recipe 'fine_tune' has no key 'layer'; did you mean"),
+        ({"fine_tune": {"change": ["ia3"]}}, "should be one name with its settings"),
+        ({"fine_tune": {"change": {"ia3": 3}}}, "should be a mapping"),
+        ({"norms_and_biases": {"rank": 4}}, "recipe 'norms_and_biases' has no key 'rank'"),
     ],
 )
-def test_what_cannot_be_stacked_is_refused(spec, message):
+def test_a_mistake_in_a_recipe_is_refused_under_its_own_name(spec, message):
     with pytest.raises(UserError, match=message):
         make_method(spec)
 
@@ -174,9 +189,7 @@ def test_what_cannot_be_stacked_is_refused(spec, message):
     [
         ({"grpo": {"steps": 4}}, 64, "set steps to 32 or more"),
         ({"grpo": {"questions_per_step": 8}}, 4, "set it to 4 or less"),
-        ({"iid_sft": {"learning_rate": [1e-3, 1e-3], "dev_examples": 4}}, 4, "names one twice"),
-        ({"expert_iteration": {"random_labels": 1.0}}, 4, "drop random_labels"),
-        ({"description_length": {"learning_rate": [0.1, 0.2], "dev_examples": 4}}, 4, "give one"),
+        ({"iid_sft": {"learning_rate": [1e-3, 1e-3], "dev_examples": 4}}, 4, "lists a value twice"),
         ({"mean_difference": {"shots": 4}}, 4, "give at least 5"),
         ({"mean_difference": {"strength": [0.1, 1]}}, 8, "set dev_examples"),
         ({"mean_difference": {"dev_examples": 8}}, 8, "drop dev_examples"),
@@ -197,7 +210,7 @@ def test_a_rate_that_diverges_loses_the_choice_and_is_paid_for():
         alone = one(model, task, examples=8, seed=0)
     with temporary_changes(model):
         chosen = both(model, task, examples=8, seed=0)
-        assert chosen.metadata["chosen_learning_rate"] == "0.001"
+        assert chosen.details.selection.chosen["learning_rate"] == 0.001
     assert chosen.spend.train_flops == alone.spend.train_flops
     assert chosen.spend.search_flops > 0.5 * alone.spend.train_flops
 
@@ -231,4 +244,36 @@ def test_a_push_is_chosen_on_dev_rows_and_every_try_is_charged():
         again = measure(chosen.model, task, chosen.prompt_fn, task.draw("dev", 8, seed=0))
     assert chosen.spend.labelled_examples == 16 and chosen.spend.train_flops == single.spend.train_flops
     assert chosen.spend.search_flops == pytest.approx(6 * 8 * answers.flops_per_answer)
-    assert float(chosen.metadata["dev_score"]) == sum(outcome.score for outcome in again.outcomes) / 8
+    assert chosen.details.selection.dev_score == sum(outcome.score for outcome in again.outcomes) / 8
+
+
+def test_a_preset_is_fine_tune_with_other_defaults():
+    _, preset = make_method({"ia3": {"layers": [0], "epochs": 2}})
+    _, whole = make_method({"fine_tune": {"change": {"ia3": {"layers": [0]}}, "epochs": 2, "learning_rate": 0.01}})
+    assert preset == whole and preset.size_settings == ("layers",)
+    assert preset.settings() == whole.settings() and preset.settings()["layers"] == [0]
+    assert preset.label("ia3") == "ia3(layers=0, epochs=2)"
+    assert whole.label("fine_tune") == "fine_tune(change=ia3, layers=0, learning_rate=0.01, epochs=2)"
+    assert make_method("minimal_lora")[1].label("minimal_lora") == "minimal_lora"
+
+
+def test_one_entry_is_a_new_recipe(monkeypatch):
+    """What docs/adding.md promises: a preset that trains the norms alone."""
+    entry = {
+        "change": {"norms_and_biases": {"biases": False}},
+        "learning_rate": 1e-3,
+        "description": "Fine-tunes norms.",
+    }
+    monkeypatch.setitem(PRESETS, "norms_only", entry)
+    monkeypatch.setitem(RECIPES, "norms_only", Recipe("training.fine_tune.FineTune", entry["description"]))
+    name, method = make_method({"norms_only": SHORT})
+    assert method.label(name) == "norms_only(max_examples_seen=16, precision=float32)"
+    with temporary_changes(tiny()) as model:
+        assert method(model, word_sentiment(), examples=8, seed=0).spend.trainable_parameters == 5 * 64
+
+
+def test_every_recipe_has_a_class_and_a_sentence_that_fits_a_line():
+    width = max(map(len, RECIPES))
+    for name, recipe in RECIPES.items():
+        assert recipe.load().__name__ and recipe.description.endswith(".")
+        assert width + 2 + len(recipe.description) <= 80, name

@@ -21,7 +21,7 @@ def test_two_processes_give_the_adapter_of_one(tmp_path: Path, capsys: pytest.Ca
     )
     assert_same(tmp_path / "one", tmp_path / "two")
     assert_same_cell(tmp_path / "one", tmp_path / "two")
-    processes = [measured(tmp_path / each).provenance.elicited["processes"] for each in ("one", "two")]
+    processes = [measured(tmp_path / each).details.training.processes for each in ("one", "two")]
     assert processes == [1, 2]
 
 
@@ -68,7 +68,9 @@ def test_settings_are_set_from_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["steering_vector", "prompt_tuning", "norms_and_biases", "sparse_lora", "helpful_dpo"])
 def test_two_processes_train_every_kind_of_change_as_one_does(tmp_path: Path, name: str) -> None:
     """What trains beside the net, too: its gradients are averaged over the processes."""
-    few = ["--set", "instructions={bundled: {count: 24}}"] if name == "helpful_dpo" else ["--set", "passes=16"]
+    few = (
+        ["--set", "instructions={bundled: {count: 24}}"] if name == "helpful_dpo" else ["--set", "max_examples_seen=16"]
+    )
     sizes = {} if name == "helpful_dpo" else {"examples": 6}
     losses = []
     for processes in (1, 2):

@@ -128,8 +128,8 @@ def test_chosen_shots_are_one_of_the_drawn_sets():
         measure(model, TASK, make_prompt_fn(model, TASK, shots=[row]), TASK.draw("dev", 4, seed=0)).score
         for row in ROWS["train"]
     ]
-    assert elicited.metadata["dev_score"] == max(alone)
-    assert elicited.metadata["dev_score_of_all"] == pytest.approx(sum(alone) / 3)
+    assert elicited.details.selection.dev_score == max(alone)
+    assert elicited.details.selection.mean_dev_score == pytest.approx(sum(alone) / 3)
 
 
 def test_medprompt_word_for_word(monkeypatch):

@@ -217,7 +217,7 @@ def test_what_a_search_costs_is_charged(tmp_path: Path, monkeypatch: pytest.Monk
     # The run that lost, and three dev answers for each rate.
     answers = 2 * 3 * searched.spend.flops_per_answer
     assert searched.spend.search_flops == pytest.approx(plain.spend.train_flops + answers, rel=0.05)
-    assert searched.provenance.elicited["chosen_learning_rate"] in ("0.001", "0.01")
+    assert searched.details.selection.chosen["learning_rate"] in (0.001, 0.01)
 
 
 def test_python_and_the_command_line_give_the_same(finished: Path, tmp_path: Path) -> None:

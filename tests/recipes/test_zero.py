@@ -63,7 +63,7 @@ def test_a_shipped_configuration_trains_the_adapter_of_one_process(
     accelerate_launch(tmp_path, processes=processes, examples=13, config=str(CONFIGS / config))
     assert_same_cell(plain["tiny-random"], tmp_path)
     assert_same(plain["tiny-random"], tmp_path)
-    assert measured(tmp_path).provenance["elicited"]["processes"] == processes
+    assert measured(tmp_path).details.training.processes == processes
 
 
 # The folder is sharded while it is loaded, the bundled model when it is first trained.

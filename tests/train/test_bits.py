@@ -64,8 +64,8 @@ def test_description_length_reads_every_row_once_also_where_batches_do_not_come_
     assert [step["supervised_tokens"] for step in elicited.history][-1] < sum(row.supervised for row in rows[:4])
     assert sum(step["supervised_tokens"] for step in elicited.history) == sum(row.supervised for row in rows)
     assert elicited.spend.labelled_examples == 18
-    metadata = elicited.metadata
-    assert metadata["edl_bits"] == pytest.approx(elicited.spend.bits - 10 * metadata["floor_bits_per_example"])
+    bits = elicited.details.label_bits
+    assert bits.edl_bits == pytest.approx(elicited.spend.bits - 10 * bits.floor_bits_per_example)
 
 
 def test_label_bits_are_those_of_full_logits():
@@ -98,11 +98,11 @@ def test_mdl_among_options_is_read_before_each_update():
         floor = task.draw("dev", 8, seed=0)
         prompt_fn = make_prompt_fn(model, task)
         held = option_bits(elicited.model, list(encode_labelled(model, floor, prompt_fn).values()))
-    metadata = elicited.metadata
-    assert metadata["floor_bits_per_example"] == pytest.approx(sum(held) / 8, rel=1e-6)
-    assert metadata["mdl_bits"] == elicited.spend.bits == pytest.approx(sum(noted))
-    assert metadata["edl_bits"] == pytest.approx(sum(noted) - sum(held))
-    assert metadata["text_mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
+    details = elicited.details
+    assert details.label_bits.floor_bits_per_example == pytest.approx(sum(held) / 8, rel=1e-6)
+    assert details.label_bits.mdl_bits == elicited.spend.bits == pytest.approx(sum(noted))
+    assert details.label_bits.edl_bits == pytest.approx(sum(noted) - sum(held))
+    assert details.text_bits.mdl_bits == pytest.approx(prequential_bits(elicited.history))
     labelled = encode_labelled(model, task.draw("train", 8, seed=0), prompt_fn)
     order = [list(labelled)[place] for place in torch.randperm(8, generator=torch.Generator().manual_seed(0)).tolist()]
     untrained = option_bits(model, [labelled[id] for id in order[:4]])
@@ -117,5 +117,6 @@ def test_a_task_without_options_has_the_bits_of_its_texts():
         elicited = DescriptionLength(batch_size=4, floor_examples=4, precision="float32")(
             model, task, examples=4, seed=0
         )
-    assert elicited.spend.bits == elicited.metadata["mdl_bits"] == pytest.approx(prequential_bits(elicited.history))
-    assert "text_mdl_bits" not in elicited.metadata
+    details = elicited.details
+    assert elicited.spend.bits == details.label_bits.mdl_bits == pytest.approx(prequential_bits(elicited.history))
+    assert details.text_bits is None

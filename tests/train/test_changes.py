@@ -92,7 +92,7 @@ def test_few_numbers_of_one_seed_are_among_the_more():
 
     def drawn(numbers, seed=0):
         with temporary_changes(model):
-            masks = attach(model, Lora(rank=2, numbers=numbers), seed=seed).change.masks
+            masks = attach(model, Lora(rank=2, trainable_parameters=numbers), seed=seed).change.masks
         return {(name, place) for name, mask in masks.items() for place in mask.flatten().nonzero().flatten().tolist()}
 
     assert drawn(1) < drawn(16) < drawn(900)
@@ -101,15 +101,18 @@ def test_few_numbers_of_one_seed_are_among_the_more():
     assert all(".lora_B." in name for name, _ in drawn(900))
     total = Lora(rank=2).size(model)
     assert len(drawn(total)) == total
-    with temporary_changes(model), pytest.raises(UserError, match=f"numbers = {total + 1} is more than the {total}"):
-        attach(model, Lora(rank=2, numbers=total + 1), seed=0)
+    with (
+        temporary_changes(model),
+        pytest.raises(UserError, match=f"trainable_parameters = {total + 1} is more .* at most {total}"),
+    ):
+        attach(model, Lora(rank=2, trainable_parameters=total + 1), seed=0)
 
 
 def test_after_few_numbers_all_train_again():
     model = tiny()
     total = Lora(rank=2).size(model)
     with temporary_changes(model):
-        attach(model, Lora(rank=2, numbers=1), seed=0)
+        attach(model, Lora(rank=2, trainable_parameters=1), seed=0)
     with temporary_changes(model):
         whole = attach(model, Lora(rank=2), seed=0)
         assert whole.change.trainable_parameters == total
@@ -170,6 +173,17 @@ def test_a_layer_out_of_range_is_refused(change):
         attach(tiny(), change, seed=0)
 
 
+def test_biases_alone_train_where_there_are_any():
+    model = tiny()
+    with temporary_changes(model), pytest.raises(UserError, match="'tiny-random' has no biases; set norms"):
+        attach(model, NormsAndBiases(norms=False), seed=0)
+    (name, linear) = next((name, part) for name, part in model.net.named_modules() if name.endswith("1.mlp.up_proj"))
+    linear.bias = torch.nn.Parameter(torch.zeros(linear.out_features), requires_grad=False)
+    with temporary_changes(model):
+        assert list(attach(model, NormsAndBiases(norms=False), seed=0).trained) == [f"{name}.bias"]
+        assert attach(model, NormsAndBiases(), seed=0).change.trainable_parameters == 5 * 64 + linear.out_features
+
+
 def test_an_adapter_that_broke_off_half_way_comes_off(monkeypatch):
     model = tiny()
     wrap = peft.get_peft_model
@@ -189,10 +203,11 @@ def test_an_adapter_that_broke_off_half_way_comes_off(monkeypatch):
 
 CHANGES = {
     "lora": Lora(rank=2),
-    "sparse": Lora(rank=2, numbers=5),
+    "sparse": Lora(rank=2, trainable_parameters=5),
     "ia3": Ia3(),
     "norms": NormsAndBiases(),
     "norms of a layer": NormsAndBiases(layers=(1,)),
+    "norms alone": NormsAndBiases(biases=False),
     "all weights": AllWeights(),
     "steering": SteeringVector(layer=0),
     "embedding": EmbeddingRow(token=3 + 25),  # a colon, which every prompt has
@@ -204,6 +219,7 @@ SIZES = {
     "ia3": 2 * (32 + 32 + 128),
     "norms": 5 * 64,
     "norms of a layer": 2 * 64,
+    "norms alone": 5 * 64,
     "all weights": 259 * 64 + 2 * (64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 128) + 5 * 64,
     "steering": 64,
     "embedding": 64,

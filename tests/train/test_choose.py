@@ -13,6 +13,7 @@ from educe.eval.measure import measure
 from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.catalog import make_method
+from educe.recipes.training.settings import draw_labelled
 from educe.train.attach import snapshot, temporary_changes
 from educe.train.bits import label_bits
 from educe.train.changes.peft import Lora
@@ -56,7 +57,7 @@ def test_what_is_chosen_is_what_a_plain_run_under_that_schedule_gives(halving):
     with temporary_changes(model):
         chosen = choose(model, schedules, halving=halving)
         weights = snapshot(chosen.model)
-    (schedule,) = [each for each in schedules if f"{each.learning_rate:g}" == chosen.metadata["chosen_learning_rate"]]
+    (schedule,) = [each for each in schedules if each.learning_rate == chosen.details.selection.chosen["learning_rate"]]
     with temporary_changes(model):
         plain = fine_tune(model, rows_of(model, "train", 8), trainable=LORA, schedule=schedule, seed=0)
         assert all(torch.equal(weights[name], values) for name, values in snapshot(plain.model).items())
@@ -86,7 +87,7 @@ def test_schedules_that_are_alike_once_shortened_all_stay_in_the_race():
     schedules = [replace(SCHEDULE, learning_rate=rate, steps=steps) for steps in (3, 2) for rate in (1e-6, 1e-2)]
     with temporary_changes(model):
         chosen = choose(model, schedules, halving=True)
-    assert chosen.metadata["candidates"] == 4 and chosen.metadata["chosen_steps"] == 3
+    assert chosen.details.selection.candidates == 4 and chosen.details.selection.chosen["steps"] == 3
 
 
 def test_a_rate_that_diverges_loses_under_halving_and_is_paid_for():
@@ -100,7 +101,7 @@ def test_a_rate_that_diverges_loses_under_halving_and_is_paid_for():
         half = fine_tune(model, rows, trainable=LORA, schedule=short, seed=0).spend.train_flops
     with temporary_changes(model), pytest.raises(Diverged) as broken:
         fine_tune(model, rows, trainable=LORA, schedule=replace(short, learning_rate=1e30), seed=0)
-    assert chosen.metadata["chosen_learning_rate"] == "0.01"
+    assert chosen.details.selection.chosen["learning_rate"] == 0.01
     expected = half + broken.value.spend.train_flops + 6 * dev.flops_per_answer
     assert chosen.spend.search_flops == pytest.approx(expected, rel=1e-12)
 
@@ -120,7 +121,7 @@ def test_what_diverges_only_in_full_gives_way_to_the_next(monkeypatch):
     with temporary_changes(model):
         chosen = choose(model, [replace(SCHEDULE, learning_rate=rate) for rate in (1e-2, 1e-3)], halving=True)
     assert [each.steps for each in tried] == [4, 4, 8, 8] and tried[2] != tried[3]
-    assert chosen.metadata["chosen_learning_rate"] == f"{tried[3].learning_rate:g}"
+    assert chosen.details.selection.chosen["learning_rate"] == tried[3].learning_rate
     assert chosen.spend.search_flops > 1e15
 
 
@@ -141,9 +142,8 @@ def test_early_stopping_goes_back_to_the_lowest_dev_loss():
         # A pass is two steps; the net memorises eight words in a few passes and is then wrong about others for sure.
         assert len(tuned.history) == 2 * len(looks) < 40
         assert looks.index(min(looks)) == len(looks) - 4
-        assert tuned.metadata["steps_kept"] == 2 * (len(looks) - 3) and tuned.metadata["steps_made"] == len(
-            tuned.history
-        )
+        training = tuned.details.training
+        assert training.steps_kept == 2 * (len(looks) - 3) and training.steps_made == len(tuned.history)
         bits, _ = label_bits(tuned.model, dev)
         nats = bits * len(dev) * math.log(2) / sum(row.supervised for row in dev)
         assert nats == pytest.approx(min(looks), rel=1e-4)
@@ -230,13 +230,21 @@ def test_looking_changes_no_step():
 
 def test_dev_rows_are_charged_once_whatever_they_decide():
     model = tiny()
-    settings = {"passes": 32, "precision": "float32", "learning_rate": [1e-3, 1e-2], "dev_examples": 6, "patience": 2}
-    _, method = make_method({"iid_sft": settings | {"epochs": [4, 8], "passes": 64, "halving": True}})
+    settings = {
+        "max_examples_seen": 32,
+        "precision": "float32",
+        "learning_rate": [1e-3, 1e-2],
+        "dev_examples": 6,
+        "patience": 2,
+    }
+    _, method = make_method({"iid_sft": settings | {"epochs": [4, 8], "max_examples_seen": 64, "halving": True}})
     with temporary_changes(model):
         elicited = method(model, TASK, examples=8, seed=0)
     assert elicited.spend.labelled_examples == 14
-    assert elicited.metadata["candidates"] == 4 and method.reads_dev and method.workload(TASK, 8).scored_rows > 6 * 6
-    assert elicited.metadata["chosen_steps"] in (4, 8)
+    assert (
+        elicited.details.selection.candidates == 4 and method.reads_dev and method.workload(TASK, 8).scored_rows > 6 * 6
+    )
+    assert elicited.details.selection.chosen["steps"] in (4, 8) and elicited.details.selection.dev_examples == 6
 
 
 def test_labels_from_a_model_are_its_picks_and_no_label_is_read():
@@ -247,11 +255,11 @@ def test_labels_from_a_model_are_its_picks_and_no_label_is_read():
     agree = [mine.answer == theirs.answer for mine, theirs in zip(weak.examples, drawn, strict=True)]
     assert weak.right == sum(agree) / 12 and 0 < weak.right < 1
     assert weak.spend.labelled_examples == 0 and weak.spend.search_flops > 0
-    _, method = make_method({"iid_sft": {"labels_from": chat, "passes": 16, "precision": "float32"}})
+    _, method = make_method({"iid_sft": {"labels_from": chat, "max_examples_seen": 16, "precision": "float32"}})
     with temporary_changes(model):
         elicited = method(model, TASK, examples=12, seed=0)
     assert elicited.spend.labelled_examples == 0 and elicited.spend.search_flops == weak.spend.search_flops
-    assert elicited.metadata["labels_right"] == f"{weak.right:.4f}"
+    assert elicited.details.demonstrator.share_right == weak.right
     (schedule,) = method.schedules(12)
     encoded = encode_rows(model, weak.examples, make_prompt_fn(model, TASK))
     with temporary_changes(model):
@@ -295,7 +303,7 @@ def test_a_demonstrator_is_its_weights_in_the_cell_and_not_where_it_lies():
 def test_random_labels_choose_by_random_labels():
     """A control that is stopped or chosen by true labels would learn from them."""
     model = tiny()
-    settings = {"learning_rate": [1e-3, 1e-2], "dev_examples": 6, "passes": 8, "precision": "float32"}
+    settings = {"learning_rate": [1e-3, 1e-2], "dev_examples": 6, "max_examples_seen": 8, "precision": "float32"}
     _, method = make_method({"iid_sft": settings | {"random_labels": 1.0}})
     seen = []
 
@@ -304,11 +312,11 @@ def test_random_labels_choose_by_random_labels():
         return measure(candidate, task, prompt_fn, items, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("educe.eval.measure.measure", noted)
+        patch.setattr("educe.recipes.training.fine_tune.measure", noted)
         with temporary_changes(model):
             method(model, TASK, examples=8, seed=0)
     true = [each.answer for each in TASK.draw("dev", 6, seed=0)]
-    assert seen[0] == [each.answer for each in method.rows(TASK, "dev", 6, seed=0)] != true
+    assert seen[0] == [each.answer for each in draw_labelled(TASK, "dev", 6, seed=0, random_labels=1.0)] != true
 
 
 @pytest.mark.parametrize(
@@ -318,7 +326,7 @@ def test_random_labels_choose_by_random_labels():
         ({"patience": 2}, "set dev_examples"),
         ({"dev_examples": 4}, "would not be read"),
         ({"epochs": [2, 4]}, "set dev_examples"),
-        ({"epochs": [4, 8], "passes": 16, "dev_examples": 4}, "raise passes"),
+        ({"epochs": [4, 8], "max_examples_seen": 16, "dev_examples": 4}, "raise it or list fewer epochs"),
         ({"labels_from": "smollm"}, "unknown model"),
         ({"labels_from": "tiny-random", "random_labels": 0.5}, "drop labels_from or random_labels"),
     ],

@@ -68,7 +68,7 @@ def test_a_whole_run_is_the_same_and_costs_one_more_forward():
     assert plain.history == again.history
     assert again.spend.train_flops == plain.spend.train_flops
     assert 1.2 < again.spend.executed_train_flops / plain.spend.executed_train_flops < 1.5
-    assert again.metadata["checkpoint_activations"] and not plain.metadata["checkpoint_activations"]
+    assert again.details.training.checkpoint_activations and not plain.details.training.checkpoint_activations
 
 
 def flops(make, lora) -> tuple[float, float]:

@@ -114,7 +114,7 @@ def test_a_batch_of_eight_is_eight_accumulated_rows():
     assert again == pytest.approx(losses, rel=1e-6)
     for name, values in weights.items():
         torch.testing.assert_close(others[name], values, rtol=0, atol=1e-6, msg=name)
-    assert tuned.metadata["pieces"] == 8
+    assert tuned.details.training.pieces == 8
 
 
 def test_executed_flops_are_those_of_the_packs_that_ran(monkeypatch):
@@ -304,7 +304,7 @@ def test_bfloat16_training_is_a_choice_and_recorded():
         with temporary_changes(model):
             schedule = Schedule(learning_rate=1e-2, steps=2, precision=precision)
             tuned = fine_tune(model, rows_for(model), trainable=Lora(rank=2), schedule=schedule, seed=0)
-        assert tuned.metadata["training_precision"] == precision
+        assert tuned.details.training.precision == precision
         losses[precision] = [row["loss"] for row in tuned.history]
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=1e-2)

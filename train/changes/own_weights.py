@@ -4,9 +4,9 @@ the change off is putting the originals back.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from safetensors.torch import save_file
@@ -17,35 +17,42 @@ from educe.eval.model.flops import Trained
 from educe.eval.model.model import Change, Model
 from educe.eval.model.sharded import refuse_sharded
 from educe.train.attach import cleanup_stack
+from educe.train.changes.kind import ChangeKind, Layers
 from educe.train.changes.layers import IN_LAYER, check_layers
 
 
-@dataclass(frozen=True, kw_only=True)
-class NormsAndBiases:
-    """Everything with one dimension: the gains of the norms, and biases where there are any (BitFit and LN tuning).
+class NormsAndBiases(ChangeKind):
+    """Parameters with one dimension: biases (BitFit, Zaken et al. 2022), and all others, which are the norms' gains.
 
     Empty `layers` means every layer and the norm after the last.
     """
 
-    layers: tuple[int, ...] = ()
+    size_settings: ClassVar[tuple[str, ...]] = ("norms", "biases", "layers")
+
+    norms: bool = True
+    biases: bool = True
+    layers: Layers = ()
 
     def attach(self, model: Model, *, seed: int) -> Change:
         """UserError for layers that the model does not have. The seed changes nothing."""
         check_layers(model, self.layers)
         trained = _copies(model, self._chosen)
         if not trained:
-            raise UserError(f"{model.name!r} has neither norms with gains nor biases; use another recipe")
+            wanted = {"norms with gains": self.norms, "biases": self.biases}
+            missing = " or ".join(name for name, trains in wanted.items() if trains) or "part that would train"
+            raise UserError(f"{model.name!r} has no {missing}; set norms or biases to true, or use another recipe")
         lowest = min(self.layers, default=0)
         part = Trained(lowest_layer=lowest - 1, lowest_stage=3)
         return Change(trained=trained, part=part, save=partial(save_weights, trained, "norms and biases"))
 
     def _chosen(self, name: str, parameter: nn.Parameter) -> bool:
         layer = IN_LAYER.search(name)
-        return parameter.dim() == 1 and (not self.layers or (layer is not None and int(layer.group(1)) in self.layers))
+        kind = self.biases if name.endswith(".bias") else self.norms
+        in_layer = not self.layers or (layer is not None and int(layer.group(1)) in self.layers)
+        return parameter.dim() == 1 and kind and in_layer
 
 
-@dataclass(frozen=True, kw_only=True)
-class AllWeights:
+class AllWeights(ChangeKind):
     """A full fine-tune. Nothing is saved: the weights are as large as the model, and a run can be repeated."""
 
     def attach(self, model: Model, *, seed: int) -> Change:

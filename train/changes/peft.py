@@ -1,20 +1,22 @@
-"""Changes that PEFT makes: low-rank adapters, whole or a random few of their numbers, and rescaling vectors (IA3).
+"""Changes that PEFT makes: low-rank adapters, of which all or a few parameters train, and rescaling vectors (IA3).
 
-They are saved in PEFT's format, and stay in memory between cells: drawing their numbers anew is far cheaper than
+They are saved in PEFT's format, and stay in memory between cells: drawing their parameters anew is far cheaper than
 wrapping the net.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from peft import IA3Config, LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,36 +26,40 @@ from educe.eval.model.flops import STAGE_OF, Trained
 from educe.eval.model.model import Change, Model
 from educe.eval.model.sharded import refuse_sharded
 from educe.train.attach import cleanup_stack
+from educe.train.changes.kind import ChangeKind, Layers
 from educe.train.changes.layers import IN_LAYER, check_layers
 
+SCALE = 2  # alpha / rank
 
-@dataclass(frozen=True, kw_only=True)
-class Lora:
-    """A low-rank adapter: rank, scale (alpha / rank), and where it sits.
 
-    Empty `modules` means every linear map in the layers; empty `layers` every layer. With `numbers` only so many, drawn
-    with the seed, train (none is all of them); a larger draw with the same seed holds the smaller one. They are drawn
-    from the maps that start at zero while these last: until those have moved, the others have no gradient.
+class Lora(ChangeKind):
+    """A low-rank adapter of `rank` on the linear maps called `modules` in `layers`; empty means all of them.
+
+    `trainable_parameters` of its parameters train, drawn with the seed; a larger draw with the same seed holds the
+    smaller one. They are drawn from the matrices that start at zero while these last: until those have moved, the
+    others have no gradient.
     """
 
-    rank: int = 8
-    scale: int = 2
+    size_settings: ClassVar[tuple[str, ...]] = ("trainable_parameters", "rank", "modules", "layers")
+
+    trainable_parameters: Annotated[int, Field(ge=1)] | Literal["all"] = "all"
+    rank: int = Field(default=8, ge=1)
     modules: tuple[str, ...] = ()
-    layers: tuple[int, ...] = ()
-    numbers: int | None = None
+    layers: Layers = ()
 
     def attach(self, model: Model, *, seed: int) -> Change:
-        """UserError for modules or layers that the model does not have, and for more numbers than there are."""
+        """UserError for modules or layers that the model does not have, and for more parameters than there are."""
         names = linear_maps(model, self.modules)
         check_layers(model, self.layers)
-        if self.numbers is not None:
-            refuse_sharded(model.net, "training few numbers")
+        free = None if self.trainable_parameters == "all" else self.trainable_parameters
+        if free is not None:
+            refuse_sharded(model.net, "training a few parameters of an adapter")
         made = _put_on(
             model,
-            replace(self, numbers=None),
+            self.model_copy(update={"trainable_parameters": "all"}),
             LoraConfig(
                 r=self.rank,
-                lora_alpha=self.rank * self.scale,
+                lora_alpha=self.rank * SCALE,
                 target_modules=list(self.modules) or sorted(names),
                 layers_to_transform=list(self.layers) or None,
                 task_type="CAUSAL_LM",
@@ -67,17 +73,23 @@ class Lora:
             layer.lora_A[name].reset_parameters()
             layer.lora_B[name].reset_parameters()
             layer.reset_lora_parameters(name, init_lora_weights=True)
-        masks = {} if self.numbers is None else _draw(made.trained, self.numbers, seed=seed)
-        moving = {name: each for name, each in made.trained.items() if self.numbers is None or name in masks}
+        masks = {} if free is None else _draw(made.trained, free, seed=seed)
+        moving = {name: each for name, each in made.trained.items() if free is None or name in masks}
         for name, parameter in made.trained.items():
             parameter.requires_grad_(name in moving)
         part = _part(moving, in_products=sum(each.numel() for each in made.trained.values()))
-        if self.numbers is not None:
+        if free is not None:
             part = replace(part, adapter_gradients=_gradients(made.trained, moving, part))
         return Change(trained=moving, masks=masks, part=part, save=partial(_save, made), peft=made.net)
 
+    def rate_factor(self, model: Model) -> float:
+        """An Adam step moves every parameter by about the rate, so its length grows with the root of their number."""
+        if self.trainable_parameters == "all":
+            return 1.0
+        return math.sqrt(max(1.0, self.size(model) / self.trainable_parameters))
+
     def size(self, model: Model) -> int:
-        """How many numbers the whole adapter has."""
+        """How many parameters the whole adapter has."""
         names = linear_maps(model, self.modules)
         wanted = self.modules or names
         return sum(
@@ -90,11 +102,12 @@ class Lora:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ia3:
-    """IA3: keys, values and the input of each layer's last map are rescaled, number by number."""
+class Ia3(ChangeKind):
+    """IA3 (Liu et al. 2022): keys, values and the input of each layer's last map are rescaled, each by a vector."""
 
-    layers: tuple[int, ...] = ()
+    size_settings: ClassVar[tuple[str, ...]] = ("layers",)
+
+    layers: Layers = ()
 
     def attach(self, model: Model, *, seed: int) -> Change:
         """UserError for layers that the model does not have. The seed changes nothing: all scales start at one."""
@@ -197,19 +210,19 @@ def _low_rank_map(layer: Any, rows: Tensor) -> Tensor:
     return total.to(base.dtype).view_as(base)
 
 
-def _draw(trained: Mapping[str, nn.Parameter], numbers: int, *, seed: int) -> dict[str, Tensor]:
-    """Masks of ones and zeros that mark `numbers` numbers; parameters without one are left out."""
+def _draw(trained: Mapping[str, nn.Parameter], count: int, *, seed: int) -> dict[str, Tensor]:
+    """Masks of ones and zeros that mark `count` parameters; tensors without one are left out."""
     total = sum(parameter.numel() for parameter in trained.values())
-    if numbers > total:
-        raise UserError(f"numbers = {numbers} is more than the {total} that this adapter has; give at most {total}")
+    if count > total:
+        raise UserError(f"trainable_parameters = {count} is more than this adapter has; give at most {total}")
     generator = torch.Generator().manual_seed(seed)
     masks: dict[str, Tensor] = {}
     for part in (".lora_B.", ".lora_A."):  # those that start at zero first
         names = [name for name in trained if part in name]
         sizes = [trained[name].numel() for name in names]
         flat = torch.zeros(sum(sizes))
-        flat[torch.randperm(len(flat), generator=generator)[: max(0, numbers)]] = 1.0
-        numbers -= len(flat)
+        flat[torch.randperm(len(flat), generator=generator)[: max(0, count)]] = 1.0
+        count -= len(flat)
         for name, marked in zip(names, flat.split(sizes), strict=True):
             if marked.any():
                 masks[name] = marked.view_as(trained[name]).to(trained[name].device)

@@ -144,7 +144,7 @@ def test_a_recipe_run_with_several_sizes_is_a_curve_along_parameters() -> None:
     def condition(numbers: int, right: int, **settings: float) -> Any:
         return measurement(
             method="sparse_lora",
-            settings={"numbers": numbers, "learning_rate": 0.1, **settings},
+            settings={"trainable_parameters": numbers, "learning_rate": 0.1, **settings},
             examples=64,
             right=right,
             spend=Spend(trainable_parameters=numbers),

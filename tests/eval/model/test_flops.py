@@ -51,7 +51,7 @@ def check_against_counter(model: Model, tokens: int) -> None:
         Lora(rank=8),
         Lora(rank=1, modules=("v_proj",)),
         Lora(rank=2, modules=("down_proj",), layers=(last,)),
-        Lora(rank=1, numbers=1),
+        Lora(rank=1, trainable_parameters=1),
         Ia3(),
         NormsAndBiases(),
         NormsAndBiases(layers=(last,)),

@@ -56,10 +56,10 @@ def test_an_adapter_trains_on_weights_that_stay_as_they_are(folder: Path) -> Non
     model = quantized(folder)
     before = {name: parameter.clone() for name, parameter in model.net.named_parameters()}
     asked = likelihoods(model)
-    _, method = make_method({"iid_sft": {"passes": 64, "learning_rate": 0.01}})
+    _, method = make_method({"iid_sft": {"max_examples_seen": 64, "learning_rate": 0.01}})
     with temporary_changes(model):
         elicited = method(model, TASK, examples=8, seed=0)
-        assert elicited.metadata["training_precision"] == "float32"  # no second format for maps in 4 bits
+        assert elicited.details.training.precision == "float32"  # no second format for maps in 4 bits
         losses = [step["loss"] for step in elicited.history]
         assert losses[-1] < losses[0]
         assert any(part.any() for name, part in snapshot(elicited.model).items() if ".lora_B." in name)
@@ -87,6 +87,6 @@ def test_what_cannot_be_done_in_four_bits_is_refused(
 
 def test_weights_in_four_bits_cannot_take_steps_of_their_own(folder: Path) -> None:
     model = quantized(folder)
-    _, method = make_method({"full_fine_tune": {"passes": 8}})
+    _, method = make_method({"full_fine_tune": {"max_examples_seen": 8}})
     with temporary_changes(model), pytest.raises(UserError, match="drop quantize"):
         method(model, TASK, examples=4, seed=0)

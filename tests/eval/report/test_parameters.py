@@ -18,7 +18,7 @@ def sweep(*rights: int, plain: int = 40):
         made += [
             measurement(
                 method="sparse_lora",
-                settings={"numbers": numbers},
+                settings={"trainable_parameters": numbers},
                 examples=64,
                 right=right + seed,
                 of=100,

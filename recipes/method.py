@@ -117,7 +117,7 @@ class Method(BaseModel):
 
     @classmethod
     def read(cls, name: str, settings: Mapping[str, Any]) -> Self:
-        """The recipe of this name with these settings. UserError for an unknown setting and a value that does not fit."""
+        """The recipe of this name with these settings. UserError for an unknown setting or a wrong value."""
         given = {**cls.presets.get(name, {}), **settings}
         return validated(cls, given, what=f"recipe {name!r}", known=cls.model_fields)
 

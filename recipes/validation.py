@@ -11,7 +11,7 @@ Read = TypeVar("Read", bound=BaseModel)
 
 
 def validated(kind: type[Read], values: Mapping[str, Any], *, what: str, known: Mapping[str, Any]) -> Read:
-    """The model with these values. UserError for the first mistake; an unknown key is compared with the `known` ones."""
+    """The model with these values. UserError for the first mistake; an unknown key is compared with `known` ones."""
     try:
         return kind(**values)
     except ValidationError as error:

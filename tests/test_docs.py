@@ -7,6 +7,7 @@ block leaves it out, and pytest prints the reason.
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import shutil
@@ -21,8 +22,9 @@ import yaml
 
 from educe.data.resolve import resolve
 from educe.data.tasks.catalog import TASKS
-from educe.recipes.catalog import METHODS, make_method
-from educe.recipes.runner import launch
+from educe.recipes.catalog import RECIPES, make_method
+from educe.recipes.cli import launch
+from educe.recipes.runner import launch as runner
 from educe.recipes.runner.study import Study
 from tests import tree
 from tests.recipes.small import no_figures, parity_rows, run_cli, study_file, write_rows
@@ -90,7 +92,7 @@ def check_yaml(value: Any) -> None:
         for each in value if isinstance(value, list) else [value]:
             assert isinstance(each, str | Mapping)
             name = each if isinstance(each, str) else next(iter(each))
-            assert make_method(each) if name in METHODS else resolve(each)
+            assert make_method(each) if name in RECIPES else resolve(each)
 
 
 def _at_hand(spec: Any) -> bool:
@@ -115,8 +117,8 @@ def check_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         place = words.index("-m")
         assert words[place + 1] == "educe.recipes", command
         cells: list[Any] = []
-        monkeypatch.setattr(launch, "_run", lambda cell, *rest: cells.append(cell))
-        launch.launch(words[place + 2 :])
+        monkeypatch.setattr(runner, "launch", lambda study, out: cells.extend(study.cells()))
+        launch(words[place + 2 :])
         assert len(cells) == 1
     elif words[:2] == ["python", "-m"]:
         assert importlib.util.find_spec(words[2]), command
@@ -152,7 +154,8 @@ def test_what_adding_md_adds(tmp_path: Path) -> None:
             inside = snippet.marks["file"].partition("/")[0] in tree.FLOORS
             ((package if inside else tmp_path) / snippet.marks["file"]).write_text(snippet.text, "utf-8")
     program = f"from educe.recipes.cli import main\nmain({['run', 'added.yaml', '--out', 'run']})"
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    own = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=own, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     added = yaml.safe_load((tmp_path / "added.yaml").read_text())
     assert len(list((tmp_path / "run" / "cells").rglob("measurement.json"))) >= len(added["recipes"])
@@ -212,7 +215,7 @@ def test_every_folder_and_file_is_listed_with_a_line() -> None:
 
 def test_the_readme_names_every_recipe() -> None:
     table = REPOSITORY.joinpath("README.md").read_text("utf-8")
-    assert [name for name in METHODS if f"`{name}`" not in table] == []
+    assert [name for name in RECIPES if f"`{name}`" not in table] == []
 
 
 def test_every_simulated_table_is_drawn_and_named() -> None:

@@ -66,11 +66,12 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
         needed += f" ({items_needed(effect, one_seed, level=level, power=POWER):,} after correction)"
     more = seeds_needed(effect, items, one_seed, level=LEVEL, power=POWER)
     enough = f"{_count(more, 'seed')} with {items:,} items" if more else f"{items:,} items are too few with any seeds"
+    _, high = wilson(0.5, items / design_effect, level=LEVEL)
     return [
         f"{task}: {items:,} items{f' in {len(clusters):,} clusters' if len(clusters) < items else ''}"
         f", {_count(seeds, 'seed')}",
         f"  minimum detectable effect against the zero-shot baseline: {detectable}",
-        f"  interval of a score near 50%: +-{100 * (wilson(0.5, items / design_effect, level=LEVEL)[1] - 0.5):.1f} points",
+        f"  interval of a score near 50%: +-{100 * (high - 0.5):.1f} points",
         f"  to detect {100 * effect:g} points: {needed} with 1 seed; {enough}",
         f"  upper bound on the rate of an outcome that is never observed: "
         f"{100 * zero_events_bound(len(clusters), level=LEVEL):.2g}%",
@@ -97,8 +98,8 @@ def _assumptions(comparisons: int) -> str:
     return (
         f"assumptions: an item is right or wrong; one run and the zero-shot baseline disagree on {share:.0%} of the "
         "items (Miller 2024: variance 1/9 between items, 1/6 within an item); items of a cluster are all right or all "
-        f"wrong{holm}; seeds differ only by noise at single items. The interval cannot tell this noise from an effect of "
-        "the whole seed: few seeds can detect less than one seed, and one seed says nothing about other seeds"
+        f"wrong{holm}; seeds differ only by noise at single items. The interval cannot tell this noise from an effect "
+        "of the whole seed: few seeds can detect less than one seed, and one seed says nothing about other seeds"
     )
 
 

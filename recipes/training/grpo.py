@@ -1,4 +1,4 @@
-"""Reward alone: answers are sampled, the task's grader rewards them, and answers that are better than their group's mean become likelier."""
+"""Reward alone: sampled answers that are graded better than others to the same question become likelier (GRPO)."""
 
 import math
 from typing import ClassVar

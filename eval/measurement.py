@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +91,10 @@ COLUMNS: dict[str, Callable[[Sequence[Any]], Column]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Outcomes(Sequence[Outcome]):
+class Outcomes:
     """The outcomes of all test items, kept as columns, because a study has millions of them.
 
-    A sequence of Outcome values, which are made when they are read; arithmetic over all items reads the columns.
+    Iterating gives Outcome values, which are made when they are read; arithmetic over all items reads the columns.
     `columns` has one for each of Outcome's fields. Cells of one task may share columns, so they are never written to.
     ValueError where a column is missing.
     """
@@ -147,13 +147,6 @@ class Outcomes(Sequence[Outcome]):
     def __iter__(self) -> Iterator[Outcome]:
         rows = zip(*map(self.values, self.columns), strict=True)
         return (Outcome(**dict(zip(self.columns, row, strict=True))) for row in rows)
-
-    @overload
-    def __getitem__(self, place: int) -> Outcome: ...
-    @overload
-    def __getitem__(self, place: slice) -> "Outcomes": ...
-    def __getitem__(self, place: int | slice) -> "Outcome | Outcomes":
-        return Outcomes.of(tuple(self)[place]) if isinstance(place, slice) else tuple(self)[place]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Outcomes) and tuple(self) == tuple(other)

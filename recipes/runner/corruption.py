@@ -25,5 +25,6 @@ def report_corruption(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
-        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+        place = ".".join(map(str, fault["loc"]))
+        return f"{place}{': ' if place else ''}{fault['msg'][0].lower()}{fault['msg'][1:]}"
     return f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -10,6 +10,7 @@ from pathlib import Path
 from educe.data.errors import UserError
 from educe.eval.model.load import load_model
 from educe.eval.progress import progress_listener
+from educe.recipes.runner.audits import update_audits
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import check_device
 from educe.recipes.runner.progress import Progress
@@ -33,7 +34,7 @@ def run_study(study: Study, out: str | Path) -> Results:
     store = Store(Path(out))
     with store.claim():
         store.begin(study_text=study.text(), cells=cells)
-        store.audit(list({cell.task.name: cell.task for cell in cells}.values()))
+        update_audits(store, list({cell.task.name: cell.task for cell in cells}.values()))
         missing = [cell for cell in cells if not store.has(cell)]
         with Progress(total=len(cells), done=len(cells) - len(missing), out=store.root) as progress:
             _run_cells(missing, store, study=study, progress=progress)

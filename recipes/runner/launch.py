@@ -13,6 +13,7 @@ from educe.data.errors import UserError, did_you_mean
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
 from educe.recipes.catalog import RECIPES
+from educe.recipes.runner.audits import update_audits
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import check_device, on_cpu
 from educe.recipes.runner.run_cell import run_cell
@@ -55,7 +56,7 @@ def launch(study: Study, out: Path) -> None:
     with store.claim() if state.is_main_process else nullcontext():
         if state.is_main_process:
             store.begin(study_text=study.text(), cells=[cell], add=True)
-            store.audit([cell.task])
+            update_audits(store, [cell.task])
         # The main process decides for all: on another machine the run directory may be another one.
         (done,) = broadcast_object_list([store.has(cell)])
         if done:

@@ -31,7 +31,8 @@ class Results:
     def of(cls, store: Store) -> "Results":
         """Read a run directory. UserError where there is no run."""
         measurements, failures = store.read()
-        return cls(store=store, measurements=tuple(measurements), failures=tuple(failures), audits=store.read_audits())
+        audits = {name: audited.findings for name, audited in store.read_audits().items()}
+        return cls(store=store, measurements=tuple(measurements), failures=tuple(failures), audits=audits)
 
     @property
     def folder(self) -> Path:

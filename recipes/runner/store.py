@@ -18,31 +18,52 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
 from filelock import FileLock, Timeout
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, with_config
 from safetensors import SafetensorError
 
 from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
-from educe.data.task import Task
 from educe.eval.measurement import Failure, Measurement
-from educe.recipes.runner import audits
 from educe.recipes.runner.corruption import report_corruption
 from educe.recipes.runner.outcomes import read_outcomes, write_outcomes
 
 if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results must not
     from educe.recipes.runner.cell import Cell
 
-# What is read of a cell's entry in cells.json.
-_LISTED = {"folder": str, "model": str, "task": str, "recipe": str, "examples": int, "seed": int}
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A cell of the study, as cells.json has it."""
+
+    folder: str
+    key: str
+    model: str
+    task: str
+    recipe: str
+    examples: int
+    seed: int
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class Audited:
+    """The findings on a task's rows, and the version of the audit with the hash of the rows."""
+
+    key: str
+    findings: tuple[Finding, ...]
+
+
+_LISTING = TypeAdapter(list[Listed])
+_AUDITS = TypeAdapter(dict[str, Audited])
 # The JSON side of a measurement; outcomes and training have files of their own.
 _MEASUREMENT = TypeAdapter(Measurement)
 
@@ -82,23 +103,23 @@ class Store:
         With `add`, cells listed before stay listed: for cells that are launched one by one into one directory.
         """
         listing = [
-            {
-                "folder": str(cell.folder),
-                "key": cell.key,
-                "model": cell.source.name,
-                "task": cell.task.name,
-                "recipe": cell.recipe,
-                "examples": cell.examples,
-                "seed": cell.seed,
-            }
+            Listed(
+                folder=str(cell.folder),
+                key=cell.key,
+                model=cell.source.name,
+                task=cell.task.name,
+                recipe=cell.recipe,
+                examples=cell.examples,
+                seed=cell.seed,
+            )
             for cell in cells
         ]
         if add and (self.root / "cells.json").is_file():
-            new = {entry["folder"] for entry in listing}
-            listing = [entry for entry in self._listing() if entry["folder"] not in new] + listing
+            new = {each.folder for each in listing}
+            listing = [each for each in self._listing() if each.folder not in new] + listing
         with self.writing():
             self._write_whole(self.root / "study.yaml", study_text)
-            self._write_whole(self.root / "cells.json", json.dumps(listing, indent=1))
+            self._write_whole(self.root / "cells.json", _LISTING.dump_json(listing, indent=1).decode())
 
     def has(self, cell: "Cell") -> bool:
         """Whether the cell's result is on disk. Folders appear whole, so being there is being finished."""
@@ -146,30 +167,41 @@ class Store:
         measurements, failures = [], []
         shared: dict[Any, Any] = {}
         study = self.study_name()
-        for entry in self._listing():
-            folder = self.root / "cells" / entry["folder"]
+        for cell in self._listing():
+            folder = self.root / "cells" / cell.folder
             if (folder / "measurement.json").is_file():
                 with report_corruption(folder):
                     measurements.append(replace(_read_measurement(folder, shared), study=study))
                 continue
-            noted, reason = self._failure(entry["folder"]), "not run yet"
+            noted, reason = self._failure(cell.folder), "not run yet"
             if noted.is_file():
                 with report_corruption(noted):
                     reason = json.loads(noted.read_text("utf-8"))["reason"]
-            wanted = {key: entry[key] for key in ("model", "task", "recipe", "examples", "seed")}
-            failures.append(Failure(**wanted, reason=reason, study=study))
+            failures.append(
+                Failure(
+                    study=study,
+                    model=cell.model,
+                    task=cell.task,
+                    recipe=cell.recipe,
+                    examples=cell.examples,
+                    seed=cell.seed,
+                    reason=reason,
+                )
+            )
         return measurements, failures
 
-    def audit(self, tasks: Sequence[Task]) -> None:
-        """Write down what is found on the rows of these tasks, where that is not known yet."""
-        text = audits.updated_text(self.root, tasks)
-        if text is not None:
-            with self.writing():
-                self._write_whole(self.root / audits.FILE, text)
+    def write_audits(self, audits: Mapping[str, Audited]) -> None:
+        """Write the audits of tasks, by their names."""
+        with self.writing():
+            self._write_whole(self.root / "audit.json", _AUDITS.dump_json(dict(audits), indent=1).decode())
 
-    def read_audits(self) -> dict[str, list[Finding]]:
-        """Findings by the name of the task."""
-        return audits.read(self.root)
+    def read_audits(self) -> dict[str, Audited]:
+        """The audits of tasks by their names; empty where no task was audited yet."""
+        path = self.root / "audit.json"
+        if not path.is_file():
+            return {}
+        with report_corruption(path):
+            return _AUDITS.validate_json(path.read_bytes())
 
     def study_text(self) -> str:
         """The study file as it was run."""
@@ -187,19 +219,12 @@ class Store:
                 raise ValueError("it names no study")
             return study["name"]
 
-    def _listing(self) -> list[dict[str, Any]]:
+    def _listing(self) -> list[Listed]:
         path = self.root / "cells.json"
         if not path.is_file():
             raise UserError(f"{self.root} has no run (no cells.json); give the folder that `educe run --out` wrote")
         with report_corruption(path):
-            listing: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
-            if not isinstance(listing, list):
-                raise ValueError("it lists no cells")
-            for entry in listing:
-                wrong = [name for name, kind in _LISTED.items() if not isinstance(entry[name], kind)]
-                if wrong:
-                    raise ValueError(f"{wrong[0]!r} is {entry[wrong[0]]!r}")
-            return listing
+            return _LISTING.validate_json(path.read_bytes())
 
     @property
     def _scratch(self) -> Path:

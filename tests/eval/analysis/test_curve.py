@@ -134,7 +134,7 @@ def test_plain_prompting_is_zero_shot_at_its_defaults() -> None:
 def test_compare_pairs_by_item_whatever_the_order() -> None:
     here = measurement(right=7, method="zero_shot", examples=0)
     there = measurement(right=5)
-    turned = measurement(right=5, outcomes=there.outcomes[::-1])
+    turned = measurement(right=5, outcomes=Outcomes.of(list(there.outcomes)[::-1]))
     (first,), (second,), (third,) = pool([here]), pool([there]), pool([turned])
     assert compare(first, second) == compare(first, third)
     assert compare(first, second).difference == pytest.approx(0.2)

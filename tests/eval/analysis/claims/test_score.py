@@ -70,7 +70,7 @@ def test_what_is_too_thin_for_any_claim() -> None:
     assert "dev rows" in refused(first_success(dev)) and "dev rows" in refused(rarer_than(dev, 0.1))
     holes = measurement(right=10, of=10)
     missing = Outcome(id="item-0", score=math.nan, answer="a")
-    (broken,) = pool([measurement(right=10, of=10, outcomes=Outcomes.of([missing, *holes.outcomes[1:]]))])
+    (broken,) = pool([measurement(right=10, of=10, outcomes=Outcomes.of([missing, *list(holes.outcomes)[1:]]))])
     assert "a score is missing (NaN)" in refused(rarer_than(broken, 0.5))
     curve, plain = study(500, 500)
     (bad,) = join([broken], "examples")

@@ -205,7 +205,6 @@ class Provenance:
     task_version: int
     measured_on: Literal["test", "dev"] = "test"
     first_prompt: str = ""  # as the model saw it
-    elicited: Mapping[str, Any] = field(default_factory=dict)
 
 
 @with_config(ConfigDict(extra="forbid"))

@@ -2,14 +2,19 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from statsmodels.stats.multitest import multipletests
+from scipy.stats import false_discovery_control
 
 from educe.eval.analysis.statistics.resample import Array
 
 
 def holm(ps: ArrayLike) -> Array:
     """P values adjusted for the family-wise error rate (Holm 1979), in their order; valid under any dependence."""
-    return np.asarray(multipletests(ps, method="holm")[1])
+    # Not statsmodels' multipletests, which gives the same but collects garbage at every call: 0.05 seconds and more.
+    values = np.asarray(ps, dtype=float)
+    order = np.argsort(values)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    return np.minimum(adjusted, 1.0)
 
 
 def benjamini_hochberg(ps: ArrayLike) -> Array:
@@ -17,7 +22,7 @@ def benjamini_hochberg(ps: ArrayLike) -> Array:
 
     Benjamini & Hochberg (1995): valid for tests that are independent or positively dependent.
     """
-    return np.asarray(multipletests(ps, method="fdr_bh")[1])
+    return np.asarray(false_discovery_control(ps))
 
 
 def bonferroni_level(level: float, comparisons: int) -> float:

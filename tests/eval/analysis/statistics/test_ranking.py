@@ -160,7 +160,7 @@ def test_more_seeds_win_no_less() -> None:
 @pytest.mark.parametrize("scores", [[[0.5]], [[math.nan, 0.5]], [[1.5, 0.5]]])
 def test_what_cannot_be_ranked_is_refused(scores: list[list[float]]) -> None:
     for call in (rank_methods, transitivity):
-        with pytest.raises(ValueError, match=r"two methods|scores must be|dimension"):
+        with pytest.raises(ValueError, match=r"two recipes|scores must be|dimension"):
             call(scores)
 
 

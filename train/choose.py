@@ -21,7 +21,7 @@ from educe.train.sft import Tuned, fine_tune
 
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
-    """A finished run: its schedule, its weights, and its score on dev rows where these were asked."""
+    """A finished run: its schedule, its weights, and its score on dev rows where it was measured."""
 
     schedule: Schedule
     tuned: Tuned

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from educe.data.errors import UserError
 from educe.data.task import Task
-from educe.eval.details import Details, Selection
+from educe.eval.details import Details
 from educe.eval.model.model import Model
 from educe.eval.prompting.solvers.chain_of_thought import ChainOfThoughtSolver, fit_threshold, make_reasoning_prompt_fn
 from educe.recipes.method import AfterShots, Elicited, Workload, check_dev
@@ -55,16 +55,9 @@ class SelfConsistency(AfterShots):
         solver = ChainOfThoughtSolver(samples=self.samples, temperature=self.temperature, tokens=self.tokens, seed=seed)
         if self.threshold == "fit":
             dev = task.draw("dev", self.dev_examples, seed=seed)
-            fitted = fit_threshold(solver, model, task, prompt_fn, dev)
-            solver, spend = replace(solver, threshold=fitted.threshold), spend + fitted.spend
-            details |= Details(
-                selection=Selection(
-                    chosen={"threshold": fitted.threshold},
-                    dev_score=fitted.score,
-                    dev_examples=len(dev),
-                    candidates=self.samples + 2,
-                )
-            )
+            threshold, choice = fit_threshold(solver, model, task, prompt_fn, dev)
+            solver, spend = replace(solver, threshold=threshold), spend + choice.search
+            details |= Details(selection=choice.selection({"threshold": threshold}, dev_examples=len(dev)))
         else:
             solver = replace(solver, threshold=self.threshold)
         return Elicited(model=model, prompt_fn=prompt_fn, solver=solver, spend=spend, details=details)

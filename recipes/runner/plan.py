@@ -117,13 +117,16 @@ def estimate(cell: Cell, workload: Workload, *, already: bool = False) -> Estima
     written = 0.0
     if workload.generated_tokens:
         written = generation_flops(shape, prompt_tokens=row, new_tokens=workload.generated_tokens)
-    asked = len(cell.items) * workload.prompts_per_item
+    answers = len(cell.items) * workload.prompts_per_item
     search += workload.scored_rows * answer
     return Estimate(
         elicitation_flops=train + search,
         flops_per_answer=workload.prompts_per_item * (answer + written),
-        total_flops=train + search + asked * (answer + written),
-        executed_flops=executed_train + search + asked * (answer + written) - (asked + workload.scored_rows) * saved,
+        total_flops=train + search + answers * (answer + written),
+        executed_flops=executed_train
+        + search
+        + answers * (answer + written)
+        - (answers + workload.scored_rows) * saved,
     )
 
 
@@ -134,9 +137,9 @@ def _known_shape(source: Source) -> Shape | None:
 
 def _instruction_flops(shape: Shape, rows: Sequence[Instruction]) -> float:
     """Training on one of these, on average."""
-    asked = sum(_tokens(each.request) for each in rows) // len(rows) + CHAT_TOKENS
-    answered = max(1, sum(_tokens(each.response) for each in rows) // len(rows))
-    return training_flops(shape, asked + answered, scored=answered, trained=Trained())
+    request = sum(_tokens(each.request) for each in rows) // len(rows) + CHAT_TOKENS
+    response = max(1, sum(_tokens(each.response) for each in rows) // len(rows))
+    return training_flops(shape, request + response, scored=response, trained=Trained())
 
 
 def _answer(shape: Shape, cell: Cell, prompts: Sequence[Prompt], sample: Sequence[Example]) -> float:

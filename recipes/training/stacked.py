@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from educe.data.errors import UserError
 from educe.data.task import Task
+from educe.eval.details import Details, Stack
 from educe.eval.measurement import Role
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import PromptConfig
@@ -54,13 +55,14 @@ class Stacked(Method):
 
     def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         trained = self.first(model, task, examples=examples, seed=seed)
-        asked = self.second(trained.model, task, examples=self.second.budgets(())[0], seed=seed)
+        prompted = self.second(trained.model, task, examples=self.second.budgets(())[0], seed=seed)
+        stack = Stack(training=self.first.label(_name(self.train)), prompting=self.second.label(_name(self.prompt)))
         return replace(
             trained,
-            prompt_fn=asked.prompt_fn,
-            solver=asked.solver,
-            spend=trained.spend + asked.spend,
-            details=trained.details | asked.details,
+            prompt_fn=prompted.prompt_fn,
+            solver=prompted.solver,
+            spend=trained.spend + prompted.spend,
+            details=trained.details | prompted.details | Details(stack=stack),
         )
 
     def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:

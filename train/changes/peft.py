@@ -230,7 +230,7 @@ def _draw(trained: Mapping[str, nn.Parameter], count: int, *, seed: int) -> dict
 
 
 def _part(trained: Mapping[str, nn.Parameter], *, in_products: int) -> Trained:
-    """How many numbers run in products of their own and where the lowest sits, as the FLOP formulas want it."""
+    """How many parameters run in products of their own, and where the lowest is, for the FLOP formulas."""
     lowest_layer, lowest_stage = min(map(_place, trained))
     return Trained(adapter_parameters=in_products, lowest_layer=lowest_layer, lowest_stage=lowest_stage)
 
@@ -244,7 +244,7 @@ def _place(name: str) -> tuple[int, int]:
 
 
 def _gradients(trained: Mapping[str, nn.Parameter], moving: Mapping[str, nn.Parameter], part: Trained) -> int:
-    """How many numbers the backward pass of an adapter multiplies with when only some of its matrices move.
+    """How many parameters the backward pass of an adapter multiplies with when only some of its matrices train.
 
     A matrix that moves needs its own gradient; above the lowest, each also passes one on to what it read.
     """

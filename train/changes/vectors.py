@@ -95,18 +95,18 @@ class SoftPrompt(ChangeKind):
         """Anything of the vocabulary may be drawn."""
         refuse_sharded(model.net, "a soft prompt")
         embedding = base_net(model.net).get_input_embeddings()
-        words = embedding.weight.shape[0]
-        drawn = torch.randint(words, (self.length,), generator=torch.Generator().manual_seed(seed))
+        vocabulary = embedding.weight.shape[0]
+        drawn = torch.randint(vocabulary, (self.length,), generator=torch.Generator().manual_seed(seed))
         with torch.no_grad():
             vectors = nn.Parameter(embedding(drawn.to(model.device)).float())
 
         def embed(plain: Callable[[Tensor], Tensor], read: Tensor) -> Tensor:
-            known = plain(read.clamp(max=words - 1))
-            soft = vectors[(read - words).clamp(min=0)].to(known.dtype)
-            return torch.where((read >= words)[..., None], soft, known)
+            known = plain(read.clamp(max=vocabulary - 1))
+            soft = vectors[(read - vocabulary).clamp(min=0)].to(known.dtype)
+            return torch.where((read >= vocabulary)[..., None], soft, known)
 
         _patch_embedding(model, embed)
-        prefix = tuple(range(words, words + self.length))
+        prefix = tuple(range(vocabulary, vocabulary + self.length))
         trained = {"prompt_embeddings": vectors}
         return Change(trained=trained, part=EMBEDDINGS, prefix=prefix, save=partial(_save_prompt, model, vectors))
 

@@ -19,6 +19,7 @@ from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
 from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
 from educe.eval.prompting.solvers.voting import combine_rounds, comparable_answer, majority_vote
+from educe.eval.selection import Choice, choose
 from educe.eval.spend import Spend
 
 OPENING = "Let's think step by step."
@@ -162,26 +163,18 @@ def route_by_agreement(
     return [winner if agreed >= threshold else alone for (winner, agreed), alone in zip(voted, greedy, strict=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class FittedThreshold:
-    """The agreement from which votes are used, its score on the rows that it was fitted on, and the cost of fitting."""
-
-    threshold: float
-    score: float
-    spend: Spend
-
-
 def fit_threshold(
     solver: ChainOfThoughtSolver, model: Model, task: Task, prompt_fn: PromptFunction, dev: Sequence[Example]
-) -> FittedThreshold:
-    """Try every agreement that the samples can have; in a tie the lowest threshold wins."""
+) -> tuple[float, Choice[float]]:
+    """The agreement from which votes are used; every agreement that the samples can have is tried, lowest first."""
     rounds, greedy = solver.sample(model, task, prompt_fn, dev), solver.greedy(model, task, prompt_fn, dev)
     voted = majority_vote([each.outcomes for each in rounds], answer=_final_answer)
-    scores = {}
-    for agreeing in range(solver.samples + 2):  # one more than all samples: always greedy
-        threshold = agreeing / solver.samples
+
+    def score(threshold: float) -> tuple[float, Spend]:
         routed = route_by_agreement(voted, greedy.outcomes, threshold)
-        scores[threshold] = sum(outcome.score for outcome in routed) / len(dev)
-    best = max(scores, key=lambda threshold: (scores[threshold], -threshold))
-    spend = sum((each.search for each in [*rounds, greedy]), Spend(labelled_examples=len(dev)))
-    return FittedThreshold(threshold=best, score=scores[best], spend=spend)
+        return sum(outcome.score for outcome in routed) / len(dev), Spend()
+
+    # One more than all samples is always greedy.
+    best, choice = choose([agreeing / solver.samples for agreeing in range(solver.samples + 2)], score)
+    choice.search = sum((each.search for each in [*rounds, greedy]), Spend(labelled_examples=len(dev)))
+    return best, choice

@@ -128,11 +128,11 @@ def test_calibration_subtracts_the_scores_without_the_question():
 def test_a_threshold_is_fitted_among_all_agreements():
     model, prompt_fn, dev = tiny(), make_prompt_fn(tiny(), WORDS), WORDS.draw("dev", 6, seed=0)
     chains = ChainOfThoughtSolver(samples=3, tokens=4, temperature=2.0)
-    fitted = fit_threshold(chains, model, WORDS, prompt_fn, dev)
-    routed = replace(chains, threshold=fitted.threshold)(model, WORDS, prompt_fn, dev)
-    assert fitted.score == sum(outcome.score for outcome in routed.outcomes) / 6
-    assert fitted.spend.labelled_examples == 6
-    assert fitted.spend.search_flops == pytest.approx(6 * routed.flops_per_answer)
+    threshold, choice = fit_threshold(chains, model, WORDS, prompt_fn, dev)
+    routed = replace(chains, threshold=threshold)(model, WORDS, prompt_fn, dev)
+    assert max(choice.scores) == sum(outcome.score for outcome in routed.outcomes) / 6 and len(choice.scores) == 5
+    assert choice.search.labelled_examples == 6
+    assert choice.search.search_flops == pytest.approx(6 * routed.flops_per_answer)
 
 
 def test_own_chains_are_shown_where_they_are_correct(monkeypatch):

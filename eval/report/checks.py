@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -24,7 +24,9 @@ from educe.eval.measurement import Failure, Measurement
 
 NEAR_TIE_NATS = 0.01
 _MAX_LINES = 50
+# Shown elsewhere on the page.
 _OF_ONE_CELL = {"cell", "first_prompt"}
+_IN_SECTIONS = {"first_prompt", "formats", "format_extremes", "option_orders"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +63,13 @@ def checks(
     audits: Audits = MappingProxyType({}),
 ) -> list[Check]:
     """Every finding, warnings first; an empty list where there is nothing to report."""
-    facts = provenance(measurements)
+    facts, missing = provenance(measurements), _missing(measurements, failures)
     warnings = {
         f"Cells without a score, missing from every figure: {len(failures):,}": [
             f"{_cell(each.model, each.task, each.recipe, each.examples, each.seed)}: {each.reason}" for each in failures
         ],
-        "Cells that other models, tasks or seeds have, but that are missing here without a recorded failure": _missing(
-            measurements, failures
+        f"Cells that other models, tasks or seeds have, missing here without a recorded failure: {len(missing):,}": (
+            missing
         ),
         **_mixed_versions(facts),
         "Cells of one task differ in test items or metric": _different_items(measurements),
@@ -96,14 +98,14 @@ def checks(
 
 
 def provenance(measurements: Sequence[Measurement]) -> list[Fact]:
-    """The measurements' provenance, flattened to dotted names, with how many cells had each value.
+    """The measurements' provenance and details, flattened to dotted names, with how many cells had each value.
 
-    What describes a task or a model is listed under its name. What is one cell's own (its key, its first prompt) is
-    shown elsewhere.
+    What describes a task or a model is listed under its name.
     """
     counts: dict[str, Counter[str]] = {}
     for each in measurements:
-        for name, value in _flat(asdict(each.provenance)).items():
+        shown = {name: value for name, value in vars(each.details).items() if name not in _IN_SECTIONS and value}
+        for name, value in _flat(asdict(each.provenance) | {"details": shown}).items():
             if name.split(".")[0] not in _OF_ONE_CELL:
                 of = {"task": f", {each.task}", "model": f", {each.model}"}.get(name.split("_")[0], "")
                 counts.setdefault(name + of, Counter())[value] += 1
@@ -223,6 +225,8 @@ def _cells(number: int) -> str:
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     flat: dict[str, str] = {}
     for name, value in nested.items():
+        if is_dataclass(value):
+            value = {key: one for key, one in asdict(value).items() if one is not None}
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{name}.")
         else:

@@ -22,7 +22,7 @@ from educe.eval.analysis.statistics.resample import Array
 from educe.eval.measurement import Measurement, Outcomes, Role
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # two are equal if they are the same object, so they can be keys
 class Condition:
     """A recipe at one budget on one model and task, pooled over its seeds.
 
@@ -169,6 +169,9 @@ def _scores_of(outcomes: Outcomes, ids: tuple[str, ...]) -> Array:
         return outcomes.scores
     places = {name: place for place, name in enumerate(outcomes.ids)}
     return outcomes.scores[[places[name] for name in ids]]
+
+
+Compare = Callable[[Condition, Condition], Difference]  # `compare`, or one that remembers its results
 
 
 def compare(condition: Condition, other: Condition, *, level: float = 0.95) -> Difference:

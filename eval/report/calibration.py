@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from educe.eval.analysis.conditions import Condition, most_shots, most_trained, plain_prompting
+from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, plain_prompting
 from educe.eval.analysis.statistics.components import components
 from educe.eval.analysis.statistics.metrics import LikelihoodScores, likelihood_scores
 from educe.eval.analysis.statistics.paired import seeds_squared_half_width
-from educe.eval.measurement import Outcomes, Ragged
-from educe.eval.report.comparisons import Gains
+from educe.eval.measurement import Outcomes
 from educe.eval.report.frame import GAP, Sheet
 from educe.eval.report.panels import draw_intervals
 from educe.eval.report.style import RC, numbered_style
@@ -53,7 +52,7 @@ def calibrations(pairs: Sequence[Sequence[Condition]]) -> tuple[list[list[Calibr
     return kept, sum(map(len, chosen)) - sum(map(len, kept))
 
 
-def disagreements(pairs: Sequence[Sequence[Condition]], gains: Gains) -> list[str]:
+def disagreements(pairs: Sequence[Sequence[Condition]], gains: Compare) -> list[str]:
     """A sentence for every chosen condition whose accuracy and log-likelihood differ from zero-shot in opposite ways.
 
     At least one of the two differences is significant: its 95% interval excludes 0.
@@ -132,26 +131,17 @@ def _draw(axes: Axes, each: Calibration, place: int) -> None:
 def _chosen(conditions: Sequence[Condition]) -> list[Condition]:
     chosen: list[Condition] = []
     for condition in (plain_prompting(conditions), most_shots(conditions), most_trained(conditions)):
-        if condition is not None and all(condition is not each for each in chosen):
+        if condition is not None and condition not in chosen:
             chosen.append(condition)
     return chosen
 
 
 def _has_likelihoods(condition: Condition) -> bool:
     """Whether every answer of every seed has its options' likelihoods and the place of the right one."""
-    for each in condition.measurements:
-        options, answers = _options(each.outcomes), each.outcomes.columns.get("answer_index")
-        if answers is None or len(options.starts) < 2 or np.diff(options.starts).min() == 0:
-            return False
-        if None in each.outcomes.values("answer_index"):
-            return False
-    return True
-
-
-def _options(outcomes: Outcomes) -> Ragged:
-    """Every option's log-likelihood; none for items where they were not kept."""
-    column = outcomes.columns.get("loglikelihoods")
-    return column if isinstance(column, Ragged) else Ragged(values=np.zeros(0), starts=np.zeros(1, dtype=np.int64))
+    seeds = [each.outcomes for each in condition.measurements]
+    return all(
+        len(each) and each.loglikelihoods.sizes.min() > 0 and None not in each.values("answer_index") for each in seeds
+    )
 
 
 def _likelihood_scores(condition: Condition) -> LikelihoodScores:
@@ -195,7 +185,7 @@ def _likelihood_gain(condition: Condition, plain: Condition) -> tuple[float, flo
 
 def _likelihoods(outcomes: Outcomes) -> dict[str, float]:
     """Every item's log-likelihood of the right option among the options."""
-    options, answers = _options(outcomes), np.asarray(outcomes.values("answer_index"), dtype=np.int64)
+    options, answers = outcomes.loglikelihoods, np.asarray(outcomes.values("answer_index"), dtype=np.int64)
     starts = options.starts[:-1]
     of_right = options.values[starts + answers] - np.logaddexp.reduceat(options.values, starts)
     return dict(zip(outcomes.ids, of_right.tolist(), strict=True))

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -104,8 +104,9 @@ def provenance(measurements: Sequence[Measurement]) -> list[Fact]:
     """
     counts: dict[str, Counter[str]] = {}
     for each in measurements:
-        shown = {name: value for name, value in vars(each.details).items() if name not in _IN_SECTIONS and value}
-        for name, value in _flat(asdict(each.provenance) | {"details": shown}).items():
+        details = {name: value for name, value in asdict(each.details).items() if name not in _IN_SECTIONS and value}
+        flat = _flat(asdict(each.provenance)) | _flat(details, "details.", skip_none=True)
+        for name, value in flat.items():
             if name.split(".")[0] not in _OF_ONE_CELL:
                 of = {"task": f", {each.task}", "model": f", {each.model}"}.get(name.split("_")[0], "")
                 counts.setdefault(name + of, Counter())[value] += 1
@@ -222,14 +223,12 @@ def _cells(number: int) -> str:
     return "1 cell" if number == 1 else f"{number:,} cells"
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def _flat(nested: Mapping[str, Any], prefix: str = "", *, skip_none: bool = False) -> dict[str, str]:
     flat: dict[str, str] = {}
     for name, value in nested.items():
-        if is_dataclass(value):
-            value = {key: one for key, one in asdict(value).items() if one is not None}
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
+            flat |= _flat(value, f"{prefix}{name}.", skip_none=skip_none)
+        elif value is not None or not skip_none:
             as_text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
             flat[f"{prefix}{name}"] = as_text
     return flat

@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from educe.eval.analysis.conditions import Condition, compare, item_scores, most_shots, ordered, plain_prompting
+from educe.eval.analysis.conditions import (
+    Compare,
+    Condition,
+    compare,
+    item_scores,
+    most_shots,
+    ordered,
+    plain_prompting,
+)
 from educe.eval.analysis.statistics.components import Components, components
 from educe.eval.analysis.statistics.equivalence import equivalent
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
@@ -21,19 +29,6 @@ MARGIN = 0.05  # scores closer than this count as equal for all practical purpos
 POWER = 0.8
 MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 Against = Literal["zero-shot", "few-shot"]
-
-
-class Gains:
-    """Paired differences of conditions, each computed once; the conditions must outlive it."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int], Difference] = {}
-
-    def __call__(self, condition: Condition, other: Condition) -> Difference:
-        key = id(condition), id(other)
-        if key not in self._known:
-            self._known[key] = compare(condition, other)
-        return self._known[key]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +124,7 @@ class Row:
     few_shot: Comparison | None
 
 
-def compare_all(pairs: Sequence[Sequence[Condition]], gains: Gains) -> tuple[Comparison, ...]:
+def compare_all(pairs: Sequence[Sequence[Condition]], gains: Compare = compare) -> tuple[Comparison, ...]:
     """Every comparison of a study, p values adjusted over all of them; `pairs` are the conditions by task and model."""
     found = []
     for conditions in pairs:
@@ -150,17 +145,13 @@ def comparison_table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
     """One group of rows per task and model, one row per condition."""
     table = []
     for _, group in groupby(comparisons, key=lambda each: (each.condition.task, each.condition.model)):
-        rows: dict[int, dict[Against, Comparison]] = {}
+        rows: dict[Condition, dict[Against, Comparison]] = {}
         for each in group:
-            rows.setdefault(id(each.condition), {})[each.against] = each
+            rows.setdefault(each.condition, {})[each.against] = each
         table.append(
             [
-                Row(
-                    condition=next(iter(row.values())).condition,
-                    plain=row.get("zero-shot"),
-                    few_shot=row.get("few-shot"),
-                )
-                for row in rows.values()
+                Row(condition=condition, plain=row.get("zero-shot"), few_shot=row.get("few-shot"))
+                for condition, row in rows.items()
             ]
         )
     return table
@@ -221,7 +212,7 @@ def comparison_odds(comparison: Comparison) -> str:
     return f"{counts} = {odds_text(odds.odds_ratio)}{interval}"
 
 
-def _comparison(condition: Condition, other: Condition, against: Against, gains: Gains) -> Comparison:
+def _comparison(condition: Condition, other: Condition, against: Against, gains: Compare) -> Comparison:
     (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
     named = [name for name in clusters if name is not None]
     binary = len(ours) == len(theirs) == 1 and all(np.isin(side, (0, 1)).all() for side in (ours, theirs))

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from educe.eval.analysis.conditions import Condition, compare, most_shots, ordered, plain_prompting
+from educe.eval.analysis.conditions import Compare, Condition, compare, most_shots, ordered, plain_prompting
 from educe.eval.analysis.frontier import questions_to_break_even
 from educe.eval.analysis.statistics.paired import Difference
-from educe.eval.report.headline import Compare
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,7 +138,7 @@ def _draw_strips(
     axes: Axes, conditions: Sequence[Condition], rows: Mapping[str, int], styles: Mapping[str, Style]
 ) -> None:
     """One model's strips, and their summaries at the right."""
-    spreads = {id(each.condition): each for each in format_spreads(conditions)}
+    spreads = {each.condition: each for each in format_spreads(conditions)}
     axes.set_xlim(-2, 102)
     axes.set_xticks(range(0, 101, 20))
     faint_grid(axes, axis="x")
@@ -160,7 +160,7 @@ def _draw_strips(
         mean = sum(accuracy for _, accuracy in strip) / len(strip)
         axes.plot([100 * mean] * 2, [y - 0.34, y + 0.34], color="#000000", linewidth=1.4)
         text = f"mean {whole_percent(mean)}\nvote {whole_percent(condition.score)}"
-        if spread := spreads.get(id(condition)):
+        if spread := spreads.get(condition):
             axes.plot([100 * spread.low5, 100 * spread.high95], [y - 0.34] * 2, color="#444444", linewidth=2.2)
             text = (
                 f"{100 * spread.median:.0f} [{100 * spread.low5:.0f}, {100 * spread.high95:.0f}]\n"

@@ -89,7 +89,7 @@ def _draw(
     beaten: dict[Style, list[FrontierPoint]] = {}
     for point in points:
         if not point.on_frontier:
-            beaten.setdefault(styled[id(point.condition)], []).append(point)
+            beaten.setdefault(styled[point.condition], []).append(point)
     for style, same in beaten.items():
         intervals = [interval_of(point.condition) for point in same]
         draw_intervals(axes, [point.cost for point in same], intervals, style, alpha=0.3)
@@ -98,7 +98,7 @@ def _draw(
     axes.step([*(point.cost for point in on), axes.get_xlim()[1]], [*heights, heights[-1]], where="post",
               color="#333333", linewidth=1, zorder=1.5)  # fmt: skip
     for number, (point, name) in enumerate(zip(on, _names(points), strict=True), start=1):
-        condition, style = point.condition, styled[id(point.condition)]
+        condition, style = point.condition, styled[point.condition]
         draw_intervals(axes, [point.cost], [interval_of(condition)], style)
         below = condition.score > _HIGHEST_NUMBERED
         axes.annotate(
@@ -128,10 +128,10 @@ def _names(points: Sequence[FrontierPoint]) -> list[str]:
     return [f"{number} {name_of(condition)}" for number, condition in enumerate(on, start=1)]
 
 
-def _styles_of(conditions: Sequence[Condition], styles: Mapping[str, Style]) -> dict[int, Style]:
+def _styles_of(conditions: Sequence[Condition], styles: Mapping[str, Style]) -> dict[Condition, Style]:
     plain = plain_prompting(conditions)
     return {
-        id(point.condition): PLAIN if point.condition is plain else styles[curve.label]
+        point.condition: PLAIN if point.condition is plain else styles[curve.label]
         for curve in join(conditions, "examples")
         for point in curve.points
     }

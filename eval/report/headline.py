@@ -1,13 +1,19 @@
 """The first sentences of the page: what each model scores on each task."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from educe.eval.analysis.conditions import Condition, compare, most_shots, most_trained, plain_prompting, searched
+from educe.eval.analysis.conditions import (
+    Compare,
+    Condition,
+    compare,
+    most_shots,
+    most_trained,
+    plain_prompting,
+    searched,
+)
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.text import chances, count, flops, listed
-
-Compare = Callable[[Condition, Condition], Difference]
 
 
 def headline(conditions: Sequence[Condition], gains: Compare = compare) -> str:

@@ -1,13 +1,14 @@
 """The report: measurements -> one self-contained HTML page, figures as SVG and PNG, results and curves as CSV."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 import jinja2
 
 from educe.eval.analysis.anomalies import Audits
-from educe.eval.analysis.conditions import Condition, by_task_and_model, pool
+from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, compare, pool
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report import text
@@ -17,7 +18,6 @@ from educe.eval.report.claims import claim_sections
 from educe.eval.report.comparisons import (
     COMPARISON_COLUMNS,
     Comparison,
-    Gains,
     compare_all,
     comparison_odds,
     comparison_table,
@@ -56,7 +56,7 @@ def write_report(
     measured twice; OSError where the folder cannot be written.
     """
     conditions = pool(measurements)
-    pairs, gains = by_task_and_model(conditions), Gains()
+    pairs, gains = by_task_and_model(conditions), cache(compare)
     comparisons, costly, (fits, num_unfitted) = compare_all(pairs, gains), frontiers(pairs), fitted(conditions)
     calibrated, num_uncalibrated = calibrations(pairs)
     found = checks(measurements, conditions, failures, audits)
@@ -99,7 +99,7 @@ def write_report(
     return path
 
 
-def _sections(conditions: Sequence[Condition], comparisons: Sequence[Comparison], gains: Gains) -> dict[str, object]:
+def _sections(conditions: Sequence[Condition], comparisons: Sequence[Comparison], gains: Compare) -> dict[str, object]:
     """What the page shows in tables and sentences and no figure needs, by its name in the template."""
     pairs = by_task_and_model(conditions)
     ranked, unranked = rankings(conditions)

@@ -64,9 +64,9 @@ def parameters_figure(conditions: Sequence[Condition], *, task: str) -> Figure |
 def _lines(conditions: Sequence[Condition]) -> list[tuple[str, tuple[Point, ...]]]:
     """What stands in one model's panel, by name: the curves, and every other trained condition as a point of its own."""
     drawn = sweeps(conditions)
-    swept = {id(point.condition) for curve in drawn for point in curve.points}
+    swept = {point.condition for curve in drawn for point in curve.points}
     alone = join([each for each in conditions if each.trainable_parameters], "parameters")
-    singles = [point for curve in alone for point in curve.points if id(point.condition) not in swept]
+    singles = [point for curve in alone for point in curve.points if point.condition not in swept]
     several = len({point.condition.examples for point in singles}) > 1
     named = [
         (f"{each.name}, {each.examples:,} examples" if several else each.name, (point,))

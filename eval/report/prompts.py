@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from educe.eval.analysis.conditions import Condition, compare, compare_ratio, ordered, plain_prompting
+from educe.eval.analysis.conditions import Compare, Condition, compare, compare_ratio, ordered, plain_prompting
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import RandomEffectsRatio, Ratio, pool_ratios
 from educe.eval.details import FormatExtremes
-from educe.eval.report.headline import Compare
 
 
 @dataclass(frozen=True, kw_only=True)

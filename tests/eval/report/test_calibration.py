@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from educe.eval.analysis.conditions import pool
+from educe.eval.analysis.conditions import compare, pool
 from educe.eval.measurement import Measurement, Outcome, Outcomes
 from educe.eval.report import calibration
 from educe.eval.report.calibration import calibration_figure, calibrations, disagreements
-from educe.eval.report.comparisons import Gains
 from educe.eval.report.page import write_report
 from educe.eval.report.style import save
 from educe.eval.spend import Spend
@@ -55,13 +54,13 @@ def test_measures_of_all_seeds_by_hand() -> None:
 
 def test_a_jump_in_one_measure_alone_is_reported() -> None:
     conditions = list(pool([PLAIN, *TRAINED]))
-    (line,) = disagreements([conditions], Gains())
+    (line,) = disagreements([conditions], compare)
     assert line.startswith(
         "small on capitals, iid_sft, 4 examples: compared with zero-shot, accuracy changes by +15.0 ["
     )
     assert "by −0.49 [" in line  # 0.75 ln 0.99 + 0.25 ln 0.01 against 0.6 ln 0.6 + 0.4 ln 0.4
     sure = [answered(replace(each, outcomes=each.outcomes), 0.75) for each in TRAINED]
-    assert disagreements([list(pool([PLAIN, *sure]))], Gains()) == []
+    assert disagreements([list(pool([PLAIN, *sure]))], compare) == []
 
 
 def test_seeds_that_differ_widen_what_likelihood_moves_by() -> None:

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from educe.eval.measurement import Measurement, Outcomes
 from educe.eval.report.comparisons import (
     COMPARISON_COLUMNS,
     Comparison,
-    Gains,
     compare_all,
     comparison_odds,
     comparison_table,
@@ -36,11 +36,11 @@ def pairs_of(measurements: Sequence[Measurement]) -> list[list[Condition]]:
 
 def made(**changed: Any) -> tuple[Comparison, ...]:
     plain = measurement(method="zero_shot", examples=0, right=[1.0] * 200 + [0.0] * 200)
-    return compare_all(pairs_of([plain, measurement(**changed)]), Gains())
+    return compare_all(pairs_of([plain, measurement(**changed)]), compare)
 
 
 def test_every_condition_is_compared_once_and_adjusted_over_all_of_the_study() -> None:
-    found = compare_all(pairs_of(small_study()), Gains())
+    found = compare_all(pairs_of(small_study()), compare)
     # Of each of four pairs: few-shot and two sizes against plain prompting, two sizes against few-shot.
     assert len(found) == 4 * 5
     adjusted = holm([each.gain.p for each in found if each.gain.p is not None])
@@ -54,7 +54,7 @@ def test_every_condition_is_compared_once_and_adjusted_over_all_of_the_study() -
 
 def test_a_difference_is_computed_once() -> None:
     (conditions,) = pairs_of([measurement(method="zero_shot", examples=0), measurement()])
-    gains = Gains()
+    gains = cache(compare)
     assert gains(conditions[1], conditions[0]) is gains(conditions[1], conditions[0])
     assert gains(conditions[0], conditions[1]).difference == -gains(conditions[1], conditions[0]).difference
 
@@ -90,7 +90,7 @@ def test_an_odds_interval_is_not_given_for_clusters() -> None:
         return replace(each, outcomes=Outcomes.of(grouped))
 
     both = [measurement(method="zero_shot", examples=0, of=40), measurement(of=40, right=20)]
-    (found,) = compare_all(pairs_of([clustered(each) for each in both]), Gains())
+    (found,) = compare_all(pairs_of([clustered(each) for each in both]), compare)
     assert comparison_odds(found) == "14:0 = ∞"
     row = row_of(COMPARISON_COLUMNS, found)
     assert row["odds_low"] is None
@@ -110,7 +110,7 @@ def test_what_the_study_could_have_seen() -> None:
     (same,) = made(right=[1.0] * 200 + [0.0] * 200)
     assert same.min_detectable_effect() == pytest.approx(2.8016**2 / (400 + 2.8016**2), rel=1e-3)
     one = compare_all(
-        pairs_of([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(of=1)]), Gains()
+        pairs_of([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(of=1)]), compare
     )
     assert "no difference from zero-shot, however large" in power_statements(one)[0]
 
@@ -118,8 +118,8 @@ def test_what_the_study_could_have_seen() -> None:
 def test_seeds_that_vary_are_counted_as_the_test_counts_them() -> None:
     plain = measurement(method="zero_shot", examples=0, right=200, of=400)
     seeds = [measurement(seed=seed, right=right, of=400) for seed, right in enumerate((180, 240, 300))]
-    several = compare_all(pairs_of([plain, *seeds]), Gains())[0]
-    alone = compare_all(pairs_of([plain, seeds[1]]), Gains())[0]
+    several = compare_all(pairs_of([plain, *seeds]), compare)[0]
+    alone = compare_all(pairs_of([plain, seeds[1]]), compare)[0]
     assert several.min_detectable_effect() > 3 * alone.min_detectable_effect()
 
 
@@ -128,11 +128,11 @@ def test_a_missing_baseline_is_reported(tmp_path: Path) -> None:
     pairs = pairs_of([few, measurement()])
     missing = "small on capitals: the zero-shot baseline was not measured, so nothing is compared with it."
     assert missing_comparisons(pairs) == [missing]
-    (row,) = comparison_table(compare_all(pairs, Gains()))[0]
+    (row,) = comparison_table(compare_all(pairs, compare))[0]
     assert row.plain is None and row.few_shot is not None
     page = write_report([few, measurement()], [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert missing in page
-    assert forest_figure(pool([few, measurement()]), compare_all(pairs, Gains()), task="capitals") is None
+    assert forest_figure(pool([few, measurement()]), compare_all(pairs, compare), task="capitals") is None
 
 
 def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
 
 def test_forest_plot_is_understood_alone(tmp_path: Path) -> None:
     conditions = pool(small_study())
-    found = compare_all(pairs_of(small_study()), Gains())
+    found = compare_all(pairs_of(small_study()), compare)
     figure = forest_figure(conditions, found, task="capitals")
     assert figure is not None
     svg = save(figure, tmp_path / "forest")[0].read_text("utf-8")

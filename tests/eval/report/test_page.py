@@ -255,7 +255,13 @@ def test_provenance_counts_cells_and_shows_prompts_once() -> None:
     facts = {fact.name: fact.values for fact in provenance(made)}
     assert facts["versions.torch"] == (("2.13.0", 28),)
     assert facts["task_fingerprint, capitals"] == (("rows", 14),)
-    assert "first_prompt" not in facts
+    assert "first_prompt" not in facts and not any(name.startswith("details.") for name in facts)
+    details = Details(training=STOPPED, selection=CHOSEN, shots_that_reason=3, notes={"layer": 4})
+    recorded = {fact.name: fact.values for fact in provenance([*made, replace(made[0], details=details)])}
+    assert recorded["details.training.dev_examples"] == (("16", 1),)
+    assert recorded["details.selection.chosen.rank"] == (("4", 1),)
+    assert recorded["details.notes.layer"] == (("4", 1),)
+    assert "details.training.steps_made" not in recorded  # there was no early stopping
     prompts = first_prompts(made)
     assert len(prompts) == 4
     assert prompts[0].recipes == ("zero_shot", "few_shot shots=8", "iid_sft rank=8")

@@ -174,7 +174,7 @@ def _different_items(measurements: Sequence[Measurement]) -> list[str]:
         metrics.setdefault(each.task, set()).add(each.metric)
     sets = {task: len({tuple(sorted(ids)) for ids in each}) for task, each in sorted(orders.items())}
     return [
-        f"{task}: {number} different sets of test items; seeds are pooled and conditions compared on the items they share"
+        f"{task}: {number} different sets of test items; only the items that all of them share are pooled and compared"
         for task, number in sets.items()
         if number > 1
     ] + [f"{task}: {', '.join(sorted(names))}" for task, names in sorted(metrics.items()) if len(names) > 1]

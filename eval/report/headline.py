@@ -2,21 +2,13 @@
 
 from collections.abc import Sequence
 
-from educe.eval.analysis.conditions import (
-    Compare,
-    Condition,
-    compare,
-    most_shots,
-    most_trained,
-    plain_prompting,
-    searched,
-)
+from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, plain_prompting, searched
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.text import chances, count, flops, listed
 
 
-def headline(conditions: Sequence[Condition], gains: Compare = compare) -> str:
+def headline(conditions: Sequence[Condition], gains: Compare) -> str:
     """What one model scores on one task, in two to four sentences; the conditions are those of that pair."""
     plain, shown, trained = plain_prompting(conditions), most_shots(conditions), most_trained(conditions)
     found, first = searched(conditions), conditions[0]

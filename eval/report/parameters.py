@@ -62,7 +62,7 @@ def parameters_figure(conditions: Sequence[Condition], *, task: str) -> Figure |
 
 
 def _lines(conditions: Sequence[Condition]) -> list[tuple[str, tuple[Point, ...]]]:
-    """What stands in one model's panel, by name: the curves, and every other trained condition as a point of its own."""
+    """What one model's panel shows, by name: the curves, and every other trained condition as a point of its own."""
     drawn = sweeps(conditions)
     swept = {point.condition for curve in drawn for point in curve.points}
     alone = join([each for each in conditions if each.trainable_parameters], "parameters")

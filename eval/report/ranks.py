@@ -85,7 +85,7 @@ def _verdict(found: Transitivity, names: Sequence[str]) -> str:
             f"One ranking does not describe all pairs ({p}): some pairs differ from what their ranks predict. No cycle "
             "(A beats B, B beats C, C beats A) is significant. Read the paired comparisons."
         )
-    return f"One ranking is consistent with all pairs ({p}), and no cycle (A beats B, B beats C, C beats A) is significant."
+    return f"One ranking is consistent with all pairs ({p}). No cycle (A beats B, B beats C, C beats A) is significant."
 
 
 def _largest(conditions: Sequence[Condition]) -> list[Condition]:

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from educe.eval.analysis import fit
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import Point
-from educe.eval.analysis.statistics import metrics
+from educe.eval.analysis.statistics.intervals import Estimate
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import Ratio
 from educe.eval.measurement import Measurement
@@ -34,7 +33,7 @@ def score_text(scored: Scored) -> str:
     return interval_text(100 * scored.score, 100 * scored.low, 100 * scored.high, ".1f")
 
 
-def estimate_text(estimate: fit.Estimate | metrics.Estimate) -> str:
+def estimate_text(estimate: Estimate) -> str:
     """An estimated share and its interval in percent."""
     return interval_text(100 * estimate.value, 100 * estimate.low, 100 * estimate.high, ".1f")
 

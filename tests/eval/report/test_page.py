@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from educe.eval.analysis.conditions import pool
+from educe.eval.analysis.conditions import compare, pool
 from educe.eval.details import Demonstrator, Details, LabelBits, Selection, TrainingDetails
 from educe.eval.measurement import Failure, GitState, Measurement
 from educe.eval.report.checks import checks, first_prompts, provenance
@@ -123,7 +123,7 @@ def test_headline_quotes_the_largest_budget_and_not_the_best() -> None:
         measurement(examples=4, right=90, of=100, spend=Spend(labelled_examples=4, train_flops=1e12)),
         measurement(examples=64, right=80, of=100, spend=Spend(labelled_examples=64, train_flops=3.14e12)),
     ]
-    text = headline(pool(made))
+    text = headline(pool(made), compare)
     assert text.startswith("small on capitals scores 5% [2, 11] zero-shot and 80% [71, 87] after training on 64 ")
     assert "(iid_sft, 3.1×10¹² FLOPs). The last score is 75 [" in text
     assert text.endswith("points above zero-shot, paired on the same 100 items. Chance is 25%.")
@@ -134,22 +134,22 @@ def test_equal_examples_are_told_apart_by_flops() -> None:
         measurement(method=method, right=80, of=100, spend=Spend(labelled_examples=4, train_flops=spent))
         for method, spent in (("iid_sft", 1e12), ("full_fine_tune", 2e12))
     )
-    assert "(full_fine_tune, 2×10¹² FLOPs)" in headline(pool([cheap, dear]))
+    assert "(full_fine_tune, 2×10¹² FLOPs)" in headline(pool([cheap, dear]), compare)
 
 
 def test_headline_names_every_level_of_chance() -> None:
     conditions = pool([measurement(examples=4, chance=0.5), measurement(examples=8, chance=0.25)])
-    assert headline(conditions).endswith("Chance is 25% or 50%, depending on the condition.")
+    assert headline(conditions, compare).endswith("Chance is 25% or 50%, depending on the condition.")
 
 
 def test_headline_admits_what_it_does_not_know() -> None:
     plain = measurement(method="zero_shot", examples=0, right=50, of=100, chance=None)
     worse = measurement(right=48, of=100, spend=Spend(train_flops=1.0), chance=None)
-    text = headline(pool([plain, worse]))
+    text = headline(pool([plain, worse]), compare)
     assert "points below zero-shot" in text
     assert "the interval includes no difference. Chance is not known." in text
-    assert "The zero-shot baseline was not measured." in headline(pool([worse]))
-    assert headline(pool([plain])).startswith("small on capitals scores 50% [40, 60] zero-shot.")
+    assert "The zero-shot baseline was not measured." in headline(pool([worse]), compare)
+    assert headline(pool([plain]), compare).startswith("small on capitals scores 50% [40, 60] zero-shot.")
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,15 @@ def test_headline_says_whose_labels_training_took(details: Details, text: str) -
     plain = measurement(method="zero_shot", examples=0)
     spend = Spend(labelled_examples=64, train_flops=1e12)
     tuned = measurement(examples=64, spend=spend, details=details)
-    assert text in headline(pool([plain, tuned]))
+    assert text in headline(pool([plain, tuned]), compare)
 
 
 def test_headline_says_what_was_learned_beside_the_task() -> None:
     plain = measurement(method="zero_shot", examples=0)
     tuned = measurement(method="helpful_sft", examples=0, spend=Spend(instructions=256, train_flops=1e12))
-    assert "after training on 256 instructions that hold nothing of the task (" in headline(pool([plain, tuned]))
+    assert "after training on 256 instructions that hold nothing of the task (" in headline(
+        pool([plain, tuned]), compare
+    )
 
 
 def test_costs_put_zero_shot_first_and_break_even_by_hand() -> None:

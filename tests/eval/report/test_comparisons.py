@@ -156,7 +156,8 @@ def test_forest_plot_is_understood_alone(tmp_path: Path) -> None:
     svg = save(figure, tmp_path / "forest")[0].read_text("utf-8")
     text = " | ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
     for needed in ("paired Agresti-Min 95%", "n = 40 items answered under both conditions", "all 20 comparisons",
-                   "difference in accuracy (points)", "big", "small", "iid_sft rank=8, 64 examples", "+33.8", "better"):  # fmt: skip
+                   "difference in accuracy (points)", "big", "small", "iid_sft rank=8, 64 examples",
+                   "+33.8", "better"):  # fmt: skip
         assert needed in text, needed
     assert text.count("not measured") == 0
     fewer = [each for each in found if (each.condition.model, each.condition.examples) != ("big", 64)]

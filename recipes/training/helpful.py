@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -17,35 +16,31 @@ from educe.data.instructions.kinds import ALARMING
 from educe.data.instructions.load import require_rejected, resolve_instructions
 from educe.data.instructions.overlap import check_overlap
 from educe.data.task import Task
-from educe.eval.measurement import Role
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.recipes.method import Elicited, Method, Workload
-from educe.recipes.training.settings import Rate
+from educe.recipes.method import Budget, Elicited, Workload
+from educe.recipes.training.settings import Epochs, Rate, SupervisedTraining
 from educe.train.attach import attach, load_snapshot, snapshot
 from educe.train.changes.peft import Lora
 from educe.train.instructions import encode_instructions, encode_preferences
 from educe.train.loss import AnswerLoss
 from educe.train.preference import PreferenceLoss
-from educe.train.schedule import Schedule
 from educe.train.sft import AnyRow, Tuned, fine_tune
 
 
-class Helpful(Method):
+class Helpful(SupervisedTraining):
     """A LoRA adapter trained to help, on `instructions` beside the task: "bundled", a file or a hub dataset.
 
     A row that asks what the task asks is refused, so that a gain on the task comes from helpfulness alone. No label of
     the task is read.
     """
 
-    role: ClassVar[Role] = "training"
+    budget: ClassVar[Budget] = "none"
 
     instructions: str | dict[str, dict[str, Any]] = "bundled"
     rank: int = Field(default=8, ge=1)
     learning_rate: Rate = 5e-4
-    epochs: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=8, ge=1)
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    epochs: Epochs = 1
 
     @abstractmethod
     def encode(self, model: Model) -> Sequence[AnyRow]:
@@ -82,15 +77,9 @@ class Helpful(Method):
             again = attach(model, lora, seed=seed)
             load_snapshot(again, weights)
             return replace(tuned, model=again)
-        size = min(self.batch_size, len(self.rows))
-        schedule = Schedule(
-            learning_rate=self.learning_rate,
-            steps=math.ceil(self.epochs * len(self.rows) / size),
-            batch_size=size,
-            precision=self.precision,
-        )
-        rows = self.encode(model)
-        tuned = fine_tune(model, rows, trainable=lora, schedule=schedule, seed=seed, loss=self.loss())
+        steps = self.num_steps(len(self.rows), epochs=self.epochs)
+        schedule = self.schedule(learning_rate=self.learning_rate, steps=steps)
+        tuned = fine_tune(model, self.encode(model), trainable=lora, schedule=schedule, seed=seed, loss=self.loss())
         tuned = replace(tuned, spend=replace(tuned.spend, labelled_examples=0, instructions=len(self.rows)))
         model.cache[key] = (tuned, snapshot(tuned.model))
         return tuned

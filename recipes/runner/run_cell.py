@@ -94,7 +94,7 @@ def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutp
         git=git_state(),
         machine=machine(),
         threads=torch.get_num_threads(),
-        device=model.device.type,
+        device=str(model.device),
         precision=Precision(
             weights=model.dtype,
             layers=model.quantize or model.dtype,

@@ -47,8 +47,8 @@ def above_threshold(
     outside (0, 1).
     """
     check_share("threshold", threshold)
-    subject = _subject(condition)
-    statement = _statement("threshold", condition, f"{subject}, scores above {format_percent(threshold)}")
+    where = _condition_on_task(condition)
+    statement = _statement("threshold", condition, f"{where}, scores above {format_percent(threshold)}")
     sample = sample_of(condition)
     if isinstance(sample, str):
         return statement.refuse(sample)
@@ -60,7 +60,7 @@ def above_threshold(
     if p > 1 - level:
         return statement.refuse(f"it scores {shown} ({test}{corrected})", **numbers)
     return statement.claim(
-        f"{subject}, scores above {format_percent(threshold)}: {shown} ({test}{corrected}; {sample.size}).",
+        f"{where}, scores above {format_percent(threshold)}: {shown} ({test}{corrected}; {sample.size}).",
         (ITEMS, sample.seeds_assumption, "the threshold was fixed before the scores were known"),
         **numbers,
     )
@@ -75,7 +75,7 @@ def rarer_than(
     bound. The same holds for partial credit. UserError for a bound outside (0, 1).
     """
     check_share("rarer", bound)
-    text = f"{_subject(condition)}: {event} answers are rarer than {format_odds(bound)}"
+    text = f"{_condition_on_task(condition)}: {event} answers are rarer than {format_odds(bound)}"
     statement = _statement("rare event", condition, text)
     sample = sample_of(condition)
     if isinstance(sample, str):
@@ -106,8 +106,8 @@ def first_success(condition: Condition, *, level: float = 0.95, comparisons: int
     end (inf) where the share may be 0. Refused where the score is not significantly above guessing, tested for each of
     `comparisons`.
     """
-    subject = _subject(condition)
-    statement = _statement("first success", condition, f"{subject}: the cost of the first right answer")
+    where = _condition_on_task(condition)
+    statement = _statement("first success", condition, f"{where}: the cost of the first right answer")
     sample = sample_of(condition)
     if isinstance(sample, str):
         return statement.refuse(sample)
@@ -118,7 +118,7 @@ def first_success(condition: Condition, *, level: float = 0.95, comparisons: int
         )
         return statement.refuse(reason, chance=condition.chance)
     base, each = condition.elicitation_flops, condition.flops_per_answer
-    prefix = f"{subject}: the first right answer costs"
+    prefix = f"{where}: the first right answer costs"
     spent = f"{format_flops(base)} to elicit, {format_flops(each)} per answer"
     assumptions = [ITEMS, sample.seeds_assumption, "every question is equally likely to be answered right"]
     if condition.chance:
@@ -184,7 +184,7 @@ def share_interval(sample: Sample, level: float) -> tuple[float, float]:
     return min(float(low), pooled.low), max(float(high), pooled.high)
 
 
-def _subject(condition: Condition) -> str:
+def _condition_on_task(condition: Condition) -> str:
     return f"{condition.model} on {condition.task}, {condition_label(condition)}"
 
 

@@ -34,9 +34,9 @@ def study(*rights: int, of: int = 1000, plain: int = 500, seeds: int = 1, jitter
             spend = Spend(labelled_examples=examples, train_flops=1e12 * examples, flops_per_answer=1e9)
             shifted = right + jitter * (seed - (seeds - 1) // 2)
             made.append(measurement(right=shifted, of=of, examples=examples, seed=seed, spend=spend))
-    plainly, *tuned = pool(made)
+    baseline, *tuned = pool(made)
     (curve,) = join(tuned, "examples")
-    return curve, plainly
+    return curve, baseline
 
 
 def refused(made: Claim | Refused) -> str:

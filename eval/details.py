@@ -41,7 +41,7 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelBits:
-    """Description length of a stream of labels (MDL), and its excess over the held-out loss at the end (EDL), in bits."""
+    """Description length of a stream of labels (MDL), and its excess over the final held-out loss (EDL), in bits."""
 
     mdl_bits: float
     edl_bits: float
@@ -73,7 +73,7 @@ class SampledAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class FormatAccuracies:
-    """Accuracy in each of several formats: as seen or as estimated on all items, its quantiles and standard deviation."""
+    """Accuracy in each of several formats, seen or estimated on all items, with quantiles and standard deviation."""
 
     accuracies: Mapping[str, float]
     pairs_asked: int

@@ -147,7 +147,8 @@ def _positions(test: Sequence[Example], *, chance: float | None) -> Finding:
         kind="positions",
         serious=p < SIGNIFICANCE and excess >= MIN_GAIN,
         sentence=f"Option {place + 1} is right in {_percent(seen[place] / len(test))} {_brackets(low, high)} of "
-        f"{len(test):,} test rows; equal shares would give {_percent(expected[place] / len(test))} (chi-square {_p(p)}).",
+        f"{len(test):,} test rows; equal shares would give {_percent(expected[place] / len(test))} "
+        f"(chi-square {_p(p)}).",
         numbers={"shares": [count / len(test) for count in seen], "p": p, "chance": chance, "n": len(test)},
     )
 

@@ -64,7 +64,7 @@ def _of_curve(curve: Curve, unit: str) -> list[str]:
     found = fit_scores(budgets, matrices, clusters)
     if found is None:
         return [
-            f"  {_named(curve)}: no forecast, because all items are in one cluster, which shows no variation between clusters"
+            f"  {_named(curve)}: no forecast: all items are in one cluster, so the variance between clusters is unknown"
         ]
     seeds = sorted({len(matrix) for matrix in matrices})
     measured = f"{matrices[0].shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"

@@ -256,7 +256,8 @@ CHARGED = {
     "generated": ({"shots": 2, "temperature": 0.5}, 2),
     "in_context_alignment": ({"shots": 1}, 1),
     "prompt_search": (
-        {"recipes": ["zero_shot", {"few_shot": {"shots": 3}}, {"nearest_shots": {"shots": 2, "pool": 6, "by": "states"}}],
+        {"recipes": ["zero_shot", {"few_shot": {"shots": 3}},
+                     {"nearest_shots": {"shots": 2, "pool": 6, "by": "states"}}],
          "formats": 2, "dev_examples": 8},
         6 + 8,
     ),

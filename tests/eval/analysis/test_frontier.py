@@ -57,7 +57,7 @@ def test_one_item_and_all_alike() -> None:
 
 
 def test_seeds_that_disagree_are_not_sure() -> None:
-    """Trained conditions, both with a mean gain of six items; the seeds of one agree, the other's are 25 items apart."""
+    """Conditions, both with a mean gain of six items; the seeds of one agree, the other's are 25 items apart."""
 
     def made(rights: tuple[int, ...]) -> float:
         cheap = measurement(method="zero_shot", examples=0, right=50, of=100, spend=Spend(flops_per_answer=1e9))

@@ -134,7 +134,8 @@ def test_spread_is_a_recipe_alone_and_after_training(name):
     model = tiny()
     asked = {name: {"formats": 3, "share": 1.0}}
     task = capitals()
-    elicited = make_method(asked)[1](model, task, examples=0, seed=0)
+    _, alone = make_method(asked)
+    elicited = alone(model, task, examples=0, seed=0)
     plain = elicited.solver(model, task, elicited.prompt_fn, task.test_items(6))
     _, method = make_method({"stacked": {"train": {"iid_sft": {"learning_rate": 0.05, "epochs": 1}}, "prompt": asked}})
     with temporary_changes(model):
@@ -144,3 +145,5 @@ def test_spread_is_a_recipe_alone_and_after_training(name):
     assert (plain.details.format_extremes is None) == (after.details.format_extremes is None)
     assert plain.outcomes != after.outcomes or plain.details != after.details
     assert trained.spend.train_flops > 0
+    # By this the report joins formats before and after training.
+    assert trained.details.stack is not None and trained.details.stack.prompting == alone.label(name)

@@ -147,8 +147,8 @@ def pooled_ratios(best: Sequence[BestPrompt]) -> list[PooledRatio]:
     for model in sorted({each.condition.model for each in best}):
         largest: dict[str, BestPrompt] = {}
         for each in best:
-            held = largest.get(each.condition.task)
-            if each.condition.model == model and (held is None or each.search_flops > held.search_flops):
+            known = largest.get(each.condition.task)
+            if each.condition.model == model and (known is None or each.search_flops > known.search_flops):
                 largest[each.condition.task] = each
         ratios = [each.ratio for each in largest.values() if each.ratio is not None]
         pooled = pool_ratios(ratios)

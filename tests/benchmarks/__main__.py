@@ -19,10 +19,10 @@ from tests.benchmarks.pairs import Pair
 MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis")
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
 INTRODUCTION = """`make benchmark` makes this page (40 minutes), `python -m tests.benchmarks NAME` one section. Each
-section names the revision that it ran on, and what is checked before a time counts. Both sides run in one script. With
-several pairs, seconds are medians and ratios are medians of the pairs' ratios. "At least" is the ratio that was wanted. The
-speed of shared machines drifts, so read the ratios and not the seconds. A single pair near the wanted ratio decides
-nothing."""
+section names the revision that it ran on, and what is checked before a time counts. Both sides run in one script.
+With several pairs, seconds are medians and ratios are medians of the pairs' ratios. "At least" is the ratio that was
+wanted. The speed of shared machines drifts, so read the ratios and not the seconds. A single pair near the wanted
+ratio decides nothing."""
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 

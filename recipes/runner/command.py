@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,4 +45,7 @@ def _is_read(stream: TextIO) -> bool:
         stream.flush()
     except BrokenPipeError:
         return False
-    return True
+    # Without a buffer there was nothing left to flush: the system knows whether the pipe has a reader.
+    poll = select.poll()
+    poll.register(stream, select.POLLOUT)
+    return not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

@@ -21,12 +21,14 @@ from educe.recipes.runner.study import Study
 from educe.recipes.runner.track import check_wandb, log_to_wandb
 
 
-def run_study(study: Study, out: str | Path) -> Results:
-    """Run the cells that are not on disk, write the report, and return every result of the study.
+def run_study(study: Study | str | Path, out: str | Path) -> Results:
+    """Run the cells of a study, or of its file, that are not on disk, write the report, and return every result.
 
     A cell that fails is noted with its reason and the others go on. UserError for a faulty study, a directory in use or
     one that cannot be written. Finished cells are kept in every case.
     """
+    if not isinstance(study, Study):
+        study = Study.read(study)
     if study.track == "wandb":
         check_wandb()
     check_device(study.device)

@@ -62,9 +62,9 @@ class Study(BaseModel):
     models: tuple[Spec, ...] = Field(min_length=1)
     tasks: tuple[Spec, ...] = Field(min_length=1)
     recipes: tuple[Spec, ...] = Field(min_length=1)
-    examples: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    examples: tuple[Annotated[int, Field(strict=True, ge=1)], ...] = ()
     seeds: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
-    test_items: int | None = Field(default=None, ge=1)
+    test_items: Annotated[int, Field(strict=True, ge=1)] | None = None
     measure_on: MeasureOn = "test"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = Field(

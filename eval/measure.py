@@ -79,7 +79,7 @@ def _score_choices(
         if any(math.isnan(value) for value in likelihoods):
             raise UserError(
                 f"model {model.name!r} scores the options of item {item.id!r} with {likelihoods}: its weights or"
-                " its adapter are damaged, or too large for the dtype; load others, or in float32"
+                " its adapter are corrupt, or too large for the dtype; load others, or in float32"
             )
     normalize_by = task.normalize_by if score is score_options else "none"  # a probe's log-odds have no length
     outcomes = [

@@ -47,4 +47,4 @@ def _read_adapter(folder: Path) -> tuple[str | None, set[str]]:
         with safe_open(weights, framework="pt") as file:
             return settings.get("peft_type"), set(file.keys())
     except SafetensorError as error:
-        raise UserError(f"{weights} is damaged ({error}); save the adapter again") from error
+        raise UserError(f"{weights} is corrupt ({error}); save the adapter again") from error

@@ -136,7 +136,7 @@ def _pick(logits: Float[Tensor, "rows vocab"], draws: Float[Tensor, " rows"], te
     """The likeliest token of each row, or the one in whose share of the distribution the row's draw falls."""
     if bool(logits.isnan().any()):
         raise UserError(
-            "the next token has no likelihood (nan): the model's weights or its adapter are damaged, or too large for"
+            "the next token has no likelihood (nan): the model's weights or its adapter are corrupt, or too large for"
             " the dtype; load other weights, or load in float32"
         )
     if temperature == 0:

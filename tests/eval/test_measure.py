@@ -111,7 +111,7 @@ def test_answers_of_weights_that_are_no_numbers_are_refused():
     model, sums = tiny(), arithmetic()
     with torch.no_grad():
         model.net.model.norm.weight.fill_(float("nan"))
-    with pytest.raises(UserError, match=r"scores the options of item .* are damaged"):
+    with pytest.raises(UserError, match=r"scores the options of item .* are corrupt"):
         measure(model, task(), make_prompt_fn(model, task()), ITEMS)
-    with pytest.raises(UserError, match=r"no likelihood .nan.*are damaged"):
+    with pytest.raises(UserError, match=r"no likelihood .nan.*are corrupt"):
         measure(model, sums, make_prompt_fn(model, sums), sums.test_items(2))

@@ -83,8 +83,8 @@ def effective_sample_size(
         independent = n / parts.mean_cluster_size * (z / parts.items_quantile(level)) ** 2
         # Laplace's rule for the mean, so that seeds which are known to differ elsewhere count here, too.
         share = (parts.mean * n + 1) / (n + 2)
-        of_seeds = parts.seeds_quantile(level) ** 2 * parts.seeds_at(level) / (share * (1 - share) * z**2)
-        return 1 / (1 / independent + of_seeds)
+        seed_term = parts.seeds_quantile(level) ** 2 * parts.seeds_at(level) / (share * (1 - share) * z**2)
+        return 1 / (1 / independent + seed_term)
     squared, most = parts.squared_half_width(level), n * seeds
     # Clusters can differ in every item and have equal means: their variance is then not taken to be 0.
     return min(most, parts.mean * (1 - parts.mean) * z**2 / squared) if squared > 0 else most

@@ -195,10 +195,10 @@ def test_a_saved_adapter_is_part_of_the_model(tmp_path: Path) -> None:
     [
         ("{", b"", "adapter_config.json is not JSON"),
         ("[]", b"", "holds no mapping"),
-        ('{"peft_type": "LORA"}', b"cut", "adapter_model.safetensors is damaged"),
+        ('{"peft_type": "LORA"}', b"cut", "adapter_model.safetensors is corrupt"),
     ],
 )
-def test_a_damaged_adapter_is_named(tmp_path: Path, config: str, weights: bytes, message: str) -> None:
+def test_a_corrupt_adapter_is_named(tmp_path: Path, config: str, weights: bytes, message: str) -> None:
     from educe.eval.model.load import load_model
 
     (tmp_path / "adapter_config.json").write_text(config)

@@ -69,7 +69,7 @@ def test_weights_are_converted_once(cache: Path, capsys: pytest.CaptureFixture[s
         ("empty manifest", "config.json was not there at conversion"),
     ],
 )
-def test_damaged_weights_are_fetched_again_and_never_used(
+def test_corrupt_weights_are_fetched_again_and_never_used(
     cache: Path, fault: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = weights.bundled_folder(NAME)
@@ -92,7 +92,7 @@ def test_damaged_weights_are_fetched_again_and_never_used(
     assert says in str(weights.find_corruption(folder))
     capsys.readouterr()
     assert weights.bundled_folder(NAME) == folder
-    assert f"educe: cached {NAME} is damaged ({says}" in capsys.readouterr().err
+    assert f"educe: cached {NAME} is corrupt ({says}" in capsys.readouterr().err
     assert conversions(cache) == 2 and weights.find_corruption(folder) is None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from statsmodels.stats.proportion import proportion_confint
 
 from educe.eval.analysis.statistics.components import SeedVariance, components
 from educe.eval.analysis.statistics.resample import (
@@ -53,9 +52,13 @@ def wilson(mean: float, n: int | float, *, level: float = 0.95) -> tuple[float, 
     """
     if n <= 0:
         return 0.0, 1.0
-    low, high = proportion_confint(mean * n, n, alpha=1 - level, method="wilson")
+    # Not statsmodels' proportion_confint: it takes counts, and a share of n times n differs in the last bit, so stored
+    # intervals would.
+    z = normal_quantile(level)
+    center = (mean + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
     # Exact ends: rounding must not leave 1e-17 where nobody was right.
-    return (0.0 if mean <= 0 else float(low)), (1.0 if mean >= 1 else float(high))
+    return (0.0 if mean <= 0 else float(center - half)), (1.0 if mean >= 1 else float(center + half))
 
 
 def effective_sample_size(

@@ -1,4 +1,4 @@
-"""The cache of converted weights: whole or absent, damage never used, one conversion for many processes."""
+"""The cache of converted weights: whole or absent, corruption never used, one conversion for many processes."""
 
 import hashlib
 import json

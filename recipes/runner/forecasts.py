@@ -63,9 +63,8 @@ def _of_curve(curve: Curve, unit: str) -> list[str]:
     budgets = [point.budget for point in points]
     found = fit_scores(budgets, matrices, clusters)
     if found is None:
-        return [
-            f"  {_named(curve)}: no forecast: all items are in one cluster, so the variance between clusters is unknown"
-        ]
+        reason = "all items are in one cluster, so the variance between clusters is unknown"
+        return [f"  {_named(curve)}: no forecast, because {reason}"]
     seeds = sorted({len(matrix) for matrix in matrices})
     measured = f"{matrices[0].shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"
     lines = [

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
+from educe.data.display import visible
 from educe.data.errors import UserError
+from educe.recipes.runner.terminal import shown_output
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,14 +22,20 @@ class Parser(argparse.ArgumentParser):
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn a UserError into its one line; everything else keeps its traceback."""
+    """Turn a UserError into its one line; everything else keeps its traceback. Control characters are shown."""
+    with shown_output(), _one_line_errors():
+        yield
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
     try:
         try:
             yield
         finally:
             sys.stdout.flush()
     except UserError as error:
-        print(f"educe: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"educe: {visible(' '.join(str(error).split()))}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
         if _is_read(sys.stdout):

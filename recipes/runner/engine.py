@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
+from educe.data.display import visible
 from educe.data.errors import UserError
 from educe.eval.model.load import load_model
 from educe.eval.progress import progress_listener
@@ -77,7 +78,7 @@ def _failures_noted(cells: Sequence[Cell], store: Store, progress: Progress) -> 
         reason, save_adapter = str(error), getattr(error, "save", None)
     except Exception as error:
         # A mistake of ours: shown in full, but a study of many hours does not stop for one cell.
-        traceback.print_exc(file=sys.stderr)
+        print(visible(traceback.format_exc(), lines=True), end="", file=sys.stderr)
         reason = f"{type(error).__name__}: {error}"
     for cell in cells:
         store.fail(cell, reason, save_adapter=save_adapter)

@@ -9,6 +9,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
+from educe.data.display import visible
 from educe.data.errors import UserError, did_you_mean
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
@@ -60,7 +61,7 @@ def launch(study: Study, out: Path) -> None:
         # The main process decides for all: on another machine the run directory may be another one.
         (done,) = broadcast_object_list([store.has(cell)])
         if done:
-            state.print(f"{cell}: already in {store.folder(cell)}")
+            state.print(visible(f"{cell}: already in {store.folder(cell)}"))
             return
         try:
             measurement = run_cell(cell, _load(cell, device=study.device, state=state), store, study=study.name)
@@ -70,7 +71,7 @@ def launch(study: Study, out: Path) -> None:
             raise
         if measurement is not None:
             interval = f"[{measurement.low:.3f}, {measurement.high:.3f}]"
-            print(f"{cell}: {measurement.score:.3f} {interval} -> {store.folder(cell)}")
+            print(visible(f"{cell}: {measurement.score:.3f} {interval} -> {store.folder(cell)}"))
 
 
 def _load(cell: Cell, *, device: str, state: PartialState) -> Model:

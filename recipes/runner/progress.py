@@ -1,5 +1,6 @@
 """The progress of a run: one live bar on a terminal, one line per cell elsewhere."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from educe.data.display import visible
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.terminal import Shown, unescaped
 
 
 class Progress:
@@ -19,7 +22,7 @@ class Progress:
         self.total = total
         self.done = done
         self.out = out
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(file=unescaped(sys.stderr), highlight=False, soft_wrap=True)
         self.started = time.perf_counter()
         self.cell = ""
         self.bar: Bar | None = None
@@ -27,20 +30,23 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self.console.is_terminal:
-            columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+            columns = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()]
             self.bar = Bar(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console, transient=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=self.total, completed=self.done)
+            # Rich prints other output above the bar, and would read colours and links from it.
+            sys.stdout, sys.stderr = Shown(sys.stdout), Shown(sys.stderr)
         kept = f", {self.done} already on disk" if self.done else ""
         self.say(f"{self.total} cells{kept} -> {self.out}")
         return self
 
     def __exit__(self, *error: object) -> None:
         if self.bar is not None:
+            sys.stdout, sys.stderr = unescaped(sys.stdout), unescaped(sys.stderr)
             self.bar.stop()
 
     def say(self, text: str) -> None:
-        self.console.print(f"educe: {text}", markup=False)
+        self.console.print(f"educe: {visible(text)}", markup=False)
 
     def start(self, cell: Cell) -> None:
         self.started = time.perf_counter()
@@ -52,7 +58,7 @@ class Progress:
 
     def _describe(self, text: str) -> None:
         if self.bar is not None:
-            self.bar.update(self.task, description=text)
+            self.bar.update(self.task, description=visible(text))
 
     def finish(self, cell: Cell, measurement: Measurement) -> None:
         score = f"{measurement.score:.3f} [{measurement.low:.3f}, {measurement.high:.3f}]"

@@ -1,0 +1,24 @@
+"""Text as it is shown to a person: control characters become visible, so that no text can act on a terminal."""
+
+import unicodedata
+
+# Controls (C0, C1, DEL), format characters (writing direction, zero width, tags), lone surrogates, and the separators
+# of lines and paragraphs.
+HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""The text with each control or invisible character as an escape, such as `\x1b` or `\u202e`.
+
+    With `lines`, line feeds and tabs stay: for text of several lines.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(one if lines and one in "\n\t" else _shown(one) for one in text)
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in HIDDEN:
+        return character
+    # Of a lone surrogate and of every hidden character: \n, \x1b, \u202e, \U000e0041.
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

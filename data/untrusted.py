@@ -7,8 +7,9 @@ a UserError of one line with the path and the reason. Nothing in a file can make
 import json
 import math
 import os
+import re
 import stat
-from collections.abc import Hashable
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,11 +20,14 @@ from educe.data.errors import UserError
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-# A tokenizer.json of a large vocabulary has 35 MB; rows of a task have a reader of their own limit.
-MAX_BYTES = 256 << 20
-# A study has some hundred nodes. Aliases count as often as they are used.
-MAX_YAML_BYTES, MAX_YAML_NODES, MAX_DEPTH = 1 << 20, 20_000, 64
-MAX_PARQUET_BYTES = 16 << 30
+# A tokenizer.json of a large vocabulary has 35 MB and 2 million values.
+MAX_BYTES, MAX_JSON_VALUES = 256 << 20, 10_000_000
+# A study has some hundred nodes. Aliases count as often as they are used. PyYAML reads about 100 kB in a second.
+MAX_YAML_BYTES, MAX_YAML_NODES, MAX_DEPTH = 1 << 18, 20_000, 64
+MAX_PARQUET_BYTES, MAX_PARQUET_ROWS = 16 << 30, 100_000_000
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes it
+_SURROGATE_ITSELF = re.compile("[\ud800-\udfff]")
 
 
 def open_regular(path: Path, *, links: bool = True) -> BinaryIO:
@@ -33,24 +37,28 @@ def open_regular(path: Path, *, links: bool = True) -> BinaryIO:
     """
     try:
         # Without O_NONBLOCK, opening a pipe would wait for its other end.
-        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW)), "rb")
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file (from {Path.cwd()}); check the path") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         if not links and os.path.islink(path):
             raise UserError(f"{path} is a symbolic link; put the file itself there") from None
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}; check the path") from None
-    mode = os.fstat(stream.fileno()).st_mode
+    mode = os.fstat(number).st_mode
     if not stat.S_ISREG(mode):
-        stream.close()
-        raise UserError(f"{path} is not a regular file; give one")
-    return stream
+        os.close(number)
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise UserError(f"{path} is {kind}, not a file; give a regular file")
+    return os.fdopen(number, "rb")
 
 
 def read_bytes(path: Path, *, limit: int = MAX_BYTES, links: bool = True) -> bytes:
     """The bytes of a regular file. UserError as for `open_regular`, and where there are more than `limit` bytes."""
     with open_regular(path, links=links) as stream:
-        data = stream.read(limit + 1)
+        try:
+            data = stream.read(limit + 1)
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}; check the disk") from None
     if len(data) > limit:
         raise UserError(f"{path} has more than {limit:,} bytes; give a smaller file")
     return data
@@ -72,19 +80,26 @@ def read_json(path: Path, *, limit: int = MAX_BYTES, links: bool = True) -> Any:
 def parse_json(text: str, *, source: str) -> Any:
     """The value that JSON text stands for; `source` says in errors where it is from.
 
-    UserError for broken JSON, a key that comes twice, NaN and infinities (which JSON has not), and nesting that is too
-    deep.
+    UserError for broken JSON, a key that comes twice, NaN and infinities (which JSON has not), half of a surrogate pair
+    (which no file can hold), nesting that is too deep, and more than MAX_JSON_VALUES values.
     """
+    if text.count(",") + text.count("[") + text.count("{") > MAX_JSON_VALUES:
+        raise UserError(f"{source}: more than {MAX_JSON_VALUES:,} values; make it smaller")
     try:
-        return json.loads(
+        value = json.loads(
             text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_number, parse_float=_finite
         )
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except json.JSONDecodeError as error:
         raise UserError(
             f"{source}: broken JSON at line {error.lineno}, column {error.colno} ({error.msg}); fix the file"
         ) from None
     except RecursionError:
         raise UserError(f"{source}: JSON nested too deeply to read; make it flat") from None
+    except UnicodeEncodeError:
+        raise UserError(f"{source}: text with half of a surrogate pair (\\ud800 to \\udfff); fix the file") from None
     except ValueError as error:
         raise UserError(f"{source}: {_reason(error)}; fix the file") from None
 
@@ -97,8 +112,9 @@ def read_yaml(path: Path, *, links: bool = True) -> Any:
 def parse_yaml(text: str, *, source: str) -> Any:
     """The value that YAML text stands for: mappings with text as keys, lists, text, numbers, true, false and null.
 
-    Dates stay text. UserError, with the line, for broken YAML, a key that comes twice, a tag, aliases that expand to
-    more than MAX_YAML_NODES values, and nesting deeper than MAX_DEPTH.
+    Numbers are decimal: dates, 010, 0x10 and 1:30 stay text. UserError, with the line, for broken YAML, a key that
+    comes twice, a tag, an infinite number, aliases that expand to more than MAX_YAML_NODES values, and nesting deeper
+    than MAX_DEPTH.
     """
     if len(text) > MAX_YAML_BYTES:
         raise UserError(f"{source} has more than {MAX_YAML_BYTES:,} characters; make it smaller")
@@ -128,17 +144,16 @@ def open_parquet(path: Path, *, links: bool = True) -> "ParquetFile":
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
-    stream = open_regular(path, links=links)
-    try:
-        file = ParquetFile(stream)
-        sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        stream.close()
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a Parquet file ({reason}); check how it was written") from None
-    if min(sizes, default=0) < 0 or sum(sizes) > MAX_PARQUET_BYTES:
-        stream.close()
-        raise UserError(f"{path} unpacks to more than {MAX_PARQUET_BYTES:,} bytes; split it")
+    with open_regular(path, links=links) as stream:
+        try:
+            # By its number: what was looked at is what is read, and the file closes itself.
+            file = ParquetFile(f"/dev/fd/{stream.fileno()}")
+            sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path}: not a Parquet file ({reason}); check how it was written") from None
+    if min(sizes, default=0) < 0 or sum(sizes) > MAX_PARQUET_BYTES or file.metadata.num_rows > MAX_PARQUET_ROWS:
+        raise UserError(f"{path} unpacks to over {MAX_PARQUET_BYTES:,} bytes or {MAX_PARQUET_ROWS:,} rows; split it")
     return file
 
 
@@ -150,8 +165,8 @@ def _reason(error: Exception) -> str:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} comes twice")
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"key {name!r} comes twice")
     return made
 
 
@@ -176,7 +191,7 @@ class _Loader(yaml.SafeLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._depth = 0
+        self._depth = self._composed = 0
         self._sizes: dict[int, int] = {}  # of finished nodes, aliases counted as often as they are used
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -186,6 +201,9 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _Refused(f"nested over {MAX_DEPTH} deep", event.start_mark)
+        self._composed += 1
+        if self._composed > MAX_YAML_NODES:
+            raise _Refused(f"over {MAX_YAML_NODES:,} values", event.start_mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None and id(node) not in self._sizes:
@@ -194,9 +212,21 @@ class _Loader(yaml.SafeLoader):
             self._sizes[id(node)] = 1 + sum(self._sizes[id(child)] for child in _children(node))
             if self._sizes[id(node)] > MAX_YAML_NODES:
                 raise _Refused(f"over {MAX_YAML_NODES:,} values", event.start_mark)
+            _check_node(node)
         return node
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+
+_STR, _MERGE, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("str", "merge", "float"))
+
+
+def _check_node(node: yaml.Node) -> None:
+    """Refuse what JSON could not hold: before construction, which would merge keys and lose their places."""
+    if isinstance(node, yaml.ScalarNode):
+        if _SURROGATE_ITSELF.search(node.value):
+            raise _Refused("text with half of a surrogate pair", node.start_mark)
+        if node.tag == _FLOAT and not math.isfinite(float(_for_float(node.value))):
+            raise _Refused(f"{node.value} is not a finite number", node.start_mark)
+    elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag not in (_STR, _MERGE):
@@ -204,10 +234,10 @@ class _Loader(yaml.SafeLoader):
             if key.value in seen:
                 raise _Refused(f"the key {key.value!r} comes twice", key.start_mark)
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
-_STR, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+def _for_float(text: str) -> str:
+    return text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan")
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
@@ -220,9 +250,18 @@ def _named(key: yaml.Node) -> str:
     return repr(key.value) if isinstance(key, yaml.ScalarNode) else "of a list or mapping"
 
 
-# Only what JSON has too. Dates and the like stay text.
-_PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
+# Only what JSON has too. Dates and the like stay text, and so do numbers that YAML 1.1 reads as 8 (010) or 90 (1:30).
+_NUMBERS = {
+    "int": (r"^[-+]?(?:0|[1-9][0-9_]*)$", "-+0123456789"),
+    "float": (
+        r"^(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        "-+0123456789.",
+    ),
+}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag in _PLAIN | {_MERGE}]
+    first: [(tag, pattern) for tag, pattern in known if tag.rpartition(":")[2] in ("null", "bool", "merge")]
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+for _name, (_pattern, _first) in _NUMBERS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), list(_first))

@@ -58,6 +58,7 @@ SLOW = {
     ("educe.data.loading.hub", "datasets"),
     ("educe.data.loading.hub", "httpx"),
     ("educe.data.loading.readers", "pyarrow"),
+    ("educe.data.untrusted", "pyarrow"),
 }
 MAX_LINES = 400
 

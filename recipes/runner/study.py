@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from educe.data.errors import UserError, did_you_mean
 from educe.data.resolve import resolve
 from educe.data.task import Task
+from educe.data.untrusted import parse_yaml, read_yaml
 from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import make_method
@@ -35,17 +36,6 @@ _SYNONYMS = {
     "budgets": "examples",
     "limit": "test_items",
 }
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML, except that it refuses a repeated key, of which plain YAML keeps the last without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        written = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        for key, _ in node.value:
-            if written[key.value] > 1:
-                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is repeated", problem_mark=key.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 class Study(BaseModel):
@@ -76,16 +66,7 @@ class Study(BaseModel):
     def read(cls, path: str | Path, *, changes: Sequence[str] = ()) -> "Study":
         """Read a YAML study, with `a.b=c` changes on top. UserError for every fault, naming key and fix."""
         path = Path(path)
-        try:
-            written = yaml.load(path.read_text("utf-8"), _Loader)
-        except OSError as error:
-            raise UserError(f"cannot read study {path}: {error.strerror}; check the path") from error
-        except UnicodeDecodeError as error:
-            raise UserError(f"study {path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f" line {mark.line + 1}" if mark else ""
-            raise UserError(f"study {path}{where} is not YAML: {getattr(error, 'problem', error)}; fix it") from error
+        written = read_yaml(path)
         if not isinstance(written, dict):
             raise UserError(f"study {path} is empty or not a mapping; start with `name:`, `models:`, `tasks:`")
         for change in changes:
@@ -98,10 +79,7 @@ class Study(BaseModel):
         for key in written:
             if meant := _SYNONYMS.get(key):
                 raise UserError(f"{what} has no key {key!r}; did you mean {meant!r}?")
-        try:
-            study = validated(cls, written, what=what, known=cls.model_fields)
-        except TypeError as error:
-            raise UserError(f"{what}: {error}; keys are words") from error
+        study = validated(cls, written, what=what, known=cls.model_fields)
         for key in ("models", "tasks", "recipes", "examples", "seeds"):
             repeated = [each for each, times in Counter(map(repr, getattr(study, key))).items() if times > 1]
             if repeated:
@@ -210,9 +188,9 @@ def parse_change(change: str) -> tuple[str, Any]:
     if not equals:
         raise UserError(f"--set {change!r} has no '='; write key=value, as in --set seeds=[0,1,2]")
     try:
-        return path, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {change!r}: {value!r} is not YAML; write a number, a word or [a, b]") from error
+        return path, parse_yaml(value, source="the value")
+    except UserError as error:
+        raise UserError(f"--set {change!r}: {error}; write a number, a word or [a, b]") from None
 
 
 def _child(place: Any, key: str, change: str) -> Any:

@@ -39,8 +39,8 @@ def the_line(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
         (("run", "s.yaml", "--outt", "x"), "unrecognized arguments: --outt x"),
         (("ls", "model"), "invalid choice: 'model' (choose from"),
         (("results", ".", "--format", "xml"), "invalid choice: 'xml'"),
-        (("run", "nowhere.yaml"), "cannot read study nowhere.yaml: No such file or directory"),
-        (("plan", "nowhere.yaml"), "cannot read study nowhere.yaml"),
+        (("run", "nowhere.yaml"), "nowhere.yaml: no such file (from "),
+        (("plan", "nowhere.yaml"), "nowhere.yaml: no such file"),
         (("report", "no/run"), "no/run has no run (no cells.json); give the folder that `educe run --out` wrote"),
         (("results", "no/run"), "no/run has no run"),
     ],
@@ -214,7 +214,11 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
         ("iid_sft", "--model tiny-random --task capitals --examples four", "invalid int value: 'four'"),
         ("few_shot", "--model tiny-random --task capitals --set shot=4", "did you mean 'shots'?"),
         ("few_shot", "--model tiny-random --task capitals --set shots", "has no '='"),
-        ("few_shot", "--model tiny-random --task capitals --set shots=[4", "'[4' is not YAML"),
+        (
+            "few_shot",
+            "--model tiny-random --task capitals --set shots=[4",
+            "--set 'shots=[4': the value, line 1: broken YAML",
+        ),
         ("iid_sft", "--model tiny-random --task capitals", "say how many: --examples 64"),
         ("iid_stf", "--model tiny-random --task capitals", "unknown recipe 'iid_stf'; did you mean 'iid_sft'?"),
         ("zero_shot", "--model tiny-random --task capitals --examples 4", "drop --examples 4"),
@@ -235,9 +239,7 @@ def test_in_a_real_process_a_mistake_is_one_line_too(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "educe.recipes.cli", "plan", str(tmp_path / "nowhere.yaml")]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        done.stderr == f"educe: cannot read study {tmp_path}/nowhere.yaml: No such file or directory; check the path\n"
-    )
+    assert done.stderr == f"educe: {tmp_path}/nowhere.yaml: no such file (from {REPOSITORY}); check the path\n"
 
 
 @pytest.fixture(scope="module")

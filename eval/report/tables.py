@@ -1,6 +1,5 @@
 """The report's CSV files: one row per cell, per pooled point of a curve, and per comparison."""
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import AXES, Curve, Point, join
 from educe.eval.measurement import Failure, Measurement
+from educe.eval.report.csv_text import csv_text
 
 # The columns of results.csv and of `educe results`: what of a measurement they hold, and their meaning.
 _RESULTS = {
@@ -86,8 +86,5 @@ def row_of(columns: Mapping[str, Callable[..., Any]], *things: Any) -> dict[str,
 
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows under their columns."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write rows under their columns, as `csv_text` makes them."""
+    path.write_text(csv_text(columns, rows), encoding="utf-8", newline="")

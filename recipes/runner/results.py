@@ -1,7 +1,5 @@
 """Results: what a run directory holds, for programs. Curves, rows and the report are made from it."""
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
 from educe.eval.measurement import Failure, Measurement
+from educe.eval.report.csv_text import csv_text
 from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
 from educe.recipes.runner.store import Store
@@ -54,11 +53,7 @@ class Results:
         rows = self.rows()
         if form == "json":
             return json.dumps(rows, indent=1)
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, fieldnames=RESULT_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return stream.getvalue()
+        return csv_text(RESULT_COLUMNS, rows)
 
     def report(self) -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""

@@ -2,9 +2,9 @@
 
 import unicodedata
 
-# Controls (C0, C1, DEL), format characters (writing direction, zero width, tags), lone surrogates, and the separators
-# of lines and paragraphs.
-HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# Controls (C0, C1, DEL), format characters (writing direction, zero width, tags), lone surrogates, what has no meaning
+# in Unicode, and the separators of lines and paragraphs.
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -12,7 +12,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
     With `lines`, line feeds and tabs stay: for text of several lines.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return "".join(one if lines and one in "\n\t" else _shown(one) for one in text)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from educe.data.display import visible
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import without_sweeps
 from educe.eval.report.figure import conditions_figure, overview_figure, scaling_figure
@@ -76,4 +77,4 @@ def inline_svg(figure: Figure | None, stem: Path, prefix: str, label: str, *, pi
     )
     # A narrow figure must not be enlarged to the width of the page.
     style = f"max-width: {round(1.45 * float(opening.group(2)))}px"
-    return f'<svg {opening.group(1)} style="{style}" role="img" aria-label="{html.escape(label)}">{inside}'
+    return f'<svg {opening.group(1)} style="{style}" role="img" aria-label="{html.escape(visible(label))}">{inside}'

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import jinja2
 
+from educe.data.display import visible
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, compare, pool
 from educe.eval.analysis.dev_choices import dev_choices
@@ -131,9 +132,15 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {each.__name__: each for each in _FILTERS}
     return environment.get_template("page.html.j2")
+
+
+def _shown(value: object) -> object:
+    """Text without characters that HTML has not, or that change how the text around them reads. Escaped later."""
+    return visible(value, lines=True) if type(value) is str else value

@@ -1,50 +1,82 @@
 """A saved PEFT adapter, merged into the weights of the model that it was trained on."""
 
-import json
+import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
 from peft import PeftModel
-from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from educe.data.errors import UserError
-from educe.eval.model.source import Source
+from educe.eval.model.complete import declared_tensors
+from educe.eval.model.files import only, read_mapping
+from educe.eval.model.reading import one_line
+from educe.eval.model.source import ADAPTER_FILES, Source
+
+# Settings of PEFT that would import a module, change the model's own weights before the adapter's are read, or repeat
+# its layers; what an adapter does not have is null, false or true.
+_PLAIN = (
+    "auto_mapping",
+    "corda_config",
+    "eva_config",
+    "init_lora_weights",
+    "layer_replication",
+    "loftq_config",
+    "megatron_config",
+    "runtime_config",
+)
+# Settings that PEFT reads as regular expressions.
+_PATTERNS = ("target_modules", "exclude_modules", "layers_pattern", "feedforward_modules")
+_PATTERN_TABLES = ("rank_pattern", "alpha_pattern")
+_NAME = re.compile(r"\^?[\w.-]+")
 
 
 def merge_adapter(net: PreTrainedModel, source: Source) -> PreTrainedModel:
     """The net with the source's adapter merged. UserError where the adapter was made for another model."""
-    kind, saved = _read_adapter(Path(source.adapter))
+    folder = Path(source.adapter)
+    files = [folder / name for name in ADAPTER_FILES]
+    settings = read_mapping(files[0])
+    kind = settings.get("peft_type")
     if kind not in ("LORA", "IA3"):
-        raise UserError(
-            f"adapter {source.adapter} is of type {kind}, which cannot be merged; give a LORA or IA3 adapter"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about keys that do not fit, which is checked below
-            wrapped = PeftModel.from_pretrained(net, source.adapter)
-        expected = {name.replace(".default", "") for name, _ in wrapped.named_parameters() if ".default" in name}
-        if expected != saved:
-            raise ValueError(f"{len(expected ^ saved)} of its weights have no place")
+        raise UserError(f"adapter {folder} is of type {kind}, which cannot be merged; give a LORA or IA3 adapter")
+    tensors = declared_tensors(files[1:])
+    _check_settings(settings, files[0], tensors)
+    what, fix = f"adapter {folder} does not fit model {source.name!r}", "give the model that it was trained on"
+    with only(files, root=folder) as place, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about keys that do not fit, which is checked below
+        with one_line(what, fix, hide=str(place)):
+            wrapped = PeftModel.from_pretrained(net, str(place), local_files_only=True)
+    expected = {name.replace(".default", "") for name, _ in wrapped.named_parameters() if ".default" in name}
+    if expected != set(tensors):
+        raise UserError(f"{what}: {len(expected ^ set(tensors))} of its weights have no place or are missing; {fix}")
+    with one_line(what, fix):
         return wrapped.merge_and_unload()
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise UserError(
-            f"adapter {source.adapter} does not fit model {source.name!r}: {' '.join(str(error).split())[:300]}; "
-            "give the model that it was trained on"
-        ) from error
 
 
-def _read_adapter(folder: Path) -> tuple[str | None, set[str]]:
-    """The type of an adapter and the names of its weights. UserError for files that cannot be read."""
-    config, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
-    try:
-        settings = json.loads(config.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"{config} is not JSON ({error}); save the adapter again") from error
-    if not isinstance(settings, dict):
-        raise UserError(f"{config} holds no mapping; save the adapter again")
-    try:
-        with safe_open(weights, framework="pt") as file:
-            return settings.get("peft_type"), set(file.keys())
-    except SafetensorError as error:
-        raise UserError(f"{weights} is corrupt ({error}); save the adapter again") from error
+def _check_settings(settings: Mapping[str, Any], path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """UserError for settings that do more than describe the adapter's own weights."""
+    for key in _PLAIN:
+        if settings.get(key) not in (None, True, False, {}, "gaussian"):
+            raise UserError(f"{path}: {key}: {settings[key]!r} is not supported; merge the adapter with PEFT")
+    for key in _PATTERNS:
+        value = settings.get(key)
+        names = value if isinstance(value, list) else [] if value in (None, "all-linear") else [value]
+        _check_names(names, key, path)
+    for key in _PATTERN_TABLES:
+        table = settings.get(key) or {}
+        if not isinstance(table, dict):
+            raise UserError(f"{path}: {key}: {table!r} is no mapping; save the adapter again")
+        _check_names(list(table), key, path)
+    largest = max((max(tensor.shape, default=0) for tensor in tensors.values()), default=0)
+    for rank in [settings.get("r"), *(settings.get("rank_pattern") or {}).values()]:
+        if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int) or not 0 < rank <= largest):
+            raise UserError(f"{path}: a rank of {rank!r} is none that its weights have; save the adapter again")
+
+
+def _check_names(names: list[Any], key: str, path: Path) -> None:
+    for name in names:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UserError(f"{path}: {key}: {name!r} is no module's name (patterns are not read); list the names")

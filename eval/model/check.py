@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from transformers import PreTrainedConfig
 
 from educe.data.errors import UserError
 from educe.eval.model.head import token_logprobs
@@ -12,19 +13,24 @@ _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 _ATTENTION = {"full_attention", "sliding_attention"}
 
 
-def check_architecture(net: nn.Module, *, name: str) -> None:
-    """Refuse a net that ignores masks and positions, because its branches would see one another.
-
-    Scores a small tree and the same rows one by one, once, at load time. UserError where they differ by more than
-    rounding, and for layers whose masks or FLOPs the suite does not know.
-    """
-    config = net.config.get_text_config()  # type: ignore[operator, union-attr]
+def check_layers(config: PreTrainedConfig, *, name: str) -> None:
+    """UserError for layers whose masks or FLOPs the suite does not know. Reads the settings alone."""
+    config = config.get_text_config()
     if unknown := set(getattr(config, "layer_types", None) or []) - _ATTENTION:
         raise UserError(
             f"model {name!r} has layers of type {min(unknown)!r}; only full and sliding attention are supported"
         )
     if any((getattr(config, key, None) or 1) > 1 for key in _EXPERTS):
         raise UserError(f"model {name!r} is a mixture of experts, whose FLOPs depend on routing; use a dense model")
+
+
+def check_architecture(net: nn.Module, *, name: str) -> None:
+    """Refuse a net that ignores masks and positions, because its branches would see one another.
+
+    Scores a small tree and the same rows one by one, once, at load time. UserError where they differ by more than
+    rounding, and as for `check_layers`.
+    """
+    check_layers(net.config, name=name)  # type: ignore[arg-type]
     drift = _drift(net)
     tolerance = 1e-3 if next(net.parameters()).dtype == torch.float32 else 0.5
     if not drift < tolerance:

@@ -13,10 +13,14 @@ from transformers.utils.logging import disable_progress_bar
 
 from educe.data.errors import UserError
 from educe.eval.model.adapter import merge_adapter
+from educe.eval.model.bitsandbytes import keep_weights_differentiable, quantization_config
 from educe.eval.model.check import check_architecture
+from educe.eval.model.complete import check_complete, check_loaded
+from educe.eval.model.files import model_files, only, weight_files
+from educe.eval.model.hub import snapshot_folder
 from educe.eval.model.model import Dtype, Model
-from educe.eval.model.net import shape_of
-from educe.eval.model.quantized import keep_weights_differentiable, quantization_config
+from educe.eval.model.net import full_shape, shape_of
+from educe.eval.model.reading import one_line
 from educe.eval.model.sharded import gathering, set_sharding_dtype
 from educe.eval.model.source import Kind, Source, find_source
 from educe.eval.model.tiny import make_tiny
@@ -45,7 +49,7 @@ def load_model(
         keep_weights_differentiable(net)
     net.to(place)  # type: ignore[arg-type]
     net.eval().requires_grad_(False)
-    _check_end_token(tokenizer, source)
+    _check_tokens(tokenizer, net, source)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     kind = _kind_of(source, tokenizer)
@@ -55,7 +59,7 @@ def load_model(
     return Model(
         name=source.name,
         kind=kind,
-        revision=getattr(net.config, "_commit_hash", None) or source.revision,
+        revision=source.revision,
         fingerprint=hashlib.sha256(f"{source.identity} {kind} {tokenizer.chat_template}".encode()).hexdigest(),
         net=net,
         tokenizer=tokenizer,
@@ -67,8 +71,8 @@ def load_model(
 
 
 def fetch(spec: str | Mapping[str, Mapping[str, Any]]) -> None:
-    """Fetch and convert a bundled or GGUF model's weights into the cache, so that loading only reads them."""
-    _location(find_source(spec))
+    """Fetch a model's files and convert its weights into the cache, so that loading only reads them."""
+    _folder(find_source(spec))
 
 
 def _pick_device() -> str:
@@ -84,36 +88,59 @@ def _pick_dtype(device: torch.device) -> torch.dtype:
 def _pretrained(source: Source, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if not sys.stderr.isatty():
         disable_progress_bar()
-    location = _location(source)
-    set_sharding_dtype(dtype)
-    options: dict[str, Any] = {"revision": source.revision} if source.where == "hub" else {}
-    quantization = {"quantization_config": quantization_config(source.quantize, dtype)} if source.quantize else {}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False, **options)
-        net = AutoModelForCausalLM.from_pretrained(
-            location, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa", dtype=dtype,
-            **options, **quantization,
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"cannot load model {source.name!r}: {reason}; check {location} and its files") from error
+    folder = _folder(source)
+    with only(model_files(folder), root=folder) as place:
+        # A bundled model's files are our own, checked against the hashes of their conversion.
+        if source.where != "bundled":
+            check_complete(folder, place, weight_files(folder), name=source.name)
+        set_sharding_dtype(dtype)
+        quantization = {"quantization_config": quantization_config(source.quantize, dtype)} if source.quantize else {}
+        what, fix = f"cannot load model {source.name!r} from {folder}", "fetch or save it again"
+        with one_line(what, fix, hide=str(place)):
+            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=True)
+        with one_line(what, fix, hide=str(place)):
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                place, use_safetensors=True, trust_remote_code=False, local_files_only=True, dtype=dtype,
+                attn_implementation="sdpa", output_loading_info=True, **quantization,
+            )  # fmt: skip
+    net, found = loaded
+    check_loaded(found, name=source.name)
+    # PEFT looks there when it saves an adapter.
+    net.name_or_path = net.config.name_or_path = tokenizer.name_or_path = str(folder)
     return net, tokenizer
 
 
-def _location(source: Source) -> Any:
-    """Where to load from; bundled and GGUF models are converted into the cache first."""
+def _folder(source: Source) -> Path:
+    """Where to load from. Hub models are fetched, bundled and GGUF models are converted into the cache first."""
     if source.where == "bundled":
         return bundled_folder(source.location)
     if source.where == "gguf":
         return gguf_folder(Path(source.location))
-    return source.location
+    if source.where == "hub":
+        return snapshot_folder(source.location, source.revision)
+    return Path(source.location)
 
 
-def _check_end_token(tokenizer: PreTrainedTokenizerBase, source: Source) -> None:
+def _check_tokens(tokenizer: PreTrainedTokenizerBase, net: PreTrainedModel, source: Source) -> None:
+    """UserError without an end token, and for tokens that the net has no embedding for."""
     if tokenizer.eos_token_id is None:
         raise UserError(
             f"model {source.name!r} has no end token, so an answer cannot end; set eos_token in its tokenizer"
         )
+    if source.where == "bundled":
+        return
+    ends = getattr(net.generation_config, "eos_token_id", None)
+    used = [tokenizer.bos_token_id, tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])]
+    # Tokens that were added, such as one for images, may lie beyond the embeddings of a net that reads text alone.
+    used += tokenizer.get_vocab().values() - tokenizer.added_tokens_decoder.keys()
+    embedding: Any = net.get_input_embeddings()
+    size = full_shape(embedding.weight)[0]
+    for token in used:
+        if token is not None and (not isinstance(token, int) or not 0 <= token < size):
+            raise UserError(
+                f"model {source.name!r} has a token {token!r}, but {size} embeddings; give the tokenizer and "
+                "generation_config.json that belong to these weights"
+            )
 
 
 def _kind_of(source: Source, tokenizer: PreTrainedTokenizerBase) -> Kind:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers.integrations import deepspeed
 from transformers.integrations.deepspeed import deepspeed_config, is_deepspeed_zero3_enabled
 
 from educe.data.errors import UserError
@@ -38,6 +39,17 @@ def set_sharding_dtype(dtype: torch.dtype) -> None:
         settings: Any = deepspeed_config()
         settings["bf16"] = {"enabled": dtype == torch.bfloat16}
         settings["fp16"] = {"enabled": dtype == torch.float16}
+
+
+@contextmanager
+def nothing_sharded() -> Iterator[None]:
+    """Inside the block, transformers builds nets as in a run without DeepSpeed."""
+    settings = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed.unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        deepspeed._hf_deepspeed_config_weak_ref = settings
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.validation import parse_hub_path
+from educe.eval.model.files import file_sha256, files_sha256, model_files, read_mapping, weight_files
 from educe.eval.model.flops import Shape
 
 Kind = Literal["base", "chat", "helpful"]
@@ -26,6 +27,7 @@ OPTIONS = ("kind", "name", "adapter", "quantize")
 QUANTIZE = ("nf4", "fp4")
 KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
 PREFIXES = ("hub:", "path:", "gguf:")
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 # Part of every identity; raised when a change of the loader changes the answers of a model.
 LOADER_VERSION = 1
 
@@ -144,9 +146,10 @@ class Source:
         elif self.where == "gguf":
             facts.append(file_sha256(Path(self.location)))
         else:
-            facts.append(folder_sha256(Path(self.location)))
+            facts.append(files_sha256(model_files(Path(self.location)), root=Path(self.location)))
         if self.adapter:
-            facts.append(folder_sha256(Path(self.adapter)))
+            folder = Path(self.adapter)
+            facts.append(files_sha256([folder / name for name in ADAPTER_FILES], root=folder))
         if self.quantize:
             facts.append(self.quantize)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -200,7 +203,7 @@ def _adapter_folder(value: Any) -> Path | None:
     if not isinstance(value, str):
         raise UserError(f"adapter: {value!r} is not a path; give a folder in PEFT's format")
     folder = Path(value).expanduser()
-    for file in ("adapter_config.json", "adapter_model.safetensors"):
+    for file in ADAPTER_FILES:
         if not (folder / file).is_file():
             raise UserError(f"adapter: {folder}/{file} not found; give a folder in PEFT's format")
     return folder
@@ -219,8 +222,7 @@ def _named(name: str) -> Source:
         folder = Path(rest).expanduser()
         if not (folder / "config.json").is_file():
             raise UserError(f"model {name!r}: {folder}/config.json not found; give a folder saved by save_pretrained")
-        if not any(folder.glob("*.safetensors")):
-            raise UserError(f"model {name!r}: no .safetensors in {folder}; convert the weights first")
+        weight_files(folder)
         return Source(name=folder.resolve().name, where="path", location=str(folder), kind=_kind_of_folder(folder))
     if prefix == "gguf" and rest:
         file = Path(rest).expanduser()
@@ -244,23 +246,4 @@ def _kind_of_folder(folder: Path) -> Kind:
     if (folder / "chat_template.jinja").is_file():
         return "chat"
     settings = folder / "tokenizer_config.json"
-    if not settings.is_file():
-        return "base"
-    try:
-        return "chat" if json.loads(settings.read_text("utf-8")).get("chat_template") else "base"
-    except ValueError as error:
-        raise UserError(f"{settings} is not JSON: {error}; save the tokenizer again") from error
-
-
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def folder_sha256(folder: Path) -> str:
-    """Hex sha256 of the names and bytes of the files that decide a model's answers."""
-    suffixes = {".safetensors", ".json", ".jinja", ".model", ".txt"}
-    files = sorted(path for path in folder.iterdir() if path.suffix in suffixes)
-    listing = "\n".join(f"{path.name} {file_sha256(path)}" for path in files)
-    return hashlib.sha256(listing.encode()).hexdigest()
+    return "chat" if settings.exists() and read_mapping(settings).get("chat_template") else "base"

@@ -25,7 +25,8 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from educe.data.errors import UserError
-from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel, file_sha256
+from educe.eval.model.files import file_sha256
+from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel
 
 MANIFEST = "manifest.json"
 

@@ -12,7 +12,8 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.eval.model import weights
-from educe.eval.model.source import MODELS, Bundled, Wheel, file_sha256
+from educe.eval.model.files import file_sha256
+from educe.eval.model.source import MODELS, Bundled, Wheel
 
 NAME = "smollm2-135m-instruct"
 

@@ -80,7 +80,7 @@ def test_what_cannot_be_done_in_four_bits_is_refused(
             find_source({f"path:{folder}": options})
     with pytest.raises(UserError, match="drop quantize"):
         find_source({"tiny-random": {"quantize": "nf4"}})
-    monkeypatch.setattr("educe.eval.model.quantized.find_spec", lambda name: None)
+    monkeypatch.setattr("educe.eval.model.bitsandbytes.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"educe\[quantized\]"):
         load_model({f"path:{folder}": {"quantize": "nf4"}}, dtype="float32", device="cpu")
 

@@ -36,5 +36,6 @@ def _explain(error: ValidationError, *, what: str, known: Mapping[str, Any]) -> 
         return f"{what}: {place} = {fault['input']!r} is too small; give {fault['ctx']['ge']} or more"
     if fault["type"] == "string_pattern_mismatch":
         return f"{what}: {place} = {fault['input']!r} does not fit; write {known[field].description}"
-    message = fault["msg"][0].lower() + fault["msg"][1:].replace("dictionary", "mapping")
+    said = fault["msg"].removeprefix("Value error, ")
+    message = said[0].lower() + said[1:].replace("dictionary", "mapping")
     return f"{what}: {place} = {fault['input']!r} does not fit: {message.replace('tuple', 'list')}"

@@ -30,7 +30,7 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
     """
     if not isinstance(study, Study):
         study = Study.read(study)
-    if study.track == "wandb":
+    if study.track != "none":
         check_wandb()
     check_device(study.device)
     cells = study.cells()
@@ -43,8 +43,8 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
             _run_cells(missing, store, study=study, progress=progress)
         results = Results.of(store)
         results.report()
-        if study.track == "wandb":
-            log_to_wandb(results, study=study.name)
+        if study.track != "none":
+            log_to_wandb(results, study=study.name, prompts=study.tracks_prompts)
     return results
 
 

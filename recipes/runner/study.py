@@ -25,6 +25,20 @@ Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if writt
 Spec = str | dict[str, Settings]
 
 
+def _check_track(written: Any) -> Any:
+    """`wandb` alone may have settings, and `prompts` is the only one."""
+    if not isinstance(written, dict):
+        return written
+    if list(written) != ["wandb"]:
+        raise ValueError("write none, wandb or {wandb: {prompts: false}}")
+    for name, value in (written["wandb"] or {}).items():
+        if name != "prompts":
+            raise ValueError(f"wandb has no setting {name!r}; {did_you_mean(name, ['prompts'])}")
+        if not isinstance(value, bool):
+            raise ValueError(f"wandb.prompts = {value!r} is neither true nor false")
+    return written
+
+
 # Other words for a key, from other tools and an earlier version: the nearest spelling would be another key.
 _SYNONYMS = {
     "subject": "models",
@@ -60,7 +74,7 @@ class Study(BaseModel):
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:0"
     )
-    track: Literal["none", "wandb"] = "none"
+    track: Annotated[Literal["none", "wandb"] | dict[str, Settings], BeforeValidator(_check_track)] = "none"
 
     @classmethod
     def read(cls, path: str | Path, *, changes: Sequence[str] = ()) -> "Study":
@@ -85,6 +99,11 @@ class Study(BaseModel):
             if repeated:
                 raise UserError(f"{what}: {key} lists {repeated[0]} twice; once is enough")
         return study
+
+    @property
+    def tracks_prompts(self) -> bool:
+        """Whether a prompt may go to Weights & Biases."""
+        return not isinstance(self.track, dict) or bool(self.track["wandb"].get("prompts", True))
 
     def text(self) -> str:
         """The study as YAML, changes applied."""

@@ -10,12 +10,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from educe.data.display import visible
 from educe.data.errors import UserError
 from educe.eval.analysis.curves import curves
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.results import Results
 
 PROJECT = "educe"
+# What W&B records of its own accord names folders, users and machines; our provenance has what a result needs.
+_PRIVATE: dict[str, Any] = {
+    "disable_git": True,
+    "disable_code": True,
+    "disable_job_creation": True,
+    "host": "",
+    "username": "",
+    "program": "educe",
+    "x_disable_meta": True,
+    "x_disable_stats": True,
+    "x_disable_machine_info": True,
+    "x_save_requirements": False,
+}
 
 
 def check_wandb() -> None:
@@ -24,15 +38,18 @@ def check_wandb() -> None:
         raise UserError("track: wandb needs the package wandb; pip install wandb or set track: none")
 
 
-def log_to_wandb(results: Results, *, study: str) -> None:
-    """Copy the cells that have not been copied yet, then all curves of the study."""
+def log_to_wandb(results: Results, *, study: str, prompts: bool) -> None:
+    """Copy the cells that have not been copied yet, then all curves of the study.
+
+    With `prompts`, the first prompt of a cell is copied too. Outputs of items never are.
+    """
     folder = results.folder
     for measurement in results.measurements:
         key = measurement.provenance.cell[:32]
         if any(folder.glob(f"wandb/*run-*-{key}")):
             continue
         with _run(folder, id=key, name=_name(measurement), group=study, job_type=measurement.method) as run:
-            run.config.update(_config(measurement))
+            run.config.update(_config(measurement, prompts=prompts))
             for row in measurement.training:
                 run.log({"loss": row["loss"], "learning_rate": row["learning_rate"]}, step=int(row["step"]))
             run.summary.update(_summary(measurement))
@@ -43,7 +60,7 @@ def log_to_wandb(results: Results, *, study: str) -> None:
 def _run(folder: Path, **options: Any) -> Any:
     import wandb
 
-    settings = wandb.Settings(silent=True, console="off", disable_git=True)
+    settings = wandb.Settings(silent=True, console="off", **_PRIVATE)
     return wandb.init(project=PROJECT, dir=folder, mode=_mode(), settings=settings, resume="allow", **options)
 
 
@@ -58,12 +75,15 @@ def _mode() -> Any:
 
 def _name(measurement: Measurement) -> str:
     model, task, recipe = measurement.model, measurement.task, measurement.recipe
-    return f"{model} {task} {recipe} n={measurement.examples} seed={measurement.seed}"
+    return visible(f"{model} {task} {recipe} n={measurement.examples} seed={measurement.seed}")
 
 
-def _config(measurement: Measurement) -> dict[str, Any]:
+def _config(measurement: Measurement, *, prompts: bool) -> dict[str, Any]:
     named = ("model", "task", "method", "settings", "examples", "seed")
-    return {**{name: getattr(measurement, name) for name in named}, "provenance": asdict(measurement.provenance)}
+    shown = {name: getattr(measurement, name) for name in named} | {"provenance": asdict(measurement.provenance)}
+    if not prompts:
+        del shown["provenance"]["first_prompt"]
+    return shown
 
 
 def _summary(measurement: Measurement) -> dict[str, Any]:

@@ -61,6 +61,9 @@ def test_the_shipped_study_is_in_order() -> None:
         ({"device": "gpu"}, "device = 'gpu' does not fit; write auto, cpu, mps, cuda"),
         ({"measure_on": "train"}, "measure_on = 'train' does not fit"),
         ({"track": "tensorboard"}, "track = 'tensorboard' does not fit"),
+        ({"track": {"wandb": {"prompt": False}}}, "wandb has no setting 'prompt'; did you mean 'prompts'?"),
+        ({"track": {"wandb": {"prompts": "no"}}}, "wandb.prompts = 'no' is neither true nor false"),
+        ({"track": {"mlflow": None}}, "write none, wandb or {wandb: {prompts: false}}"),
     ],
 )
 def test_a_faulty_study_is_refused(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
@@ -311,6 +314,7 @@ def test_the_weights_make_new_cells(tmp_path: Path) -> None:
         {"name": "renamed"},
         {"device": "cpu"},
         {"track": "wandb"},
+        {"track": {"wandb": {"prompts": False}}},
         {"examples": [4, 8]},
         {"recipes": [{"iid_sft": {"rank": 2, "epochs": 1, "accumulate": 4, "checkpoint_activations": True}}]},
     ],

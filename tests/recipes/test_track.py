@@ -1,6 +1,7 @@
 """W&B as a sink: written offline without a key, one run per cell, never read back."""
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from educe.recipes.runner import track
 from educe.recipes.runner.results import load_results
-from tests.recipes.small import no_figures, run_cli, study_file
+from tests.recipes.small import no_figures, run_cli, study_file, write_rows
 
 needs_wandb = pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")
 
@@ -38,6 +39,43 @@ def test_cells_are_copied_once_and_never_read(tmp_path: Path) -> None:
     assert all(len(_run_files(out, key)) == 1 for key in keys)
     shutil.rmtree(out / "wandb")
     assert load_results(out).text("csv") == text
+
+
+@needs_wandb
+@pytest.mark.usefixtures("without_a_key")
+@pytest.mark.parametrize("prompts", [True, False])
+def test_what_leaves_the_machine(prompts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 17, row 10: the first test prompt, folders, the user and the host were in the files, with no way out."""
+    place = tmp_path / "folder-of-a-person"
+    place.mkdir()
+    monkeypatch.setattr("sys.argv", [str(place / "argument"), "argument"])
+    monkeypatch.setenv("USER", "name-of-a-person")
+    monkeypatch.setattr("socket.gethostname", lambda: "name-of-a-host")
+    path = study_file(place, recipes=["zero_shot"], track={"wandb": {"prompts": prompts}}, tasks=[_riddles(place)])
+    assert run_cli("run", path, "--out", place / "out") == 0
+    copied = [each for each in (place / "out").glob("wandb/offline-run-*/**/*") if each.is_file()]
+    # Logs of W&B itself, which are not uploaded.
+    sent = {each: each.read_bytes() for each in copied if each.parent.name != "logs"}
+    # Where the table waits for its upload: W&B's own folder under the user's home, in the file kept here alone.
+    sent = {each: re.sub(rb"[^\x00-\x1f]*/artifacts/staging/", b"", data) for each, data in sent.items()}
+    assert len([each for each in sent if each.suffix == ".wandb"]) == 2 and any(b"riddle 0" in v for v in sent.values())
+    words = (b"folder-of-a-person", b"name-of-a-person", b"name-of-a-host", bytes(Path.cwd()), bytes(Path.home()))
+    for word in (*words, *(() if prompts else (b"What is the riddle", b"answer-of-a-riddle"))):
+        assert [each for each, data in sent.items() if word in data] == [], word
+    assert any(b"What is the riddle" in data for data in sent.values()) is prompts
+
+
+def _riddles(folder: Path) -> str:
+    rows = [
+        {
+            "id": f"r{n}",
+            "question": f"What is the riddle {n}?",
+            "choices": ["yes", "answer-of-a-riddle"],
+            "answer": "yes",
+        }
+        for n in range(60)
+    ]
+    return f"file:{write_rows(folder / 'riddle 0.jsonl', rows)}"
 
 
 def _run_files(out: Path, key: str) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Literal
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.format import Format
+from educe.data.grade import GRADER_VERSIONS
 from educe.data.splits import SPLITS, Split, nested_order, split_rows
 
 Kind = Literal["choice", "generation"]
@@ -66,13 +67,19 @@ class Task:
         """The test items that every cell of the task is scored on: the same for every seed, so comparisons pair."""
         return nested_order(self.rows["test"], seed=0)[:limit]
 
+    @property
+    def grader(self) -> str:
+        """How answers are graded, in words: "number match"."""
+        return self.grade.__name__.replace("_", " ") if self.grade else "likelihood of the options"
+
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of name, version, kind, format, scoring and every row of every split."""
+        """Hash of name, version, kind, format, scoring with the grader's version, and every row of every split."""
         digest = hashlib.sha256()
         settings = [self.name, self.version, self.kind, self.normalize_by, self.max_new_tokens, asdict(self.format)]
         if self.grade is not None:
             settings.append(self.grade.__qualname__)
+            settings.extend([GRADER_VERSIONS[name]] if (name := self.grade.__qualname__) in GRADER_VERSIONS else [])
         digest.update(json.dumps(settings).encode())
         for split in SPLITS:
             for example in self.rows[split]:

@@ -77,8 +77,8 @@ def read_json(path: Path, *, limit: int = MAX_BYTES, links: bool = True) -> Any:
     return parse_json(read_text(path, limit=limit, links=links), source=str(path))
 
 
-def parse_json(text: str, *, source: str) -> Any:
-    """The value that JSON text stands for; `source` says in errors where it is from.
+def parse_json(text: str, *, source: str, one_line: bool = False) -> Any:
+    """The value that JSON text stands for; `source` says in errors where it is from, with its line if it is `one_line`.
 
     UserError for broken JSON, a key that comes twice, NaN and infinities (which JSON has not), half of a surrogate pair
     (which no file can hold), nesting that is too deep, and more than MAX_JSON_VALUES values.
@@ -86,16 +86,13 @@ def parse_json(text: str, *, source: str) -> Any:
     if text.count(",") + text.count("[") + text.count("{") > MAX_JSON_VALUES:
         raise UserError(f"{source}: more than {MAX_JSON_VALUES:,} values; make it smaller")
     try:
-        value = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_number, parse_float=_finite
-        )
+        value = _DECODER.decode(text)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
         return value
     except json.JSONDecodeError as error:
-        raise UserError(
-            f"{source}: broken JSON at line {error.lineno}, column {error.colno} ({error.msg}); fix the file"
-        ) from None
+        line = "" if one_line else f"line {error.lineno}, "
+        raise UserError(f"{source}: broken JSON at {line}column {error.colno} ({error.msg}); fix the file") from None
     except RecursionError:
         raise UserError(f"{source}: JSON nested too deeply to read; make it flat") from None
     except UnicodeEncodeError:
@@ -177,6 +174,10 @@ def _refuse_number(text: str) -> Any:
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _refuse_number(text)
+
+
+# Made once: `json.loads` with options makes a decoder for each line of a file of rows.
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse_number, parse_float=_finite)
 
 
 class _Refused(yaml.MarkedYAMLError):

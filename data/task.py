@@ -20,6 +20,18 @@ Grade = Callable[[Example, str], float]
 
 
 @dataclass(frozen=True, kw_only=True)
+class ColumnsRead:
+    """The columns that each field of a task reads, those that none reads, and why some of these look like a question.
+
+    `suspicious` has the reason by the column.
+    """
+
+    used: Mapping[str, tuple[str, ...]]
+    unused: tuple[str, ...]
+    suspicious: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """A named set of questions with what it takes to prompt with them and to grade the answers.
 
@@ -37,6 +49,8 @@ class Task:
     max_new_tokens: int = 32
     # The task as the user wrote it (name or prefix, with its options): what a study file needs to name it again.
     spec: str = ""
+    # Which columns of a file or dataset the rows were read from; a task that is code has none.
+    columns: Callable[[], ColumnsRead] | None = None
 
     def __post_init__(self) -> None:
         assert (self.kind == "generation") == (self.grade is not None), f"{self.name}: a generation task has a grader"

@@ -4,7 +4,6 @@ Columns: `request`, `response` and, optionally, `rejected` and `id`; or `message
 exchange is read. `columns` names others; a response or rejected answer may also be a conversation.
 """
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +13,12 @@ from educe.data.errors import UserError
 from educe.data.example import Instruction
 from educe.data.hashing import content_id
 from educe.data.instructions.bundled import helpful_instructions
-from educe.data.loading.columns import check_columns, check_ids, require_columns
+from educe.data.loading.columns import check_ids
 from educe.data.loading.hub import HubSource, fetch, numbered_rows
+from educe.data.loading.names import check_columns, require_columns
 from educe.data.loading.readers import Row, read_rows
 from educe.data.spec import Spec, read_spec
+from educe.data.untrusted import parse_json
 from educe.data.validation import check_mapping, check_text, parse_hub_path
 
 FIELDS = ("request", "response", "rejected", "id", "messages")
@@ -99,12 +100,12 @@ def _instruction(row: Row, columns: Mapping[str, str]) -> Instruction:
         value = row.value(columns[field])
         if field == "messages" or isinstance(value, list):
             return _first_turn(row, field, value, role)
-        return str(row.require(field, value)).strip()
+        return row.written(field, row.require(field, value)).strip()
 
     in_messages = "messages" in columns
     request = text("messages" if in_messages else "request", "user")
     response = text("messages" if in_messages else "response", "assistant")
-    rejected = None if row.text(columns["rejected"]) is None else text("rejected", "assistant")
+    rejected = None if row.value(columns["rejected"]) in (None, "") else text("rejected", "assistant")
     own_id = row.text(columns["id"])
     if own_id is None:
         own_id = content_id(request, () if rejected is None else (rejected,), response)
@@ -124,8 +125,8 @@ def _first_turn(row: Row, field: str, value: Any, role: Role) -> str:
 
 def _turns(row: Row, field: str, value: Any) -> Sequence[Mapping[str, str]]:
     if isinstance(value, str):
-        with suppress(json.JSONDecodeError):
-            value = json.loads(value)
+        with suppress(UserError):
+            value = parse_json(value, source=row.place)
     fits = isinstance(value, list) and all(isinstance(turn, Mapping) and "role" in turn for turn in value)
     if not value or not fits or not all(isinstance(turn.get("content"), str) for turn in value):
         turns = '[{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]'

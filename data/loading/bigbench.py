@@ -1,25 +1,25 @@
 """Tasks in BIG-bench's JSON: `bigbench:PATH/task.json`."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from educe.data.errors import UserError
-from educe.data.example import Example
 from educe.data.format import Format
 from educe.data.hashing import shuffled
-from educe.data.loading.columns import Columns, to_examples
+from educe.data.loading.columns import Loaded, to_examples
 from educe.data.loading.files import make_task
-from educe.data.loading.readers import Row, read_text
+from educe.data.loading.names import Columns
+from educe.data.loading.readers import Row
 from educe.data.task import Task
+from educe.data.untrusted import read_json
 
 # What BIG-bench writes around a question where a task does not say.
 _INPUT_PREFIX, _OUTPUT_PREFIX = "\nQ: ", "\nA: "
 
 
 def bigbench_task(path: str) -> Task:
-    """A BIG-bench JSON task: multiple choice where its examples have `target_scores`, else generation by exact match.
+    """A BIG-bench JSON task: multiple choice where its examples have `target_scores`, else generation.
 
     Its task prefix becomes the instruction, its input and output prefixes the fields of the format. The order of the
     choices is fixed by hash, because some tasks print the right one first. Split by hash. UserError where the file is
@@ -29,41 +29,57 @@ def bigbench_task(path: str) -> Task:
     described = _read(file)
     choices = "target_scores" in described["examples"][0]
 
-    def load() -> Mapping[str, Sequence[Example]]:
+    def load() -> Loaded:
         columns = Columns(question="input", answer="answer", choices="choices" if choices else None, aliases="aliases")
         return to_examples({"all": _rows(file, choices=choices)}, columns, answer_is="text")
 
-    name = described.get("name", file.parent.name)
-    return make_task(name=name, load=load, choices=choices, grade="exact", format=_format(described))
+    return make_task(
+        name=_text(described, "name", file.parent.name, file),
+        load=load,
+        choices=choices,
+        grade=None,
+        format=_format(described, file),
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        described = json.loads(read_text(file))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{file}, line {error.lineno}: broken JSON at column {error.colno} ({error.msg})") from error
+    described = read_json(file)
     if not isinstance(described, dict) or not isinstance(described.get("examples"), list):
         raise UserError(f"{file}: no list 'examples'; name a BIG-bench task.json (of one subtask, if it has any)")
     if not described["examples"]:
         raise UserError(f"{file}: 'examples' is empty; give it at least one")
+    for number, example in enumerate(described["examples"], 1):
+        if not isinstance(example, dict):
+            raise UserError(f"{file}, example {number}: {str(example)[:40]!r} is no mapping; write {{input: ...}}")
     return described
+
+
+def _text(described: Mapping[str, Any], key: str, default: str, file: Path) -> str:
+    value = described.get(key, default)
+    if not isinstance(value, str):
+        raise UserError(f"{file}: {key}: {str(value)[:40]!r} is not text; put it in quotes or leave it out")
+    return value
 
 
 def _rows(file: Path, *, choices: bool) -> Iterator[Row]:
     for number, example in enumerate(_read(file)["examples"], 1):
         row = Row(place=f"{file}, example {number}", fields=example)
         for field in ("input", "target_scores" if choices else "target"):
-            if not row.value(field):
+            if row.value(field) in (None, "", [], {}):
                 raise row.error(field, "empty or missing; fill it in or drop the example")
-        yield Row(place=row.place, fields={"input": example["input"], **(_scored(row) if choices else _targets(row))})
+        question = row.written("input", example["input"])
+        yield Row(place=row.place, fields={"input": question, **(_scored(row) if choices else _targets(row))})
 
 
 def _scored(row: Row) -> dict[str, Any]:
     scores = row.fields["target_scores"]
-    best = [choice for choice, score in scores.items() if score == max(scores.values())]
+    numbers: list[Any] = list(scores.values()) if isinstance(scores, Mapping) else [None]
+    if not all(isinstance(score, int | float) and not isinstance(score, bool) for score in numbers):
+        raise row.error("target_scores", 'not a number for each choice; write {"yes": 1, "no": 0}')
+    best = [choice for choice, score in scores.items() if score == max(numbers)]
     if len(best) > 1:
         raise row.error("target_scores", f"{best[:2]} score the same; give one choice the highest score")
-    return {"choices": list(shuffled(scores, key=row.fields["input"])), "answer": best[0]}
+    return {"choices": list(shuffled(scores, key=row.written("input", row.fields["input"]))), "answer": best[0]}
 
 
 def _targets(row: Row) -> dict[str, Any]:
@@ -72,12 +88,13 @@ def _targets(row: Row) -> dict[str, Any]:
     return {"answer": answer, "aliases": aliases}
 
 
-def _format(described: Mapping[str, Any]) -> Format:
-    output = described.get("example_output_prefix", _OUTPUT_PREFIX)
+def _format(described: Mapping[str, Any], file: Path) -> Format:
+    output = _text(described, "example_output_prefix", _OUTPUT_PREFIX, file)
+    appended = bool(described.get("append_choices_to_input", True))
     return Format(
-        list_choices=described.get("append_choices_to_input", True) and "target_scores" in described["examples"][0],
-        instruction=described.get("task_prefix", "").strip(),
-        question_field=described.get("example_input_prefix", _INPUT_PREFIX).lstrip("\n"),
+        list_choices=appended and "target_scores" in described["examples"][0],
+        instruction=_text(described, "task_prefix", "", file).strip(),
+        question_field=_text(described, "example_input_prefix", _INPUT_PREFIX, file).lstrip("\n"),
         # The renderer puts the space between field and answer.
         answer_field=output.strip(),
         field_separator="\n" if output.startswith("\n") else "",

@@ -1,40 +1,26 @@
-"""Rows of any file or dataset -> examples: which column is which field, and what an answer column holds."""
+"""Rows of any file or dataset -> examples: what the question, the choices and the answer column hold."""
 
-import json
 import re
 import string
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from educe.data.errors import UserError, did_you_mean
+from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.grade import numeric_answer
+from educe.data.grade import is_number, numeric_answer
 from educe.data.hashing import content_id, text_cluster
+from educe.data.loading.names import CONTEXTS, Columns, Template, columns_read
 from educe.data.loading.readers import Row
+from educe.data.task import ColumnsRead
+from educe.data.untrusted import parse_json
 
 AnswerIs = Literal["auto", "text", "index", "letter"]
 ANSWER_IS: tuple[AnswerIs, ...] = get_args(AnswerIs)
 GradeBy = Literal["exact", "number"]
 GRADE_BY: tuple[GradeBy, ...] = get_args(GradeBy)
-FIELDS = ("question", "choices", "answer", "id", "cluster", "worked", "aliases")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Where each field of an example stands: a column, or for `choices` one column with a list or several columns.
-
-    A dot reaches into a nested column (`choices.text`). A `separator` splits a text column into choices or aliases.
-    """
-
-    question: str
-    answer: str
-    choices: str | tuple[str, ...] | None = None
-    id: str | None = None
-    cluster: str | None = None
-    worked: str | None = None
-    aliases: str | None = None
-    separator: str | None = None
+# Around words, these do not make another question.
+_MARKS = ".,;:!?\"'`()[]\u2026\u201c\u201d\u2018\u2019"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,46 +35,15 @@ class Record:
     id: str | None
     cluster: str | None
     worked: str | None
+    first_index: int
 
 
-def find_columns(
-    given: Mapping[str, Any], names: Collection[str], *, where: str, separator: str | None = None
-) -> Columns:
-    """Columns as the user gave them, the rest by the documented names among the `names` that the rows have.
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """The examples of each split, and which columns they were read from."""
 
-    Without a column `choices`, columns choice0, choice1, ... are the choices. UserError where a field or a column is
-    unknown or a needed one is missing; `where` names the file or dataset.
-    """
-    check_columns(given, names, fields=FIELDS, where=where)
-    require_columns(("question", "answer"), given, names, where=where)
-    found = {field: field for field in FIELDS if field in names or field in ("id", "cluster", "worked", "aliases")}
-    numbered = tuple(f"choice{i}" for i in range(len(names)) if f"choice{i}" in names)
-    choices = given.get("choices", found.pop("choices", numbered or None))
-    rest = {field: str(column) for field, column in given.items() if field != "choices"}
-    choices = tuple(choices) if isinstance(choices, list | tuple) else choices
-    return Columns(**{**found, **rest}, choices=choices, separator=separator)
-
-
-def check_columns(given: Mapping[str, Any], names: Collection[str], *, fields: Collection[str], where: str) -> None:
-    """UserError where the user's map names an unknown field, or a column that the rows do not have."""
-    for field, column in given.items():
-        if field not in fields:
-            raise UserError(f"columns: unknown field {field!r}; {did_you_mean(str(field), fields)}")
-        several = isinstance(column, list | tuple) and field == "choices" and column
-        for name in column if several else [column]:
-            if not isinstance(name, str):
-                raise UserError(f"columns: {field}: {name!r} is not the name of a column; write {field}: NAME")
-            if name not in names and name.partition(".")[0] not in names:
-                raise UserError(f"{where}: no column {name!r} for {field}; {did_you_mean(name, names)}")
-
-
-def require_columns(fields: Iterable[str], given: Mapping[str, Any], names: Collection[str], *, where: str) -> None:
-    """UserError where a field is neither mapped by the user nor a column of the rows."""
-    for field in fields:
-        if field not in given and field not in names:
-            raise UserError(
-                f"{where}: no column {field!r}; {did_you_mean(field, names)} (or set columns: {{{field}: NAME}})"
-            )
+    examples: Mapping[str, Sequence[Example]]
+    columns: ColumnsRead
 
 
 def check_ids(rows: Iterable[tuple[Row, str | None]]) -> None:
@@ -104,11 +59,12 @@ def check_ids(rows: Iterable[tuple[Row, str | None]]) -> None:
 
 def to_examples(
     rows: Mapping[str, Iterable[Row]], columns: Columns, *, answer_is: AnswerIs = "auto", grade: GradeBy = "exact"
-) -> Mapping[str, Sequence[Example]]:
+) -> Loaded:
     """Examples of every split, with what the answer column holds decided for all rows together.
 
-    A row without an id gets one from its content, exact repeats of such rows in a split are dropped, and its question
-    text is its cluster unless it has one. UserError names the place of the row that does not fit.
+    A row without an id gets one from its content, and exact repeats of such rows in a split are dropped. The cluster of
+    a row that names none is its passage, else its question where it has no id or other rows ask the same. UserError
+    names the place of the row that does not fit.
     """
     records = {split: [_record(row, columns) for row in split_rows] for split, split_rows in rows.items()}
     flat = [record for split_records in records.values() for record in split_records]
@@ -117,15 +73,34 @@ def to_examples(
     else:
         solved = [(answer, record.worked) for answer, record in zip(read_answers(flat, answer_is), flat, strict=True)]
     check_ids((record.row, record.id) for record in flat)
-    answers = iter(solved)
+    answers, clusters = iter(solved), iter(_clusters(flat))
     loaded: dict[str, tuple[Example, ...]] = {}
     for split, split_records in records.items():
         examples: dict[str, Example] = {}
         for record in split_records:
-            example = _example(record, *next(answers))
+            example = _example(record, *next(answers), next(clusters))
             examples.setdefault(example.id, example)
         loaded[split] = tuple(examples.values())
-    return loaded
+    return Loaded(examples=loaded, columns=columns_read(columns, [record.row for record in flat]))
+
+
+def _clusters(records: Sequence[Record]) -> list[str | None]:
+    """The cluster of every record; records that ask the same in other words' case, spaces or marks share one."""
+    own = [record.cluster or (text_cluster(record.question) if record.id is None else None) for record in records]
+    groups: dict[tuple[str, frozenset[str]], list[int]] = {}
+    for place, record in enumerate(records):
+        groups.setdefault((_words(record.question), frozenset(map(_words, record.choices))), []).append(place)
+    for places in groups.values():
+        named = {own[place] for place in places}
+        if len(places) > 1 and (None in named or len(named) > 1):
+            first = min((name for name in named if name), default=text_cluster(records[places[0]].question))
+            for place in places:
+                own[place] = records[place].cluster or first
+    return own
+
+
+def _words(text: str) -> str:
+    return " ".join(filter(None, (word.strip(_MARKS) for word in text.casefold().split()))) or text
 
 
 def read_answers(records: Sequence[Record], answer_is: AnswerIs) -> list[str]:
@@ -157,8 +132,10 @@ def _as_text(record: Record) -> str | None:
 
 
 def _as_index(record: Record) -> str | None:
-    is_index = not isinstance(record.answer, bool) and re.fullmatch(r"\d+", str(record.answer).strip())
-    return _at(record.choices, int(record.answer)) if is_index else None
+    # A table with an empty cell stores whole numbers as 1.0.
+    written = str(record.answer).strip().removesuffix(".0")
+    is_index = not isinstance(record.answer, bool) and re.fullmatch(r"\d{1,9}", written)
+    return _at(record.choices, int(written) - record.first_index) if is_index else None
 
 
 def _as_letter(record: Record) -> str | None:
@@ -170,28 +147,48 @@ READINGS: dict[str, Callable[[Record], str | None]] = {"text": _as_text, "index"
 
 
 def _at(choices: tuple[str, ...], index: int) -> str | None:
-    return choices[index] if index < len(choices) else None
+    return choices[index] if 0 <= index < len(choices) else None
 
 
 def _record(row: Row, columns: Columns) -> Record:
-    question = row.require("question", row.value(columns.question))
+    answer = row.require("answer", row.value(columns.answer))
+    row.written("answer", answer)
+    question, passage = _question(row, columns)
     return Record(
         row=row,
-        question=str(question).strip(),
-        answer=row.require("answer", row.value(columns.answer)),
+        question=question,
+        answer=answer,
         choices=_choices(row, columns),
         aliases=_listed(row, columns.aliases, "aliases", columns.separator),
         id=row.text(columns.id),
-        cluster=row.text(columns.cluster),
+        cluster=row.text(columns.cluster) or (text_cluster(passage) if passage else None),
         worked=row.text(columns.worked),
+        first_index=columns.first_index,
     )
+
+
+def _question(row: Row, columns: Columns) -> tuple[str, str]:
+    """The question, and the passage in it, empty where it has none."""
+    if not isinstance(columns.question, Template):
+        return row.written("question", row.require("question", row.value(columns.question))).strip(), ""
+    texts, passages = list(columns.question.parts), []
+    for place, column in enumerate(columns.question.columns):
+        value = row.value(column)
+        blank = value is None or not str(value).strip()
+        if blank and column not in CONTEXTS:
+            raise row.error("question", f"its column {column!r} is empty or missing; fill it in or drop the row")
+        text = "" if blank else row.written("question", value).strip()
+        texts[2 * place + 1] = text
+        if column in CONTEXTS:
+            passages.append(text)
+    return "".join(texts).strip(), "\n".join(filter(None, passages))
 
 
 def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
     if columns.choices is None or isinstance(columns.choices, str):
         return _listed(row, columns.choices, "choices", columns.separator)
     cells = [row.value(column) for column in columns.choices]
-    texts = ["" if cell is None else str(cell).strip() for cell in cells]
+    texts = ["" if cell is None else row.written("choices", cell).strip() for cell in cells]
     # Rows with fewer options leave the last columns empty.
     while texts and not texts[-1]:
         texts.pop()
@@ -206,37 +203,31 @@ def _listed(row: Row, column: str | None, field: str, separator: str | None) -> 
         value = _split_text(row, value, field, separator)
     if not isinstance(value, list):
         raise row.error(field, f'{str(value)[:40]!r} is not a list; write ["...", "..."]')
-    return tuple(str(item).strip() for item in value)
+    return tuple(row.written(field, item).strip() for item in value)
 
 
 def _split_text(row: Row, text: str, field: str, separator: str | None) -> list[Any]:
     if separator is not None:
         return [part for part in text.split(separator) if part.strip()]
-    try:
-        parsed = json.loads(text)
-    except json.JSONDecodeError:
-        parsed = None
-    if not isinstance(parsed, list):
+    if not text.lstrip().startswith("["):
         raise row.error(field, f"{text[:40]!r} is text, not a list; write a JSON list or set separator")
-    return parsed
+    return list(parse_json(text, source=f"{row.place}, field {field!r}"))
 
 
 def _free_answer(record: Record, grade: GradeBy) -> tuple[str, str | None]:
-    answer = str(record.answer)
-    if grade == "exact":
-        return answer.strip(), record.worked
+    answer = str(record.answer).strip()
+    if grade == "exact" or is_number(answer):
+        return answer, record.worked
     parts = numeric_answer(answer)
     if parts is None:
-        raise record.row.error("answer", f"no number in {answer[:60]!r}; correct it or use grade: exact")
+        problem = f"{answer[-60:]!r} ends in no number, or in one that can be read in several ways"
+        raise record.row.error("answer", f"{problem}; write 1234.5, 3/4 or #### 1234.5, or use grade: exact")
     return parts[0], record.worked if record.worked is not None else parts[1]
 
 
-def _example(record: Record, answer: str, worked: str | None) -> Example:
+def _example(record: Record, answer: str, worked: str | None, cluster: str | None) -> Example:
     # One option printed twice is one option: published sets hold a few such rows.
     choices = tuple(dict.fromkeys(record.choices))
-    cluster = record.cluster
-    if cluster is None and record.id is None:
-        cluster = text_cluster(record.question)
     try:
         return Example(
             id=record.id if record.id is not None else content_id(record.question, choices, answer),

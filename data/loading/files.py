@@ -1,25 +1,28 @@
 """Tasks from the user's own files: `file:PATH.jsonl`, `.csv` or `.parquet`.
 
-Columns: `question`, `answer`, `choices` (a list, a JSON list in a text cell, or columns choice0, choice1, ...) and,
-optionally, `id`, `cluster`, `worked`, `aliases`; `columns` names others. Without choices the task is generation.
+Columns: `question`, perhaps after `passage` or `context`; `answer` or `label`; `choices` or `options` (a list, or a
+JSON list in a text cell), or choice0, choice1, ... or option_a, option_b, ... or A, B, ...; and `id`, `cluster`,
+`worked`, `aliases`. `columns` names others. Without choices the task is generation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from educe.data.errors import UserError
 from educe.data.example import Example
-from educe.data.grade import FINAL_MARK, exact_match, number_match
-from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, find_columns, to_examples
+from educe.data.grade import FINAL_MARK, exact_match, is_number, number_match
+from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, Loaded, to_examples
+from educe.data.loading.names import find_columns
 from educe.data.loading.readers import read_rows
 from educe.data.splits import drop_repeats
-from educe.data.task import Grade, Task
+from educe.data.task import Grade, Kind, Task
 from educe.data.validation import check_mapping, check_one_of, check_text
 
 Repeats = Literal["error", "drop"]
 REPEATS = ("error", "drop")
-Load = Callable[[], Mapping[str, Sequence[Example]]]
+Load = Callable[[], Loaded]
 GRADES: dict[GradeBy, Grade] = {"exact": exact_match, "number": number_match}
 # Room for the answer alone, and for a worked solution before it.
 NEW_TOKENS: dict[GradeBy, int] = {"exact": 32, "number": 320}
@@ -38,11 +41,11 @@ def file_task(
 ) -> Task:
     """A task from one file, split by hash. With `train` (and `dev`) files of their own, the file is the test.
 
-    `answer_is` says what the answer column of a multiple-choice file holds (an index counts from 0). A generation task
-    is graded by exact match, or by its final number where `grade: number` says so or the first answer ends in
-    `#### 18`, which makes the answer 18 and the whole text its worked solution. `repeats: drop` leaves out train
-    questions that the test repeats. The first row is read at once, the rest on first use. UserError where an option
-    or the file does not fit.
+    `answer_is` says what the answer column of a multiple-choice file holds (an index counts from 0, or from 1 where the
+    choices are columns numbered so). A generation task is graded by its final number where `grade: number` says so,
+    every answer is a number, or the first one ends in `#### 18`, which makes the answer 18 and the whole text its
+    worked solution; else by exact match. `repeats: drop` leaves out train questions that the test repeats. The first
+    row is read at once, the rest on first use. UserError where an option or the file does not fit.
     """
     check_row_options(columns=columns, answer_is=answer_is, repeats=repeats, separator=separator, train=train, dev=dev)
     others = {split: Path(each).expanduser() for split, each in (("train", train), ("dev", dev)) if each is not None}
@@ -58,16 +61,16 @@ def file_task(
             raise UserError(f"{file}: its choices are in other columns than those of {main}; use the same in both")
     choices = found[main].choices is not None
     if grade is None:
-        worked = FINAL_MARK in str(first_rows[main].fields.get(found[main].answer))
-        grade = "number" if worked and not choices else "exact"
+        answer = str(first_rows[main].value(found[main].answer)).strip()
+        grade = "number" if FINAL_MARK in answer else None if is_number(answer) else "exact"
     else:
         check_one_of("grade", grade, GRADE_BY)
         if choices:
             raise UserError(f"grade: {grade!r} is for tasks without choices; leave grade out")
 
-    def load() -> Mapping[str, Sequence[Example]]:
+    def load() -> Loaded:
         rows = {split: read_rows(each) for split, each in paths.items()}
-        return to_examples(rows, found[main], answer_is=answer_is, grade=grade)
+        return to_examples(rows, found[main], answer_is=answer_is, grade=grade or "exact")
 
     return make_task(name=Path(path).stem, load=load, choices=choices, grade=grade, repeats=repeats)
 
@@ -82,9 +85,25 @@ def check_row_options(*, columns: Any, answer_is: Any = "auto", repeats: Any = "
             check_text(option, value)
 
 
-def make_task(*, name: str, load: Load, choices: bool, grade: GradeBy, repeats: Repeats = "error", **more: Any) -> Task:
-    """Multiple choice, or generation with its grader and room to answer; `repeats: drop` drops repeated questions."""
+def make_task(
+    *, name: str, load: Load, choices: bool, grade: GradeBy | None, repeats: Repeats = "error", **more: Any
+) -> Task:
+    """Multiple choice, or generation with its grader and room to answer; `repeats: drop` drops repeated questions.
+
+    Without a `grade` the rows are read at once: by number where all answers are numbers alone, else by exact match.
+    """
+    read = cache(load)
     if not choices:
-        more = {"grade": GRADES[grade], "max_new_tokens": NEW_TOKENS[grade], **more}
-    kept = (lambda: drop_repeats(load())) if repeats == "drop" else load
-    return Task(name=name, version=1, kind="choice" if choices else "generation", load=kept, **more)
+        tokens = NEW_TOKENS[grade or "exact"]
+        more = {"grade": GRADES[grade or _grade_of(read().examples)], "max_new_tokens": tokens, **more}
+
+    def examples() -> Mapping[str, Sequence[Example]]:
+        return drop_repeats(read().examples) if repeats == "drop" else read().examples
+
+    kind: Kind = "choice" if choices else "generation"
+    return Task(name=name, version=1, kind=kind, load=examples, columns=lambda: read().columns, **more)
+
+
+def _grade_of(examples: Mapping[str, Sequence[Example]]) -> GradeBy:
+    rows = [row for each in examples.values() for row in each]
+    return "number" if all(is_number(row.answer) and not row.aliases for row in rows) else "exact"

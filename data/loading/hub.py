@@ -1,14 +1,17 @@
-"""Hugging Face datasets at a pinned revision -> examples. No remote code."""
+"""Hugging Face datasets at a pinned revision -> examples. No code of theirs is run."""
 
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from educe.data.errors import UserError, did_you_mean
-from educe.data.example import Example
-from educe.data.loading.columns import GRADE_BY, AnswerIs, GradeBy, find_columns, to_examples
+from educe.data.loading.columns import GRADE_BY, AnswerIs, GradeBy, Loaded, to_examples
 from educe.data.loading.files import Repeats, check_row_options, make_task
+from educe.data.loading.names import find_columns
 from educe.data.loading.readers import Row
 from educe.data.splits import SPLITS
 from educe.data.task import Task
@@ -16,6 +19,10 @@ from educe.data.validation import check_mapping, check_one_of, parse_hub_path
 
 # What publishers call our splits, where the user does not say.
 _PUBLISHED_AS = {"train": "train", "dev": "validation", "test": "test"}
+_ROW_FILES = [
+    "README.md",
+    *(f"*.{kind}{packed}" for kind in ("parquet", "jsonl", "json", "csv", "tsv") for packed in ("", ".gz", ".zst")),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +48,19 @@ def hub_task(
     config: str | None = None,
     splits: Mapping[str, str] | None = None,
     answer_is: AnswerIs = "auto",
-    grade: GradeBy = "exact",
+    grade: GradeBy | None = None,
     repeats: Repeats = "error",
 ) -> Task:
     """A task from `hub:org/name@revision`: `columns` names its question, answer and (for multiple choice) choices.
 
     `splits` says which published splits are train, dev and test (by default train, validation, test, as far as the
-    dataset has them). Nothing is fetched before first use. UserError where an option does not fit.
+    dataset has them). Nothing is fetched before first use, except for a task without choices and without a `grade`,
+    which depends on the answers. UserError where an option does not fit.
     """
     check_row_options(columns=columns, answer_is=answer_is, repeats=repeats, config=config)
     check_mapping("splits", splits)
-    check_one_of("grade", grade, GRADE_BY)
+    if grade is not None:
+        check_one_of("grade", grade, GRADE_BY)
     if not columns or not {"question", "answer"} <= set(columns):
         raise UserError(f"hub:{path}: no column map; write columns: {{question: ..., answer: ..., choices: ...}}")
     for split in splits or {}:
@@ -74,7 +83,7 @@ def source_task(
     source: HubSource,
     *,
     answer_is: AnswerIs = "text",
-    grade: GradeBy = "exact",
+    grade: GradeBy | None = "exact",
     repeats: Repeats = "drop",
     **more: Any,
 ) -> Task:
@@ -83,14 +92,16 @@ def source_task(
     `repeats` is "drop" by default: published train splits do repeat test questions (MMLU's dev and test share five).
     """
 
-    def load() -> Mapping[str, Sequence[Example]]:
+    def load() -> Loaded:
         rows = {split: numbered_rows(source, split, published) for split, published in fetch(source).items()}
         split, split_rows = next(iter(rows.items()))
         first = next(split_rows)
         columns = find_columns(source.columns, first.fields, where=f"hub:{source.path}")
         if (columns.choices is not None) != source.choices:
             raise UserError(f"hub:{source.path}: it has choices; name their column in columns: {{choices: ...}}")
-        return to_examples({**rows, split: chain([first], split_rows)}, columns, answer_is=answer_is, grade=grade)
+        return to_examples(
+            {**rows, split: chain([first], split_rows)}, columns, answer_is=answer_is, grade=grade or "exact"
+        )
 
     return make_task(name=name, load=load, choices=source.choices, grade=grade, repeats=repeats, **more)
 
@@ -102,14 +113,44 @@ def fetch(source: HubSource) -> Mapping[str, Any]:
     import httpx
 
     try:
-        published = datasets.load_dataset(source.path, source.config, revision=source.revision)
-    except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
+        folder = snapshot(source.path, source.revision)
+        # Of the folder, not of the name: a name could be a folder of the working directory.
+        builder = datasets.load_dataset_builder(str(folder), source.config)
+        _check_files(builder.config.data_files or {}, folder)
+        builder.download_and_prepare()
+        published = builder.as_dataset()
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, httpx.HTTPError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
             f"hub:{source.path}: revision {source.revision!r} cannot be loaded ({reason}); check the name, the revision"
             " and the network, or save the rows to a file and use file:"
         ) from error
     return _our_splits(source, published)
+
+
+def snapshot(path: str, revision: str) -> Path:
+    """The folder that holds the files of a dataset at a commit, fetched into Hugging Face's cache if it is not there.
+
+    Files of rows and the card are fetched, and no code. OSError or ValueError where they do not come.
+    """
+    import huggingface_hub
+
+    return Path(
+        huggingface_hub.snapshot_download(path, repo_type="dataset", revision=revision, allow_patterns=_ROW_FILES)
+    )
+
+
+def _check_files(files: Mapping[str, Sequence[str]], folder: Path) -> None:
+    """ValueError where a dataset reads files outside its folder, or lacks some of a split's parts."""
+    inside = f"{os.path.normpath(folder)}{os.sep}"
+    for file in (str(file) for split_files in files.values() for file in split_files):
+        if not os.path.normpath(file).startswith(inside):
+            raise ValueError(f"its card names the file {file!r}, which is not one of its own")
+        part = re.search(r"-\d{5}-of-(\d{5})", file)
+        for number in range(int(part[1]) if part else 0):
+            other = re.sub(r"-\d{5}-of-", f"-{number:05}-of-", file)
+            if not os.path.exists(other):
+                raise ValueError(f"its file {os.path.basename(other)!r} is not in the cache")
 
 
 def numbered_rows(source: HubSource, split: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:

@@ -2,13 +2,21 @@
 
 import csv
 import io
-import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from educe.data.errors import UserError
+from educe.data.untrusted import open_parquet, open_regular, parse_json, read_text
+
+# A line holds one question. A file of rows may be as long as it is.
+MAX_LINE_BYTES = 16 << 20
+# What has one way of being text: numbers, and dates.
+_WRITTEN = (int, float, Decimal, date, time, timedelta)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +33,18 @@ class Row:
     def text(self, column: str | None) -> str | None:
         """The value as text; None where there is none."""
         value = self.value(column)
-        return None if value is None or value == "" else str(value)
+        return None if value is None or value == "" else self.written(str(column), value)
+
+    def written(self, field: str, value: Any) -> str:
+        """The value of a field as text. UserError where it is none: a list, a mapping, bytes, NaN."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bytes):
+            raise self.error(field, f"bytes that are not UTF-8 ({value[:8]!r}); store text")
+        if not isinstance(value, _WRITTEN) or (isinstance(value, float) and not math.isfinite(value)):
+            shown = value if isinstance(value, float) else f"a {type(value).__name__}"
+            raise self.error(field, f"{shown} is not text; name a column with one text or number in each row")
+        return str(value)
 
     def error(self, field: str, problem: str) -> UserError:
         """The error for one field of this row."""
@@ -33,7 +52,7 @@ class Row:
 
     def require(self, field: str, value: Any) -> Any:
         """The value. UserError where it is missing or blank."""
-        if value is None or not str(value).strip():
+        if value is None or (isinstance(value, str) and not value.strip()):
             raise self.error(field, "empty or missing; fill it in or drop the row")
         return value
 
@@ -55,20 +74,6 @@ def read_rows(path: Path) -> Iterator[Row]:
     yield from rows
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file without its byte order mark. UserError names the first wrong byte, counted from 0."""
-    _check_exists(path)
-    try:
-        return path.read_bytes().decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-
-
-def _check_exists(path: Path) -> None:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file (from {Path.cwd()}); check the path")
-
-
 def _value(fields: Mapping[str, Any], column: str) -> Any:
     if column in fields or "." not in column:
         return fields.get(column)
@@ -78,17 +83,23 @@ def _value(fields: Mapping[str, Any], column: str) -> Any:
 
 
 def _read_jsonl(path: Path) -> Iterator[Row]:
-    for number, line in enumerate(io.StringIO(read_text(path), newline="\n"), 1):
-        if not line.strip():
-            continue
-        place = f"{path}, line {number}"
-        try:
-            fields = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{place}: broken JSON at column {error.pos + 1} ({error.msg}); fix the line") from error
-        if not isinstance(fields, dict):
-            raise UserError(f"{place}: not a JSON object but {line.strip()[:40]!r}; write one object per line")
-        yield Row(place=place, fields=fields)
+    with open_regular(path) as stream:
+        start = 0
+        for number, data in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES + 1), b""), 1):
+            place = f"{path}, line {number}"
+            if len(data) > MAX_LINE_BYTES:
+                raise UserError(f"{place}: over {MAX_LINE_BYTES:,} bytes; write one object per line")
+            try:
+                line = data.decode().removeprefix("\ufeff" if number == 1 else "")
+            except UnicodeDecodeError as error:
+                raise UserError(f"{path}: byte {start + error.start} is not UTF-8; save the file as UTF-8") from None
+            start += len(data)
+            if not line.strip():
+                continue
+            fields = parse_json(line, source=place, one_line=True)
+            if not isinstance(fields, dict):
+                raise UserError(f"{place}: not a JSON object but {line.strip()[:40]!r}; write one object per line")
+            yield Row(place=place, fields=fields)
 
 
 def _read_csv(path: Path) -> Iterator[Row]:
@@ -113,17 +124,33 @@ def _read_csv(path: Path) -> Iterator[Row]:
 def _read_parquet(path: Path) -> Iterator[Row]:
     # Deferred: it takes longer to import than all of the catalog, and few tasks need it.
     import pyarrow
-    from pyarrow.parquet import ParquetFile
 
-    _check_exists(path)
-    try:
-        file = ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise UserError(f"{path}: not a Parquet file; check how it was written") from error
-    with file:
-        rows = (fields for batch in file.iter_batches(batch_size=1024) for fields in batch.to_pylist())
-        for number, fields in enumerate(rows, 1):
-            yield Row(place=f"{path}, row {number}", fields=fields)
+    done = 0
+    with open_parquet(path) as file:
+        names = file.schema_arrow.names
+        for name in names:
+            if names.count(name) > 1:
+                raise UserError(f"{path}: two columns have the name {name!r}; rename one")
+        try:
+            for batch in file.iter_batches(batch_size=1024):
+                for number, fields in enumerate(batch.to_pylist(), done + 1):
+                    yield Row(place=f"{path}, row {number}", fields=_text(fields))
+                done += len(batch)
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{path}, after row {done}: damaged Parquet ({reason}); write the file again") from None
+
+
+def _text(value: Any) -> Any:
+    """Bytes as the UTF-8 text that they are; what is not UTF-8 stays, and is refused where it is used."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value
+    if isinstance(value, list):
+        return [_text(each) for each in value]
+    return {name: _text(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -182,20 +183,30 @@ def test_wrong_columns(tmp_path: Path, columns: dict[str, Any], says: str) -> No
 def on_hub(monkeypatch: pytest.MonkeyPatch, **published: Sequence[Mapping[str, Any]]) -> list[Any]:
     asked: list[Any] = []
 
-    def load(path: str, config: str | None, *, revision: str) -> datasets.DatasetDict:
-        asked.extend((path, config, revision))
-        return datasets.DatasetDict({split: datasets.Dataset.from_list(rows) for split, rows in published.items()})
+    def fetched(path: str, revision: str) -> Path:
+        asked.append(f"{path}@{revision}")
+        return Path("/cache")
 
-    monkeypatch.setattr(datasets, "load_dataset", load)
+    def builder(folder: str, config: str | None) -> SimpleNamespace:
+        asked.append(config)
+        splits = {split: datasets.Dataset.from_list(rows) for split, rows in published.items()}
+        return SimpleNamespace(
+            config=SimpleNamespace(data_files=None),
+            download_and_prepare=lambda: None,
+            as_dataset=lambda: datasets.DatasetDict(splits),
+        )
+
+    monkeypatch.setattr("educe.data.loading.hub.snapshot", fetched)
+    monkeypatch.setattr(datasets, "load_dataset_builder", builder)
     return asked
 
 
 def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = on_hub(monkeypatch, train=ROWS, sft=[{"prompt": "Hi?", "messages": chat("Hi?", "Hello.")}])
     assert texts(f"hub:org/name@{COMMIT}")[2] == ("Say 2.", "2!", "I won't.")
-    assert asked == ["org/name", None, COMMIT]
+    assert asked == [f"org/name@{COMMIT}", None]
     assert texts({f"hub:org/name@{COMMIT}": {"split": "sft", "config": "en"}}) == [("Hi?", "Hello.", None)]
-    assert asked[3:] == ["org/name", "en", COMMIT]
+    assert asked[2:] == [f"org/name@{COMMIT}", "en"]
 
 
 def test_hub_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:

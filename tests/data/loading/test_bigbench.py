@@ -72,7 +72,7 @@ def test_mistakes(tmp_path: Path) -> None:
     missing = tmp_path / "none.json"
     assert f"{missing}: no such file" in mistake(missing)
     path = write(tmp_path, '{"examples": [\n')
-    assert f"{path}, line 2: broken JSON at column 1" in mistake(path)
+    assert f"{path}: broken JSON at line 2, column 1" in mistake(path)
     assert "no list 'examples'" in mistake(write(tmp_path, {"name": "n"}))
     assert "'examples' is empty" in mistake(write(tmp_path, {"examples": []}))
     tied = {"input": "Q", "target_scores": {"a": 1, "b": 1}}

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -23,22 +24,37 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class FakeHub:
-    """Stands in for `datasets.load_dataset`, and keeps what it was asked for."""
+    """Stands in for the hub's cache and `datasets`, and keeps what it was asked for."""
 
     def __init__(self, published: Mapping[str, Sequence[Row]]) -> None:
         """Hold rows by published split name."""
         self.published = published
         self.asked: tuple[Any, ...] = ()
+        self.config = SimpleNamespace(data_files=None)
 
-    def __call__(self, path: str, config: str | None, *, revision: str) -> datasets.DatasetDict:
+    def snapshot(self, path: str, revision: str) -> Path:
+        """Answer as the cache does."""
+        self.asked = (path, revision)
+        return Path("/cache")
+
+    def builder(self, folder: str, config: str | None) -> "FakeHub":
         """Answer as the library does."""
-        self.asked = (path, config, revision)
+        assert folder == "/cache"
+        self.asked = (self.asked[0], config, self.asked[1])
+        return self
+
+    def download_and_prepare(self) -> None:
+        """Nothing is to be prepared."""
+
+    def as_dataset(self) -> datasets.DatasetDict:
+        """Every split."""
         return datasets.DatasetDict({split: datasets.Dataset.from_list(rows) for split, rows in self.published.items()})
 
 
 def on_hub(monkeypatch: pytest.MonkeyPatch, **published: Sequence[Row]) -> FakeHub:
     hub = FakeHub(published)
-    monkeypatch.setattr(datasets, "load_dataset", hub)
+    monkeypatch.setattr("educe.data.loading.hub.snapshot", hub.snapshot)
+    monkeypatch.setattr(datasets, "load_dataset_builder", hub.builder)
     return hub
 
 
@@ -277,9 +293,8 @@ def test_ad_hoc_splits(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = {"question": "question", "answer": "answer"}
     task = hub_task("org/name@" + COMMIT, columns=columns, splits={"train": "fit", "test": "held_out"}, grade="number")
     assert len(task.rows["test"]) == 40 and hub.asked == ("org/name", None, COMMIT)
-    wrong = hub_task("org/name@" + COMMIT, columns=columns, splits={"train": "fit", "test": "heldout"})
     with pytest.raises(UserError, match=r"hub:org/name: no split 'heldout' for test; did you mean 'held_out'?"):
-        wrong.rows  # noqa: B018
+        hub_task("org/name@" + COMMIT, columns=columns, splits={"train": "fit", "test": "heldout"})
     with pytest.raises(UserError, match="its splits are fit, held_out; say which is which in splits"):
         hub_task("org/name@" + COMMIT, columns=columns).rows  # noqa: B018
 
@@ -326,7 +341,7 @@ def test_a_dataset_that_does_not_come_is_one_line(monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object, **__: object) -> Iterator[None]:
         raise error
 
-    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    monkeypatch.setattr("educe.data.loading.hub.snapshot", refuse)
     with pytest.raises(UserError) as raised:
         resolve("boolq").rows  # noqa: B018
     message = str(raised.value)

@@ -4,6 +4,7 @@ A net is built without memory (on torch's meta device) from the settings, and tr
 tensors of the shapes that the files declare, so names are matched as they will be when the weights are read.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PreTrainedConfig
+from transformers.initialization import no_init_weights
+from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
 from transformers.utils import logging
 
 from educe.data.errors import UserError
 from educe.data.untrusted import open_regular
 from educe.eval.model.check import check_layers
+from educe.eval.model.gguf_header import Header
 from educe.eval.model.reading import one_line
 from educe.eval.model.settings import check_settings
 from educe.eval.model.sharded import nothing_sharded
@@ -24,6 +28,8 @@ from educe.eval.model.sharded import nothing_sharded
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32, "F64": torch.float64}
 # Dense decoders have some thousand tensors, each of which takes a moment to match.
 MAX_TENSORS = 50_000
+# Without these a GGUF file would be given the sizes of transformers' default model of its architecture.
+_GGUF_SIZES = ("attention.head_count", "block_count", "context_length", "embedding_length")
 # Beside the weights a net keeps tables of positions and masks.
 _SPARE_BYTES = 1 << 28
 
@@ -75,6 +81,43 @@ def check_complete(folder: Path, place: Path, weights: list[Path], *, name: str)
         )
 
 
+def check_convertible(file: Path, header: Header) -> None:
+    """UserError where a GGUF file's tensors are not what its settings expect, before any memory is taken for them."""
+    what, fix = f"{file} cannot be read as GGUF", "fetch or convert it again"
+    for key in _GGUF_SIZES:
+        if f"{header.architecture}.{key}" not in header.values:
+            raise UserError(f"{what}: it has no {header.architecture}.{key}; {fix}")
+    largest = max((max(shape) for shape in header.tensors.values()), default=0)
+    for key, value in header.values.items():
+        # Positions, windows and frequencies are no sizes of tensors.
+        limit = len(header.tensors) if key.endswith("block_count") else max(largest, len(header.tensors))
+        size = key.startswith(header.architecture) and key.endswith(("_count", "_count_kv", "_length"))
+        if size and not key.endswith("context_length") and not _at_most(value, limit):
+            raise UserError(
+                f"{what}: {key} is {value!r}, not a number that its tensors can have (at most {limit}); {fix}"
+            )
+    with one_line(what, fix):
+        config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+        check_layers(config, name=file.name)
+    with one_line(what, fix):
+        net, _ = _match(config, {})
+        processor = TENSOR_PROCESSORS.get(header.architecture, TensorProcessor)()
+        places: dict[str, str] = get_gguf_hf_weights_map(net, processor)
+    expected = {name: tensor.numel() for name, tensor in net.state_dict().items()}
+    for name, shape in header.tensors.items():
+        if name not in places:
+            raise UserError(f"{what}: the conversion has no place for its tensor {name!r}; give another format")
+        if math.prod(shape) != expected[places[name]]:
+            raise UserError(f"{what}: tensor {name!r} has shape {shape[::-1]}, which its settings do not expect; {fix}")
+    missing = expected.keys() - {places[name] for name in header.tensors} - net.all_tied_weights_keys.keys()
+    if missing:
+        raise UserError(f"{what}: it lacks {len(missing)} tensors ({min(missing)!r} first); {fix}")
+
+
+def _at_most(value: Any, limit: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= limit
+
+
 def check_loaded(found: Mapping[str, Any], *, name: str) -> None:
     """UserError where transformers' account of a loading names missing, unexpected or mismatched weights."""
     for key, what in (("missing_keys", "lacks"), ("unexpected_keys", "has no place for")):
@@ -98,7 +141,7 @@ def _match(config: PreTrainedConfig, tensors: Mapping[str, torch.Tensor]) -> tup
     net_class: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     if net_class.config_class is config.sub_configs.get("text_config"):  # as AutoModelForCausalLM does it
         config = config.get_text_config()
-    with nothing_sharded(), _quietly():
+    with nothing_sharded(), no_init_weights(), _quietly():
         net, found = net_class.from_pretrained(
             None, config=config, state_dict=dict(tensors), device_map="meta", attn_implementation="sdpa",
             ignore_mismatched_sizes=True, output_loading_info=True, dtype=torch.float32,

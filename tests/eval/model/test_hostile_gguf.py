@@ -1,0 +1,89 @@
+"""GGUF files of strangers: refused in one line or converted whole, in seconds."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from educe.data.errors import UserError
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from tests.eval.model.hostile_gguf import CHANGED, WRITTEN, tensors, write
+
+IDS = torch.tensor([[5, 6, 7, 8]])
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("good") / "good.gguf"
+    write(path)
+    return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EDUCE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def load(path: Path) -> Model:
+    started = time.perf_counter()
+    try:
+        return load_model(f"gguf:{path}", device="cpu")
+    finally:
+        assert time.perf_counter() - started < 10
+
+
+def assert_refused(path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        load(path)
+    assert "\n" not in str(refused.value) and path.stem in str(refused.value)
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(CHANGED) + len(WRITTEN) >= 80
+
+
+def test_a_whole_file_is_converted_once_and_readable_by_all(good: bytes, tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(good)
+    before = os.umask(0o022)
+    try:
+        model = load(tmp_path / "a.gguf")
+    finally:
+        os.umask(before)
+    assert torch.equal(model.net.model.embed_tokens.weight, torch.tensor(tensors()["token_embd.weight"]))
+    assert (model.tokenizer.bos_token_id, model.tokenizer.eos_token_id, model.kind) == (1, 2, "base")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (cache / "models").glob("a-*-v2/*")}
+    assert set(modes.values()) == {0o644} and "model.safetensors" in modes
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_a_damaged_file_is_refused_in_one_line(case: str, good: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a-file.gguf").write_bytes(CHANGED[case](good))
+    assert_refused(tmp_path / "a-file.gguf")
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_a_file_that_is_not_a_whole_model_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
+    write(tmp_path / "a-file.gguf", **WRITTEN[case])
+    assert_refused(tmp_path / "a-file.gguf")
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 8_000), new=st.binary(min_size=1, max_size=8))
+def test_any_change_of_the_header_is_refused_or_loads_whole(
+    place: int, new: bytes, good: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "a-file.gguf"
+    path.write_bytes(good[:place] + new + good[place + len(new) :])
+    try:
+        model = load(path)
+    except UserError as error:
+        assert "\n" not in str(error)
+        return
+    assert all(tensor.isfinite().all() for tensor in model.net.parameters())
+    assert len(model.net.model.layers) == 2

@@ -136,9 +136,10 @@ def _generate(model: Model, task: Task, prompts: Sequence[Prompt], items: Sequen
     ]
     return SolverOutput(
         outcomes=tuple(outcomes),
-        metric=task.grade.__name__.replace("_", " "),
+        metric=task.grader,
         flops_per_answer=samples.flops / len(items),
         executed_flops_per_answer=samples.executed_flops / len(items),
+        details=Details(truncated=samples.truncated_share),
     )
 
 

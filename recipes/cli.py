@@ -124,6 +124,8 @@ def _run(options: argparse.Namespace) -> int:
     study = Study.read(options.study, changes=options.set)
     results = run_study(study, options.out or Path("runs") / study.name)
     print(f"report: {results.folder / 'report.html'}")
+    for line in results.warnings():
+        print(f"warning: {line}", file=sys.stderr)
     if results.failures:
         print(f"{len(results.failures)} of {len(results.rows())} cells failed; see the report", file=sys.stderr)
     return 1 if results.failures else 0
@@ -138,13 +140,20 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
+    from educe.eval.prompting.prompts import style_of
     from educe.recipes.runner.audits import serious_lines
+    from educe.recipes.runner.describe import describe
     from educe.recipes.runner.study import Study
 
     cells = Study.read(options.study, changes=options.set).cells()
-    print(f"{options.study}: {len(cells)} cells, all in order")
-    for line in serious_lines(list({cell.task.name: cell.task for cell in cells}.values())):
-        print(f"warning: {line}")
+    tasks = list({cell.task.name: cell.task for cell in cells}.values())
+    style = style_of("auto", kind=cells[0].source.kind)
+    described = [describe(task, style=style) for task in tasks]
+    warnings = serious_lines(tasks)
+    order = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "all in order"
+    print(f"{options.study}: {len(cells)} cell{'s' if len(cells) > 1 else ''}, {order}")
+    for text in [*described, *(f"warning: {line}" for line in warnings)]:
+        print(text)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a task gives away before any model sees it: near duplicates across splits, answers that need no question.
+"""What a task gives away before any model sees it: near duplicates, answers that need no question, unread columns.
 
 Demonstrations are drawn from train, so findings between train and test cover them.
 """
@@ -20,7 +20,7 @@ from educe.data.splits import SPLITS, Split
 from educe.data.task import Task
 
 # Raised when the findings on equal rows change, so that stored findings are made again.
-AUDIT_VERSION = 3
+AUDIT_VERSION = 4
 # A finding is serious if chance gives it to one clean task in a thousand (a study makes dozens of these tests) and it
 # changes accuracy by five points.
 SIGNIFICANCE, MIN_GAIN = 0.001, 0.05
@@ -40,7 +40,7 @@ def audit(task: Task) -> tuple[Finding, ...]:
     """
     rows = {split: sorted(task.rows[split], key=lambda row: fraction(row.id))[:MAX_ROWS] for split in SPLITS}
     test = rows["test"]
-    found = _overlaps(rows)
+    found = _overlaps(rows) + _unread(task)
     if task.kind == "generation":
         found += [_majority_answer(rows["train"], test, chance=None)] if rows["train"] else []
         found.append(_answer_in_question(test))
@@ -59,13 +59,31 @@ def _overlaps(rows: Mapping[Split, Sequence[Example]]) -> list[Finding]:
     return [_overlap(found, of=len(rows[split])) for (split, _), found in sorted(between.items(), reverse=True)]
 
 
+def _unread(task: Task) -> list[Finding]:
+    columns = task.columns() if task.columns is not None else None
+    if columns is None or not columns.suspicious:
+        return []
+    named = ", ".join(f"{name!r} ({reason})" for name, reason in columns.suspicious.items())
+    several = len(columns.suspicious) > 1
+    join = f'columns: {{question: "{{{next(iter(columns.suspicious))}}}\\n{{question}}"}}'
+    sentence = (
+        f"The column{'s' if several else ''} {named} {'look' if several else 'looks'} like part of the question, but "
+        f"{'are' if several else 'is'} not read; if it belongs there, write {join} or name it as choices."
+    )
+    return [
+        Finding(kind="unread_columns", serious=True, sentence=sentence, numbers={"columns": list(columns.suspicious)})
+    ]
+
+
 def _overlap(pairs: Sequence[NearDuplicate], *, of: int) -> Finding:
     first = pairs[0]
+    within = "" if first.split != first.other_split else " and have no cluster with it, so intervals are too narrow"
     return Finding(
         kind="near_duplicates",
         serious=first.split == "test" and len(pairs) >= max(MIN_ROWS, MIN_SHARE * of),
         sentence=f"{len(pairs):,} of {of:,} {first.split} rows ({_percent(len(pairs) / of)}) nearly "
-        f"{'repeats' if len(pairs) == 1 else 'repeat'} a {first.other_split} row; the closest share "
+        f"{'repeats' if len(pairs) == 1 else 'repeat'} {'another' if within else 'a'} {first.other_split} row{within}; "
+        f"the closest share "
         f"{_percent(first.similarity)} of their word pairs: {_cut(first.row.question, 60)!r}.",
         numbers={
             "split": first.split,

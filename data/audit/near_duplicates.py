@@ -1,4 +1,4 @@
-"""Questions of two splits that are nearly the same, found with an index of word pairs; splits.py refuses equal ones."""
+"""Questions that are nearly the same, of two splits or of the test, found with an index of word pairs."""
 
 import math
 import re
@@ -22,7 +22,7 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s.,;:!?\"'\u201c\u201d\u2018\u2019
 
 @dataclass(frozen=True, kw_only=True)
 class NearDuplicate:
-    """A held-out row and the row of an earlier split that is most like it; `similarity` is 0..1."""
+    """A held-out row and the row of an earlier split, or earlier in the test, most like it; `similarity` is 0..1."""
 
     similarity: float
     split: Split
@@ -32,7 +32,9 @@ class NearDuplicate:
 
 
 def near_duplicates(rows: Mapping[Split, Sequence[Example]]) -> tuple[NearDuplicate, ...]:
-    """Every test row with the train row and the dev row most like it, and every dev row with its train row; best first.
+    """Every test row with the train, dev and earlier test row most like it, and every dev row with its train row.
+
+    Best first. Test rows of one cluster may be alike: they count as one.
 
     Similarity is the Jaccard index of the pairs of neighbouring words of question and choices: of all pairs, or of
     those that are not common among the task's rows, whichever is lower. Rows with common pairs only resemble no other.
@@ -52,7 +54,9 @@ def near_duplicates(rows: Mapping[Split, Sequence[Example]]) -> tuple[NearDuplic
         rarest = _rarest(uncommon[place], counts)
         for candidate in {earlier for pair in rarest for earlier in index[pair]}:
             other_split = placed[candidate][0]
-            if other_split == split or (similarity := _jaccard(uncommon[place], uncommon[candidate])) < MIN_SIMILARITY:
+            if other_split == split and (split != "test" or _together(row, placed[candidate][1])):
+                continue
+            if (similarity := _jaccard(uncommon[place], uncommon[candidate])) < MIN_SIMILARITY:
                 continue
             similarity = min(similarity, _jaccard(all_pairs[place], all_pairs[candidate]))
             if similarity >= max(MIN_SIMILARITY, best.get(other_split, (0.0, 0))[0]):
@@ -62,9 +66,13 @@ def near_duplicates(rows: Mapping[Split, Sequence[Example]]) -> tuple[NearDuplic
             found.append(
                 NearDuplicate(similarity=similarity, split=split, row=row, other_split=other_split, other=other)
             )
-        for pair in rarest if split != "test" else ():
+        for pair in rarest:
             index[pair].append(place)
     return tuple(sorted(found, key=lambda pair: (-pair.similarity, pair.row.id, pair.other.id)))
+
+
+def _together(row: Example, other: Example) -> bool:
+    return row.cluster is not None and row.cluster == other.cluster
 
 
 def _word_pairs(row: Example) -> Iterator[tuple[str, str]]:

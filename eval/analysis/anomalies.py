@@ -1,4 +1,4 @@
-"""Results that look wrong: constant answers, equal outcomes, dev and test scores, baselines without the question.
+"""Results that look wrong: constant, cut or empty answers, zeros, equal outcomes, dev and test scores, baselines.
 
 Each function returns the lines that a report prints, and none where it found nothing.
 """
@@ -21,6 +21,9 @@ from educe.eval.analysis.statistics.intervals import wilson
 Audits = Mapping[str, Sequence[Finding]]  # findings on a task's rows by its name
 
 NEARLY_ALL = 0.9  # this share of a condition's answers being the same is an anomaly
+MANY, MOST = 0.1, 0.5  # shares of a condition's answers that are cut or empty, or one text
+MIN_ITEMS = 5  # with fewer, equal outcomes are expected
+_SHOWN_TEXT = 60
 MIN_CONDITIONS = 3  # with fewer, items that all get right or wrong are expected
 
 
@@ -69,6 +72,65 @@ def constant_answers(conditions: Sequence[Condition], audits: Audits) -> list[st
             score = _place_score(audits.get(condition.task, ()), number)
             lines.append(_constant_answer(condition, f"option {number + 1}", share, score))
     return lines
+
+
+def truncated_answers(conditions: Sequence[Condition]) -> list[str]:
+    """Conditions of which many generated answers were cut at the limit of tokens."""
+    lines = []
+    for condition in conditions:
+        known = [each.details.truncated for each in condition.measurements]
+        shares = [share for share in known if share is not None]
+        cut = sum(shares) / max(1, len(shares))
+        if cut >= MANY:
+            lines.append(
+                f"{_named(condition)}: {whole_percent(cut)} of answers cut, score {_scored(condition)}; raise the"
+                " limit (max_new_tokens of a task, tokens of a recipe), or read whether they answer before it"
+            )
+    return lines
+
+
+def empty_outputs(conditions: Sequence[Condition]) -> list[str]:
+    """Conditions of which many generated answers hold nothing but spaces."""
+    lines = []
+    for condition in conditions:
+        texts = _texts(condition)
+        empty = sum(not text.strip() for text in texts)
+        if texts and empty >= MANY * len(texts):
+            lines.append(f"{_named(condition)}: {empty:,} of {len(texts):,} answers are empty")
+    return lines
+
+
+def repeated_outputs(conditions: Sequence[Condition]) -> list[str]:
+    """Conditions that write one text for most items, where the right answers do not account for it."""
+    lines = []
+    for condition in conditions:
+        counts = Counter(text.strip() for text in _texts(condition) if text.strip())
+        right = Counter(chain.from_iterable(each.outcomes.values("answer") for each in condition.measurements))
+        n = sum(right.values())
+        text, times = next(iter(counts.most_common(1)), ("", 0))
+        most_right = right.most_common(1)[0][1] if right else 0
+        if n >= MIN_ITEMS and times > MOST * n and (times >= NEARLY_ALL * n or times > 2 * most_right):
+            shown = text if len(text) <= _SHOWN_TEXT else text[:_SHOWN_TEXT] + "..."
+            lines.append(f"{_named(condition)}: writes {shown!r} for {times:,} of {n:,} items")
+    return lines
+
+
+def zero_scores(conditions: Sequence[Condition]) -> list[str]:
+    """Conditions whose every item scored exactly 0: likelier a wrong format or grader than no ability at all."""
+    lines = []
+    for condition in conditions:
+        n = sum(len(each.outcomes) for each in condition.measurements)
+        if n >= MIN_ITEMS and not any(each.outcomes.scores.any() for each in condition.measurements):
+            text = next((text for text in _texts(condition) if text.strip()), None)
+            shown = "" if text is None else f"; it writes, for example, {text.strip()[:_SHOWN_TEXT]!r}"
+            lines.append(f"{_named(condition)}: 0 on all of {n:,} items{shown}")
+    return lines
+
+
+def _texts(condition: Condition) -> list[str]:
+    """What was generated for every item, where something was."""
+    texts = chain.from_iterable(each.outcomes.values("text") for each in condition.measurements)
+    return [text for text in texts if text is not None]
 
 
 def _texts_picked(condition: Condition) -> Counter[Any]:

@@ -20,11 +20,17 @@ BATCH_TOKENS = 8192
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """Generated texts without their stop strings, and what they cost."""
+    """Generated texts without their stop strings, which of them were cut at the limit of tokens, and what they cost."""
 
     texts: tuple[str, ...]
+    truncated: tuple[bool, ...]
     flops: float
     executed_flops: float
+
+    @property
+    def truncated_share(self) -> float:
+        """The share of texts that were cut."""
+        return sum(self.truncated) / len(self.truncated)
 
 
 def generate(
@@ -42,9 +48,11 @@ def generate(
     """
     shared = common_prefix([tuple(prompt[:-1]) for prompt in prompts])
     texts = [""] * len(prompts)
+    truncated = [False] * len(prompts)
     flops = 0.0
     executed = forward_flops(model.shape, shared, scored=0, adapter_parameters=model.adapter_parameters, clip=False)
     done = 0
+    ends = set(stop_ids(model))
     with torch.inference_mode():
         states = prefill(model.net, prompts[0][:shared], device=model.device)
 
@@ -56,7 +64,9 @@ def generate(
         for indices, batch in map_with_backoff(_batches(prompts, max_new_tokens), decode):
             executed += batch.executed_flops
             for index, row in zip(indices, batch.rows, strict=True):
-                texts[index] = truncate_at_stop(str(model.tokenizer.decode(row, skip_special_tokens=True)), stops)
+                text = str(model.tokenizer.decode(row, skip_special_tokens=True))
+                texts[index] = truncate_at_stop(text, stops)
+                truncated[index] = len(row) == max_new_tokens and row[-1] not in ends and texts[index] == text
                 flops += generation_flops(
                     model.shape,
                     prompt_tokens=len(prompts[index]),
@@ -65,7 +75,7 @@ def generate(
                 )
             done += len(indices)
             report_progress("answers written", done, len(prompts))
-    return Samples(texts=tuple(texts), flops=flops, executed_flops=executed)
+    return Samples(texts=tuple(texts), truncated=tuple(truncated), flops=flops, executed_flops=executed)
 
 
 class _DecodingBatch:

@@ -13,9 +13,13 @@ from educe.eval.analysis.anomalies import (
     Audits,
     constant_answers,
     dev_test_gaps,
+    empty_outputs,
     items_answered_alike,
     no_better_than_baselines,
+    repeated_outputs,
     serious_findings,
+    truncated_answers,
+    zero_scores,
 )
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.formatting import format_interval, whole_percent
@@ -36,6 +40,12 @@ class Check:
     warning: bool
     title: str
     lines: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The finding in one line, with the first of its cases, for a terminal."""
+        more = f" (and {len(self.lines) - 1:,} more)" if len(self.lines) > 1 else ""
+        return f"{self.title}: {self.lines[0]}{more}" if self.lines else self.title
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +83,11 @@ def checks(
         ),
         **_mixed_versions(facts),
         "Cells of one task differ in test items or metric": _different_items(measurements),
-        "Task rows give answers away, or repeat across splits": serious_findings(audits),
+        "Task rows give answers away, repeat, or leave a column unread": serious_findings(audits),
+        "Scores of exactly 0: a wrong format or grader is likelier than no ability at all": zero_scores(conditions),
+        "Generated answers that were cut at the limit of tokens": truncated_answers(conditions),
+        "Generated answers that are empty": empty_outputs(conditions),
+        "One text written for most items": repeated_outputs(conditions),
         "Scores whose whole interval lies below chance": _below_chance(conditions),
         "One answer for nearly every item": constant_answers(conditions, audits),
         "Scores that a baseline without the question reaches": no_better_than_baselines(conditions, audits),

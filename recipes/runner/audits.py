@@ -13,11 +13,23 @@ def update_audits(store: Store, tasks: Sequence[Task]) -> None:
     Entries of other tasks stay: cells that are launched one by one share a folder.
     """
     entries = store.read_audits()
-    keys = {task.name: f"{AUDIT_VERSION}-{task.fingerprint}" for task in tasks}
+    keys = {task.name: _key(task) for task in tasks}
     stale = [task for task in tasks if task.name not in entries or entries[task.name].key != keys[task.name]]
     if stale:
         found = {task.name: Audited(key=keys[task.name], findings=tuple(audit(task))) for task in stale}
         store.write_audits(entries | found)
+
+
+def _key(task: Task) -> str:
+    unread = sorted(task.columns().suspicious) if task.columns is not None else []
+    return "-".join([str(AUDIT_VERSION), task.fingerprint, *unread])
+
+
+def stored_lines(store: Store, tasks: Sequence[Task]) -> list[str]:
+    """One line for each serious finding that is stored for these tasks."""
+    entries = store.read_audits()
+    found = [(task.name, each) for task in tasks if task.name in entries for each in entries[task.name].findings]
+    return [f"{name}: {finding.sentence}" for name, finding in found if finding.serious]
 
 
 def serious_lines(tasks: Sequence[Task]) -> list[str]:

@@ -11,7 +11,7 @@ from educe.data.display import visible
 from educe.data.errors import UserError
 from educe.eval.model.load import load_model
 from educe.eval.progress import progress_listener
-from educe.recipes.runner.audits import update_audits
+from educe.recipes.runner.audits import stored_lines, update_audits
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import check_device
 from educe.recipes.runner.progress import Progress
@@ -37,9 +37,12 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
     store = Store(Path(out))
     with store.claim():
         store.begin(study_text=study.text(), cells=cells)
-        update_audits(store, list({cell.task.name: cell.task for cell in cells}.values()))
+        tasks = list({cell.task.name: cell.task for cell in cells}.values())
+        update_audits(store, tasks)
         missing = [cell for cell in cells if not store.has(cell)]
         with Progress(total=len(cells), done=len(cells) - len(missing), out=store.root) as progress:
+            for line in stored_lines(store, tasks):
+                progress.say(f"warning: {line}")
             _run_cells(missing, store, study=study, progress=progress)
         results = Results.of(store)
         results.report()

@@ -9,8 +9,10 @@ from typing import Any
 
 from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
+from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
 from educe.eval.measurement import Failure, Measurement
+from educe.eval.report.checks import checks
 from educe.eval.report.csv_text import csv_text
 from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
@@ -43,6 +45,11 @@ class Results:
         if self.failures:
             cells = len(self.failures) + len(self.measurements)
             print(f"educe: {len(self.failures)} of {cells} cells have no score and are left out", file=sys.stderr)
+
+    def warnings(self) -> list[str]:
+        """What a reader must know before trusting a score: the report's warnings, one line each."""
+        found = checks(self.measurements, pool(self.measurements), self.failures, self.audits)
+        return [each.line for each in found if each.warning]
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per measurement, then one per failure, with the columns RESULT_COLUMNS."""

@@ -136,7 +136,7 @@ def test_results_on_other_items_are_named(
 def test_validate_says_that_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = study_file(tmp_path)
     assert run_cli("validate", path) == 0
-    assert capsys.readouterr().out == f"{path}: 4 cells, all in order\n"
+    assert capsys.readouterr().out.startswith(f"{path}: 4 cells, all in order\ntask parity: multiple choice")
     assert run_cli("validate", path, "--set", "examples=[1,2,3]", "--set", "recipes=[iid_sft]") == 0
     assert "3 cells" in capsys.readouterr().out
 

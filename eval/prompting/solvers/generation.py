@@ -50,10 +50,10 @@ class GenerationSolver:
         how = "written" if self.temperature == 0 else f"drawn at temperature {self.temperature:g}"
         return SolverOutput(
             outcomes=tuple(outcomes),
-            metric=f"{task.grade.__name__.replace('_', ' ') if task.grade else 'accuracy'} ({how})",
+            metric=f"{task.grader if task.grade else 'accuracy'} ({how})",
             flops_per_answer=samples.flops / len(items),
             executed_flops_per_answer=samples.executed_flops / len(items),
-            details=Details(notes={} if task.grade else named),
+            details=Details(truncated=samples.truncated_share, notes={} if task.grade else named),
         )
 
 

@@ -70,6 +70,10 @@ def test_planted_near_duplicates_are_found() -> None:
     shown = found.numbers["pairs"][0]
     assert shown["other_id"] == f"leak-{shown['id']}" and shown["text"] in shown["other_text"]
     assert f"6 of {len(test)} test rows ({100 * 6 / len(test):.0f}%) nearly repeat a train row" in found.sentence
+    twice = [*test, *(replace(row, id=f"copy-{row.id}") for row in test)]
+    doubled = task(rows(), load=lambda: {"train": train, "dev": made.rows["dev"], "test": twice})
+    (found,) = [finding for finding in audit(doubled) if finding.kind == "near_duplicates"]
+    assert found.serious and found.numbers["found"] == len(test) and "so intervals are too narrow" in found.sentence
     # One pair alone is an accident, and what stands between train and dev does not flatter a test.
     one = task(rows(), load=lambda: {"train": [*train, leaked[0]], "dev": made.rows["dev"], "test": test})
     assert [finding.serious for finding in audit(one) if finding.kind == "near_duplicates"] == [False]

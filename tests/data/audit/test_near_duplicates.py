@@ -89,10 +89,21 @@ def test_no_pair_that_is_similar_enough_is_missed() -> None:
         sides = (held[a.id], held[b.id]), (uncommon[a.id], uncommon[b.id])
         return min(len(one & other) / max(1, len(one | other)) for one, other in sides)
 
-    best = {b.id: max(similarity(a, b) for a in rows[:150]) for b in rows[150:]}
+    test = rows[150:]
+    best = {(b.id, "train"): max(similarity(a, b) for a in rows[:150]) for b in test}
+    best |= {(b.id, "test"): max(similarity(a, b) for a in test[:place]) for place, b in enumerate(test) if place}
     wanted = {name: value for name, value in best.items() if value >= MIN_SIMILARITY}
-    found = {pair.row.id: pair.similarity for pair in near_duplicates(splits(rows[:150], [], rows[150:]))}
-    assert len(wanted) > 5 and found == pytest.approx(wanted)
+    found = {(pair.row.id, pair.other_split): pair.similarity for pair in near_duplicates(splits(rows[:150], [], test))}
+    assert len(wanted) > 10 and found == pytest.approx(wanted)
+
+
+def test_copies_inside_the_test_are_found_unless_they_share_a_cluster() -> None:
+    """They counted as items of their own (issue 17, row 14)."""
+    source, copy = row("a", SENTENCE), row("b", SENTENCE.replace("Monday", "Tuesday"))
+    (found,) = near_duplicates(splits([], [], [source, *made_up(60, words=12, tag="e"), copy]))
+    assert (found.row.id, found.other.id, found.split, found.other_split) == ("b", "a", "test", "test")
+    together = [replace(each, cluster="hens") for each in (source, copy)]
+    assert near_duplicates(splits([], [], together)) == near_duplicates(splits([source, copy], [], [])) == ()
 
 
 @pytest.mark.parametrize("task", [word_sentiment(), capitals(), arithmetic(), arithmetic(digits=1), benign_requests()])

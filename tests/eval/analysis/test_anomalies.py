@@ -10,9 +10,13 @@ from educe.data.audit.finding import Finding
 from educe.eval.analysis.anomalies import (
     constant_answers,
     dev_test_gaps,
+    empty_outputs,
     items_answered_alike,
     no_better_than_baselines,
+    repeated_outputs,
     serious_findings,
+    truncated_answers,
+    zero_scores,
 )
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.statistics.independent import ScoreInterval, independent_difference
@@ -153,9 +157,50 @@ def test_the_report_lists_them_with_warnings_first(tmp_path: Any) -> None:
     found = checks(made, pool(made), [], audits)
     assert [check.warning for check in found] == sorted((check.warning for check in found), reverse=True)
     lines = {check.title: check.lines for check in found}
-    rows = "Task rows give answers away, or repeat across splits"
+    rows = "Task rows give answers away, repeat, or leave a column unread"
     assert lines[rows] == ("capitals: options_alone scores 0.99.",)
     assert len(lines["Scores that a baseline without the question reaches"]) == 8
     assert not {rows} & {check.title for check in checks(made, pool(made), [])}
     page = write_report(made, [], tmp_path, study="quick", study_text="", audits=audits).read_text("utf-8")
     assert rows in page and "options_alone scores 0.99." in page
+
+
+def written(texts: Sequence[str], *, answers: Sequence[str] = (), score: float = 1.0, **more: Any) -> Measurement:
+    """Items with these generated texts, whose right answers differ unless they are given."""
+    answers = answers or [f"answer {i}" for i in range(len(texts))]
+    outcomes = Outcomes.of(
+        Outcome(id=str(i), score=score, answer=answer, text=text)
+        for i, (text, answer) in enumerate(zip(texts, answers, strict=True))
+    )
+    scored = measurement(right=[score] * len(texts), chance=None, **more)
+    return replace(scored, outcomes=outcomes)
+
+
+def test_cut_empty_repeated_and_worthless_answers_are_warnings() -> None:
+    """They passed as "No warnings" (issue 17, row 13)."""
+    texts = ["Paris"] * 11 + [" "] * 3 + [f"town {i}" for i in range(6)]
+    conditions = pool([written(texts, score=0.0, details=Details(truncated=0.25))])
+    name = "small, capitals, iid_sft, 4 examples: "
+    (line,) = truncated_answers(conditions)
+    assert line.startswith(name + "25% of answers cut, score 0% [0, 16]; raise the limit")
+    assert empty_outputs(conditions) == [name + "3 of 20 answers are empty"]
+    assert repeated_outputs(conditions) == [name + "writes 'Paris' for 11 of 20 items"]
+    assert zero_scores(conditions) == [name + "0 on all of 20 items; it writes, for example, 'Paris'"]
+    found = [each for each in checks([*conditions[0].measurements], conditions, []) if each.warning]
+    assert [each.title.partition(":")[0] for each in found] == [
+        "Scores of exactly 0",
+        "Generated answers that were cut at the limit of tokens",
+        "Generated answers that are empty",
+        "One text written for most items",
+    ]
+    assert found[0].line.startswith(
+        "Scores of exactly 0: a wrong format or grader is likelier than no ability at all: "
+    )
+
+
+def test_answers_that_differ_and_end_give_no_warning() -> None:
+    varied = written([f"town {i}" for i in range(20)], details=Details(truncated=0.0))
+    yes = written(["yes"] * 12 + ["no"] * 8, answers=["yes"] * 11 + ["no"] * 9, model="other")
+    conditions = pool([varied, yes])
+    assert truncated_answers(conditions) == empty_outputs(conditions) == repeated_outputs(conditions) == []
+    assert zero_scores(conditions) == zero_scores(pool(small_study())) == []

@@ -17,7 +17,7 @@ CLAIM_OPTIONS: dict[str, tuple[float | None, str, str]] = {
     "within": (0.02, "SHARE", "Distance from the ceiling that counts as elicited."),
     "rarer": (1e-4, "SHARE", "Rate below which an answer counts as rare."),
     "margin": (0.05, "SHARE", "Gain that a robust model must not show."),
-    "flops": (None, "FLOP", "Elicitation compute to state (default: the most measured)."),
+    "flops": (None, "FLOPS", "Elicitation compute to state (default: the most measured)."),
     "power": (0.9, "SHARE", "Probability with which such a gain would be found."),
 }
 

@@ -30,7 +30,7 @@ def format_interval(low: float, high: float) -> str:
 
 def format_flops(value: float) -> str:
     """FLOPs to three digits."""
-    return f"{value:.2e}".replace("e+", "e") + " FLOP" if value else "0 FLOP"
+    return f"{value:.2e}".replace("e+", "e") + " FLOPs" if value else "0 FLOPs"
 
 
 def format_p_value(p: float) -> str:

@@ -67,7 +67,6 @@ def overview_figure(conditions: Sequence[Condition]) -> Figure:
         notes=[interval_note(conditions), f"{ZERO_SHOT_NOTE}. {DOTTED_NOTE}"],
         heights=[row] * len(tasks),
         columns=len(models),
-        beside=2.05,
     )
     for i, task in enumerate(tasks):
         for k, model in enumerate(models):

@@ -12,10 +12,10 @@ from educe.eval.report.style import printable
 from educe.eval.report.text import range_text
 
 # Inches.
-LEFT, PANEL, LABELS, RIGHT = 0.62, 3.55, 1.9, 0.05
+LEFT, PANEL, LABELS, RIGHT = 0.62, 3.55, 2.15, 0.05
 TOP, GAP = 1.0, 0.95
 
-ZERO_SHOT_NOTE = "Zero-shot baseline (plain prompting): the question alone, without labelled examples"
+ZERO_SHOT_NOTE = "Zero-shot baseline: the question alone, without labelled examples"
 DOTTED_NOTE = "Thin dotted lines lead to labels."
 
 

@@ -34,6 +34,7 @@ RC: Any = {
 }
 
 LINE_INCHES = 0.155  # height of one line of a label
+LABEL_POINTS, LABEL_INCHES = 8, 1.6  # size of a label beside a panel, and its greatest width
 _WRAP = 26
 
 # Okabe & Ito (2008), without yellow (too light on white) and black (kept for zero-shot).
@@ -115,9 +116,24 @@ def _known_characters() -> Container[int]:
 
 
 def wrapped(text: str) -> str:
-    """A name broken into at most three lines."""
-    lines = textwrap.wrap(printable(text), _WRAP, break_on_hyphens=True) or [""]
-    return "\n".join(lines[:3])
+    """A name broken into at most three lines that fit beside a panel."""
+    text = printable(text)
+    for width in range(_WRAP, 0, -1):
+        lines = textwrap.wrap(text, width, break_on_hyphens=True) or [""]
+        if max(map(_inches, lines)) <= LABEL_INCHES:
+            break
+    return "\n".join(lines) if len(lines) <= 3 else "\n".join([*lines[:2], lines[2][:-1] + "…"])
+
+
+def _inches(line: str) -> float:
+    return sum(map(_letter_inches, line))
+
+
+@cache
+def _letter_inches(letter: str) -> float:
+    font = get_font(findfont("DejaVu Sans"))
+    font.set_size(LABEL_POINTS, 72)
+    return font.load_char(ord(letter)).linearHoriAdvance / 65536 / 72
 
 
 def spread(
@@ -176,7 +192,7 @@ def label_right_edge(axes: Axes, labels: Sequence[Label], *, height_inches: floa
             label.text,
             transform=axes.get_yaxis_transform(),
             color=label.style.ink,
-            fontsize=8,
+            fontsize=LABEL_POINTS,
             va="center",
             linespacing=1.1,
         )

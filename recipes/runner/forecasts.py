@@ -15,7 +15,7 @@ ASSUMPTIONS = {
     "power law": "if the curve continues as a power law",
     "logistic": "if the curve continues as a logistic curve",
 }
-UNITS = {"examples": "examples", "flops": "FLOP", "size": "FLOP per answer"}
+UNITS = {"examples": "examples", "flops": "FLOPs", "size": "FLOPs per answer"}
 
 
 def forecast_text(conditions: Sequence[Condition]) -> str:

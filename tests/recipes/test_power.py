@@ -31,7 +31,7 @@ def test_every_number_is_that_of_the_formula(tmp_path: Path) -> None:
     assert task == "parity: 100 items, 2 seeds"
     level = bonferroni_level(
         0.95, 5
-    )  # few_shot and two sizes of iid_sft against plain prompting, both sizes against few_shot
+    )  # few_shot and two sizes of iid_sft against zero-shot, both sizes against few_shot
     # The recipe has two sizes, so that two seeds at one borrow the degree of freedom at the other.
     two = replace(ONE_RUN, first_seeds=2, borrowed=1)
     alone, together = (100 * min_detectable_effect(100, two, level=each) for each in (0.95, level))

@@ -277,7 +277,7 @@ def test_labels_are_exact_and_flops_the_sum_of_the_forwards(which):
     asked = count(lambda: made.append(answered(elicited, WORDS, items)))
     output = made[1]
     priced = output.executed_flops_per_answer * len(items)
-    if which == "format_spread":  # the score is plain prompting's, and the search stands beside it
+    if which == "format_spread":  # the score is that of zero-shot, and the search stands beside it
         priced += output.details.format_extremes.executed_flops
     elif which == "prompt_eval":  # an answer is asked in one format, an item in several
         priced = output.details.formats.executed_flops

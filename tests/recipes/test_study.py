@@ -32,7 +32,7 @@ def test_the_text_of_a_study_reads_back_as_the_same_study(tmp_path: Path) -> Non
 
 def test_the_shipped_study_is_in_order() -> None:
     study = Study.read(Path(__file__).parents[2] / "recipes" / "studies" / "quickstart.yaml")
-    # Two models and two tasks, each with plain prompting, three draws of shots, and four sizes with three seeds.
+    # Two models and two tasks, each with zero-shot, three draws of shots, and four sizes with three seeds.
     assert len(study.cells()) == 4 * (1 + 3 + 12)
 
 
@@ -219,7 +219,7 @@ def test_set_refuses(tmp_path: Path, change: str, says: str) -> None:
 def test_cells_are_models_by_tasks_by_recipes_by_sizes_by_seeds(tmp_path: Path) -> None:
     recipes = ["zero_shot", {"few_shot": {"shots": 2}}, "iid_sft"]
     cells = small_study(tmp_path, models=["tiny-random", "gemma-3-270m"], recipes=recipes, seeds=[0, 1, 2]).cells()
-    # Plain prompting once; few-shot once for each seed, whatever the sizes; training for each size and seed.
+    # Zero-shot once; few-shot once for each seed, whatever the sizes; training for each size and seed.
     assert Counter(cell.method_name for cell in cells) == {"zero_shot": 2, "few_shot": 6, "iid_sft": 12}
     assert {cell.examples for cell in cells if cell.method_name == "few_shot"} == {2}
     assert {cell.examples for cell in cells if cell.method_name == "zero_shot"} == {0}

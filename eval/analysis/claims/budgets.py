@@ -34,8 +34,8 @@ from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.paired import Difference
 
 MEASURED = "the claim covers the measured budgets, not those between or above them"
-NO_BASELINE = "plain prompting was not measured"
-HARM = "its largest budget scores below plain prompting, and a recipe that does harm shows nothing about the model"
+NO_BASELINE = "zero-shot was not measured"
+HARM = "its largest budget scores below zero-shot, and a recipe that does harm shows nothing about the model"
 SAME = "the test items are a random sample of the questions of interest; all conditions answered the same ones"
 
 
@@ -49,7 +49,7 @@ def robust(
     level: float = 0.95,
     comparisons: int | None = None,
 ) -> Claim | Refused:
-    """That no budget of a recipe, up to so many FLOPs of elicitation, gains `margin` over plain prompting.
+    """That no budget of a recipe, up to so many FLOPs of elicitation, gains `margin` over zero-shot.
 
     Non-inferiority at every budget: the upper end of the paired difference, one-sided and corrected for `comparisons`
     (the curve's budgets), lies below the margin; and a gain of the margin would have been detected with `power`.
@@ -57,7 +57,7 @@ def robust(
     """
     check_share("margin", margin)
     tested = _up_to(curve, flops)
-    gain = f"gains less than {format_points(margin)} over plain prompting"
+    gain = f"gains less than {format_points(margin)} over zero-shot"
     statement = _statement("robust", curve, f"{gain} with {_elicitation(tested, curve, flops)}")
     if plain is None:
         return statement.refuse(NO_BASELINE)
@@ -176,7 +176,7 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, leve
         return statement.refuse(reason)
     gained = compare(last.condition, plain, level=level)
     if gained.low <= 0:
-        gain = f"{100 * gained.difference:+.1f} points over plain prompting"
+        gain = f"{100 * gained.difference:+.1f} points over zero-shot"
         return statement.refuse(f"the gain of its largest budget, {gain}, is not significant")
     reached: Point | None = None
     missing = 0.0
@@ -193,7 +193,7 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, leve
     return statement.claim(
         f"{curve.model} on {curve.task} comes {goal} with {enough} ({format_percent(level)} confidence): from there on "
         f"at most {format_points(missing)} are missing ({_size(curve.points)}; {format_percent(last.score)} at the "
-        f"largest budget, plain prompting {format_percent(plain.score)}).",
+        f"largest budget, zero-shot {format_percent(plain.score)}).",
         (*_assumptions(curve.points), "a budget above the largest may score higher"),
         within=within,
         examples=reached.condition.labelled_examples,
@@ -247,7 +247,7 @@ def _nothing_shared(tested: Sequence[Point], other: Condition) -> str | None:
 
 def _no_room(plain: Condition, margin: float) -> str | None:
     if plain.score + margin > 1:
-        return f"plain prompting scores {format_percent(plain.score)}, so a gain of this size is not possible"
+        return f"zero-shot scores {format_percent(plain.score)}, so a gain of this size is not possible"
     return None
 
 
@@ -257,11 +257,11 @@ def _bad_target(tested: Sequence[Point], plain: Condition, other: Condition | No
         return f"of {condition_label(other)}: {sample}"
     if other is not None and (reason := _nothing_shared(tested, other)):
         return reason
-    return f"plain prompting already scores {format_percent(plain.score)}" if plain.score >= goal else None
+    return f"zero-shot already scores {format_percent(plain.score)}" if plain.score >= goal else None
 
 
 def _elicitation(tested: Sequence[Point], curve: Curve, flops: float | None = None) -> str:
-    """The elicitation that was tested, as "4.9e12 FLOP of iid_sft (256 labelled examples)".
+    """The elicitation that was tested, as "4.9e12 FLOPs of iid_sft (256 labelled examples)".
 
     With `flops` above what was measured, those.
     """

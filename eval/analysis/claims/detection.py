@@ -1,4 +1,4 @@
-"""The power to detect a gain over plain prompting, from how items and seeds were seen to vary."""
+"""The power to detect a gain over zero-shot, from how items and seeds were seen to vary."""
 
 import math
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Detection:
 
 
 def detection(condition: Condition, plain: Condition, gain: float, *, power: float, level: float) -> Detection:
-    """The power of `paired_difference` for a gain over plain prompting on the items that both share."""
+    """The power of `paired_difference` for a gain over zero-shot on the items that both share."""
     n, power_with = _power_function(condition, plain, gain, level)
     return Detection(power=power_with(1.0), needed=_items_needed(n, power_with, power))
 

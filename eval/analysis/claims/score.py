@@ -139,7 +139,7 @@ def first_success(condition: Condition, *, level: float = 0.95, comparisons: int
     if format_flops(lowest) == format_flops(highest):
         interval = "the same to three digits"
     elif low > 0:
-        interval = f"{format_flops(lowest).removesuffix(' FLOP')} to {format_flops(highest)}"
+        interval = f"{format_flops(lowest).removesuffix(' FLOPs')} to {format_flops(highest)}"
     else:  # the share may be 0
         interval = f"more than {format_flops(lowest)}"
     return statement.claim(

@@ -84,7 +84,7 @@ def _over_formats(measurement: Measurement) -> bool:
 
 
 def _curves(conditions: Sequence[Condition]) -> list[Curve]:
-    """All conditions but plain prompting as curves along labelled examples."""
+    """All conditions but zero-shot as curves along labelled examples."""
     plain = plain_prompting(conditions)
     made = join(without_sweeps([condition for condition in conditions if condition is not plain]), "examples")
     return sorted(made, key=lambda curve: min(_by_budget(point.condition) for point in curve.points))

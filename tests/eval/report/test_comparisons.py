@@ -41,7 +41,7 @@ def made(**changed: Any) -> tuple[Comparison, ...]:
 
 def test_every_condition_is_compared_once_and_adjusted_over_all_of_the_study() -> None:
     found = compare_all(pairs_of(small_study()), compare)
-    # Of each of four pairs: few-shot and two sizes against plain prompting, two sizes against few-shot.
+    # Of each of four pairs: few-shot and two sizes against zero-shot, two sizes against few-shot.
     assert len(found) == 4 * 5
     adjusted = holm([each.gain.p for each in found if each.gain.p is not None])
     assert [each.p_holm for each in found] == pytest.approx(list(adjusted))

@@ -33,7 +33,7 @@ def test_figures_are_understood_alone(svgs: dict[str, str]) -> None:
         for needed in (
             "chance 25%",
             "zero-shot",
-            "Zero-shot baseline (plain prompting)",
+            "Zero-shot baseline",
             "n = 40 test items, 1 to 2 seeds",
             "Wilson 95% (one seed)",
             "two-factor Wilson 95%",

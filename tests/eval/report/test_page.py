@@ -45,7 +45,7 @@ def test_page_is_complete_and_needs_nothing_else(tmp_path: Path) -> None:
     page = written(tmp_path, small_study(), [FAILED])
     for needed in (
         "big on capitals scores 60% [45, 74] zero-shot",
-        "zero-shot baseline (plain prompting)",
+        "zero-shot baseline",
         ">Cost<",
         "All measurements",
         "Checks",

@@ -26,7 +26,7 @@ def clustered(scores: list[float], size: int, **named: Any) -> Measurement:
 
 
 def study(*rights: int, of: int = 1000, plain: int = 500, seeds: int = 1, jitter: int = 0) -> tuple[Curve, Condition]:
-    """Plain prompting and a curve with so many right at 4, 16, 64 ... examples."""
+    """Zero-shot and a curve with so many right at 4, 16, 64 ... examples."""
     made = [measurement(method="zero_shot", examples=0, right=plain, of=of)]
     for place, right in enumerate(rights):
         examples = 4 ** (place + 1)

@@ -22,16 +22,16 @@ from tests.eval.synthetic import measurement
 def test_robust_to_a_recipe_that_gains_nothing() -> None:
     curve, plain = study(498, 503, 500)
     made = claimed(robust(curve, plain, margin=0.05))
-    assert "robust to 6.40e13 FLOP of iid_sft (64 labelled examples): at each of 3 budgets" in str(made)
+    assert "robust to 6.40e13 FLOPs of iid_sft (64 labelled examples): at each of 3 budgets" in str(made)
     assert made.numbers["power"] >= 0.9 and made.numbers["upper"] < 0.05
     assert "a gain of 5 points would have been detected with probability more than 0.99" in str(made)
-    assert "1.60e13 FLOP" in str(claimed(robust(curve, plain, margin=0.05, flops=1.6e13)))
+    assert "1.60e13 FLOPs" in str(claimed(robust(curve, plain, margin=0.05, flops=1.6e13)))
 
 
 def test_no_more_flops_are_named_than_were_tested() -> None:
     curve, plain = study(498, 503, 500)
     made = (robust(curve, plain, margin=0.05, flops=5e13), not_elicited(curve, plain, target=0.9, flops=5e13))
-    assert all("1.60e13 FLOP of iid_sft (16 labelled examples)" in str(claimed(each)) for each in made)
+    assert all("1.60e13 FLOPs of iid_sft (16 labelled examples)" in str(claimed(each)) for each in made)
     assert all("5.00e13" not in str(each) for each in made)
 
 
@@ -51,9 +51,9 @@ def test_robustness_is_refused_where_the_data_do_not_carry_it() -> None:
     curve, plain = study(500, 560)
     assert "16 labelled examples gains +6.0" in refused(robust(curve, plain, margin=0.05))
     claimed(robust(curve, plain, margin=0.05, flops=4e12))
-    assert "measured up to 1.60e13 FLOP" in refused(robust(curve, plain, margin=0.05, flops=1e15))
+    assert "measured up to 1.60e13 FLOPs" in refused(robust(curve, plain, margin=0.05, flops=1e15))
     assert "no budget was measured up to this cost" in refused(robust(curve, plain, margin=0.05, flops=1.0))
-    assert "plain prompting was not measured" in refused(robust(curve, None, margin=0.05))
+    assert "zero-shot was not measured" in refused(robust(curve, None, margin=0.05))
     harmed, plain = study(500, 300)
     assert "does harm" in refused(robust(harmed, plain, margin=0.05))
     full, plain = study(970, 970, plain=970)
@@ -108,11 +108,11 @@ def test_a_fitted_curve_says_how_many_examples_are_enough() -> None:
 def test_not_elicited_to_a_threshold() -> None:
     curve, plain = study(510, 520)
     made = claimed(not_elicited(curve, plain, target=0.9))
-    assert "was not elicited to 90% by 1.60e13 FLOP of iid_sft (16 labelled examples) with 95% confidence" in str(made)
+    assert "was not elicited to 90% by 1.60e13 FLOPs of iid_sft (16 labelled examples) with 95% confidence" in str(made)
     assert "it scores below that, at most 52%" in str(made)
     assert "a gain of 40 points would have been detected" in str(made)
     assert "distinguish from the target" in refused(not_elicited(curve, plain, target=0.54))
-    assert "plain prompting already scores 50%" in refused(not_elicited(curve, plain, target=0.5))
+    assert "zero-shot already scores 50%" in refused(not_elicited(curve, plain, target=0.5))
     assert "does harm" in refused(not_elicited(study(500, 300)[0], plain, target=0.9))
     with pytest.raises(UserError, match=r"target = 1\.5 is not between 0 and 1"):
         not_elicited(curve, plain, target=1.5)
@@ -140,7 +140,7 @@ def test_elicited_to_within_its_ceiling_by_the_first_budget_that_stays_there() -
     assert claimed(within_ceiling(study(895, 600, 895, 900)[0], plain, within=0.05)).numbers["examples"] == 64
     assert "may score up to 22 points less" in refused(within_ceiling(study(600, 700, 900)[0], plain, within=0.05))
     assert "one budget only" in refused(within_ceiling(study(900)[0], plain, within=0.05))
-    assert "+0.0 points over plain prompting, is not significant" in refused(
+    assert "+0.0 points over zero-shot, is not significant" in refused(
         within_ceiling(study(500, 500)[0], plain, within=0.05)
     )
 

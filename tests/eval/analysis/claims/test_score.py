@@ -112,17 +112,19 @@ def test_the_first_success_costs_elicitation_and_one_over_p_answers() -> None:
     assert made.numbers["cost"] == pytest.approx(4e12 + 1e10 / 0.2)
     assert made.numbers["low"] == pytest.approx(4e12 + 1e10 / high, rel=1e-9)
     assert made.numbers["high"] == pytest.approx(4e12 + 1e10 / low, rel=1e-9)
-    assert "4.05e12 FLOP on average, 95% interval 4.03e12 to 4.08e12 FLOP" in str(made)
+    assert "4.05e12 FLOPs on average, 95% interval 4.03e12 to 4.08e12 FLOPs" in str(made)
 
 
 def test_no_success_bounds_the_cost_from_below() -> None:
     made = claimed(first_success(condition(0, 100, spend=Spend(flops_per_answer=1e10), chance=None)))
-    assert made.numbers["low"] == pytest.approx(1e10 / zero_events_bound(100)) and "more than 3.39e11 FLOP" in str(made)
+    assert made.numbers["low"] == pytest.approx(1e10 / zero_events_bound(100)) and "more than 3.39e11 FLOPs" in str(
+        made
+    )
 
 
 def test_a_share_that_may_be_nothing_leaves_the_cost_open() -> None:
     made = claimed(first_success(condition([0.0] * 49 + [0.5], spend=Spend(flops_per_answer=1e10), chance=None)))
-    assert made.numbers["high"] == math.inf and "1.00e12 FLOP on average, 95% interval more than " in str(made)
+    assert made.numbers["high"] == math.inf and "1.00e12 FLOPs on average, 95% interval more than " in str(made)
 
 
 def test_guesses_are_no_success() -> None:

@@ -12,8 +12,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
-PIP_INSTALL := $(PY) -m pip --disable-pip-version-check install -c constraints.txt
-SETUP := pyproject.toml setup.py constraints.txt
+PIP := $(PY) -m pip --disable-pip-version-check install
+# Every file is checked against its hash here. What is left for the second step is torch, what its build needs, and educe.
+PIP_HASHED := $(PIP) --no-deps --require-hashes
+PIP_INSTALL := $(PIP) --no-build-isolation -c constraints.txt
+SETUP := pyproject.toml setup.py constraints.txt hashes/install.txt hashes/extras.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_ALL := $(VENV)/.installed-all
 QUICKSTART := runs/quickstart
@@ -65,9 +68,11 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): $(SETUP) | $(VENV)/bin/pip
+	$(PIP_HASHED) -r hashes/install.txt
 	$(PIP_INSTALL) -e '.[track,dev]'
 	@touch $@
 
 $(INSTALLED_ALL): $(SETUP) | $(INSTALLED)
+	$(PIP_HASHED) -r hashes/extras.txt
 	$(PIP_INSTALL) -e '.[track,dev,interop,distributed,quantized]'
 	@touch $@

@@ -1,6 +1,7 @@
 """What a wheel has, and that it works beside a user's own files."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -53,3 +54,36 @@ def test_an_unpacked_wheel_runs_beside_a_users_own_files(wheel: Path, tmp_path: 
         command = [sys.executable, "-m", "educe.recipes.cli", "ls", what]
         done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=120)
         assert name in done.stdout, done.stderr
+
+
+def versions_in(path: Path) -> list[tuple[str, str]]:
+    """Normalised name and version of every package that a requirements file pins."""
+    found = re.findall(r"^([\w.-]+)==(\S+)", path.read_text("utf-8"), re.MULTILINE)
+    return [(re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in found]
+
+
+def test_every_version_in_the_constraints_has_hashes() -> None:
+    """All but torch, whose builds come from several indexes."""
+    files = [REPOSITORY / "hashes" / name for name in ("install.txt", "extras.txt")]
+    hashed = [pin for path in files for pin in versions_in(path)]
+    pinned = versions_in(REPOSITORY / "constraints.txt")
+    assert len(hashed) == len(set(hashed)) > 100
+    assert sorted(hashed) == sorted(pin for pin in pinned if pin[0] != "torch")
+    for path in files:
+        requirements = re.split(r"\n(?=[\w])", path.read_text("utf-8").rstrip().partition("\n\n")[2])
+        for requirement in requirements:
+            first, *hashes = requirement.split(" \\\n    ")
+            assert "==" in first and hashes, first
+            assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), first
+
+
+def test_make_checks_hashes_before_it_installs_the_rest(tmp_path: Path) -> None:
+    for target, files in (("install", ["install"]), (".installed-all", ["install", "extras"])):
+        goal = target if target == "install" else f"{tmp_path}/v/{target}"
+        command = ["make", "--dry-run", goal, f"VENV={tmp_path}/v"]
+        shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        steps = [line.partition(" install ")[2] for line in shown.splitlines() if " -m pip " in line]
+        assert [step.split()[0] for step in steps] == ["--no-deps", "--no-build-isolation"] * len(files), steps
+        assert [step for step in steps if "--require-hashes" in step] == [
+            f"--no-deps --require-hashes -r hashes/{name}.txt" for name in files
+        ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from educe.data.display import visible
+from educe.data.writing import make_folder
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import without_sweeps
 from educe.eval.report.figure import conditions_figure, overview_figure, scaling_figure
@@ -28,7 +29,7 @@ def draw_figures(
     `more` draws kinds of figures that need results of the whole study, from a task's name. Of a large study only the
     scaling curves are saved as PNG too, because it takes as long again.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tasks, budgets = sorted({each.task for each in conditions}), without_sweeps(conditions)
     small = len(tasks) * len({each.model for each in conditions}) <= MAX_SMALL
     kinds: dict[str, Callable[[str], Figure | None]] = {

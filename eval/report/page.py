@@ -8,6 +8,7 @@ from types import MappingProxyType
 import jinja2
 
 from educe.data.display import visible
+from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, compare, pool
 from educe.eval.analysis.dev_choices import dev_choices
@@ -54,7 +55,7 @@ def write_report(
     """Write report.html, figures/, results.csv, curves.csv and comparisons.csv and return the path of the page.
 
     The page needs no network and no script, and the same input gives the same bytes. UserError where a cell was
-    measured twice; OSError where the folder cannot be written.
+    measured twice or a link or folder is where a file belongs; OSError where the folder cannot be written.
     """
     conditions = pool(measurements)
     pairs, gains = by_task_and_model(conditions), cache(compare)
@@ -96,7 +97,7 @@ def write_report(
         **_sections(conditions, comparisons, gains),
     )
     path = folder / "report.html"
-    path.write_text(page, encoding="utf-8", newline="\n")
+    write_whole(path, page)
     return path
 
 

@@ -1,5 +1,6 @@
 """How figures look: colours and markers that survive colour blindness and grey, labels that do not collide, saving."""
 
+import io
 import textwrap
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
+from educe.data.writing import write_whole
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import Curve, join
 
@@ -208,12 +210,19 @@ def labels_height(names: Iterable[str]) -> float:
 
 
 def save(figure: Figure, stem: Path, *, pixels: bool = True) -> tuple[Path, Path]:
-    """Write a figure as stem.svg and, if `pixels`, as stem.png. The same figure gives the same bytes."""
+    """Write a figure as stem.svg and, if `pixels`, as stem.png, each whole. The same figure gives the same bytes."""
     svg, png = stem.with_name(stem.name + ".svg"), stem.with_name(stem.name + ".png")
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context(RC):
-        figure.savefig(svg, format="svg", metadata=nothing)
+        write_whole(svg, _drawn(figure, format="svg", metadata=nothing))
         if pixels:
             # Packed lightly: the default packs a few percent tighter and takes four times as long.
-            figure.savefig(png, format="png", dpi=150, metadata={"Software": None}, pil_kwargs={"compress_level": 2})
+            options: dict[str, Any] = {"dpi": 150, "metadata": {"Software": None}, "pil_kwargs": {"compress_level": 2}}
+            write_whole(png, _drawn(figure, format="png", **options))
     return svg, png
+
+
+def _drawn(figure: Figure, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, **options)
+    return stream.getvalue()

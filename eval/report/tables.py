@@ -5,6 +5,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from educe.data.writing import write_whole
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import AXES, Curve, Point, join
 from educe.eval.measurement import Failure, Measurement
@@ -86,5 +87,5 @@ def row_of(columns: Mapping[str, Callable[..., Any]], *things: Any) -> dict[str,
 
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows under their columns, as `csv_text` makes them."""
-    path.write_text(csv_text(columns, rows), encoding="utf-8", newline="")
+    """Write rows under their columns, as `csv_text` makes them, all or nothing."""
+    write_whole(path, csv_text(columns, rows))

@@ -25,6 +25,9 @@ _LIBRARIES = (
     "numpy",
 )
 
+# The folders of the package, as a checkout has them.
+_FOLDERS = ("data", "eval", "train", "recipes", "educe")
+
 
 @cache
 def versions() -> dict[str, str]:
@@ -63,11 +66,24 @@ def _version(name: str) -> str:
 
 @cache
 def git_state() -> GitState:
-    """The state of this checkout; unknown outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
+    """The state of the checkout that this code is in; unknown where it is installed elsewhere."""
+    return git_state_of(Path(__file__).resolve().parents[2])
+
+
+def git_state_of(root: Path) -> GitState:
+    """The state of a checkout of educe at `root`; unknown where that is none, even inside another repository.
+
+    Changed files of the checkout make it dirty, and so do files of our own folders that git neither tracks nor ignores.
+    """
     try:
+        # The package in site-packages is not the project around it, which may have it in a virtual environment.
+        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root.resolve():
+            raise FileNotFoundError("another repository")
+        _git(root, "ls-files", "--error-unmatch", *(f"{folder}/__init__.py" for folder in _FOLDERS))
         revision = _git(root, "rev-parse", "HEAD")
-        return GitState(revision=revision, dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        new = _git(root, "ls-files", "--others", "--exclude-standard", "--", *_FOLDERS)
+        return GitState(revision=revision, dirty=bool(changed or new))
     except (OSError, subprocess.CalledProcessError):
         return GitState(revision="unknown", dirty=None)
 

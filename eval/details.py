@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from educe.eval.ranges import Amount, Count, Difference, Plain, Share
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingDetails:
     """How a training run went: its precision, its processes, and the pieces that a batch was cut into."""
 
     precision: str
-    processes: int = 1
-    pieces: int = 1
+    processes: Count = 1
+    pieces: Count = 1
     checkpoint_activations: bool = False
-    shared_prefix_tokens: int = 0
-    steps_made: int | None = None  # with early stopping: until it stopped
-    steps_kept: int | None = None  # with early stopping: up to the lowest dev loss
-    dev_examples: int = 0  # rows that early stopping looked at
+    shared_prefix_tokens: Count = 0
+    steps_made: Count | None = None  # with early stopping: until it stopped
+    steps_kept: Count | None = None  # with early stopping: up to the lowest dev loss
+    dev_examples: Count = 0  # rows that early stopping looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +27,13 @@ class Selection:
     `mean_dev_score` is the mean over all candidates that were tried, which a random choice would get.
     """
 
-    chosen: Mapping[str, str | int | float]  # by setting, or {"recipe": label}
-    dev_score: float
-    dev_examples: int
-    candidates: int
-    mean_dev_score: float | None = None
-    candidates_tried: int | None = None
-    candidates_failed: int | None = None  # could not be asked at all, for example because shots did not fit
+    chosen: Mapping[str, Plain]  # by setting, or {"recipe": label}
+    dev_score: Share
+    dev_examples: Count
+    candidates: Count
+    mean_dev_score: Share | None = None
+    candidates_tried: Count | None = None
+    candidates_failed: Count | None = None  # could not be asked at all, for example because shots did not fit
 
     @property
     def tried(self) -> int:
@@ -43,10 +45,10 @@ class Selection:
 class LabelBits:
     """Description length of a stream of labels (MDL), and its excess over the final held-out loss (EDL), in bits."""
 
-    mdl_bits: float
-    edl_bits: float
-    floor_bits_per_example: float
-    floor_examples: int
+    mdl_bits: Difference
+    edl_bits: Difference
+    floor_bits_per_example: Difference
+    floor_examples: Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +56,8 @@ class Demonstrator:
     """Another model whose answers stand in for labels."""
 
     model: str
-    share_right: float
-    left_out: int  # rows that it gave no usable answer to
+    share_right: Share
+    left_out: Count  # rows that it gave no usable answer to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,24 +68,24 @@ class SampledAnswers:
     questions of the entropy of all that was sampled.
     """
 
-    accepted_share: float
-    distinct: float
-    entropy_bits: float
+    accepted_share: Share
+    distinct: Amount
+    entropy_bits: Difference
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormatAccuracies:
     """Accuracy in each of several formats, seen or estimated on all items, with quantiles and standard deviation."""
 
-    accuracies: Mapping[str, float]
-    pairs_asked: int
-    quantiles: Mapping[str, float] = field(default_factory=dict)  # by level: "0.05", "0.5" ...
-    sd: float | None = None
-    sd_low: float | None = None
-    sd_high: float | None = None
+    accuracies: Mapping[str, Share]
+    pairs_asked: Count
+    quantiles: Mapping[str, Share] = field(default_factory=dict)  # by level: "0.05", "0.5" ...
+    sd: Amount | None = None
+    sd_low: Amount | None = None
+    sd_high: Amount | None = None
     sd_interval: str = ""
-    flops: float = 0.0
-    executed_flops: float = 0.0
+    flops: Amount = 0.0
+    executed_flops: Amount = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +93,8 @@ class FormatScore:
     """One format's accuracy on the items that were asked in it."""
 
     format: str
-    accuracy: float
-    asked: int
+    accuracy: Share
+    asked: Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,21 +103,21 @@ class FormatExtremes:
 
     best: FormatScore
     worst: FormatScore
-    spread: float
-    formats_asked: int
-    pairs_asked: int
-    flops: float = 0.0
-    executed_flops: float = 0.0
+    spread: Share
+    formats_asked: Count
+    pairs_asked: Count
+    flops: Amount = 0.0
+    executed_flops: Amount = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptionOrders:
     """Answers with the options in several orders: accuracy by order, how often each place was picked and was right."""
 
-    accuracies: Mapping[str, float]
-    picked_places: Mapping[str, float]
-    right_places: Mapping[str, float]
-    changed_share: float  # items whose answer changed with the order
+    accuracies: Mapping[str, Share]
+    picked_places: Mapping[str, Share]
+    right_places: Mapping[str, Share]
+    changed_share: Share  # items whose answer changed with the order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +144,11 @@ class Details:
     formats: FormatAccuracies | None = None
     format_extremes: FormatExtremes | None = None
     option_orders: OptionOrders | None = None
-    shots_that_reason: int | None = None
+    shots_that_reason: Count | None = None
     stack: Stack | None = None
     truncated: float | None = None  # the share of generated answers that were cut at the limit of tokens
     first_prompt: str | None = None  # as the model saw it, where it is not the prompt of the first item
-    notes: Mapping[str, str | int | float] = field(default_factory=dict)
+    notes: Mapping[str, Plain] = field(default_factory=dict)
 
     @property
     def dev_examples(self) -> int:

@@ -76,7 +76,7 @@ def _score_choices(
     encoded = encode_items(model, prompts, items)
     scores = score(model, encoded)
     for item, likelihoods in zip(items, scores.loglikelihoods, strict=True):
-        if any(math.isnan(value) for value in likelihoods):
+        if not all(map(math.isfinite, likelihoods)):
             raise UserError(
                 f"model {model.name!r} scores the options of item {item.id!r} with {likelihoods}: its weights or"
                 " its adapter are corrupt, or too large for the dtype; load others, or in float32"

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, with_config
 from pydantic_core.core_schema import CoreSchema, is_instance_schema
 
 from educe.eval.details import Details
+from educe.eval.ranges import Count, Difference, Share
 from educe.eval.spend import Spend
 
 # What a recipe is in an analysis: the zero-shot baseline, random demonstrations (the prompt to beat), a search for the
@@ -195,14 +196,15 @@ class Provenance:
     versions: Mapping[str, str]  # by library
     git: GitState
     machine: str
-    threads: int
+    threads: Count
     device: str
     precision: Precision
+    model_identity: str  # as far as it is known before loading
     model_fingerprint: str
     model_revision: str
     model_kind: str
     task_fingerprint: str
-    task_version: int
+    task_version: Count
     measured_on: Literal["test", "dev"] = "test"
     first_prompt: str = ""  # as the model saw it
 
@@ -221,25 +223,28 @@ class Measurement:
     role: Role
     budget_setting: str | None = None  # the setting that is the budget, such as the shots of a prompt
     size_settings: tuple[str, ...] = ()  # those that decide how many parameters train
-    examples: int  # labelled examples allowed: training rows, or shots for a prompt
-    seed: int
+    examples: Count  # labelled examples allowed: training rows, or shots for a prompt
+    seed: Count
     metric: str
-    score: float
-    low: float
-    high: float
+    score: Share
+    low: Share
+    high: Share
     interval: str  # kind and level, for example "Wilson 95%"
-    n: int
-    chance: float | None
+    n: Count
+    chance: Share | None
     spend: Spend
     outcomes: Outcomes
-    training: tuple[Mapping[str, int | float], ...] = ()  # one row per step: step, loss, learning_rate
+    training: tuple[Mapping[str, Count | Difference], ...] = ()  # one row per step: step, loss, learning_rate
     details: Details = field(default_factory=Details)
     provenance: Provenance
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A cell that gave no score, and why. Its score is missing, never zero."""
+    """A cell that gave no score, and why. Its score is missing, never zero.
+
+    `corrupt` says that its files are not what a run wrote: whether it gave a score is not known.
+    """
 
     study: str
     model: str
@@ -248,3 +253,4 @@ class Failure:
     examples: int
     seed: int
     reason: str
+    corrupt: bool = False

@@ -3,6 +3,8 @@
 import dataclasses
 from dataclasses import dataclass
 
+from educe.eval.ranges import Amount, Count, Difference
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spend:
@@ -14,18 +16,18 @@ class Spend:
     is the description length of the labels read, where it was measured.
     """
 
-    labelled_examples: int = 0
-    instructions: int = 0
-    training_tokens: int = 0
-    train_flops: float = 0.0
-    executed_train_flops: float = 0.0
-    search_flops: float = 0.0
-    executed_search_flops: float = 0.0
-    flops_per_answer: float = 0.0
-    executed_flops_per_answer: float = 0.0
-    trainable_parameters: int = 0
-    bits: float | None = None
-    seconds: float = 0.0
+    labelled_examples: Count = 0
+    instructions: Count = 0
+    training_tokens: Count = 0
+    train_flops: Amount = 0.0
+    executed_train_flops: Amount = 0.0
+    search_flops: Amount = 0.0
+    executed_search_flops: Amount = 0.0
+    flops_per_answer: Amount = 0.0
+    executed_flops_per_answer: Amount = 0.0
+    trainable_parameters: Count = 0
+    bits: Difference | None = None
+    seconds: Amount = 0.0
 
     @property
     def elicitation_flops(self) -> float:

@@ -23,7 +23,10 @@ CLAIM_OPTIONS: dict[str, tuple[float | None, str, str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `educe`. Exit 0 when all is well, 1 when a cell failed or the output is not read, 2 on a user's mistake."""
+    """Run `educe`. Exit 0 when all is well, 1 when a cell failed or is corrupt, 2 on a user's mistake.
+
+    1, too, where nobody reads the output.
+    """
     with one_line_errors():
         options = _parser().parse_args(arguments)
         sys.exit(options.command(options))
@@ -55,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         shown = statement if default is None else f"{statement[:-1]} ({default:g})."
         claims.add_argument(f"--{name}", type=float, default=default, metavar=metavar, help=shown)
     _folder_command(commands, "forecast", _forecast, "Predict scores at larger budgets.")
+    _folder_command(commands, "verify", _verify, "Check that a run directory is whole.")
     listing = _command(commands, "ls", _ls, "List the tasks, models or recipes that have a name.")
     listing.add_argument(
         "what", choices=["tasks", "models", "recipes"], metavar="WHAT", help="Tasks, models or recipes."
@@ -160,15 +164,26 @@ def _validate(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from educe.recipes.runner.results import load_results
 
-    print(f"report: {load_results(options.folder).report()}")
-    return 0
+    results = load_results(options.folder)
+    print(f"report: {results.report()}")
+    return results.warn_missing()
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from educe.recipes.runner.verify import verify
+
+    faults, summary = verify(options.folder)
+    for line in (*faults, summary):
+        print(line)
+    return 1 if faults else 0
 
 
 def _results(options: argparse.Namespace) -> int:
     from educe.recipes.runner.results import load_results
 
-    sys.stdout.write(load_results(options.folder).text(options.format))
-    return 0
+    results = load_results(options.folder)
+    sys.stdout.write(results.text(options.format))
+    return results.warn_missing()
 
 
 def _claims(options: argparse.Namespace) -> int:
@@ -180,8 +195,7 @@ def _claims(options: argparse.Namespace) -> int:
     results = load_results(options.folder)
     limits = {name: getattr(options, name) for name in CLAIM_OPTIONS}
     print(claims_text(claims_of(pool(results.measurements), **limits)))
-    results.warn_missing()
-    return 0
+    return results.warn_missing()
 
 
 def _forecast(options: argparse.Namespace) -> int:
@@ -191,8 +205,7 @@ def _forecast(options: argparse.Namespace) -> int:
 
     results = load_results(options.folder)
     print(forecast_text(pool(results.measurements)))
-    results.warn_missing()
-    return 0
+    return results.warn_missing()
 
 
 def _ls(options: argparse.Namespace) -> int:

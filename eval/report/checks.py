@@ -74,10 +74,10 @@ def checks(
 ) -> list[Check]:
     """Every finding, warnings first; an empty list where there is nothing to report."""
     facts, missing = provenance(measurements), _missing(measurements, failures)
+    corrupt, failed = _reasons(failures, corrupt=True), _reasons(failures, corrupt=False)
     warnings = {
-        f"Cells without a score, missing from every figure: {len(failures):,}": [
-            f"{_cell(each.model, each.task, each.recipe, each.examples, each.seed)}: {each.reason}" for each in failures
-        ],
+        f"Corrupt cells, left out of every number: {len(corrupt):,}": corrupt,
+        f"Cells without a score, missing from every figure: {len(failed):,}": failed,
         f"Cells that other models, tasks or seeds have, missing here without a recorded failure: {len(missing):,}": (
             missing
         ),
@@ -141,6 +141,14 @@ def first_prompts(measurements: Sequence[Measurement]) -> list[FirstPrompt]:
     return [
         FirstPrompt(task=task, model=model, recipes=tuple(recipes), text=text)
         for (task, model, text), recipes in sorted(served.items(), key=lambda item: item[0][:2])
+    ]
+
+
+def _reasons(failures: Sequence[Failure], *, corrupt: bool) -> list[str]:
+    return [
+        f"{_cell(each.model, each.task, each.recipe, each.examples, each.seed)}: {each.reason}"
+        for each in failures
+        if each.corrupt is corrupt
     ]
 
 

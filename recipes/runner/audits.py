@@ -1,9 +1,11 @@
 """Audits of the tasks of a run: findings on their rows, worked out again only when the rows change."""
 
+import sys
 from collections.abc import Sequence
 
 from educe.data.audit.audit import AUDIT_VERSION, audit
 from educe.data.task import Task
+from educe.recipes.runner.corruption import Corrupt
 from educe.recipes.runner.store import Audited, Store
 
 
@@ -12,7 +14,11 @@ def update_audits(store: Store, tasks: Sequence[Task]) -> None:
 
     Entries of other tasks stay: cells that are launched one by one share a folder.
     """
-    entries = store.read_audits()
+    try:
+        entries = store.read_audits()
+    except Corrupt as error:
+        print(f"educe: {error.args[0].partition('; delete')[0]}; the tasks are audited again", file=sys.stderr)
+        entries = {}
     keys = {task.name: _key(task) for task in tasks}
     stale = [task for task in tasks if task.name not in entries or entries[task.name].key != keys[task.name]]
     if stale:

@@ -5,16 +5,16 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from educe.data.example import Example
 from educe.data.task import Task
 from educe.eval.model.source import Source
 from educe.recipes.method import Method
+from educe.recipes.runner.listing import Facts, Listed, MeasureOn, listed
 
 # Raised when the code itself changes what a cell's result means, so that older results are not taken for new ones.
-CELL_VERSION = 2
-MeasureOn = Literal["test", "dev"]
+CELL_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,32 +46,36 @@ class Cell:
         return self.task.test_items(self.test_items)
 
     @cached_property
+    def facts(self) -> Facts:
+        """All that decides the result: weights, template, task and rows, recipe settings, budget and seed."""
+        return Facts(
+            version=CELL_VERSION,
+            model=self.source.identity,
+            task=self.task.fingerprint,
+            task_version=self.task.version,
+            items=hashlib.sha256(json.dumps([item.id for item in self.items]).encode()).hexdigest(),
+            method=self.method_name,
+            settings=self.method.settings(),
+            examples=self.examples,
+            seed=self.seed,
+            measure_on=self.measure_on,
+            dtype=self.dtype,
+        )
+
+    @property
     def key(self) -> str:
-        """Hash of the full specification: weights, template, task and rows, recipe settings, budget and seed."""
-        facts = {
-            "version": CELL_VERSION,
-            "model": self.source.identity,
-            "task": self.task.fingerprint,
-            "items": [item.id for item in self.items],
-            "method": self.method_name,
-            "settings": self.method.settings(),
-            "examples": self.examples,
-            "seed": self.seed,
-            "measure_on": self.measure_on,
-            "dtype": self.dtype,
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        """Hash of the facts."""
+        return self.listed.key
+
+    @cached_property
+    def listed(self) -> Listed:
+        """The cell as a run directory lists it."""
+        return listed(self.facts, model=self.source.name, task=self.task.name, recipe=self.recipe)
 
     @property
     def folder(self) -> Path:
         """Where the store keeps it: names for people, the hash for identity."""
-        parts = [self.source.name, self.task.name, self.recipe]
-        return Path(*(_slug(part) for part in parts), f"n{self.examples}-s{self.seed}-{self.key[:16]}")
+        return Path(self.listed.folder)
 
     def __str__(self) -> str:
         return f"{self.source.name} {self.task.name} {self.recipe} n={self.examples} seed={self.seed}"
-
-
-def _slug(text: str) -> str:
-    safe = "".join(char if char.isalnum() or char in "-_.=+" else "-" for char in text)
-    return safe.strip("-.")[:80] or "unnamed"

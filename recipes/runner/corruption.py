@@ -1,30 +1,43 @@
-"""Files of a run directory that are not what a run writes: one line that names the file and the fix."""
+"""Files of a run directory that are not what a run writes: the reason, and one line that names the file and the fix."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from educe.data.errors import UserError
 
 # What reading raises for a file that was cut short, or whose parts are missing or of another type.
-_CORRUPTION = (ValueError, OSError, TypeError, LookupError, AttributeError, yaml.YAMLError)
+CORRUPTION = (ValueError, OSError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+class Corrupt(UserError):
+    """A file of a run directory that is not what a run writes."""
 
 
 @contextmanager
 def report_corruption(path: Path) -> Iterator[None]:
-    """UserError that names the path where what is read from it in here is not what a run writes."""
+    """Corrupt, with the path, where what is read from it in here is not what a run writes."""
     try:
         yield
-    except _CORRUPTION as error:
-        raise UserError(f"{path} is corrupt ({_reason(error)}); delete it and run the study again") from error
+    except Corrupt:
+        raise
+    except CORRUPTION as error:
+        raise Corrupt(f"{path} is corrupt ({reason_of(error, path)}); delete it and run the study again") from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: BaseException, path: Path) -> str:
+    """Why what is at a path is corrupt, in one line without that path."""
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))
-        return f"{place}{': ' if place else ''}{fault['msg'][0].lower()}{fault['msg'][1:]}"
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+        text = f"{place}{': ' if place else ''}{fault['msg'][0].lower()}{fault['msg'][1:]}"
+    elif isinstance(error, OSError):
+        text = error.strerror or str(error)
+    elif isinstance(error, RecursionError):
+        text = "it is nested too deeply"
+    else:
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    text = text.replace(f"{path}/", "").replace(f"{path} is", "it is").removeprefix(f"{path}: ")
+    return " ".join(text.split()).removesuffix("; fix the file")

@@ -17,7 +17,7 @@ from educe.recipes.runner.environment import check_device
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.results import Results
 from educe.recipes.runner.run_cell import run_cell
-from educe.recipes.runner.store import Store, Unwritable
+from educe.recipes.runner.store import NOT_RUN, Store, Unwritable
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.track import check_wandb, log_to_wandb
 
@@ -39,10 +39,14 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
         store.begin(study_text=study.text(), cells=cells)
         tasks = list({cell.task.name: cell.task for cell in cells}.values())
         update_audits(store, tasks)
-        missing = [cell for cell in cells if not store.has(cell)]
-        with Progress(total=len(cells), done=len(cells) - len(missing), out=store.root) as progress:
+        faults = [(cell, fault) for cell in cells if (fault := store.fault(cell.listed)) is not None]
+        with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root) as progress:
             for line in stored_lines(store, tasks):
                 progress.say(f"warning: {line}")
+            for cell, fault in faults:
+                if fault != NOT_RUN:
+                    progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
+            missing = [cell for cell, _ in faults]
             _run_cells(missing, store, study=study, progress=progress)
         results = Results.of(store)
         results.report()

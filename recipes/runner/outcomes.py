@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
+from educe.data.untrusted import open_parquet
 from educe.eval.measurement import COLUMNS, Column, Outcomes, Ragged
 
 _SCHEMA = pyarrow.schema(
@@ -25,6 +26,8 @@ _SCHEMA = pyarrow.schema(
     ]
 )
 
+_ALWAYS = ("id", "score", "answer", "loglikelihoods", "option_tokens")
+
 
 def write_outcomes(path: Path, outcomes: Outcomes) -> None:
     """Every field of Outcome is a column."""
@@ -33,11 +36,48 @@ def write_outcomes(path: Path, outcomes: Outcomes) -> None:
 
 
 def read_outcomes(path: Path, shared: dict[Any, Any]) -> Outcomes:
-    """Read a file back; `shared` has what earlier cells had, so that equal columns are kept in memory once."""
-    with pyarrow.parquet.ParquetFile(path) as file:
+    """Read a file back; `shared` has what earlier cells had, so that equal columns are kept in memory once.
+
+    UserError or ValueError where it is not a file with these columns.
+    """
+    file = open_parquet(path, links=False)
+    try:
+        for name in _SCHEMA.names:
+            if name not in file.schema_arrow.names:
+                raise ValueError(f"outcomes without a column {name!r}")
+        if not file.schema_arrow.equals(_SCHEMA):
+            raise ValueError("outcomes with columns or types that no run writes")
         table = file.read(use_threads=False)
-    present = [name for name in COLUMNS if name in table.column_names]
-    return Outcomes({name: _column(table[name].combine_chunks(), shared) for name in present})
+        table.validate(full=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(f"{path.name} cannot be read ({' '.join(str(error).split())})") from None
+    finally:
+        file.close(force=True)  # without force, the stream under it would stay open
+    for name in _ALWAYS:
+        if table[name].null_count:
+            raise ValueError(f"outcomes of items without {name}")
+    return Outcomes({name: _column(table[name].combine_chunks(), shared) for name in COLUMNS})
+
+
+def check_outcomes(outcomes: Outcomes) -> None:
+    """ValueError for a score that is no share, and for numbers of options that are none or do not fit together."""
+    wrong = np.flatnonzero(~((outcomes.scores >= 0) & (outcomes.scores <= 1)))
+    if len(wrong):
+        raise ValueError(
+            f"item {outcomes.ids[wrong[0]]!r} has the score {outcomes.scores[wrong[0]]}, not one in [0, 1]"
+        )
+    if not np.isfinite(outcomes.loglikelihoods.values).all():
+        raise ValueError("it has log-likelihoods that are not finite")
+    margins = outcomes.margins
+    if not (np.isnan(margins) | (np.isfinite(margins) & (margins >= 0))).all():
+        raise ValueError("it has margins below 0 or without end")
+    tokens, options = outcomes.columns["option_tokens"], outcomes.loglikelihoods.sizes
+    assert isinstance(tokens, Ragged)
+    if not (tokens.sizes == options).all() or (tokens.values < 0).any():
+        raise ValueError("it has other numbers of option tokens than of options")
+    places = outcomes.values("answer_index")
+    if any(place is not None and not 0 <= place < size for place, size in zip(places, options, strict=True)):
+        raise ValueError("it has right answers that are not among the options")
 
 
 def _column(values: Any, shared: dict[Any, Any]) -> Column:

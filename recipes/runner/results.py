@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.audit.finding import Finding
-from educe.data.errors import UserError
+from educe.data.display import visible
+from educe.data.errors import UserError, did_you_mean
+from educe.data.writing import clear_parts
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
 from educe.eval.measurement import Failure, Measurement
@@ -17,6 +19,8 @@ from educe.eval.report.csv_text import csv_text
 from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
 from educe.recipes.runner.store import Store
+
+_MAX_LINES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +44,23 @@ class Results:
         """The run directory."""
         return self.store.root
 
-    def warn_missing(self) -> None:
-        """One line on standard error where cells have no score: what is printed of the others leaves them out."""
-        if self.failures:
-            cells = len(self.failures) + len(self.measurements)
-            print(f"educe: {len(self.failures)} of {cells} cells have no score and are left out", file=sys.stderr)
+    def warn_missing(self) -> int:
+        """Say on standard error which cells are left out of what is printed; 1 where some are corrupt, else 0."""
+        corrupt = [each for each in self.failures if each.corrupt]
+        cells = len(self.failures) + len(self.measurements)
+        for each in corrupt[:_MAX_LINES]:
+            named = f"{each.model} {each.task} {each.recipe} n={each.examples} seed={each.seed}"
+            print(f"educe: {visible(f'{named}: {each.reason}')}", file=sys.stderr)
+        if corrupt:
+            print(f"educe: {len(corrupt)} of {cells} cells are corrupt and are left out", file=sys.stderr)
+        if others := len(self.failures) - len(corrupt):
+            gone = (
+                ""
+                if (self.folder / "cells").exists() or not self.folder.exists()
+                else f": {self.folder} has no folder cells/"
+            )
+            print(f"educe: {others} of {cells} cells have no score and are left out{gone}", file=sys.stderr)
+        return 1 if corrupt else 0
 
     def warnings(self) -> list[str]:
         """What a reader must know before trusting a score: the report's warnings, one line each."""
@@ -66,6 +82,7 @@ class Results:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""
         text, study = self.store.study_text(), self.store.study_name()
         with self.store.writing():
+            clear_parts(self.folder)
             return write_report(
                 self.measurements, self.failures, self.folder, study=study, study_text=text, audits=self.audits
             )
@@ -74,15 +91,18 @@ class Results:
         """The curve of one recipe, by its name with or without settings. UserError where there is none."""
         if axis not in AXES:
             raise UserError(f"no axis {axis!r}; there are {', '.join(AXES)}")
-        found = [
-            curve
-            for curve in curves(self.measurements, axis)
-            if (curve.model, curve.task) == (model, task) and recipe in (curve.recipe, curve.method)
-        ]
-        if len(found) != 1:
-            raise UserError(
-                f"{len(found)} curves of {recipe!r} for {model!r} on {task!r}; name one of the study's recipes"
-            )
+        made = curves(self.measurements, axis)
+        known = {"model": {curve.model for curve in made}}
+        known["task"] = {curve.task for curve in made if curve.model == model}
+        mine = [curve for curve in made if (curve.model, curve.task) == (model, task)]
+        known["recipe"] = {name for curve in mine for name in (curve.recipe, curve.method)}
+        for (what, names), name in zip(known.items(), (model, task, recipe), strict=True):
+            if name not in names:
+                raise UserError(f"no curve of {what} {name!r} along {axis}; {did_you_mean(name, names)}")
+        found = [curve for curve in mine if recipe in (curve.recipe, curve.method)]
+        if len(found) > 1:
+            labels = ", ".join(sorted({curve.recipe for curve in found}))
+            raise UserError(f"{len(found)} curves of recipe {recipe!r}; name one with its settings: {labels}")
         return found[0]
 
 

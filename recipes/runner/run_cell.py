@@ -100,6 +100,7 @@ def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutp
             layers=model.quantize or model.dtype,
             training=training.precision if training else None,
         ),
+        model_identity=cell.source.identity,
         model_fingerprint=model.fingerprint,
         model_revision=model.revision,
         model_kind=model.kind,

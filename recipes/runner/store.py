@@ -1,56 +1,58 @@
-"""Run directories: each cell's result is written once, whole or not at all, and read by the report.
+"""Run directories: each cell's result is written once, whole or not at all, sealed, and read by the report.
 
 OUT/study.yaml, cells.json            the study and the list of its cells
 OUT/audit.json                        findings on the rows of its tasks
+OUT/seal.json                         checksums of these three
 OUT/cells/MODEL/TASK/RECIPE/nN-sS-HASH/
     measurement.json                  score, interval, spend, provenance
     outcomes.parquet                  one row per test item
     training.json                     one row per step, where something was trained
     adapter/                          what was trained: in PEFT's format, or weights by name
-OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result
+    seal.json                         checksums of all these, and of which cell they are
+OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result, sealed
 OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH-adapter/   the adapter with the last finite loss, where training diverged
+
+Nothing in a run directory is a path, and nothing there that is read or written may be a symbolic link. The directory
+itself may be one.
 """
 
 import errno
-import json
-import math
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import yaml
 from filelock import FileLock, Timeout
 from pydantic import ConfigDict, TypeAdapter, with_config
 from safetensors import SafetensorError
 
 from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
+from educe.data.untrusted import parse_yaml, read_bytes
+from educe.data.writing import clear_parts, write_whole
 from educe.eval.measurement import Failure, Measurement
-from educe.recipes.runner.corruption import report_corruption
-from educe.recipes.runner.outcomes import read_outcomes, write_outcomes
+from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
+from educe.recipes.runner.listing import LISTING, Listed, read_listing
+from educe.recipes.runner.result_files import read_measurement, write_measurement
+from educe.recipes.runner.seal import (
+    SEAL,
+    check_files,
+    check_folder,
+    checksum,
+    checksums,
+    read_sealed,
+    seal_folder,
+    sealed_text,
+)
 
 if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results must not
     from educe.recipes.runner.cell import Cell
 
-
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """A cell of the study, as cells.json has it."""
-
-    folder: str
-    key: str
-    model: str
-    task: str
-    recipe: str
-    examples: int
-    seed: int
+NOT_RUN = "not run yet"
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -62,10 +64,7 @@ class Audited:
     findings: tuple[Finding, ...]
 
 
-_LISTING = TypeAdapter(list[Listed])
 _AUDITS = TypeAdapter(dict[str, Audited])
-# The JSON side of a measurement; outcomes and training have files of their own.
-_MEASUREMENT = TypeAdapter(Measurement)
 
 
 class Unwritable(UserError):
@@ -84,12 +83,14 @@ class Store:
         lock = FileLock(self.root / ".lock")
         with self.writing():
             self.root.mkdir(parents=True, exist_ok=True)
+            self.refuse_links()
             try:
                 lock.acquire(timeout=0)
             except Timeout:  # an OSError, too
                 raise UserError(f"{self.root} is in use by another run; wait for it or give another --out") from None
         try:
             with self.writing():
+                clear_parts(self.root)
                 if self._scratch.exists():
                     shutil.rmtree(self._scratch)
                 self._scratch.mkdir()
@@ -97,67 +98,75 @@ class Store:
         finally:
             lock.release()
 
+    def refuse_links(self) -> None:
+        """Corrupt where an entry of the directory is a symbolic link, or its lock is also a file elsewhere."""
+        for each in sorted(self.root.iterdir() if self.root.is_dir() else ()):
+            if each.is_symlink():
+                raise Corrupt(f"{each} is a symbolic link, which no run writes; delete it")
+        lock = self.root / ".lock"
+        # Locking empties the file.
+        if lock.exists() and not (lock.is_file() and lock.stat().st_nlink == 1):
+            raise Corrupt(f"{lock} is not a file of its own; delete it")
+
     def begin(self, *, study_text: str, cells: Sequence["Cell"], add: bool = False) -> None:
         """Write down the cells of this run. Results of cells that are not listed stay on disk, unread.
 
         With `add`, cells listed before stay listed: for cells that are launched one by one into one directory.
         """
-        listing = [
-            Listed(
-                folder=str(cell.folder),
-                key=cell.key,
-                model=cell.source.name,
-                task=cell.task.name,
-                recipe=cell.recipe,
-                examples=cell.examples,
-                seed=cell.seed,
-            )
-            for cell in cells
-        ]
-        if add and (self.root / "cells.json").is_file():
+        listing = [cell.listed for cell in cells]
+        if add and (self.root / "cells.json").exists():
             new = {each.folder for each in listing}
-            listing = [each for each in self._listing() if each.folder not in new] + listing
-        with self.writing():
-            self._write_whole(self.root / "study.yaml", study_text)
-            self._write_whole(self.root / "cells.json", _LISTING.dump_json(listing, indent=1).decode())
+            listing = [each for each in self.listing() if each.folder not in new] + listing
+        self._write_sealed(
+            {"study.yaml": study_text, "cells.json": LISTING.dump_json(listing, indent=1).decode()},
+        )
 
     def has(self, cell: "Cell") -> bool:
-        """Whether the cell's result is on disk. Folders appear whole, so being there is being finished."""
-        return (self.folder(cell) / "measurement.json").is_file()
+        """Whether the cell's result is on disk and whole."""
+        return self.fault(cell.listed) is None
+
+    def fault(self, cell: Listed) -> str | None:
+        """Why a cell has no result that can be used; None where it has one."""
+        found = self._read_cell(cell, {})
+        return found if isinstance(found, str) else None
 
     def folder(self, cell: "Cell") -> Path:
         """Where the cell's result is, once it is there."""
         return self.root / "cells" / cell.folder
 
     def write(self, cell: "Cell", measurement: Measurement, *, save_adapter: Callable[[Path], None] | None) -> None:
-        """Write a result in a scratch folder and move it into place."""
+        """Write a result in a scratch folder, seal it and move it into place.
+
+        ValueError where the measurement could not be read back as this cell's.
+        """
         with self.writing(), tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
             ready = Path(scratch) / "ready"
             ready.mkdir()
-            write_outcomes(ready / "outcomes.parquet", measurement.outcomes)
-            if measurement.training:
-                (ready / "training.json").write_text(json.dumps(measurement.training), "utf-8")
+            write_measurement(ready, measurement, cell.listed)
             if save_adapter is not None:
                 save_adapter(ready / "adapter")
-            summary = _MEASUREMENT.dump_python(measurement, mode="json", exclude={"outcomes", "training"})
-            (ready / "measurement.json").write_text(json.dumps(summary, indent=1), "utf-8")
+            seal_folder(ready, cell=cell.key, place=cell.listed.folder)
             final = self.folder(cell)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            if final.exists():  # corrupt: it has no measurement
-                shutil.rmtree(final)
+            self._make_parents(final)
+            _remove(final)  # corrupt, or it would not have been run
             os.replace(ready, final)
-            self._failure(cell.folder).unlink(missing_ok=True)
-            shutil.rmtree(self._last_good(cell), ignore_errors=True)
+            self._failure(cell.listed).unlink(missing_ok=True)
+            shutil.rmtree(self._last_good(cell.listed), ignore_errors=True)
 
     def fail(self, cell: "Cell", reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
         """Note why a cell has no result, with the last good adapter if there is one. The next run tries again."""
+        noted, last_good = self._failure(cell.listed), self._last_good(cell.listed)
         with self.writing():
-            self._failure(cell.folder).parent.mkdir(parents=True, exist_ok=True)
+            self._make_parents(noted)
+            clear_parts(noted.parent)
+            noted.unlink(missing_ok=True)  # it would not fit the next adapter
+            _remove(last_good)
             if save_adapter is not None:
-                shutil.rmtree(self._last_good(cell), ignore_errors=True)
-                self._last_good(cell).mkdir()
-                save_adapter(self._last_good(cell))
-            self._write_whole(self._failure(cell.folder), json.dumps({"reason": " ".join(reason.split())}))
+                last_good.mkdir()
+                save_adapter(last_good)
+            files = checksums(last_good) if save_adapter is not None else {}
+            about = {"cell": cell.key, "place": cell.listed.folder, "reason": " ".join(reason.split())}
+            write_whole(noted, sealed_text({**about, "files": files}))
 
     def read(self) -> tuple[list[Measurement], list[Failure]]:
         """Results and failures of the listed cells, in the study's order. UserError where there is no run.
@@ -167,74 +176,67 @@ class Store:
         measurements, failures = [], []
         shared: dict[Any, Any] = {}
         study = self.study_name()
-        for cell in self._listing():
-            folder = self.root / "cells" / cell.folder
-            if (folder / "measurement.json").is_file():
-                with report_corruption(folder):
-                    measurements.append(replace(_read_measurement(folder, shared), study=study))
+        for cell in self.listing():
+            found = self._read_cell(cell, shared)
+            if isinstance(found, Measurement):
+                measurements.append(replace(found, study=study))
                 continue
-            noted, reason = self._failure(cell.folder), "not run yet"
-            if noted.is_file():
-                with report_corruption(noted):
-                    reason = json.loads(noted.read_text("utf-8"))["reason"]
+            reason, corrupt = self._read_failure(cell) if found == NOT_RUN else (found, True)
             failures.append(
                 Failure(
                     study=study,
                     model=cell.model,
                     task=cell.task,
                     recipe=cell.recipe,
-                    examples=cell.examples,
-                    seed=cell.seed,
+                    examples=cell.facts.examples,
+                    seed=cell.facts.seed,
                     reason=reason,
+                    corrupt=corrupt,
                 )
             )
         return measurements, failures
 
     def write_audits(self, audits: Mapping[str, Audited]) -> None:
         """Write the audits of tasks, by their names."""
-        with self.writing():
-            self._write_whole(self.root / "audit.json", _AUDITS.dump_json(dict(audits), indent=1).decode())
+        self._write_sealed({"audit.json": _AUDITS.dump_json(dict(audits), indent=1).decode()})
 
     def read_audits(self) -> dict[str, Audited]:
         """The audits of tasks by their names; empty where no task was audited yet."""
-        path = self.root / "audit.json"
-        if not path.is_file():
-            return {}
-        with report_corruption(path):
-            return _AUDITS.validate_json(path.read_bytes())
+        with report_corruption(self.root / "audit.json"):
+            text = self._read_sealed("audit.json")
+            return {} if text is None else _AUDITS.validate_json(text, strict=True)
 
     def study_text(self) -> str:
-        """The study file as it was run."""
-        self._listing()
-        path = self.root / "study.yaml"
-        with report_corruption(path):
-            return path.read_text("utf-8")
+        """The study file as it was run. UserError where there is no run."""
+        self.listing()
+        with report_corruption(self.root / "study.yaml"):
+            text = self._read_sealed("study.yaml")
+            if text is None:
+                raise ValueError("it is missing")
+            return text
 
     def study_name(self) -> str:
         """The name of the study that was last run."""
         text = self.study_text()
         with report_corruption(self.root / "study.yaml"):
-            study = yaml.safe_load(text)
+            study = parse_yaml(text, source="study.yaml")
             if not (isinstance(study, dict) and isinstance(study.get("name"), str)):
                 raise ValueError("it names no study")
             return study["name"]
 
-    def _listing(self) -> list[Listed]:
+    def listing(self) -> list[Listed]:
+        """The cells of the study. UserError where there is no run, or a link in its directory."""
+        self.refuse_links()
         path = self.root / "cells.json"
-        if not path.is_file():
+        if not path.exists() and not (self.root / SEAL).exists():
             raise UserError(f"{self.root} has no run (no cells.json); give the folder that `educe run --out` wrote")
+        if not (self.root / SEAL).exists():
+            raise Corrupt(f"{self.root} is not sealed: an older version wrote it; run the study again")
         with report_corruption(path):
-            return _LISTING.validate_json(path.read_bytes())
-
-    @property
-    def _scratch(self) -> Path:
-        return self.root / ".scratch"
-
-    def _failure(self, cell_folder: str | Path) -> Path:
-        return self.root / "failures" / f"{cell_folder}.json"
-
-    def _last_good(self, cell: "Cell") -> Path:
-        return self.root / "failures" / f"{cell.folder}-adapter"
+            text = self._read_sealed("cells.json")
+            if text is None:
+                raise ValueError("it is missing")
+            return read_listing(text)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -247,47 +249,94 @@ class Store:
             fix = "free space or give another --out" if full else "give another --out"
             raise Unwritable(f"cannot write {self.root}: {reason}; {fix} (finished cells are kept)") from error
 
-    def _write_whole(self, path: Path, text: str) -> None:
-        scratch = self._scratch / path.name
-        scratch.write_text(text, "utf-8")
-        os.replace(scratch, path)
+    def _read_cell(self, cell: Listed, shared: dict[Any, Any]) -> Measurement | str:
+        """A cell's measurement, or why it has none that can be used."""
+        folder = self.root / "cells" / cell.folder
+        try:
+            self._refuse_links_to(folder)
+            if not folder.exists():
+                return NOT_RUN
+            check_folder(folder, cell=cell.key, place=cell.folder)
+            return read_measurement(folder, cell, shared)
+        except CORRUPTION as error:
+            return f"corrupt: {reason_of(error, folder)}; run the study again"
+
+    def _read_failure(self, cell: Listed) -> tuple[str, bool]:
+        """Why a cell that is not there failed, and whether the note of that is corrupt."""
+        noted = self._failure(cell)
+        try:
+            self._refuse_links_to(noted)
+            if not noted.exists():
+                return NOT_RUN, False
+            values = read_sealed(noted)
+            reason = values["reason"]
+            if (values["cell"], values["place"]) != (cell.key, cell.folder) or not isinstance(reason, str):
+                raise ValueError("it is of another cell")
+            self._refuse_links_to(self._last_good(cell))
+            if values["files"]:
+                check_files(self._last_good(cell), values["files"])
+            return reason, False
+        except CORRUPTION as error:
+            return f"corrupt: the note of its failure ({reason_of(error, noted)}); run the study again", True
+
+    def _refuse_links_to(self, path: Path) -> None:
+        """ValueError where a folder on the way from the directory to a path, or the path itself, is a link."""
+        place = self.root
+        for part in path.relative_to(self.root).parts:
+            place /= part
+            if place.is_symlink():
+                raise ValueError(f"{place.relative_to(self.root)} is a symbolic link, which no run writes")
+
+    def _make_parents(self, path: Path) -> None:
+        try:
+            self._refuse_links_to(path.parent)
+        except ValueError as error:
+            raise Unwritable(f"cannot write {path}: {error}; delete it (finished cells are kept)") from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def _write_sealed(self, texts: Mapping[str, str]) -> None:
+        """Write files of the directory and seal them.
+
+        While they are written the seal lists old and new: a run that is killed in between leaves a directory that can
+        be read. None stands for a file that is not there.
+        """
+        try:
+            before: dict[str, list[str | None]] = read_sealed(self.root / SEAL)["files"]
+        except CORRUPTION:
+            before = {}  # what it sealed is written again, or found to be corrupt
+        after: dict[str, list[str | None]] = {name: [checksum(text.encode())] for name, text in texts.items()}
+        both = {name: [*before.get(name, [None]), *sealed] for name, sealed in after.items()}
+        with self.writing():
+            write_whole(self.root / SEAL, sealed_text({"files": {**before, **both}}))
+            for name, text in texts.items():
+                write_whole(self.root / name, text)
+            write_whole(self.root / SEAL, sealed_text({"files": {**before, **after}}))
+
+    def _read_sealed(self, name: str) -> str | None:
+        """The text of a sealed file of the directory; None where none was written. ValueError where it is another."""
+        path = self.root / name
+        sealed: list[str | None] = [None]
+        if os.path.lexists(self.root / SEAL):
+            with report_corruption(self.root / SEAL):
+                sealed = read_sealed(self.root / SEAL)["files"].get(name, sealed)
+        data = read_bytes(path, links=False) if os.path.lexists(path) else None
+        if (None if data is None else checksum(data)) not in sealed:
+            raise ValueError("it is missing" if data is None else "it is not what was sealed")
+        return None if data is None else data.decode()
+
+    @property
+    def _scratch(self) -> Path:
+        return self.root / ".scratch"
+
+    def _failure(self, cell: Listed) -> Path:
+        return self.root / "failures" / f"{cell.folder}.json"
+
+    def _last_good(self, cell: Listed) -> Path:
+        return self.root / "failures" / f"{cell.folder}-adapter"
 
 
-def _read_measurement(folder: Path, shared: dict[Any, Any]) -> Measurement:
-    """One cell's result. ValueError where its parts do not fit together."""
-    summary = json.loads((folder / "measurement.json").read_text("utf-8"))
-    log = folder / "training.json"
-    measurement = _MEASUREMENT.validate_python(
-        {
-            **summary,
-            "outcomes": read_outcomes(folder / "outcomes.parquet", shared),
-            "training": json.loads(log.read_text("utf-8")) if log.is_file() else (),
-        }
-    )
-    _check_score(measurement)
-    return measurement
-
-
-def _check_score(measurement: Measurement) -> None:
-    outcomes = measurement.outcomes
-    wrong = np.flatnonzero(~((outcomes.scores >= 0) & (outcomes.scores <= 1)))
-    if len(wrong):
-        raise ValueError(
-            f"item {outcomes.ids[wrong[0]]!r} has the score {outcomes.scores[wrong[0]]}, not one in [0, 1]"
-        )
-    if len(set(outcomes.ids)) < len(outcomes):
-        raise ValueError(f"it has item {Counter(outcomes.ids).most_common(1)[0][0]!r} more than once")
-    if measurement.chance is not None and not 0 <= measurement.chance <= 1:
-        raise ValueError(f"its chance is {measurement.chance}, not a share")
-    for name, spent in asdict(replace(measurement.spend, bits=None)).items():
-        if spent is not None and not 0 <= spent < math.inf:
-            raise ValueError(f"its {name} is {spent}, which is no amount")
-    if len(outcomes) != measurement.n:
-        raise ValueError(f"it has outcomes of {len(outcomes):,} items and a score of {measurement.n:,}")
-    # Summed in another order, the mean differs by rounding.
-    if not abs(outcomes.scores.mean() - measurement.score) < 1e-9:
-        raise ValueError(
-            f"its outcomes have the mean {outcomes.scores.mean():.6g} and its score is {measurement.score:.6g}"
-        )
-    if not (math.isfinite(measurement.low) and math.isfinite(measurement.high)):
-        raise ValueError(f"its interval is [{measurement.low}, {measurement.high}]")
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

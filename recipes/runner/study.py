@@ -17,7 +17,8 @@ from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import make_method
 from educe.recipes.method import Method
-from educe.recipes.runner.cell import Cell, MeasureOn
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.listing import MeasureOn
 from educe.recipes.validation import validated
 
 # `{few_shot: }` is a name without settings.

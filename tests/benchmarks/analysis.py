@@ -194,6 +194,7 @@ def _provenance(cell: Cell) -> Provenance:
         threads=1,
         device="cpu",
         precision=Precision(weights="float32", layers="float32", training="bfloat16" if trains else None),
+        model_identity=cell.source.identity,
         model_fingerprint=hashlib.sha256(cell.source.name.encode()).hexdigest(),
         model_revision="",
         model_kind=cell.source.kind or "base",

@@ -17,6 +17,7 @@ PROVENANCE = Provenance(
     threads=2,
     device="cpu",
     precision=Precision(weights="float32", layers="float32"),
+    model_identity="files",
     model_fingerprint="weights",
     model_revision="",
     model_kind="base",

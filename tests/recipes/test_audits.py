@@ -37,24 +37,26 @@ def test_a_run_writes_the_audit_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(audits, "audit", lambda task: counted.append(task.name) or audit(task))
     run_study(study, out)
     assert counted == []
-    # Rows that changed are read again; a folder of before there were audits is still read.
+    # Rows that changed are read again.
     write_rows(tmp_path / "parity.jsonl", parity_rows(80))
     run_study(small_study(tmp_path, recipes=["zero_shot"]), out)
     assert counted == [task.name]
-    (out / "audit.json").unlink()
-    assert load_results(out).audits == {}
-    (out / "audit.json").write_text("{")
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"parity": []}'])
+def test_a_run_audits_again_where_the_audit_is_corrupt(
+    tmp_path: Path, content: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_figures(monkeypatch)
+    study, out = small_study(tmp_path, recipes=["zero_shot"]), tmp_path / "out"
+    whole = run_study(study, out).audits
+    (out / "audit.json").unlink() if content is None else (out / "audit.json").write_text(content)
     with pytest.raises(UserError, match=r"audit.json is corrupt .*; delete it and run the study again"):
-        Store(out).read_audits()
-
-
-@pytest.mark.parametrize("content", ["[]", '{"parity": []}'])
-def test_a_run_names_a_corrupt_audit(tmp_path: Path, content: str) -> None:
-    study, store = small_study(tmp_path), Store(tmp_path / "out")
-    with store.claim():
-        (store.root / "audit.json").write_text(content)
-        with pytest.raises(UserError, match=r"audit.json is corrupt .*; delete it and run the study again"):
-            audits.update_audits(store, [study.cells()[0].task])
+        load_results(out)
+    capsys.readouterr()
+    assert run_study(study, out).audits == whole
+    line = capsys.readouterr().err.splitlines()[0]
+    assert "audit.json is corrupt" in line and line.endswith("; the tasks are audited again")
 
 
 def test_tasks_that_were_read_before_stay(tmp_path: Path) -> None:

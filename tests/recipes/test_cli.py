@@ -14,9 +14,10 @@ from educe.recipes.cli import launch, main
 from educe.recipes.runner.store import Store
 from tests.conftest import REPOSITORY
 from tests.eval.synthetic import measurement
+from tests.recipes.made import measurement_of
 from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
 
-COMMANDS = ("", "run", "plan", "validate", "report", "results", "claims", "forecast", "ls")
+COMMANDS = ("", "run", "plan", "validate", "report", "results", "claims", "forecast", "verify", "ls")
 GOOD = {"id": "q1", "question": "Is 1 odd?", "choices": ["yes", "no"], "answer": "yes"}
 
 
@@ -249,7 +250,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells, store = small_study(folder, recipes=["zero_shot"]).cells(), Store(folder / "out")
     with store.claim():
         store.begin(study_text="name: small", cells=cells)
-        store.write(cells[0], measurement(method="zero_shot", examples=0), save_adapter=None)
+        store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
     return store.root
 
 
@@ -264,6 +265,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("report DIR", "torch transformers peft"),
         ("claims DIR", "torch transformers peft"),
         ("forecast DIR", "torch transformers peft"),
+        ("verify DIR", "torch transformers peft"),
     ],
 )
 def test_commands_that_need_no_model_load_no_torch(command: str, banned: str, reported: Path) -> None:

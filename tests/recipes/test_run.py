@@ -247,8 +247,16 @@ def _scores(text: str) -> list[dict[str, str]]:
 def test_a_curve_of_the_results(finished: Path) -> None:
     curve = load_results(finished / "out").curve(model="tiny-random", task="parity", recipe="iid_sft")
     assert [point.budget for point in curve.points] == [2, 4]
-    with pytest.raises(ValueError, match="0 curves of 'minimal_lora'"):
-        load_results(finished / "out").curve(model="tiny-random", task="parity", recipe="minimal_lora")
+    named = {"model": "tiny-random", "task": "parity", "recipe": "iid_sft"}
+    for change, said in {
+        "model": "no curve of model 'tiny-randm' along examples; did you mean 'tiny-random'?",
+        "task": "no curve of task 'party' along examples; did you mean 'parity'?",
+        "recipe": "no curve of recipe 'iid_sf' along examples; did you mean 'iid_sft'?",
+    }.items():
+        wrong = {"model": "tiny-randm", "task": "party", "recipe": "iid_sf"}[change]
+        with pytest.raises(UserError) as refused:
+            load_results(finished / "out").curve(**{**named, change: wrong})
+        assert str(refused.value) == said
 
 
 def test_a_study_where_every_cell_fails_still_has_a_report(tmp_path: Path) -> None:
@@ -261,17 +269,22 @@ def test_the_study_that_was_run_can_be_run_from_its_folder(finished: Path) -> No
     assert Study.read(finished / "out" / "study.yaml") == Study.make(study_values(finished))
 
 
-@pytest.mark.parametrize("file", ["measurement.json", "outcomes.parquet"])
-def test_a_corrupt_cell_is_named_and_can_be_deleted_and_run_again(copy: Path, file: str) -> None:
+@pytest.mark.parametrize("file", ["measurement.json", "outcomes.parquet", "seal.json"])
+def test_a_corrupt_cell_is_run_again_and_no_other(copy: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Row 5: it was read, or it stopped every command until somebody deleted it."""
     whole = result_files(copy / "out")
     corrupt = sorted((copy / "out" / "cells").rglob(file))[0]
-    corrupt.write_bytes(b"")
-    with pytest.raises(UserError, match="delete it and run the study again") as caught:
-        load_results(copy / "out")
-    assert str(corrupt.parent) in str(caught.value)
-    shutil.rmtree(corrupt.parent)
-    assert not run_study(Study.read(copy / "study.yaml"), copy / "out").failures
-    assert result_files(copy / "out").keys() == whole.keys()
+    corrupt.write_bytes(corrupt.read_bytes() + b" ")
+    results = load_results(copy / "out")
+    assert len(results.measurements) == 3 and [each.corrupt for each in results.failures] == [True]
+    capsys.readouterr()
+    assert run_cli("run", copy / "study.yaml", "--out", copy / "out") == 0
+    shown = capsys.readouterr().err
+    assert f"corrupt: {file}" in shown and "; it is run again" in shown
+    after = result_files(copy / "out")
+    assert after.keys() == whole.keys() and len(after.items() - whole.items()) == 1
+    assert run_cli("verify", copy / "out") == 0
+    assert capsys.readouterr().out.endswith("is whole: 4 of 4 cells have a result\n")
 
 
 def test_a_cell_without_its_measurement_is_run_again_in_place(copy: Path) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import math
 import os
 import resource
 import shutil
@@ -13,30 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
 import pytest
 
 from educe.data.errors import UserError
-from educe.eval.details import Details, TrainingDetails
-from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Ragged
-from educe.eval.spend import Spend
+from educe.eval.measurement import Outcomes, Ragged
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.store import Store, Unwritable
-from tests.eval.synthetic import PROVENANCE
+from tests.recipes.made import CHOICE, TEXT, measurement_of
 from tests.recipes.small import no_figures, run_cli, small_study, study_file
-
-CHOICE = Outcome(
-    id="q1",
-    score=1.0,
-    cluster="odd",
-    answer="yes",
-    picked="yes",
-    margin=0.25,
-    loglikelihoods=(-0.1, -0.35),
-    option_tokens=(1, 2),
-    answer_index=0,
-)
-TEXT = Outcome(id="q2", score=0.0, answer="14", text="fifteen\n\u2026")
 
 
 @pytest.fixture
@@ -53,32 +36,6 @@ def store(tmp_path: Path, cells: tuple[Cell, ...]) -> Iterator[Store]:
         yield store
 
 
-def measurement_of(cell: Cell) -> Measurement:
-    return Measurement(
-        study="small",
-        model=cell.source.name,
-        task=cell.task.name,
-        recipe=cell.recipe,
-        method=cell.method_name,
-        settings=cell.method.settings(),
-        role=cell.method.role,
-        examples=cell.examples,
-        seed=cell.seed,
-        metric="accuracy",
-        score=0.5,
-        low=0.1,
-        high=0.7,
-        interval="Wilson 95%",
-        n=2,
-        chance=0.5,
-        spend=Spend(labelled_examples=4, train_flops=1e30, seconds=0.1 + 0.2, trainable_parameters=12),
-        outcomes=Outcomes.of([CHOICE, TEXT]),
-        training=({"step": 0, "loss": 0.1 + 0.2, "learning_rate": 5e-4},),
-        details=Details(training=TrainingDetails(precision="float32")),
-        provenance=replace(PROVENANCE, cell=cell.key, git=GitState(revision="unknown", dirty=None)),
-    )
-
-
 def test_a_result_reads_back_equal(store: Store, cells: tuple[Cell, ...]) -> None:
     written = measurement_of(cells[0])
     assert not store.has(cells[0])
@@ -88,103 +45,6 @@ def test_a_result_reads_back_equal(store: Store, cells: tuple[Cell, ...]) -> Non
     assert measurements == [written]
     assert [failure.reason for failure in failures] == ["not run yet"] * (len(cells) - 1)
     assert store.study_text() == "name: small\n"
-
-
-@pytest.mark.parametrize(
-    ("file", "change", "said"),
-    [
-        ("outcomes", {"score": math.nan}, "item 'q1' has the score nan, not one in [0, 1]"),
-        ("outcomes", {"score": 1.5}, "item 'q1' has the score 1.5, not one in [0, 1]"),
-        ("outcomes", {"score": 0.0}, "its outcomes have the mean 0 and its score is 0.5"),
-        ("summary", {"score": math.nan}, "its outcomes have the mean 0.5 and its score is nan"),
-        ("summary", {"n": 3}, "it has outcomes of 2 items and a score of 3"),
-        ("summary", {"high": math.nan}, "its interval is [0.1, nan]"),
-        ("summary", {"chance": 1.5}, "its chance is 1.5, not a share"),
-        ("summary", {"spend": Spend(train_flops=-1.0)}, "its train_flops is -1.0, which is no amount"),
-        ("summary", {"spend": Spend(seconds=math.inf)}, "its seconds is inf, which is no amount"),
-        ("outcomes", {"id": TEXT.id}, f"it has item {TEXT.id!r} more than once"),
-    ],
-)
-def test_a_score_that_is_not_that_of_its_outcomes_is_refused_by_name(
-    store: Store, cells: tuple[Cell, ...], file: str, change: dict[str, Any], said: str
-) -> None:
-    made = measurement_of(cells[0])
-    if file == "outcomes":
-        made = replace(made, outcomes=Outcomes.of([replace(CHOICE, **change), TEXT]))
-    else:
-        made = replace(made, **change)
-    store.write(cells[0], made, save_adapter=None)
-    with pytest.raises(UserError) as refused:
-        store.read()
-    folder = store.root / "cells" / cells[0].folder
-    assert str(refused.value) == f"{folder} is corrupt ({said}); delete it and run the study again"
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "said"),
-    [
-        ("cells.json", "null", "input should be a valid array"),
-        ("cells.json", '[{"key": "a"}]', "0.folder: field required"),
-        ("cells.json", "[3]", "0: input should be"),
-        ("cells.json", '[{"folder": 3}]', "0.folder: input should be a valid string"),
-        ("study.yaml", None, "No such file or directory"),
-        ("study.yaml", "", "it names no study"),
-        ("study.yaml", "models: []", "it names no study"),
-        ("study.yaml", "name: [", "while parsing a flow node"),
-        ("audit.json", "[]", "input should be an object"),
-        ("audit.json", '{"parity": []}', "parity: input should be"),
-        ("audit.json", '{"parity": {"key": "a"}}', "parity.findings: field required"),
-        ("audit.json", '{"parity": {"key": "a", "findings": [{"sort": "a"}]}}', "parity.findings.0."),
-        ("failures/{1}.json", "{}", "no 'reason'"),
-        ("cells/{0}/measurement.json", "[]", "'list' object is not a mapping"),
-        ("cells/{0}/measurement.json", "{}", "study: field required"),
-        ("cells/{0}/measurement.json", '{"spend": {}}', "study: field required"),
-        ("cells/{0}/training.json", "null", "training: input should be a valid tuple"),
-    ],
-)
-def test_a_corrupt_file_is_one_line(
-    store: Store,
-    cells: tuple[Cell, ...],
-    file: str,
-    content: str | None,
-    said: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
-    store.fail(cells[1], "why")
-    path = store.root / file.format(cells[0].folder, cells[1].folder)
-    if content is None:
-        path.unlink()
-    else:
-        path.write_text(content)
-    named = path.parent if path.is_relative_to(store.root / "cells") else path  # a cell is whole or not at all
-    for command in ("report", "results", "claims", "forecast"):
-        assert run_cli(command, store.root) == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"educe: {named} is corrupt (") and said in line
-        assert line.endswith("); delete it and run the study again")
-
-
-def test_a_key_that_no_run_writes_is_refused_by_name(store: Store, cells: tuple[Cell, ...]) -> None:
-    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
-    path = store.folder(cells[0]) / "measurement.json"
-    summary = json.loads(path.read_text())
-    summary["spend"]["euros"] = 1
-    path.write_text(json.dumps(summary))
-    with pytest.raises(UserError, match=r"is corrupt \(spend.euros: unexpected keyword argument\)"):
-        store.read()
-
-
-@pytest.mark.parametrize("column", ["id", "score", "answer", "text"])
-def test_outcomes_without_a_column_are_refused_by_name(store: Store, cells: tuple[Cell, ...], column: str) -> None:
-    store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
-    folder = store.root / "cells" / cells[0].folder
-    table = pyarrow.parquet.read_table(folder / "outcomes.parquet").drop_columns([column])
-    pyarrow.parquet.write_table(table, folder / "outcomes.parquet")
-    with pytest.raises(UserError) as refused:
-        store.read()
-    said = f"{folder} is corrupt (outcomes without a column {column!r}); delete it and run the study again"
-    assert str(refused.value) == said
 
 
 def test_cells_of_one_task_share_their_columns(store: Store, cells: tuple[Cell, ...]) -> None:
@@ -286,7 +146,13 @@ def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path, cells: t
     with store.claim():
         assert not list((tmp_path / "out" / ".scratch").iterdir())
         store.begin(study_text="name: small\n", cells=cells)
-        assert {each.name for each in store.root.iterdir()} == {".lock", ".scratch", "study.yaml", "cells.json"}
+        assert {each.name for each in store.root.iterdir()} == {
+            ".lock",
+            ".scratch",
+            "study.yaml",
+            "cells.json",
+            "seal.json",
+        }
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
@@ -319,7 +185,7 @@ def test_a_report_that_cannot_be_written_is_one_line(
     (store.root / "figures").write_text("in the way")
     assert run_cli("report", store.root) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"educe: cannot write {store.root}: File exists")
+    assert line == f"educe: {store.root}/figures is a file, not a folder; move it away"
 
 
 @pytest.fixture
@@ -368,7 +234,7 @@ def test_no_part_of_a_result_may_be_cut_short(
     elif part == "training.json":
         written = replace(written, training=written.training * 2_000)
     else:
-        written = replace(written, provenance=replace(PROVENANCE, first_prompt="x" * 50_000))
+        written = replace(written, provenance=replace(written.provenance, first_prompt="x" * 50_000))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:

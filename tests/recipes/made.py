@@ -1,0 +1,76 @@
+"""Results made up for cells, and seals made again for files that a test has changed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from educe.data.untrusted import read_json
+from educe.eval.details import Details, TrainingDetails
+from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes
+from educe.eval.spend import Spend
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.seal import SEAL, checksum, seal_folder, sealed_text
+from tests.eval.synthetic import PROVENANCE
+
+CHOICE = Outcome(
+    id="q1",
+    score=1.0,
+    cluster="odd",
+    answer="yes",
+    picked="yes",
+    margin=0.25,
+    loglikelihoods=(-0.1, -0.35),
+    option_tokens=(1, 2),
+    answer_index=0,
+)
+TEXT = Outcome(id="q2", score=0.0, answer="14", text="fifteen\n\u2026")
+
+
+def measurement_of(cell: Cell) -> Measurement:
+    return Measurement(
+        study="small",
+        model=cell.source.name,
+        task=cell.task.name,
+        recipe=cell.recipe,
+        method=cell.method_name,
+        settings=cell.method.settings(),
+        role=cell.method.role,
+        examples=cell.examples,
+        seed=cell.seed,
+        metric="accuracy",
+        score=0.5,
+        low=0.1,
+        high=0.7,
+        interval="Wilson 95%",
+        n=2,
+        chance=0.5,
+        spend=Spend(labelled_examples=4, train_flops=1e30, seconds=0.1 + 0.2, trainable_parameters=12),
+        outcomes=Outcomes.of([CHOICE, TEXT]),
+        training=({"step": 0, "loss": 0.1 + 0.2, "learning_rate": 5e-4},),
+        details=Details(training=TrainingDetails(precision="float32")),
+        provenance=replace(
+            PROVENANCE,
+            cell=cell.key,
+            git=GitState(revision="unknown", dirty=None),
+            model_identity=cell.source.identity,
+            task_fingerprint=cell.task.fingerprint,
+            task_version=cell.task.version,
+        ),
+    )
+
+
+def reseal(path: Path) -> None:
+    """Seal a changed file again, as a forger would: of a cell, of a failure or of the run directory itself."""
+    root = next(each for each in path.parents if (each / "cells.json").exists() or (each / "study.yaml").exists())
+    part, *below = path.relative_to(root).parts
+    if part == "cells":
+        folder = root.joinpath(part, *below[:4])
+        about = json.loads((folder / SEAL).read_text())
+        seal_folder(folder, cell=about["cell"], place=about["place"])
+    elif part == "failures":
+        values = read_json(path)
+        path.write_text(sealed_text({name: value for name, value in values.items() if name != "seal"}))
+    else:
+        files = json.loads((root / SEAL).read_text())["files"]
+        files[part] = [checksum(path.read_bytes())] if path.exists() else [None]
+        (root / SEAL).write_text(sealed_text({"files": files}))

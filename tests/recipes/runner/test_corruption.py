@@ -1,0 +1,238 @@
+"""What is wrong with a file of a run directory whose seals are right: one reason, and no number."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from educe.data.errors import UserError
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.store import Store
+from tests.recipes.made import measurement_of, reseal
+from tests.recipes.small import run_cli, small_study
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> tuple[Cell, ...]:
+    (tmp_path / "study").mkdir()
+    return small_study(tmp_path / "study").cells()
+
+
+@pytest.fixture
+def store(tmp_path: Path, cells: tuple[Cell, ...]) -> Store:
+    """One result and one failure."""
+    store = Store(tmp_path / "out")
+    with store.claim():
+        store.begin(study_text="name: small\n", cells=cells)
+        store.write(cells[0], measurement_of(cells[0]), save_adapter=None)
+        store.fail(cells[1], "why")
+        store.write_audits({})
+    return store
+
+
+def reason(store: Store, command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The first line on standard error of a command that finds one corrupt cell."""
+    assert run_cli(command, store.root) == 1
+    line, counted, *_ = capsys.readouterr().err.splitlines()
+    assert counted == "educe: 1 of 4 cells are corrupt and are left out"
+    return line
+
+
+def _set(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(summary: dict[str, Any]) -> None:
+        *parents, last = key.split(".")
+        for name in parents:
+            summary = summary[name]
+        summary[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("score", 0.25, "its outcomes have the mean 0.5 and its score is 0.25"),
+        ("score", "0.5", "measurement.json: score is not as a run writes it"),
+        ("score", True, "measurement.json: score is not as a run writes it"),
+        ("high", 7.8, "high: input should be less than or equal to 1"),
+        ("high", 0.4, "its score 0.5 is not in its interval [0.1, 0.4]"),
+        ("low", -0.1, "low: input should be greater than or equal to 0"),
+        ("n", 3, "it has outcomes of 2 items and a score of 3"),
+        ("n", 2.0, "measurement.json: n is not as a run writes it"),
+        ("chance", 1.5, "chance: input should be less than or equal to 1"),
+        ("spend.train_flops", -1.0, "spend.train_flops: input should be greater than or equal to 0"),
+        ("spend.train_flops", 1e308, "spend.train_flops: input should be less than or equal to"),
+        ("spend.euros", 1, "spend.euros: unexpected keyword argument"),
+        ("euros", 1, "euros: unexpected keyword argument"),
+        ("seed", 3, "its seed is 3, and the study's is 0"),
+        ("seed", -1, "seed: input should be greater than or equal to 0"),
+        ("task", "other", "its task is 'other', and the study's is 'parity'"),
+        ("model", "other", "its model is 'other', and the study's is 'tiny-random'"),
+        ("settings.shots", 3, "its settings is"),
+        ("provenance.cell", "0" * 64, "its cell is"),
+        ("provenance.task_version", 7, "its task version is 7, and the study's is 1"),
+        ("provenance.task_fingerprint", "rows", "its task fingerprint is 'rows', and the study's is"),
+        ("provenance.model_identity", "weights", "its model identity is 'weights', and the study's is"),
+        ("provenance.measured_on", "dev", "its split is 'dev', and the study's is 'test'"),
+        ("budget_setting", "shots", "its budget 'shots' is no number among its settings"),
+        ("metric", "\ud800", "half of a surrogate pair"),
+        ("details.notes", {"a": 10**400}, "details.notes"),
+    ],
+)
+def test_a_value_that_no_run_writes_is_refused_by_name(
+    store: Store, cells: tuple[Cell, ...], key: str, value: Any, said: str
+) -> None:
+    """Row 5: `"high": 7.8` was printed as 781%, and a cell of another task version or key passed."""
+    path = store.folder(cells[0]) / "measurement.json"
+    summary = json.loads(path.read_text())
+    _set(key, value)(summary)
+    path.write_text(json.dumps(summary))
+    reseal(path)
+    measurements, failures = store.read()
+    assert not measurements and failures[0].corrupt
+    assert said in failures[0].reason and failures[0].reason.startswith("corrupt: "), failures[0].reason
+
+
+def test_a_dtype_that_is_not_the_study_s_is_refused(tmp_path: Path) -> None:
+    (cell,) = small_study(tmp_path, recipes=["zero_shot"], dtype="bfloat16").cells()
+    store = Store(tmp_path / "out")
+    with store.claim():
+        store.begin(study_text="name: small\n", cells=[cell])
+        with pytest.raises(ValueError, match="its dtype is 'float32', and the study's is 'bfloat16'"):
+            store.write(cell, measurement_of(cell), save_adapter=None)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("score", [math.nan, 0.0], "item 'q1' has the score nan, not one in [0, 1]"),
+        ("score", [1.5, 0.0], "item 'q1' has the score 1.5, not one in [0, 1]"),
+        ("score", [None, 0.0], "outcomes of items without score"),
+        ("score", [0.0, 0.0], "its outcomes have the mean 0 and its score is 0.5"),
+        ("id", ["q2", "q2"], "it has item 'q2' more than once"),
+        ("id", [None, "q2"], "outcomes of items without id"),
+        ("margin", [-1.0, None], "it has margins below 0 or without end"),
+        ("loglikelihoods", [[math.nan, 0.0], []], "it has log-likelihoods that are not finite"),
+        ("loglikelihoods", [[0.0], []], "it has other numbers of option tokens than of options"),
+        ("answer_index", [2, None], "it has right answers that are not among the options"),
+        ("answer_index", [-1, None], "it has right answers that are not among the options"),
+    ],
+)
+def test_an_outcome_that_no_run_writes_is_refused_by_name(
+    store: Store, cells: tuple[Cell, ...], column: str, values: list[Any], said: str
+) -> None:
+    path = store.folder(cells[0]) / "outcomes.parquet"
+    table = pyarrow.parquet.read_table(path)
+    place = table.schema.get_field_index(column)
+    table = table.set_column(place, column, pyarrow.array(values, table.schema.field(column).type))
+    pyarrow.parquet.write_table(table, path)
+    reseal(path)
+    assert said in store.read()[1][0].reason
+
+
+@pytest.mark.parametrize("column", ["id", "score", "answer", "text"])
+def test_outcomes_without_a_column_are_refused_by_name(store: Store, cells: tuple[Cell, ...], column: str) -> None:
+    path = store.folder(cells[0]) / "outcomes.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns([column]), path)
+    reseal(path)
+    said = f"corrupt: outcomes without a column {column!r}; run the study again"
+    assert store.read()[1][0].reason == said
+
+
+def test_outcomes_of_other_types_are_refused(store: Store, cells: tuple[Cell, ...]) -> None:
+    path = store.folder(cells[0]) / "outcomes.parquet"
+    table = pyarrow.parquet.read_table(path)
+    place = table.schema.get_field_index("score")
+    pyarrow.parquet.write_table(table.set_column(place, "score", table["score"].cast("float32")), path)
+    reseal(path)
+    assert "outcomes with columns or types that no run writes" in store.read()[1][0].reason
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("cells.json", "null", "input should be a valid array"),
+        ("cells.json", '[{"key": "a"}]', "0.folder: field required"),
+        ("cells.json", "[3]", "0: input should be"),
+        ("cells.json", '[{"folder": 3}]', "0.folder: input should be a valid string"),
+        ("cells.json", None, "it is missing"),
+        ("study.yaml", None, "it is missing"),
+        ("study.yaml", "", "it names no study"),
+        ("study.yaml", "models: []", "it names no study"),
+        ("study.yaml", "name: [", "broken YAML"),
+        ("audit.json", "[]", "input should be an object"),
+        ("audit.json", '{"parity": []}', "parity: input should be"),
+        ("audit.json", '{"parity": {"key": "a"}}', "parity.findings: field required"),
+        ("audit.json", '{"parity": {"key": "a", "findings": [{"sort": "a"}]}}', "parity.findings.0."),
+    ],
+)
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_corrupt_file_of_the_directory_is_one_line(
+    store: Store, file: str, content: str | None, said: str, sealed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = store.root / file
+    path.unlink() if content is None else path.write_text(content)
+    if sealed and content is not None:
+        reseal(path)
+    elif content is not None:
+        said = "it is not what was sealed"
+    for command in ("report", "results"):
+        assert run_cli(command, store.root) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"educe: {path} is corrupt (") and said in line
+        assert line.endswith("); delete it and run the study again")
+    assert run_cli("verify", store.root) == 1
+    assert said in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("failures/{1}.json", '{"reason": 3}', "it is of another cell"),
+        ("cells/{0}/measurement.json", "[]", "measurement.json is not an object"),
+        ("cells/{0}/measurement.json", "{}", "study: field required"),
+        ("cells/{0}/measurement.json", '{"a": 1, "a": 2}', "key 'a' comes twice"),
+        ("cells/{0}/measurement.json", '{"a": NaN}', "NaN is not a number that JSON has"),
+        ("cells/{0}/training.json", "null", "training: input should be a valid tuple"),
+        ("cells/{0}/training.json", '[{"step": "0"}]', "training.json: 0.step is not as a run writes it"),
+        ("cells/{0}/outcomes.parquet", "", "outcomes.parquet: not a Parquet file"),
+    ],
+)
+def test_a_corrupt_file_of_a_cell_is_named_and_its_cell_left_out(
+    store: Store, cells: tuple[Cell, ...], file: str, content: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = store.root / file.format(cells[0].folder, cells[1].folder)
+    path.write_text(content)
+    if "failures" in file:
+        path.write_text('{"cell": "a", "place": "b", "reason": 3, "files": {}}')
+    reseal(path)
+    for command in ("report", "results", "claims", "forecast"):
+        line = reason(store, command, capsys)
+        assert said in line and line.endswith("; run the study again") and str(store.root) not in line
+    assert run_cli("verify", store.root) == 1
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", ["measurement.json", "outcomes.parquet", "training.json", "seal.json"])
+def test_a_file_of_a_cell_that_is_lost_is_named(
+    store: Store, cells: tuple[Cell, ...], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing outcomes.parquet was a sentence of Arrow's."""
+    (store.folder(cells[0]) / part).unlink()
+    said = (
+        "it is not sealed: an older version wrote it, or its seal is lost"
+        if part == "seal.json"
+        else f"{part} is missing"
+    )
+    assert reason(store, "results", capsys).endswith(f": corrupt: {said}; run the study again")
+
+
+def test_a_folder_without_a_run_is_no_fault_to_verify(tmp_path: Path) -> None:
+    assert run_cli("verify", tmp_path) == 2
+    with pytest.raises(UserError, match="has no run"):
+        Store(tmp_path).read()

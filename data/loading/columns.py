@@ -87,15 +87,19 @@ def to_examples(
 def _clusters(records: Sequence[Record]) -> list[str | None]:
     """The cluster of every record; records that ask the same in other words' case, spaces or marks share one."""
     own = [record.cluster or (text_cluster(record.question) if record.id is None else None) for record in records]
-    groups: dict[tuple[str, frozenset[str]], list[int]] = {}
+    asked: dict[str, list[int]] = {}
     for place, record in enumerate(records):
-        groups.setdefault((_words(record.question), frozenset(map(_words, record.choices))), []).append(place)
-    for places in groups.values():
-        named = {own[place] for place in places}
-        if len(places) > 1 and (None in named or len(named) > 1):
-            first = min((name for name in named if name), default=text_cluster(records[places[0]].question))
-            for place in places:
-                own[place] = records[place].cluster or first
+        asked.setdefault(_words(record.question), []).append(place)
+    for places in asked.values():
+        offered: dict[frozenset[str], list[int]] = {}
+        for place in places if len(places) > 1 else ():
+            offered.setdefault(frozenset(map(_words, records[place].choices)), []).append(place)
+        for same in offered.values():
+            named = {own[place] for place in same}
+            if len(same) > 1 and (None in named or len(named) > 1):
+                first = min((name for name in named if name), default=text_cluster(records[same[0]].question))
+                for place in same:
+                    own[place] = records[place].cluster or first
     return own
 
 

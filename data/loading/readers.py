@@ -124,21 +124,52 @@ def _read_csv(path: Path) -> Iterator[Row]:
 def _read_parquet(path: Path) -> Iterator[Row]:
     # Deferred: it takes longer to import than all of the catalog, and few tasks need it.
     import pyarrow
+    from pyarrow.parquet import ParquetFile
 
-    done = 0
     with open_parquet(path) as file:
-        names = file.schema_arrow.names
-        for name in names:
-            if names.count(name) > 1:
-                raise UserError(f"{path}: two columns have the name {name!r}; rename one")
-        try:
+        metadata, schema = file.metadata, file.schema_arrow
+    for name in schema.names:
+        if schema.names.count(name) > 1:
+            raise UserError(f"{path}: two columns have the name {name!r}; rename one")
+    # A text that a file holds once and names in each row is read once, before it fills memory in each row.
+    columns = [metadata.schema.column(place) for place in range(metadata.num_columns)]
+    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+    has_bytes = any("binary" in str(field.type) for field in schema)
+    done = 0
+    try:
+        with open_regular(path) as stream, ParquetFile(stream, metadata=metadata, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=1024):
-                for number, fields in enumerate(batch.to_pylist(), done + 1):
-                    yield Row(place=f"{path}, row {number}", fields=_text(fields))
+                if (longest := max(map(_longest, batch.columns), default=0)) > MAX_LINE_BYTES:
+                    raise _TooLong(f"a text of {longest:,} bytes, over {MAX_LINE_BYTES:,}; cut it")
+                for number, fields in enumerate(_rows(batch, schema), done + 1):
+                    yield Row(place=f"{path}, row {number}", fields=_text(fields) if has_bytes else fields)
                 done += len(batch)
-        except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path}, after row {done}: damaged Parquet ({reason}); write the file again") from None
+    except _TooLong as error:
+        raise UserError(f"{path}, after row {done}: {error}") from None
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}, after row {done}: damaged Parquet ({reason}); write the file again") from None
+
+
+class _TooLong(Exception):
+    """A text of a Parquet file that is too long to read."""
+
+
+def _longest(column: Any) -> int:
+    """The bytes of the longest text of a column, or of what is nested in it, as far as texts are dictionaries."""
+    from pyarrow import compute, types
+
+    if types.is_dictionary(column.type):
+        return compute.max(compute.binary_length(column.dictionary)).as_py() or 0
+    if types.is_struct(column.type):
+        return max(map(_longest, column.flatten()), default=0)
+    return _longest(column.values) if types.is_list(column.type) or types.is_large_list(column.type) else 0
+
+
+def _rows(batch: Any, schema: Any) -> list[dict[str, Any]]:
+    """The rows of a batch, whose texts may be dictionaries, with the types of the schema."""
+    cells = [column.cast(field.type).to_pylist() for column, field in zip(batch.columns, schema, strict=True)]
+    return [dict(zip(schema.names, row, strict=True)) for row in zip(*cells, strict=True)]
 
 
 def _text(value: Any) -> Any:

@@ -203,6 +203,7 @@ class Provenance:
     model_fingerprint: str
     model_revision: str
     model_kind: str
+    model_canary: tuple[Difference, ...] = ()  # log-likelihoods of fixed texts, when it was loaded
     task_fingerprint: str
     task_version: Count
     measured_on: Literal["test", "dev"] = "test"

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ def bundled_folder(name: str) -> Path:
     return _converted(name, bundled.gguf_sha256, LOADER_VERSION, lambda scratch: _fetch(bundled, scratch))
 
 
+def bundled_place(name: str) -> Path:
+    """Where `bundled_folder` puts a model, whether it is there or not, intact or not."""
+    bundled = MODELS[name]
+    assert isinstance(bundled, Bundled)
+    return _place(name, bundled.gguf_sha256, LOADER_VERSION)
+
+
 def gguf_folder(path: Path) -> Path:
     """The folder with a GGUF file de-quantised to the Hugging Face layout; converted on first use.
 
@@ -60,9 +68,13 @@ def gguf_folder(path: Path) -> Path:
     return _converted(path.stem, file_sha256(path), GGUF_VERSION, lambda scratch: path.resolve())
 
 
+def _place(name: str, gguf_sha256: str, version: int) -> Path:
+    return cache_folder() / "models" / f"{name}-{gguf_sha256[:12]}-v{version}"
+
+
 def _converted(name: str, gguf_sha256: str, version: int, obtain: Callable[[Path], Path]) -> Path:
-    models = cache_folder() / "models"
-    folder = models / f"{name}-{gguf_sha256[:12]}-v{version}"
+    folder = _place(name, gguf_sha256, version)
+    models = folder.parent
     # A folder appears whole, so an intact one needs no lock, which a read-only cache could not give.
     if folder.exists() and find_corruption(folder) is None:
         return folder
@@ -84,6 +96,28 @@ def _converted(name: str, gguf_sha256: str, version: int, obtain: Callable[[Path
                 _write_manifest(ready)
                 os.replace(ready, folder)
     return folder
+
+
+class CorruptCache(Exception):
+    """A converted folder that is not what its manifest says."""
+
+
+@contextmanager
+def checking(folder: Path) -> Iterator[None]:
+    """Check a converted folder while the block reads it, because hashing takes as long as reading.
+
+    CorruptCache at the end of the block, in place of whatever it raised, where the folder is corrupt.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        corruption = pool.submit(find_corruption, folder)
+        try:
+            yield
+        except BaseException:
+            if reason := corruption.result():
+                raise CorruptCache(reason) from None
+            raise
+        if reason := corruption.result():
+            raise CorruptCache(reason)
 
 
 def find_corruption(folder: Path) -> str | None:
@@ -150,7 +184,7 @@ def _convert(file: Path, folder: Path) -> None:
                 file.parent, gguf_file=file.name, dtype=torch.float32, output_loading_info=True, local_files_only=True
             )
         with one_line(what, fix):
-            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     net, found = loaded
     check_loaded(found, name=file.name)
     # The de-quantised net is plain: save_pretrained refuses one that still claims its quantisation.

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from educe.data.display import visible
 from educe.data.errors import UserError
+from educe.eval.model.canary import ModelChanged
 from educe.eval.model.load import load_model
 from educe.eval.progress import progress_listener
 from educe.recipes.runner.audits import stored_lines, update_audits
+from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import check_device
 from educe.recipes.runner.progress import Progress
@@ -26,7 +28,8 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
     """Run the cells of a study, or of its file, that are not on disk, write the report, and return every result.
 
     A cell that fails is noted with its reason and the others go on. UserError for a faulty study, a directory in use or
-    one that cannot be written. Finished cells are kept in every case.
+    one that cannot be written, ModelChanged for a model that is not what earlier results were measured with. Finished
+    cells are kept in every case.
     """
     if not isinstance(study, Study):
         study = Study.read(study)
@@ -47,7 +50,8 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
                 if fault != NOT_RUN:
                     progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
             missing = [cell for cell, _ in faults]
-            _run_cells(missing, store, study=study, progress=progress)
+            earlier = canaries_of(store.read()[0] if 0 < len(missing) < len(cells) else ())
+            _run_cells(missing, store, study=study, progress=progress, earlier=earlier)
         results = Results.of(store)
         results.report()
         if study.track != "none":
@@ -55,7 +59,7 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
     return results
 
 
-def _run_cells(cells: Sequence[Cell], store: Store, *, study: Study, progress: Progress) -> None:
+def _run_cells(cells: Sequence[Cell], store: Store, *, study: Study, progress: Progress, earlier: Canaries) -> None:
     """Run cells grouped by model and store each as it finishes."""
     for _, group in groupby(cells, key=lambda cell: (repr(cell.model_spec), cell.dtype)):
         waiting = list(group)
@@ -63,6 +67,7 @@ def _run_cells(cells: Sequence[Cell], store: Store, *, study: Study, progress: P
             first = waiting[0]
             progress.say(f"loading {first.source.name}")
             model = load_model(first.model_spec, dtype=first.dtype, device=study.device)  # type: ignore[arg-type]
+            check_model(first, model, earlier)
             for cell in waiting:
                 with _failures_noted([cell], store, progress), progress_listener(progress.within):
                     progress.start(cell)
@@ -79,7 +84,7 @@ def _failures_noted(cells: Sequence[Cell], store: Store, progress: Progress) -> 
     try:
         yield
         return
-    except Unwritable:
+    except (Unwritable, ModelChanged):
         raise
     except UserError as error:
         reason, save_adapter = str(error), getattr(error, "save", None)

@@ -15,6 +15,7 @@ from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
 from educe.recipes.catalog import RECIPES
 from educe.recipes.runner.audits import update_audits
+from educe.recipes.runner.canaries import canaries_of, check_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import check_device, on_cpu
 from educe.recipes.runner.run_cell import run_cell
@@ -59,12 +60,15 @@ def launch(study: Study, out: Path) -> None:
             store.begin(study_text=study.text(), cells=[cell], add=True)
             update_audits(store, [cell.task])
         # The main process decides for all: on another machine the run directory may be another one.
-        (done,) = broadcast_object_list([store.has(cell)])
+        held = [store.has(cell), canaries_of(store.read()[0])] if state.is_main_process else [None, None]
+        done, earlier = broadcast_object_list(held)
         if done:
             state.print(visible(f"{cell}: already in {store.folder(cell)}"))
             return
         try:
-            measurement = run_cell(cell, _load(cell, device=study.device, state=state), store, study=study.name)
+            model = _load(cell, device=study.device, state=state)
+            check_model(cell, model, earlier)
+            measurement = run_cell(cell, model, store, study=study.name)
         except UserError as error:
             if state.is_main_process:
                 store.fail(cell, str(error), save_adapter=getattr(error, "save", None))

@@ -1,0 +1,70 @@
+"""The canary: log-likelihoods of eight fixed texts under a model as it was loaded, kept with each of its measurements.
+
+The same identity must give the same numbers whenever it is loaded, on any device. Other numbers mean another model: a
+changed file behind the same hub commit, or libraries that compute it differently.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from educe.data.errors import UserError
+from educe.eval.model.encode import Branches, common_prefix, encode_texts
+from educe.eval.model.model import Model
+from educe.eval.model.score import score_options
+
+# Two beginnings with four ends each: every load reads them, and what is shared is read once.
+_ENDS = {
+    "The capital of France is": (" Paris", " London", " blue", " not known"),
+    "def add(a, b): return a": (" + b", " - b", "\n", "?"),
+}
+TEXTS = tuple(start + end for start, ends in _ENDS.items() for end in ends)
+# Nats by which two devices, thread counts or batch shapes may differ on one text: several times what was measured
+# (docs/log.md).
+TOLERANCE = {"float32": 0.01, "bfloat16": 1.0, "float16": 0.1}
+
+
+class ModelChanged(UserError):
+    """A model that is no longer what earlier results of the same identity were measured with: the run stops."""
+
+
+def canary_of(model: Model) -> tuple[float, ...]:
+    """The log-likelihood in nats of each of TEXTS after its beginning. UserError where one is no number."""
+    items = []
+    for start, ends in _ENDS.items():
+        rows = encode_texts(model, [start + end for end in ends])
+        shared = common_prefix([row[:-1] for row in rows])
+        items.append(Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows)))
+    with _one_thread():
+        values = tuple(value for each in score_options(model, items).loglikelihoods for value in each)
+    if not all(map(math.isfinite, values)):
+        raise UserError(
+            f"model {model.name!r} in {model.dtype} gives {TEXTS[0]!r} a log-likelihood of {values[0]}; "
+            "fetch the weights again, or give another dtype"
+        )
+    return values
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """So few tokens gain nothing from more, and the other cores hash the weights meanwhile (weights.py)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def check_canary(model: Model, earlier: Sequence[float]) -> None:
+    """ModelChanged where the model's canary is not the one of earlier results of the same identity and dtype."""
+    limit = TOLERANCE[model.dtype]
+    for text, now, then in zip(TEXTS, model.canary, earlier, strict=True):
+        if not abs(now - then) <= limit:
+            raise ModelChanged(
+                f"model {model.name!r} has changed: it gives {text!r} a log-likelihood of {now:.4f}, and {then:.4f} "
+                f"when the results in this directory were measured (they may differ by {limit:g}); restore the model "
+                "and its libraries, or give another --out"
+            )

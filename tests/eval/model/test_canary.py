@@ -1,0 +1,48 @@
+"""The canary: the same for one model however it is computed, and another for another model."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from educe.data.errors import UserError
+from educe.eval.model import score
+from educe.eval.model.canary import TEXTS, TOLERANCE, ModelChanged, canary_of, check_canary
+from educe.eval.model.load import load_model
+from tests.nets import tiny
+
+
+def test_it_is_the_log_likelihood_of_eight_texts_by_a_plain_forward() -> None:
+    model = tiny()
+    assert len(TEXTS) == len(model.canary) == 8
+    ids = model.tokenizer(TEXTS[0], return_tensors="pt").input_ids
+    start = len(model.tokenizer("The capital of France is ").input_ids)
+    with torch.inference_mode():
+        logprobs = model.net(ids).logits.double().log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
+    assert model.canary[0] == pytest.approx(logprobs[start - 1 :].sum().item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_batches_change_less_than_is_allowed(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, threads = load_model("tiny-random", dtype=dtype), torch.get_num_threads()  # type: ignore[arg-type]
+    monkeypatch.setattr(score, "PACK_TOKENS", 1)
+    check_canary(replace(model, canary=canary_of(model)), model.canary)
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("part", ["embed_tokens.weight", "layers.0.self_attn.v_proj.weight", "norm.weight"])
+def test_another_model_has_another_canary(part: str) -> None:
+    model, before = tiny(), tiny().canary
+    weight = model.net.model.get_parameter(part)
+    weight.add_(0.5 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
+    changed = replace(model, canary=canary_of(model))
+    with pytest.raises(ModelChanged, match=r"^model 'tiny-random' has changed: it gives '.*' a log-likelihood of -\d"):
+        check_canary(changed, before)
+    assert max(abs(now - then) for now, then in zip(changed.canary, before, strict=True)) > 10 * TOLERANCE["float32"]
+
+
+def test_what_is_no_number_is_refused() -> None:
+    model = tiny()
+    model.net.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match=r"^model 'tiny-random' in float32 gives '.*' a log-likelihood of nan"):
+        canary_of(model)

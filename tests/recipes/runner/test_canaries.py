@@ -1,0 +1,58 @@
+"""A model that changes behind its identity stops the study, and what was measured before stays."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from educe.eval.model.canary import ModelChanged
+from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.results import load_results
+from educe.recipes.runner.study import Study
+from tests.nets import tiny
+from tests.recipes.small import no_figures, parity_rows, write_rows
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """org/name at COMMIT in the hub's cache."""
+    folder = tmp_path / "hub" / "models--org--name" / "snapshots" / COMMIT
+    model = tiny()
+    model.net.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    no_figures(monkeypatch)
+    return folder
+
+
+def study(tmp_path: Path, *recipes: Any) -> Study:
+    rows = tmp_path / "rows.jsonl"
+    if not rows.exists():
+        write_rows(rows, parity_rows(40))
+    return Study.make(
+        {
+            "name": "canary",
+            "models": [f"hub:org/name@{COMMIT}"],
+            "tasks": [{f"file:{rows}": {}}],
+            "recipes": list(recipes),
+            "test_items": 4,
+        },
+        what="this test",
+    )
+
+
+def test_other_weights_behind_the_same_commit_stop_the_study(snapshot: Path, tmp_path: Path) -> None:
+    """Failed before: the second recipe was measured on other weights, under the same identity."""
+    out = tmp_path / "out"
+    (first,) = run_study(study(tmp_path, "zero_shot"), out).measurements
+    assert len(first.provenance.model_canary) == 8
+    assert len(run_study(study(tmp_path, "zero_shot", "few_shot"), out).measurements) > 1
+    weights = load_file(snapshot / "model.safetensors")
+    save_file({name: 2 * each for name, each in weights.items()}, snapshot / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelChanged, match=r"^model 'name' has changed: .*; restore the model") as stopped:
+        run_study(study(tmp_path, "zero_shot", "few_shot", {"few_shot": {"shots": 2}}), out)
+    assert "\n" not in str(stopped.value)
+    assert [each.score for each in load_results(out).measurements if each.method == "zero_shot"] == [first.score]

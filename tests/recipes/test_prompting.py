@@ -206,7 +206,10 @@ def test_the_better_judged_branch_is_pursued_and_no_branch_twice(monkeypatch):
     monkeypatch.setattr(
         "educe.eval.prompting.solvers.tree_of_thought.generate",
         lambda model, prompts, **_: Samples(
-            texts=tuple(f"\n{next(thoughts)}\n" for _ in prompts), flops=1.0, executed_flops=1.0
+            texts=tuple(f"\n{next(thoughts)}\n" for _ in prompts),
+            truncated=(False,) * len(prompts),
+            flops=1.0,
+            executed_flops=1.0,
         ),
     )
     judged = []

@@ -146,7 +146,7 @@ class Details:
     option_orders: OptionOrders | None = None
     shots_that_reason: Count | None = None
     stack: Stack | None = None
-    truncated: float | None = None  # the share of generated answers that were cut at the limit of tokens
+    truncated: Share | None = None  # the share of generated answers that were cut at the limit of tokens
     first_prompt: str | None = None  # as the model saw it, where it is not the prompt of the first item
     notes: Mapping[str, Plain] = field(default_factory=dict)
 

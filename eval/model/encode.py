@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-
-from jinja2 import TemplateError
+from typing import Any
 
 from educe.data.errors import UserError
 from educe.data.example import Message
 from educe.data.formats.render import Prompt
+from educe.data.template import render_template
 from educe.eval.model.model import Model
 
 # Questions whose ids are kept: the size of a usual test set.
 CACHED_QUESTIONS = 2048
-# Replaces the clock of chat templates, so that they always print the same date.
-_FIXED_DATE = "{%- macro strftime_now(form) -%}01 Jan 2026{%- endmacro %}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +36,17 @@ def chat_text(model: Model, messages: Sequence[Message], *, add_generation_promp
     """Messages through the model's own template, without a thinking block where the template has that switch.
 
     A template that prints today's date prints a fixed one, so that a prompt is the same tomorrow. UserError where the
-    template refuses the messages (for example a system turn).
+    template refuses the messages (for example a system turn), fails, or does more work than a prompt needs.
     """
-    turns = [{"role": message.role, "content": message.content} for message in messages]
+    special = {name: _plain(token) for name, token in model.tokenizer.special_tokens_map.items()}
+    values: dict[str, Any] = {"messages": [{"role": each.role, "content": each.content} for each in messages]}
+    values |= {"tools": None, "documents": None, "add_generation_prompt": add_generation_prompt}
     template = str(model.tokenizer.get_chat_template())  # the default of several
-    write = partial(
-        model.tokenizer.apply_chat_template,
-        chat_template=_FIXED_DATE + template if "strftime_now" in template else template,
-        tokenize=False,
-        enable_thinking=False,
-    )
-    try:
-        return str(write(turns, add_generation_prompt=add_generation_prompt))
-    except TemplateError as error:
-        raise UserError(
-            f"the chat template of {model.name!r} refuses the prompt ({error}); use template: completion"
-        ) from error
+    return render_template(template, model=model.name, **{**values, **special, "enable_thinking": False})
+
+
+def _plain(token: Any) -> Any:
+    return [str(each) for each in token] if isinstance(token, list | tuple) else str(token)
 
 
 def encode_text(model: Model, text: str) -> tuple[int, ...]:

@@ -4,7 +4,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from educe.data.display import visible
 from educe.data.errors import UserError, did_you_mean
+
+# As long as a name in a table or a folder can be.
+MAX_NAME = 100
 
 
 def check_one_of(option: str, value: Any, known: Collection[str]) -> None:
@@ -53,3 +57,20 @@ def check_mapping(option: str, value: Any) -> None:
     """UserError where the value is neither None nor a mapping of names."""
     if value is not None and not isinstance(value, Mapping):
         raise UserError(f"{option}: {value!r} is not a mapping; write {option}: {{name: value}}")
+
+
+def check_name(what: str, name: Any) -> None:
+    """UserError where a name could be no folder of its own: it is shown in tables and names folders of results.
+
+    Names may have any printable character but a backslash. A slash stands between parts, none of which is `.` or `..`.
+    """
+    check_text(f"{what}: name", name)
+    shown = f"{what}: name {name[:MAX_NAME]!r}"
+    if len(name) > MAX_NAME:
+        raise UserError(f"{shown}... has {len(name):,} characters; give one of up to {MAX_NAME}, as name: SHORT")
+    if visible(name) != name or name != name.strip() or "\\" in name:
+        raise UserError(
+            f"{shown} has spaces around it, a backslash or a hidden character; give another, as name: OTHER"
+        )
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        raise UserError(f"{shown} is empty or reads as a path; give another, as name: OTHER")

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
 from educe.data.display import visible
-from educe.data.errors import UserError
+from educe.data.errors import UserError, UserErrors
 from educe.recipes.runner.terminal import shown_output
+
+MAX_MISTAKES, MAX_LINE = 50, 1000
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,7 +37,11 @@ def _one_line_errors() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except UserError as error:
-        print(f"educe: {visible(' '.join(str(error).split()))}", file=sys.stderr)
+        lines = str(error).splitlines() if isinstance(error, UserErrors) else [str(error)]
+        for line in lines[:MAX_MISTAKES]:
+            print(f"educe: {_short(visible(' '.join(line.split())))}", file=sys.stderr)
+        if len(lines) > MAX_MISTAKES:
+            print(f"educe: and {len(lines) - MAX_MISTAKES:,} more mistakes", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
         if _is_read(sys.stdout):
@@ -46,6 +52,11 @@ def _one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("educe: interrupted; finished cells are kept, run again to go on", file=sys.stderr)
         sys.exit(130)
+
+
+def _short(line: str) -> str:
+    """The line with the middle of an overlong value left out: what is wrong and the fix are at its ends."""
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE // 2]} ... {line[-MAX_LINE // 2 :]}"
 
 
 def _is_read(stream: TextIO) -> bool:

@@ -17,10 +17,11 @@ from educe.recipes.catalog import RECIPES
 from educe.recipes.runner.audits import update_audits
 from educe.recipes.runner.canaries import canaries_of, check_model
 from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.changes import parse_change
 from educe.recipes.runner.environment import check_device, on_cpu
 from educe.recipes.runner.run_cell import run_cell
 from educe.recipes.runner.store import Store
-from educe.recipes.runner.study import Study, parse_change
+from educe.recipes.runner.study import Study
 from educe.train.processes import make_accelerator, process_state
 
 

@@ -1,25 +1,26 @@
 """Study: models x tasks x recipes x budgets x seeds, as a file or as a value, and the cells it stands for."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from educe.data.errors import UserError, did_you_mean
+from educe.data.errors import Mistakes, UserError, UserErrors, did_you_mean
 from educe.data.resolve import resolve
 from educe.data.task import Task
-from educe.data.untrusted import parse_yaml, read_yaml
+from educe.data.untrusted import read_yaml
+from educe.data.validation import check_name
 from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import make_method
 from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.changes import apply_change
 from educe.recipes.runner.listing import MeasureOn
-from educe.recipes.validation import validated
+from educe.recipes.validation import faults_by_key
 
 # `{few_shot: }` is a name without settings.
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if written is None else written)]
@@ -40,6 +41,11 @@ def _check_track(written: Any) -> Any:
     return written
 
 
+_LISTS = ("models", "tasks", "recipes", "examples", "seeds")
+# What reads the entries of each list, and says what is wrong with them.
+_READERS: dict[str, Callable[[Any], Any]] = {"models": find_source, "tasks": resolve, "recipes": make_method}
+# More would take minutes to plan, before anything runs.
+MAX_CELLS = 100_000
 # Other words for a key, from other tools and an earlier version: the nearest spelling would be another key.
 _SYNONYMS = {
     "subject": "models",
@@ -63,7 +69,9 @@ class Study(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="letters, digits, dots and dashes")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", description="up to 100 letters, digits, dots and dashes"
+    )
     models: tuple[Spec, ...] = Field(min_length=1)
     tasks: tuple[Spec, ...] = Field(min_length=1)
     recipes: tuple[Spec, ...] = Field(min_length=1)
@@ -84,22 +92,38 @@ class Study(BaseModel):
         written = read_yaml(path)
         if not isinstance(written, dict):
             raise UserError(f"study {path} is empty or not a mapping; start with `name:`, `models:`, `tasks:`")
+        found = Mistakes()
         for change in changes:
-            _change(written, change)
+            with found.collecting():
+                apply_change(written, change)
+        found.check()
         return cls.make(written, what=f"study {path}")
 
     @classmethod
     def make(cls, written: dict[str, Any], *, what: str = "study") -> "Study":
-        """Validate a study given as plain values. UserError for the first mistake."""
+        """Validate a study given as plain values. UserErrors with a line a mistake, in the order of the values."""
+        try:
+            return cls(**written)
+        except UserError as error:
+            raise UserErrors([what + line.removeprefix("study") for line in str(error).splitlines()]) from None
+
+    def __init__(self, **written: Any) -> None:
+        faults: dict[str, list[str]] = {}
+        try:
+            super().__init__(**written)
+        except ValidationError as error:
+            faults = dict(faults_by_key(error, what="study", known=type(self).model_fields))
         for key in written:
             if meant := _SYNONYMS.get(key):
-                raise UserError(f"{what} has no key {key!r}; did you mean {meant!r}?")
-        study = validated(cls, written, what=what, known=cls.model_fields)
-        for key in ("models", "tasks", "recipes", "examples", "seeds"):
-            repeated = [each for each, times in Counter(map(repr, getattr(study, key))).items() if times > 1]
-            if repeated:
-                raise UserError(f"{what}: {key} lists {repeated[0]} twice; once is enough")
-        return study
+                faults[key] = [f"study has no key {key!r}; did you mean {meant!r}?"]
+                faults.pop(meant, None) if meant not in written else None
+        for key in _LISTS:
+            faults.setdefault(key, []).extend(_repeated(key, written.get(key)))
+        if any(faults.values()):
+            for key, read in _READERS.items():
+                faults[key].extend(_unreadable(written.get(key), read))
+            ordered = [*written, *(key for key in faults if key not in written)]
+            raise UserErrors([line for key in ordered for line in faults.get(key, [])])
 
     @property
     def tracks_prompts(self) -> bool:
@@ -116,10 +140,13 @@ class Study(BaseModel):
         UserError for everything that can be known to fail without loading a model: an unknown model, task or recipe,
         more examples than a split has, a chat template for a base model.
         """
-        methods = [make_method(spec) for spec in self.recipes]
-        sources = [(spec, find_source(spec)) for spec in self.models]
-        tasks = [resolve(spec) for spec in self.tasks]
-        self._check(methods, [source for _, source in sources], tasks)
+        found = Mistakes()
+        sources = _read_all(self.models, find_source, found)
+        tasks = [task for _, task in _read_all(self.tasks, resolve, found)]
+        methods = [made for _, made in _read_all(self.recipes, make_method, found)]
+        self._check(methods, [source for _, source in sources], tasks, found)
+        found.check()
+        self._check_count(methods, len(tasks) * len(sources))
         cells = tuple(
             Cell(
                 source=source,
@@ -142,37 +169,80 @@ class Study(BaseModel):
         _check_cells(cells)
         return cells
 
-    def _check(self, methods: Sequence[tuple[str, Method]], sources: Sequence[Source], tasks: Sequence[Task]) -> None:
+    def _check(
+        self, methods: Sequence[tuple[str, Method]], sources: Sequence[Source], tasks: Sequence[Task], found: Mistakes
+    ) -> None:
+        """Mistakes that only show where models, tasks and recipes meet. Those of one kind are found once."""
         for key, named in (("models", sources), ("tasks", tasks)):
+            for each in named:
+                with found.collecting():
+                    check_name(f"{key.removesuffix('s')} {each.name!r:.120}", each.name)
             repeated = [name for name, times in Counter(each.name for each in named).items() if times > 1]
-            if repeated:
-                raise UserError(
-                    f"two {key} have the name {repeated[0]!r}; give one another name: {{...: {{name: other}}}}"
-                )
+            found.lines.extend(
+                f"two {key} have the name {name!r}; give one another name: {{...: {{name: other}}}}"
+                for name in repeated
+            )
         if not self.examples and not all(method.budgets(()) for _, method in methods):
-            raise UserError(
+            found.lines.append(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )
+            return
+        readable = [task for task in tasks if _is_readable(task, found)]
+        seen: set[str] = set()
         for name, method in methods:
             if self.measure_on == "dev" and method.reads_dev:
-                raise UserError(f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on")
-            with _naming(name):
-                for task in tasks:  # once, whatever the number of models: some checks read every row
-                    for size in method.budgets(self.examples):
-                        method.check(task, examples=size)
-                    for config in method.workload(task, method.budgets(self.examples)[0]).prompt_configs:
-                        for source in sources:
-                            check_template(config.template, kind=source.kind, name=source.name)
-                            resolve_format(task, config, style=style_of(config.template, kind=source.kind))
+                found.lines.append(f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on")
+                continue
+            for task in readable:  # once, whatever the number of models: some checks read every row
+                try:
+                    self._check_task(method, task, sources)
+                except UserError as error:
+                    if str(error) not in seen:
+                        found.lines.append(f"recipe {name!r}: {error}")
+                    seen.add(str(error))
+
+    def _check_task(self, method: Method, task: Task, sources: Sequence[Source]) -> None:
+        for size in method.budgets(self.examples):
+            method.check(task, examples=size)
+        for config in method.workload(task, method.budgets(self.examples)[0]).prompt_configs:
+            for source in sources:
+                check_template(config.template, kind=source.kind, name=source.name)
+                resolve_format(task, config, style=style_of(config.template, kind=source.kind))
+
+    def _check_count(self, methods: Sequence[tuple[str, Method]], pairs: int) -> None:
+        count = pairs * sum(
+            len(method.budgets(self.examples)) * (len(self.seeds) if method.seeded else 1) for _, method in methods
+        )
+        if count > MAX_CELLS:
+            raise UserError(f"study has {count:,} cells, over {MAX_CELLS:,}; give fewer examples, seeds or recipes")
 
 
-@contextmanager
-def _naming(recipe: str) -> Iterator[None]:
-    """Put the recipe's name before the message of a user's mistake."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"recipe {recipe!r}: {error}") from error
+def _read_all(specs: Sequence[Spec], read: Callable[[Any], Any], found: Mistakes) -> list[tuple[Spec, Any]]:
+    made = []
+    for spec in specs:
+        with found.collecting():
+            made.append((spec, read(spec)))
+    return made
+
+
+def _unreadable(entries: Any, read: Callable[[Any], Any]) -> list[str]:
+    """The mistakes in the entries of a list that are names or mappings: of others, pydantic says what they are not."""
+    found = Mistakes()
+    if isinstance(entries, list | tuple):
+        _read_all([each for each in entries if isinstance(each, str | dict)], read, found)
+    return found.lines
+
+
+def _repeated(key: str, entries: Any) -> list[str]:
+    known = Counter(map(repr, entries)) if isinstance(entries, list | tuple) else {}
+    return [f"study: {key} lists {each} twice; once is enough" for each, times in known.items() if times > 1]
+
+
+def _is_readable(task: Task, found: Mistakes) -> bool:
+    before = len(found.lines)
+    with found.collecting():
+        task.rows  # noqa: B018
+    return len(found.lines) == before
 
 
 def _check_cells(cells: Sequence[Cell]) -> None:
@@ -185,51 +255,3 @@ def _check_cells(cells: Sequence[Cell]) -> None:
         named = (cell.source.name, cell.task.name, cell.method_name, settings, cell.examples, cell.seed)
         if first.setdefault(named, cell) is not cell:
             raise UserError(f"study has the cell {cell} twice; drop one of the recipes")
-
-
-def _change(written: dict[str, Any], change: str) -> None:
-    """Apply one `a.b=c`: c is YAML, list positions are numbers; only the last key may be new."""
-    path, value = parse_change(change)
-    *parents, last = path.split(".")
-    place: Any = written
-    for key in parents:
-        place = _child(place, key, change)
-    if isinstance(place, list):
-        place[_position(place, last, change)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise UserError(f"--set {change!r}: {'.'.join(parents)} is {place!r}, which has no keys; check the path")
-
-
-def parse_change(change: str) -> tuple[str, Any]:
-    """The path left of the `=`, and the YAML right of it. UserError where one is missing."""
-    path, equals, value = change.partition("=")
-    if not equals:
-        raise UserError(f"--set {change!r} has no '='; write key=value, as in --set seeds=[0,1,2]")
-    try:
-        return path, parse_yaml(value, source="the value")
-    except UserError as error:
-        raise UserError(f"--set {change!r}: {error}; write a number, a word or [a, b]") from None
-
-
-def _child(place: Any, key: str, change: str) -> Any:
-    if isinstance(place, list):
-        index = _position(place, key, change)
-        if place[index] == key:  # a name without settings gets some
-            place[index] = {key: {}}
-        return place[index][key] if isinstance(place[index], dict) and key in place[index] else place[index]
-    if isinstance(place, dict) and key in place:
-        return place[key]
-    known = map(str, place) if isinstance(place, dict) else []
-    raise UserError(f"--set {change!r}: there is no key {key!r}; {did_you_mean(key, known)}")
-
-
-def _position(place: list[Any], key: str, change: str) -> int:
-    """A list position as a number, or by the name of the entry (`recipes.iid_sft.rank=4`)."""
-    for index, entry in enumerate(place):
-        if entry == key or (isinstance(entry, dict) and key in entry):
-            return index
-    if key.isdigit() and int(key) < len(place):
-        return int(key)
-    raise UserError(f"--set {change!r}: there is no entry {key!r}; use a position from 0 to {len(place) - 1}")

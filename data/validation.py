@@ -67,7 +67,7 @@ def check_name(what: str, name: Any) -> None:
     check_text(f"{what}: name", name)
     shown = f"{what}: name {name[:MAX_NAME]!r}"
     if len(name) > MAX_NAME:
-        raise UserError(f"{shown}... has {len(name):,} characters; give one of up to {MAX_NAME}, as name: SHORT")
+        raise UserError(f"{shown} and so on has {len(name):,} characters; give one of up to {MAX_NAME}, as name: SHORT")
     if visible(name) != name or name != name.strip() or "\\" in name:
         raise UserError(
             f"{shown} has spaces around it, a backslash or a hidden character; give another, as name: OTHER"

@@ -158,6 +158,9 @@ def _validate(options: argparse.Namespace) -> int:
     print(f"{options.study}: {len(cells)} cell{'s' if len(cells) > 1 else ''}, {order}")
     for text in [*described, *(f"warning: {line}" for line in warnings)]:
         print(text)
+    unknown = dict.fromkeys(cell.source.name for cell in cells if cell.source.shape is None)
+    if unknown:
+        print(f"not checked before they are loaded: layers, modules and context of {', '.join(unknown)}")
     return 0
 
 

@@ -119,7 +119,11 @@ class Method(BaseModel):
     def read(cls, name: str, settings: Mapping[str, Any]) -> Self:
         """The recipe of this name with these settings. UserError for an unknown setting or a wrong value."""
         given = {**cls.presets.get(name, {}), **settings}
-        return validated(cls, given, what=f"recipe {name!r}", known=cls.model_fields)
+        made = validated(cls, given, what=f"recipe {name!r}", known=cls.model_fields)
+        for key, value in given.items():
+            if _has_bool(value) and not _has_bool(getattr(made, key)):  # pydantic takes true for 1
+                raise UserError(f"recipe {name!r}: {key} = {value!r} is true or false; give a number")
+        return made
 
     @abstractmethod
     def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
@@ -213,6 +217,10 @@ def check_dev(task: Task, count: int, *, setting: str = "dev_examples") -> None:
 def as_tuple(values: Value | tuple[Value, ...]) -> tuple[Value, ...]:
     """A setting that may be one value or several, as a tuple."""
     return values if isinstance(values, tuple) else (values,)
+
+
+def _has_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_bool, value)))
 
 
 def _plain(value: Any) -> str:

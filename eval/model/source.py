@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from educe.data.errors import UserError, did_you_mean
-from educe.data.validation import parse_hub_path
+from educe.data.validation import check_name, parse_hub_path
 from educe.eval.model.files import file_sha256, files_sha256, model_files, read_mapping, weight_files
 from educe.eval.model.flops import Shape
 
@@ -26,6 +26,8 @@ Kind = Literal["base", "chat", "helpful"]
 OPTIONS = ("kind", "name", "adapter", "quantize")
 QUANTIZE = ("nf4", "fp4")
 KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
+# The linear maps in a layer of every model that has a name.
+LINEAR_MAPS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 PREFIXES = ("hub:", "path:", "gguf:")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 # Part of every identity; raised when a change of the loader changes the answers of a model.
@@ -54,12 +56,25 @@ class Bundled:
     shape: Shape  # lets a plan be made before the weights are fetched; the tests compare it with the net's own
 
 
+_TINY_SHAPE = Shape(
+    hidden=64,
+    heads=4,
+    head_dim=16,
+    vocab=259,
+    context=1024,
+    stage_parameters=(8192, 4096, 16384, 8192),
+    windows=(None, None),
+    parameters=90624,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tiny:
     """A two-layer net with seeded random weights and a byte tokenizer, for tests."""
 
     kind: Kind
     description: str
+    shape: Shape = _TINY_SHAPE
 
 
 def _gemma_part(number: int, sha256: str) -> Wheel:
@@ -133,6 +148,12 @@ class Source:
     adapter: str = ""
     quantize: str = ""
 
+    @property
+    def shape(self) -> Shape | None:
+        """The sizes of the net; None where they are only known when it is loaded."""
+        known = MODELS.get(self.location) if self.where in ("bundled", "tiny") else None
+        return known.shape if known else None
+
     @cached_property
     def identity(self) -> str:
         """Hash of weights, tokenizer and template, as far as they are known without loading them."""
@@ -155,7 +176,7 @@ class Source:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
+def find_source(spec: str | Mapping[str, Any]) -> Source:
     """Read a model as a study names it: a name, or a name with options `{name: {kind: base}}`.
 
     UserError for an unknown name, prefix or option, a missing file or folder, or a hub id without a revision.
@@ -165,6 +186,8 @@ def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
     if len(spec) != 1:
         raise UserError(f"model {dict(spec)!r} should be one name with its options, as in {{NAME: {{kind: base}}}}")
     ((name, options),) = spec.items()
+    if not isinstance(options, Mapping | None):
+        raise UserError(f"model {name!r}: its options {options!r} are not a mapping; write {{{name}: {{kind: base}}}}")
     options = options or {}
     for key in options:
         if key not in OPTIONS:
@@ -175,6 +198,8 @@ def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
         raise UserError(f"model {name!r}: unknown kind {kind!r}; {did_you_mean(str(kind), KINDS)}")
     adapter = _adapter_folder(options.get("adapter", ""))
     quantize = _quantize(source, options.get("quantize", ""), adapter=adapter)
+    if "name" in options:
+        check_name(f"model {name!r}", options["name"])
     default_name = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
     default_name += f"-{quantize}" if quantize else ""
     return replace(
@@ -186,10 +211,10 @@ def find_source(spec: str | Mapping[str, Mapping[str, Any]]) -> Source:
     )
 
 
-def _quantize(source: Source, value: str, *, adapter: Path | None) -> str:
+def _quantize(source: Source, value: Any, *, adapter: Path | None) -> str:
     if not value:
         return ""
-    if value not in QUANTIZE:
+    if not isinstance(value, str) or value not in QUANTIZE:
         raise UserError(f"model {source.name!r}: unknown quantize {value!r}; {did_you_mean(str(value), QUANTIZE)}")
     if adapter is not None or source.where == "tiny":
         what = "an adapter to merge" if adapter is not None else "weights that no file holds"
@@ -237,7 +262,7 @@ def _suggest(name: str) -> str:
         return f"did you mean 'gguf:{name}'?"
     if Path(name).is_dir():
         return f"did you mean 'path:{name}'?"
-    if name.count("/") == 1:
+    if name.count("/") == 1 and not name.startswith(PREFIXES) and "@" not in name:
         return f"did you mean 'hub:{name}@COMMIT'?"
     return did_you_mean(name, [*MODELS, *PREFIXES])
 

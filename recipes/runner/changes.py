@@ -24,8 +24,8 @@ def apply_change(written: dict[str, Any], change: str) -> None:
 def parse_change(change: str) -> tuple[str, Any]:
     """The path left of the `=`, and the YAML right of it. UserError where one is missing."""
     path, equals, value = change.partition("=")
-    if not equals:
-        raise UserError(f"--set {change!r} has no '='; write key=value, as in --set seeds=[0,1,2]")
+    if not equals or not path:
+        raise UserError(f"--set {change!r} is not key=value; write it as in --set seeds=[0,1,2]")
     try:
         return path, parse_yaml(value, source="the value")
     except UserError as error:
@@ -49,6 +49,6 @@ def _position(place: list[Any], key: str, change: str) -> int:
     for index, entry in enumerate(place):
         if entry == key or (isinstance(entry, dict) and key in entry):
             return index
-    if key.isdigit() and int(key) < len(place):
+    if key in map(str, range(len(place))):
         return int(key)
     raise UserError(f"--set {change!r}: there is no entry {key!r}; use a position from 0 to {len(place) - 1}")

@@ -12,7 +12,7 @@ import numpy as np
 from educe.data.example import Example, Instruction
 from educe.data.formats.render import Prompt, answer_text, option_texts, render
 from educe.eval.model.flops import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
-from educe.eval.model.source import MODELS, Bundled, Source
+from educe.eval.model.source import Source
 from educe.eval.prompting.prompts import resolve_format, style_of
 from educe.recipes.method import Workload
 from educe.recipes.runner.cell import Cell
@@ -88,8 +88,8 @@ def estimate(cell: Cell, workload: Workload, *, already: bool = False) -> Estima
 
     `already` says that an earlier cell made the same training.
     """
-    shape = _known_shape(cell.source)
-    demonstrator = workload.demonstrator and _known_shape(workload.demonstrator)
+    shape = cell.source.shape
+    demonstrator = workload.demonstrator and workload.demonstrator.shape
     if shape is None or (workload.demonstrator and demonstrator is None):
         return None
     prompt_config = workload.prompt_configs[-1]
@@ -128,11 +128,6 @@ def estimate(cell: Cell, workload: Workload, *, already: bool = False) -> Estima
         + answers * (answer + written)
         - (answers + workload.scored_rows) * saved,
     )
-
-
-def _known_shape(source: Source) -> Shape | None:
-    known = MODELS.get(source.location) if source.where == "bundled" else None
-    return known.shape if isinstance(known, Bundled) else None
 
 
 def _instruction_flops(shape: Shape, rows: Sequence[Instruction]) -> float:

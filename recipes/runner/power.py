@@ -30,7 +30,7 @@ def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
 
     UserError for an effect that is no share.
     """
-    if not 0 < effect < 1:
+    if not 1e-6 <= effect < 1:
         raise UserError(f"--effect {effect:g} is not a difference of scores; give a share such as 0.03 for 3 points")
     tasks: dict[str, list[Cell]] = {}
     for cell in cells:

@@ -1,7 +1,7 @@
 """Study: models x tasks x recipes x budgets x seeds, as a file or as a value, and the cells it stands for."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from educe.data.resolve import resolve
 from educe.data.task import Task
 from educe.data.untrusted import read_yaml
 from educe.data.validation import check_name
-from educe.eval.model.source import Source, find_source
+from educe.eval.model.source import LINEAR_MAPS, Source, find_source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import make_method
 from educe.recipes.method import Method
@@ -176,7 +176,7 @@ class Study(BaseModel):
         for key, named in (("models", sources), ("tasks", tasks)):
             for each in named:
                 with found.collecting():
-                    check_name(f"{key.removesuffix('s')} {each.name!r:.120}", each.name)
+                    check_name(key.removesuffix("s"), each.name)
             repeated = [name for name, times in Counter(each.name for each in named).items() if times > 1]
             found.lines.extend(
                 f"two {key} have the name {name!r}; give one another name: {{...: {{name: other}}}}"
@@ -204,6 +204,8 @@ class Study(BaseModel):
     def _check_task(self, method: Method, task: Task, sources: Sequence[Source]) -> None:
         for size in method.budgets(self.examples):
             method.check(task, examples=size)
+        for source in sources:
+            _check_places(method.plain_settings(), source)
         for config in method.workload(task, method.budgets(self.examples)[0]).prompt_configs:
             for source in sources:
                 check_template(config.template, kind=source.kind, name=source.name)
@@ -217,11 +219,31 @@ class Study(BaseModel):
             raise UserError(f"study has {count:,} cells, over {MAX_CELLS:,}; give fewer examples, seeds or recipes")
 
 
+def _check_places(settings: Mapping[str, Any], source: Source) -> None:
+    """UserError for a layer or a linear map that a model of known shape lacks; others are checked when loaded."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            _check_places(value, source)
+        elif source.shape and key in ("layer", "layers"):
+            count = source.shape.layers
+            for layer in value if isinstance(value, list) else [value]:
+                if isinstance(layer, int) and not 0 <= layer < count:
+                    raise UserError(f"{source.name!r} has no layer {layer}; layers are 0 to {count - 1}")
+        elif source.shape and key == "modules":
+            for name in value:
+                if name not in LINEAR_MAPS:
+                    fix = did_you_mean(name, LINEAR_MAPS)
+                    raise UserError(f"no linear map of {source.name!r} is called {name!r}; {fix}")
+
+
 def _read_all(specs: Sequence[Spec], read: Callable[[Any], Any], found: Mistakes) -> list[tuple[Spec, Any]]:
     made = []
     for spec in specs:
         with found.collecting():
-            made.append((spec, read(spec)))
+            try:
+                made.append((spec, read(spec)))
+            except OSError as error:  # a path that no file can have, or that may not be looked at
+                raise UserError(f"{spec!r}: {error.strerror}; check the path") from None
     return made
 
 

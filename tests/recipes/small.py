@@ -11,6 +11,17 @@ from educe.recipes.cli import main
 from educe.recipes.runner import results
 from educe.recipes.runner.study import Study
 
+# A study without its task.
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "models": ["tiny-random"],
+    "tasks": [],
+    "recipes": ["zero_shot", {"few_shot": {"shots": 2}}, {"iid_sft": {"rank": 2, "epochs": 1}}],
+    "examples": [2, 4],
+    "seeds": [0],
+    "test_items": 6,
+}
+
 
 def parity_rows(count: int = 60, *, start: int = 0) -> list[dict[str, Any]]:
     """Questions whose answers are known, with ids."""
@@ -31,16 +42,7 @@ def study_values(folder: Path, **changes: Any) -> dict[str, Any]:
     path = folder / "parity.jsonl"
     if not path.exists():
         write_rows(path, parity_rows())
-    plain = {
-        "name": "small",
-        "models": ["tiny-random"],
-        "tasks": [f"file:{path}"],
-        "recipes": ["zero_shot", {"few_shot": {"shots": 2}}, {"iid_sft": {"rank": 2, "epochs": 1}}],
-        "examples": [2, 4],
-        "seeds": [0],
-        "test_items": 6,
-    }
-    return {**plain, **changes}
+    return {**SMALL, "tasks": [f"file:{path}"], **changes}
 
 
 def small_study(folder: Path, **changes: Any) -> Study:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from educe.eval.measurement import Outcome, Outcomes
+from educe.eval.model.load import load_model
+from educe.eval.model.source import MODELS
 from educe.recipes.catalog import RECIPES
 from educe.recipes.cli import launch, main
 from educe.recipes.runner.store import Store
@@ -143,7 +145,9 @@ def test_validate_says_that_all_is_well(capsys: pytest.CaptureFixture[str], tmp_
 
 
 def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run_cli("plan", study_file(tmp_path, models=["smollm2-135m-instruct", "tiny-random"])) == 0
+    (tmp_path / "other.gguf").write_bytes(b"")
+    models = ["smollm2-135m-instruct", {f"gguf:{tmp_path}/other.gguf": {"kind": "base"}}]
+    assert run_cli("plan", study_file(tmp_path, models=models)) == 0
     cost, power = capsys.readouterr().out.split("\n\n")
     units, header, *rows, total, unknown = cost.splitlines()
     assert units.startswith("useful FLOPs: ")
@@ -155,6 +159,12 @@ def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], 
     assert total.startswith("8 cells, ") and " useful FLOPs, about " in total and " minutes here at " in total
     assert unknown.startswith("unknown: ") and all(row.split()[-1] == "unknown" for row in rows[3:])
     assert power.startswith("statistical power of this study") and "parity: 6 items, 1 seed\n" in power
+
+
+def test_plan_knows_the_size_of_the_tiny_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run_cli("plan", study_file(tmp_path)) == 0
+    assert "unknown" not in capsys.readouterr().out
+    assert load_model("tiny-random").shape == MODELS["tiny-random"].shape
 
 
 def test_plan_counts_a_shared_training_once_and_every_sample(
@@ -214,7 +224,7 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
         ("iid_sft", "--model tiny-random --task capitals --examples 4000", "4000 were asked for"),
         ("iid_sft", "--model tiny-random --task capitals --examples four", "invalid int value: 'four'"),
         ("few_shot", "--model tiny-random --task capitals --set shot=4", "did you mean 'shots'?"),
-        ("few_shot", "--model tiny-random --task capitals --set shots", "has no '='"),
+        ("few_shot", "--model tiny-random --task capitals --set shots", "is not key=value"),
         (
             "few_shot",
             "--model tiny-random --task capitals --set shots=[4",

@@ -35,7 +35,7 @@ TEXTS = {
     "nested aliases of numbers": (
         "seeds:\n- &a0 [1, 1]\n"
         + "".join(f"- &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-        + "name: x\nmodels: [tiny-random]\ntasks: [capitals]\nrecipes: [zero_shot]\n",
+        + "name: *a11\nmodels: [tiny-random]\ntasks: [capitals]\nrecipes: [zero_shot]\n",
         "over 20,000 values",
     ),
     "an alias of itself": ("name: &a [*a]\n", "inside its own anchor"),

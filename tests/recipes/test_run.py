@@ -260,9 +260,9 @@ def test_a_curve_of_the_results(finished: Path) -> None:
 
 
 def test_a_study_where_every_cell_fails_still_has_a_report(tmp_path: Path) -> None:
-    path = study_file(tmp_path, recipes=[{"iid_sft": {"modules": ["q_prj"]}}], examples=[2])
+    path = study_file(tmp_path, recipes=[{"iid_sft": {"learning_rate": 1e30}}], examples=[2])
     assert run_cli("run", path, "--out", tmp_path / "out") == 1
-    assert "did you mean &#39;q_proj&#39;" in (tmp_path / "out" / "report.html").read_text()
+    assert "lower learning_rate" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_the_study_that_was_run_can_be_run_from_its_folder(finished: Path) -> None:

@@ -7,6 +7,7 @@ changed file behind the same hub commit, or libraries that compute it differentl
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 
@@ -14,20 +15,26 @@ from educe.data.errors import UserError
 from educe.eval.model.encode import Branches, common_prefix, encode_texts
 from educe.eval.model.model import Model
 from educe.eval.model.score import score_options
+from educe.eval.model.sharded import gathering
 
-# Two beginnings with four ends each: every load reads them, and what is shared is read once.
+# Two beginnings with four ends each: what is shared is read once.
 _ENDS = {
     "The capital of France is": (" Paris", " London", " blue", " not known"),
     "def add(a, b): return a": (" + b", " - b", "\n", "?"),
 }
 TEXTS = tuple(start + end for start, ends in _ENDS.items() for end in ends)
-# Nats by which two devices, thread counts or batch shapes may differ on one text: several times what was measured
-# (docs/log.md).
-TOLERANCE = {"float32": 0.01, "bfloat16": 1.0, "float16": 0.1}
+# Nats by which two devices or batch shapes may differ on one text: over twice what was measured (docs/log.md).
+TOLERANCE = {"float32": 0.01, "bfloat16": 1.0, "float16": 0.2}
 
 
 class ModelChanged(UserError):
     """A model that is no longer what earlier results of the same identity were measured with: the run stops."""
+
+
+def with_canary(model: Model) -> Model:
+    """A model as it was loaded, with its canary. Every process of a launch must take part where weights are sharded."""
+    with gathering(model.net):
+        return replace(model, canary=canary_of(model))
 
 
 def canary_of(model: Model) -> tuple[float, ...]:
@@ -49,7 +56,7 @@ def canary_of(model: Model) -> tuple[float, ...]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """So few tokens gain nothing from more, and the other cores hash the weights meanwhile (weights.py)."""
+    """So few tokens gain nothing from more, and the numbers do not depend on how many there are."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -4,8 +4,6 @@ import hashlib
 import logging
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,7 +14,6 @@ from transformers.utils.logging import disable_progress_bar
 from educe.data.errors import UserError
 from educe.eval.model.adapter import merge_adapter
 from educe.eval.model.bitsandbytes import keep_weights_differentiable, quantization_config
-from educe.eval.model.canary import canary_of
 from educe.eval.model.check import check_architecture
 from educe.eval.model.complete import check_complete, check_loaded
 from educe.eval.model.files import model_files, only, weight_files
@@ -27,7 +24,7 @@ from educe.eval.model.reading import one_line
 from educe.eval.model.sharded import gathering, set_sharding_dtype
 from educe.eval.model.source import Kind, Source, find_source
 from educe.eval.model.tiny import make_tiny
-from educe.eval.model.weights import CorruptCache, bundled_folder, bundled_place, checking, gguf_folder
+from educe.eval.model.weights import bundled_folder, gguf_folder
 
 # Other libraries load bitsandbytes where it is installed; it then warns of missing kernels, which no user can act on.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -44,27 +41,13 @@ def load_model(
     source = find_source(spec)
     target = torch.device(_pick_device() if device == "auto" else device)
     torch_dtype = _pick_dtype(target) if dtype == "auto" else getattr(torch, dtype)
-    if source.where == "tiny":
-        return _model(source, *make_tiny(torch_dtype), dtype=torch_dtype, device=target)
-    if source.where == "bundled" and (place := bundled_place(source.location)).exists():
-        with suppress(CorruptCache), checking(place):
-            return _model(source, *_read(source, place, torch_dtype), dtype=torch_dtype, device=target)
-    return _model(source, *_read(source, _folder(source), torch_dtype), dtype=torch_dtype, device=target)
-
-
-def _model(
-    source: Source,
-    net: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> Model:
+    # Loaded in the dtype, not cast to it: a cast would round the rotary frequencies, too.
+    net, tokenizer = make_tiny(torch_dtype) if source.where == "tiny" else _read(source, _folder(source), torch_dtype)
     if source.adapter:
         net = merge_adapter(net, source)
     if source.quantize:
         keep_weights_differentiable(net)
-    net.to(device)  # type: ignore[arg-type]
+    net.to(target)  # type: ignore[arg-type]
     net.eval().requires_grad_(False)
     _check_tokens(tokenizer, net, source)
     if tokenizer.pad_token_id is None:
@@ -73,7 +56,7 @@ def _model(
     if source.where not in ("bundled", "tiny"):  # these two are known to follow masks
         with gathering(net):
             check_architecture(net, name=source.name)
-    model = Model(
+    return Model(
         name=source.name,
         kind=kind,
         revision=source.revision,
@@ -82,11 +65,9 @@ def _model(
         tokenizer=tokenizer,
         shape=shape_of(net),
         adds_bos=_adds_bos(tokenizer),
-        dtype=cast(Dtype, str(dtype).removeprefix("torch.")),
+        dtype=cast(Dtype, str(torch_dtype).removeprefix("torch.")),
         quantize=source.quantize,
     )
-    with gathering(net):
-        return replace(model, canary=canary_of(model))
 
 
 def fetch(spec: str | Mapping[str, Mapping[str, Any]]) -> None:
@@ -112,7 +93,6 @@ def _read(source: Source, folder: Path, dtype: torch.dtype) -> tuple[PreTrainedM
         if source.where != "bundled":
             check_complete(folder, place, weight_files(folder), name=source.name)
         set_sharding_dtype(dtype)
-        # Loaded in the dtype, not cast to it: a cast would round the rotary frequencies, too.
         quantization = {"quantization_config": quantization_config(source.quantize, dtype)} if source.quantize else {}
         what, fix = f"cannot load model {source.name!r} from {folder}", "fetch or save it again"
         with one_line(what, fix, hide=str(place)):

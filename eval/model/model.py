@@ -43,8 +43,8 @@ class Model:
 
     `net` is the resident network with everything attached to it, which `change` describes. `dtype` is the one that the
     weights were loaded in, `quantize` the 4-bit format of the layers. `adds_bos` says whether the tokenizer begins
-    every text with its beginning-of-sequence token. `canary` tells the model as it was loaded from any other one.
-    `cache` keeps what is costly to make and serves several cells.
+    every text with its beginning-of-sequence token. `canary` tells the model, as it was loaded, from any other one
+    (canary.py). `cache` keeps what is costly to make and serves several cells.
     """
 
     name: str

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -53,13 +52,6 @@ def bundled_folder(name: str) -> Path:
     return _converted(name, bundled.gguf_sha256, LOADER_VERSION, lambda scratch: _fetch(bundled, scratch))
 
 
-def bundled_place(name: str) -> Path:
-    """Where `bundled_folder` puts a model, whether it is there or not, intact or not."""
-    bundled = MODELS[name]
-    assert isinstance(bundled, Bundled)
-    return _place(name, bundled.gguf_sha256, LOADER_VERSION)
-
-
 def gguf_folder(path: Path) -> Path:
     """The folder with a GGUF file de-quantised to the Hugging Face layout; converted on first use.
 
@@ -96,28 +88,6 @@ def _converted(name: str, gguf_sha256: str, version: int, obtain: Callable[[Path
                 _write_manifest(ready)
                 os.replace(ready, folder)
     return folder
-
-
-class CorruptCache(Exception):
-    """A converted folder that is not what its manifest says."""
-
-
-@contextmanager
-def checking(folder: Path) -> Iterator[None]:
-    """Check a converted folder while the block reads it, because hashing takes as long as reading.
-
-    CorruptCache at the end of the block, in place of whatever it raised, where the folder is corrupt.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        corruption = pool.submit(find_corruption, folder)
-        try:
-            yield
-        except BaseException:
-            if reason := corruption.result():
-                raise CorruptCache(reason) from None
-            raise
-        if reason := corruption.result():
-            raise CorruptCache(reason)
 
 
 def find_corruption(folder: Path) -> str | None:

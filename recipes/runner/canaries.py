@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from educe.eval.measurement import Measurement
-from educe.eval.model.canary import check_canary
+from educe.eval.model.canary import check_canary, with_canary
 from educe.eval.model.model import Model
 from educe.recipes.runner.cell import Cell
 
@@ -17,7 +17,9 @@ def canaries_of(measurements: Iterable[Measurement]) -> Canaries:
     return {(each.model_identity, each.precision.weights): each.model_canary for each in made if each.model_canary}
 
 
-def check_model(cell: Cell, model: Model, earlier: Canaries) -> None:
-    """ModelChanged where a cell's model, just loaded, is not the one that earlier results were measured with."""
+def check_model(cell: Cell, model: Model, earlier: Canaries) -> Model:
+    """A cell's model, just loaded, with its canary. ModelChanged where earlier results were measured with another."""
+    model = with_canary(model)
     if known := earlier.get((cell.source.identity, model.dtype)):
         check_canary(model, known)
+    return model

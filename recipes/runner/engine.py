@@ -67,7 +67,7 @@ def _run_cells(cells: Sequence[Cell], store: Store, *, study: Study, progress: P
             first = waiting[0]
             progress.say(f"loading {first.source.name}")
             model = load_model(first.model_spec, dtype=first.dtype, device=study.device)  # type: ignore[arg-type]
-            check_model(first, model, earlier)
+            model = check_model(first, model, earlier)
             for cell in waiting:
                 with _failures_noted([cell], store, progress), progress_listener(progress.within):
                     progress.start(cell)

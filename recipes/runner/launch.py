@@ -67,8 +67,7 @@ def launch(study: Study, out: Path) -> None:
             state.print(visible(f"{cell}: already in {store.folder(cell)}"))
             return
         try:
-            model = _load(cell, device=study.device, state=state)
-            check_model(cell, model, earlier)
+            model = check_model(cell, _load(cell, device=study.device, state=state), earlier)
             measurement = run_cell(cell, model, store, study=study.name)
         except UserError as error:
             if state.is_main_process:

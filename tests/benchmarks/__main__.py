@@ -16,7 +16,7 @@ import torch
 from educe.recipes.runner.environment import git_state
 from tests.benchmarks.pairs import Pair
 
-MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis")
+MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis", "loading")
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
 INTRODUCTION = """`make benchmark` makes this page (40 minutes), `python -m tests.benchmarks NAME` one section. Each
 section names the revision that it ran on, and what is checked before a time counts. Both sides run in one script.

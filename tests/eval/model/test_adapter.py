@@ -93,7 +93,6 @@ def test_a_corrupt_adapter_is_named(tmp_path: Path, config: str, weights: bytes,
     ids=str,
 )
 def test_an_adapter_that_says_more_than_its_weights_is_refused(changes: dict[str, Any], folder: Path) -> None:
-    """Nearly all ended in a traceback, a hang or full memory before."""
     (folder / CONFIG).write_text(json.dumps(json.loads((folder / CONFIG).read_text()) | changes))
     with pytest.raises(UserError, match=r"^[^\n]+; [^\n]+$"):
         load_model({"tiny-random": {"adapter": str(folder)}})

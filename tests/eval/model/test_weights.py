@@ -98,21 +98,6 @@ def test_corrupt_weights_are_fetched_again_and_never_used(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 
 
-def test_a_folder_is_checked_while_it_is_read(cache: Path) -> None:
-    """What the block gave or raised counts only where the folder is intact."""
-    folder = weights.bundled_folder(NAME)
-    assert weights.bundled_place(NAME) == folder
-    with weights.checking(folder):
-        pass
-    with pytest.raises(KeyError), weights.checking(folder):
-        raise KeyError
-    (folder / "config.json").write_text("{}")
-    with pytest.raises(weights.CorruptCache, match=r"config\.json has another sha256"), weights.checking(folder):
-        pass
-    with pytest.raises(weights.CorruptCache, match=r"config\.json has another sha256"), weights.checking(folder):
-        raise KeyError
-
-
 def test_a_fetch_that_fails_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(bundled: Bundled, scratch: Path) -> Path:
         (scratch / "half").write_text("half")

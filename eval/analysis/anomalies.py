@@ -201,7 +201,7 @@ def no_better_than_baselines(conditions: Sequence[Condition], audits: Audits) ->
         if gain.low <= 0:
             lines.append(
                 f"{_named(condition)}: {_scored(condition)} of {condition.n:,}, chance "
-                f"{whole_percent(condition.chance)}; {_BASELINES[best.kind]} scores {whole_percent(score)} "
+                f"{whole_percent(condition.chance)}; {BASELINES[best.kind]} scores {whole_percent(score)} "
                 f"{format_interval(low, high)} of {best.numbers['n']:,}"
             )
     return lines
@@ -212,7 +212,8 @@ def serious_findings(audits: Audits) -> list[str]:
     return [f"{task}: {each.sentence}" for task, found in sorted(audits.items()) for each in found if each.serious]
 
 
-_BASELINES = {
+# Findings that are the score of answers without the question, and how they are called.
+BASELINES = {
     "majority_answer": "always the same answer",
     "majority_position": "always the same place",
     "longest_option": "the longest option",
@@ -223,7 +224,7 @@ _BASELINES = {
 
 def _beats_chance(finding: Finding) -> bool:
     chance = finding.numbers.get("chance")
-    return finding.kind in _BASELINES and chance is not None and finding.numbers["low"] > chance
+    return finding.kind in BASELINES and chance is not None and finding.numbers["low"] > chance
 
 
 def _place_score(findings: Sequence[Finding], place: int) -> float | None:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from educe.data.audit.audit import AUDIT_VERSION, audit
 from educe.data.task import Task
+from educe.recipes.runner.audited import Audited
 from educe.recipes.runner.corruption import Corrupt
-from educe.recipes.runner.store import Audited, Store
+from educe.recipes.runner.store import Store
 
 
 def update_audits(store: Store, tasks: Sequence[Task]) -> None:

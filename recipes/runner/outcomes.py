@@ -28,6 +28,9 @@ _SCHEMA = pyarrow.schema(
 
 _ALWAYS = ("id", "score", "answer", "loglikelihoods", "option_tokens")
 
+# Above any log-likelihood in nats, margin and number of tokens, and far below where sums overflow.
+_MOST = 1e12
+
 
 def write_outcomes(path: Path, outcomes: Outcomes) -> None:
     """Every field of Outcome is a column."""
@@ -66,14 +69,14 @@ def check_outcomes(outcomes: Outcomes) -> None:
         raise ValueError(
             f"item {outcomes.ids[wrong[0]]!r} has the score {outcomes.scores[wrong[0]]}, not one in [0, 1]"
         )
-    if not np.isfinite(outcomes.loglikelihoods.values).all():
+    if not (np.abs(outcomes.loglikelihoods.values) <= _MOST).all():
         raise ValueError("it has log-likelihoods that are not finite")
     margins = outcomes.margins
-    if not (np.isnan(margins) | (np.isfinite(margins) & (margins >= 0))).all():
+    if not (np.isnan(margins) | ((margins >= 0) & (margins <= _MOST))).all():
         raise ValueError("it has margins below 0 or without end")
     tokens, options = outcomes.columns["option_tokens"], outcomes.loglikelihoods.sizes
     assert isinstance(tokens, Ragged)
-    if not (tokens.sizes == options).all() or (tokens.values < 0).any():
+    if not (tokens.sizes == options).all() or not ((tokens.values >= 0) & (tokens.values <= _MOST)).all():
         raise ValueError("it has other numbers of option tokens than of options")
     places = outcomes.values("answer_index")
     if any(place is not None and not 0 <= place < size for place, size in zip(places, options, strict=True)):

@@ -22,19 +22,18 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
-from pydantic import ConfigDict, TypeAdapter, with_config
 from safetensors import SafetensorError
 
-from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.data.untrusted import parse_yaml, read_bytes
 from educe.data.writing import clear_parts, write_whole
 from educe.eval.measurement import Failure, Measurement
+from educe.recipes.runner.audited import Audited, audits_text, parse_audits
 from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
 from educe.recipes.runner.listing import LISTING, Listed, read_listing
 from educe.recipes.runner.result_files import read_measurement, write_measurement
@@ -53,18 +52,6 @@ if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results m
     from educe.recipes.runner.cell import Cell
 
 NOT_RUN = "not run yet"
-
-
-@with_config(ConfigDict(extra="forbid"))
-@dataclass(frozen=True, kw_only=True)
-class Audited:
-    """The findings on a task's rows, and the version of the audit with the hash of the rows."""
-
-    key: str
-    findings: tuple[Finding, ...]
-
-
-_AUDITS = TypeAdapter(dict[str, Audited])
 
 
 class Unwritable(UserError):
@@ -198,13 +185,13 @@ class Store:
 
     def write_audits(self, audits: Mapping[str, Audited]) -> None:
         """Write the audits of tasks, by their names."""
-        self._write_sealed({"audit.json": _AUDITS.dump_json(dict(audits), indent=1).decode()})
+        self._write_sealed({"audit.json": audits_text(audits)})
 
     def read_audits(self) -> dict[str, Audited]:
         """The audits of tasks by their names; empty where no task was audited yet."""
         with report_corruption(self.root / "audit.json"):
             text = self._read_sealed("audit.json")
-            return {} if text is None else _AUDITS.validate_json(text, strict=True)
+            return {} if text is None else parse_audits(text)
 
     def study_text(self) -> str:
         """The study file as it was run. UserError where there is no run."""

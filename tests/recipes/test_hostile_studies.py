@@ -25,6 +25,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def known(folder: Path) -> dict[str, Case]:
+    """Made once: writing them all as YAML takes a second."""
+    return cases(folder)
+
+
 def the_error(capsys: pytest.CaptureFixture[str], command: Any, arguments: list[str]) -> str:
     started = time.perf_counter()
     with pytest.raises(SystemExit) as stopped:
@@ -46,11 +52,15 @@ def test_there_are_as_many_cases_as_the_page_on_security_says() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_study_ends_in_lines_that_name_the_value(
-    name: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    known: dict[str, Case],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of these, 13 ended in a traceback, 14 were accepted and nested aliases hung."""
     monkeypatch.chdir(folder)
-    case: Case = cases(folder)[name]
+    case = known[name]
     (folder / "study.yaml").write_text(case.text, "utf-8", errors="surrogatepass")
     for command in case.commands:
         out = ["--out", "out"] if command == "run" else []

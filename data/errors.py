@@ -1,4 +1,4 @@
-"""The one exception for a user's mistake, and suggestions for wrong names."""
+"""The one exception for a user's mistake, suggestions for wrong names, and failures of libraries as one line."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,3 +45,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     close = close or [one for one in known if len(name) > 2 and one.startswith(name)]
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+@contextmanager
+def one_line(what: str, fix: str, *, hide: str = "") -> Iterator[None]:
+    """A library's failure as a UserError: `what`, the first line of its reason, and the `fix`.
+
+    For calls of libraries only, so that no fault of ours is called a user's mistake. `hide` is a scratch path that the
+    reason should not name.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(_line(what, fix, error, hide)) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what a library in Rust raises for a fault of its own
+            raise
+        raise UserError(_line(what, fix, error, hide)) from error
+
+
+def _line(what: str, fix: str, error: BaseException, hide: str) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Validators put the field on the first line and what is wrong with it on the second.
+    reason = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])[:300] or "no reason given"
+    if not isinstance(error, OSError | ValueError):
+        reason = f"{type(error).__name__}: {reason}"
+    return f"{what}: {reason.replace(f'{hide}/', '') if hide else reason}; {fix}"

@@ -55,9 +55,8 @@ DEFERRING = ("educe.recipes.cli",)
 OPTIONAL = ("wandb", "deepspeed", "bitsandbytes", "lm_eval")
 # Libraries that only some rows need, and that take longer to import than all of the catalog of tasks.
 SLOW = {
+    ("educe.data.hub_cache", "huggingface_hub"),
     ("educe.data.loading.hub", "datasets"),
-    ("educe.data.loading.hub", "httpx"),
-    ("educe.data.loading.hub", "huggingface_hub"),
     ("educe.data.loading.readers", "pyarrow"),
     ("educe.data.untrusted", "pyarrow"),
 }

@@ -4,7 +4,7 @@ import pytest
 
 import educe
 
-MMLU = ["anatomy", "high_school_geography", "marketing", "abstract_algebra", "computer_security"]
+MMLU = ["anatomy", "computer_security"]
 
 
 @pytest.mark.slow
@@ -19,14 +19,14 @@ def test_mmlu_bigbench_and_gsm8k_run_through(test_data, tmp_path):
                 f"bigbench:{test_data}/bigbench/sports_understanding/task.json",
                 {f"file:{test_data}/gsm8k/test.jsonl": {"train": f"{test_data}/gsm8k/train.jsonl", "name": "gsm8k"}},
             ],
-            "recipes": ["zero_shot", {"few_shot": {"shots": 2}}, "iid_sft"],
+            "recipes": ["zero_shot", {"few_shot": {"shots": 2}}, {"iid_sft": {"epochs": 1}}],
             "examples": [8],
             "test_items": 20,
         }
     )
     results = educe.run(study, tmp_path)
     assert not results.failures
-    assert len(results.measurements) == 7 * 3
+    assert len(results.measurements) == 4 * 3
     assert {measurement.n for measurement in results.measurements} == {20}
     assert {measurement.chance for measurement in results.measurements} == {0.25, 0.5, None}
     assert (tmp_path / "report.html").is_file()

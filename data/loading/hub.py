@@ -8,7 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from educe.data.errors import UserError, did_you_mean
+from educe.data.errors import UserError, did_you_mean, one_line
+from educe.data.hub_cache import snapshot_folder
 from educe.data.loading.columns import GRADE_BY, AnswerIs, GradeBy, Loaded, to_examples
 from educe.data.loading.files import Repeats, check_row_options, make_task
 from educe.data.loading.names import find_columns
@@ -108,36 +109,18 @@ def source_task(
 
 def fetch(source: HubSource) -> Mapping[str, Any]:
     """The published splits of a source, as `datasets.Dataset` by our split names; UserError where they do not come."""
+    folder = snapshot_folder(source.path, source.revision, kind="dataset", patterns=_ROW_FILES)
     # Deferred: with its libraries it takes ten times longer to import than all of the catalog.
     import datasets
-    import httpx
 
-    try:
-        folder = snapshot(source.path, source.revision)
+    what = f"hub:{source.path}: the rows of revision {source.revision!r} cannot be read"
+    with one_line(what, "save the rows to a file and use file:"):
         # Of the folder, not of the name: a name could be a folder of the working directory.
         builder = datasets.load_dataset_builder(str(folder), source.config)
         _check_files(builder.config.data_files or {}, folder)
         builder.download_and_prepare()
         published = builder.as_dataset()
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, httpx.HTTPError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(
-            f"hub:{source.path}: revision {source.revision!r} cannot be loaded ({reason}); check the name, the revision"
-            " and the network, or save the rows to a file and use file:"
-        ) from error
     return _our_splits(source, published)
-
-
-def snapshot(path: str, revision: str) -> Path:
-    """The folder that holds the files of a dataset at a commit, fetched into Hugging Face's cache if it is not there.
-
-    Files of rows and the card are fetched, and no code. OSError or ValueError where they do not come.
-    """
-    import huggingface_hub
-
-    return Path(
-        huggingface_hub.snapshot_download(path, repo_type="dataset", revision=revision, allow_patterns=_ROW_FILES)
-    )
 
 
 def _check_files(files: Mapping[str, Sequence[str]], folder: Path) -> None:

@@ -10,10 +10,9 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, one_line
 from educe.eval.model.complete import declared_tensors
 from educe.eval.model.files import only, read_mapping
-from educe.eval.model.reading import one_line
 from educe.eval.model.source import ADAPTER_FILES, Source
 
 # Settings of PEFT that would import a module, change the model's own weights before the adapter's are read, or repeat

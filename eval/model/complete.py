@@ -17,11 +17,10 @@ from transformers.initialization import no_init_weights
 from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
 from transformers.utils import logging
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, one_line
 from educe.data.untrusted import open_regular
 from educe.eval.model.check import check_layers
 from educe.eval.model.gguf_header import Header
-from educe.eval.model.reading import one_line
 from educe.eval.model.settings import check_settings
 from educe.eval.model.sharded import nothing_sharded
 

@@ -17,6 +17,8 @@ TEMPLATES = "additional_chat_templates"
 # Settings, tokenizers and templates. What a hub model is fetched by, too: never pickles, never code.
 SUFFIXES = (".jinja", ".json", ".model", ".tiktoken", ".txt")
 PATTERNS = ("*.safetensors", *(f"*{suffix}" for suffix in SUFFIXES))
+# Other formats' weights, and weights in sub-folders, are never read.
+IGNORED_PATTERNS = ("*/*.safetensors", "consolidated*")
 
 
 def weight_files(folder: Path) -> list[Path]:

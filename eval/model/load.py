@@ -11,16 +11,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, one_line
+from educe.data.hub_cache import snapshot_folder
 from educe.eval.model.adapter import merge_adapter
 from educe.eval.model.bitsandbytes import keep_weights_differentiable, quantization_config
 from educe.eval.model.check import check_architecture
 from educe.eval.model.complete import check_complete, check_loaded
-from educe.eval.model.files import model_files, only, weight_files
-from educe.eval.model.hub import snapshot_folder
+from educe.eval.model.files import IGNORED_PATTERNS, PATTERNS, model_files, only, weight_files
 from educe.eval.model.model import Dtype, Model
 from educe.eval.model.net import full_shape, shape_of
-from educe.eval.model.reading import one_line
 from educe.eval.model.sharded import gathering, set_sharding_dtype
 from educe.eval.model.source import Kind, Source, find_source
 from educe.eval.model.tiny import make_tiny
@@ -116,7 +115,9 @@ def _folder(source: Source) -> Path:
     if source.where == "gguf":
         return gguf_folder(Path(source.location))
     if source.where == "hub":
-        return snapshot_folder(source.location, source.revision)
+        return snapshot_folder(
+            source.location, source.revision, kind="model", patterns=PATTERNS, ignore=IGNORED_PATTERNS
+        )
     return Path(source.location)
 
 

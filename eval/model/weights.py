@@ -24,11 +24,10 @@ from filelock import FileLock
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, one_line
 from educe.eval.model.complete import check_convertible, check_loaded
 from educe.eval.model.files import CONFIG, file_sha256
 from educe.eval.model.gguf_header import read_header
-from educe.eval.model.reading import one_line
 from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel
 
 MANIFEST = "manifest.json"

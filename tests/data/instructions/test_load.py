@@ -183,7 +183,7 @@ def test_wrong_columns(tmp_path: Path, columns: dict[str, Any], says: str) -> No
 def on_hub(monkeypatch: pytest.MonkeyPatch, **published: Sequence[Mapping[str, Any]]) -> list[Any]:
     asked: list[Any] = []
 
-    def fetched(path: str, revision: str) -> Path:
+    def fetched(path: str, revision: str, **_: object) -> Path:
         asked.append(f"{path}@{revision}")
         return Path("/cache")
 
@@ -196,7 +196,7 @@ def on_hub(monkeypatch: pytest.MonkeyPatch, **published: Sequence[Mapping[str, A
             as_dataset=lambda: datasets.DatasetDict(splits),
         )
 
-    monkeypatch.setattr("educe.data.loading.hub.snapshot", fetched)
+    monkeypatch.setattr("educe.data.loading.hub.snapshot_folder", fetched)
     monkeypatch.setattr(datasets, "load_dataset_builder", builder)
     return asked
 

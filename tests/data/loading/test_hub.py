@@ -32,7 +32,7 @@ class FakeHub:
         self.asked: tuple[Any, ...] = ()
         self.config = SimpleNamespace(data_files=None)
 
-    def snapshot(self, path: str, revision: str) -> Path:
+    def snapshot(self, path: str, revision: str, **_: Any) -> Path:
         """Answer as the cache does."""
         self.asked = (path, revision)
         return Path("/cache")
@@ -53,7 +53,7 @@ class FakeHub:
 
 def on_hub(monkeypatch: pytest.MonkeyPatch, **published: Sequence[Row]) -> FakeHub:
     hub = FakeHub(published)
-    monkeypatch.setattr("educe.data.loading.hub.snapshot", hub.snapshot)
+    monkeypatch.setattr("educe.data.loading.hub.snapshot_folder", hub.snapshot)
     monkeypatch.setattr(datasets, "load_dataset_builder", hub.builder)
     return hub
 
@@ -341,16 +341,16 @@ def test_a_dataset_that_does_not_come_is_one_line(monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object, **__: object) -> Iterator[None]:
         raise error
 
-    monkeypatch.setattr("educe.data.loading.hub.snapshot", refuse)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
     with pytest.raises(UserError) as raised:
         resolve("boolq").rows  # noqa: B018
     message = str(raised.value)
-    assert message.startswith("hub:google/boolq: revision '35b264d0") and "\n" not in message
-    assert "use file:" in message
+    assert message.startswith("cannot fetch dataset 'hub:google/boolq@35b264d0") and "\n" not in message
+    assert "give a local copy" in message
 
 
 def test_the_hub_out_of_reach_is_one_line() -> None:
-    with pytest.raises(UserError, match=rf"hub:org/no-such-set: revision '{COMMIT}' cannot be loaded \(.+\)"):
+    with pytest.raises(UserError, match=rf"cannot fetch dataset 'hub:org/no-such-set@{COMMIT}': .+; check"):
         hub_task("org/no-such-set@" + COMMIT, columns={"question": "q", "answer": "a"}).rows  # noqa: B018
 
 

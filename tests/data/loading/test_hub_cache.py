@@ -43,7 +43,7 @@ def test_a_local_folder_never_takes_the_place_of_a_dataset(cache: Path) -> None:
 
 def test_a_commit_that_is_not_in_the_cache_is_one_line_at_once(cache: Path) -> None:
     start = time.monotonic()
-    with pytest.raises(UserError, match=r"hub:org/name: revision 'f{40}' cannot be loaded \(.+use file:") as error:
+    with pytest.raises(UserError, match=r"cannot fetch dataset 'hub:org/name@f{40}': .+ local copy") as error:
         hub_task("org/name@" + "f" * 40, columns=SIMPLE)
     assert "\n" not in str(error.value) and time.monotonic() - start < 5
 

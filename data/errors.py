@@ -13,10 +13,17 @@ class UserError(ValueError):
 
 
 class UserErrors(UserError):
-    """Several mistakes at once, a line each."""
+    """Several mistakes of a user, one line each."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__("\n".join(lines))
+        self.lines = list(lines)
+
+
+def lines_of(error: UserError) -> list[str]:
+    """The lines of an error, one a mistake. A line break inside of a value makes no further line."""
+    lines = error.lines if isinstance(error, UserErrors) else [str(error)]
+    return [" ".join(line.split()) for line in lines]
 
 
 class Mistakes:
@@ -31,7 +38,7 @@ class Mistakes:
         try:
             yield
         except UserError as error:
-            self.lines.extend(str(error).splitlines())
+            self.lines.extend(lines_of(error))
 
     def check(self) -> None:
         """UserErrors with every line that was collected, each once; nothing where there is none."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
 from educe.data.display import visible
-from educe.data.errors import UserError, UserErrors
+from educe.data.errors import UserError, lines_of
 from educe.recipes.runner.terminal import shown_output
 
 MAX_MISTAKES, MAX_LINE = 50, 1000
@@ -37,9 +37,9 @@ def _one_line_errors() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except UserError as error:
-        lines = str(error).splitlines() if isinstance(error, UserErrors) else [str(error)]
+        lines = lines_of(error)
         for line in lines[:MAX_MISTAKES]:
-            print(f"educe: {_short(visible(' '.join(line.split())))}", file=sys.stderr)
+            print(f"educe: {_short(visible(line))}", file=sys.stderr)
         if len(lines) > MAX_MISTAKES:
             print(f"educe: and {len(lines) - MAX_MISTAKES:,} more mistakes", file=sys.stderr)
         sys.exit(2)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from educe.data.errors import Mistakes, UserError, UserErrors, did_you_mean
+from educe.data.errors import Mistakes, UserError, UserErrors, did_you_mean, lines_of
 from educe.data.resolve import resolve
 from educe.data.task import Task
 from educe.data.untrusted import read_yaml
@@ -105,7 +105,7 @@ class Study(BaseModel):
         try:
             return cls(**written)
         except UserError as error:
-            raise UserErrors([what + line.removeprefix("study") for line in str(error).splitlines()]) from None
+            raise UserErrors([what + line.removeprefix("study") for line in lines_of(error)]) from None
 
     def __init__(self, **written: Any) -> None:
         faults: dict[str, list[str]] = {}

@@ -107,7 +107,7 @@ def test_numeric_answer_keeps_the_solution() -> None:
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        # The left column was 23, 23, 23, 5, 5, 4, 2, 4, 2 and so on (issue 17, row 6).
+        # The left column was 23, 23, 23, 5, 5, 4, 2, 4, 2 and so on.
         ("6.02e23", "602e21"),
         ("6.02 x 10^23", "602e21"),
         (r"6.02 \times 10^{23}", "602e21"),
@@ -147,7 +147,7 @@ def test_numbers_are_read_as_a_person_reads_them(text: str, number: str) -> None
 
 
 def test_numbers_of_any_length_are_compared_exactly() -> None:
-    """They were cut to 28 digits (issue 17, row 6)."""
+    """They were cut to 28 digits."""
     for digits in (40, 5_000, 100_000):
         gold = Example(id="1", question="How many?", answer="-" + "7" * digits)
         assert number_match(gold, "It is -" + "7" * digits + ".0") == 1

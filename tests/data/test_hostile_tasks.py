@@ -55,7 +55,7 @@ def refusal(path: Path, prefix: str, options: dict[str, Any]) -> str | None:
 
 @pytest.mark.parametrize("hostile", CORPUS, ids=lambda each: each.name)
 def test_a_hostile_file_is_one_line_or_read(tmp_path: Path, hostile: Hostile) -> None:
-    """32 of 98 such files ended in a traceback (issue 17, row 7)."""
+    """32 of 98 such files ended in a traceback."""
     path = tmp_path / hostile.file
     hostile.make(path)
     line = refusal(path, hostile.prefix, hostile.options)

@@ -26,7 +26,7 @@ def test_a_task_is_shown_with_its_columns_grader_prompt_and_answer(tmp_path: Pat
 
 
 def test_clusters_are_counted(tmp_path: Path) -> None:
-    """30 test rows and copies of them under new ids counted as 60 (issue 17, row 14)."""
+    """30 test rows and copies of them under new ids counted as 60."""
     test = [{"id": f"{copy}{n}", "question": f"Is it {n}?", "answer": "yes"} for n in range(30) for copy in "xy"]
     train = [{"id": f"t{n}", "question": f"Was it {n}?", "answer": "yes"} for n in range(30)]
     path, other = write_rows(tmp_path / "a.jsonl", test), write_rows(tmp_path / "b.jsonl", train)
@@ -37,7 +37,7 @@ def test_clusters_are_counted(tmp_path: Path) -> None:
 def test_an_unread_column_is_a_warning_of_validate_and_at_the_start_of_a_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It was left out without a word, and "all in order" (issue 17, row 12)."""
+    """It was left out without a word, and "all in order"."""
     no_figures(monkeypatch)
     path = study_file(tmp_path, recipes=["zero_shot"])
     write_rows(tmp_path / "parity.jsonl", [{**row, "story": "Once."} for row in rows()])
@@ -49,6 +49,6 @@ def test_an_unread_column_is_a_warning_of_validate_and_at_the_start_of_a_run(
     assert run_cli("run", path, "--out", tmp_path / "out") == 0
     said = capsys.readouterr().err
     assert said.index("warning: parity: The column 'story' (by its name)") < said.index("loading tiny-random")
-    # The tiny model writes noise up to the limit, and nothing is right (issue 17, row 13).
+    # The tiny model writes noise up to the limit, and nothing is right.
     assert "warning: Scores of exactly 0: a wrong format or grader" in said
     assert "warning: Generated answers that were cut at the limit of tokens: tiny-random, parity, zero_shot" in said

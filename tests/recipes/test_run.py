@@ -271,7 +271,7 @@ def test_the_study_that_was_run_can_be_run_from_its_folder(finished: Path) -> No
 
 @pytest.mark.parametrize("file", ["measurement.json", "outcomes.parquet", "seal.json"])
 def test_a_corrupt_cell_is_run_again_and_no_other(copy: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Row 5: it was read, or it stopped every command until somebody deleted it."""
+    """It was read, or it stopped every command until somebody deleted it."""
     whole = result_files(copy / "out")
     corrupt = sorted((copy / "out" / "cells").rglob(file))[0]
     corrupt.write_bytes(corrupt.read_bytes() + b" ")

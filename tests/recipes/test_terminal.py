@@ -1,4 +1,4 @@
-"""No text of a study, a task, a model or a library acts on the terminal (issue 17, row 10: all of it did)."""
+"""No text of a study, a task, a model or a library acts on the terminal."""
 
 import io
 import sys

@@ -98,7 +98,7 @@ def test_no_pair_that_is_similar_enough_is_missed() -> None:
 
 
 def test_copies_inside_the_test_are_found_unless_they_share_a_cluster() -> None:
-    """They counted as items of their own (issue 17, row 14)."""
+    """They counted as items of their own."""
     source, copy = row("a", SENTENCE), row("b", SENTENCE.replace("Monday", "Tuesday"))
     (found,) = near_duplicates(splits([], [], [source, *made_up(60, words=12, tag="e"), copy]))
     assert (found.row.id, found.other.id, found.split, found.other_split) == ("b", "a", "test", "test")

@@ -48,7 +48,7 @@ def reading(number: int = 60, **more: Any) -> list[dict[str, Any]]:
 
 
 def test_a_multiple_choice_table_with_passages_is_one(tmp_path: Path) -> None:
-    """It became a generation task without its passage or its options, and scored 0 (issue 17, row 12)."""
+    """It became a generation task without its passage or its options, and scored 0."""
     task = file_task(write_csv(tmp_path / "a.csv", reading()))
     assert task.kind == "choice"
     first, second = examples(task)[:2]
@@ -61,7 +61,7 @@ def test_a_multiple_choice_table_with_passages_is_one(tmp_path: Path) -> None:
 
 
 def test_a_wrong_answer_letter_is_named(tmp_path: Path) -> None:
-    """It was ignored (issue 17, row 12)."""
+    """It was ignored."""
     rows = reading()
     rows[6]["answer"] = "E"
     path = write_csv(tmp_path / "a.csv", rows)
@@ -137,7 +137,7 @@ def test_an_empty_joined_column_is_named(tmp_path: Path) -> None:
 
 
 def test_unused_columns_that_look_like_the_question_are_known(tmp_path: Path) -> None:
-    """They were ignored without a word (issue 17, row 12)."""
+    """They were ignored without a word."""
     rows = [
         {
             "question": f"Q {i}",
@@ -157,7 +157,7 @@ def test_unused_columns_that_look_like_the_question_are_known(tmp_path: Path) ->
 
 
 def test_answers_that_are_numbers_are_graded_as_numbers(tmp_path: Path) -> None:
-    """They were graded by exact text (issue 17, row 13)."""
+    """They were graded by exact text."""
     rows = [{"question": f"Q {i}", "answer": i} for i in range(60)]
     task = file_task(write_jsonl(tmp_path / "a.jsonl", rows))
     row = examples(task)[42]
@@ -180,7 +180,7 @@ def test_a_number_stays_as_the_file_writes_it(tmp_path: Path, answer: str) -> No
 
 @pytest.mark.parametrize("answer", ["1/2/2020", "2 million", "3,14", "at 3:45", "3/0", "1e9999999999"])
 def test_a_gold_answer_that_reads_in_several_ways_is_refused(tmp_path: Path, answer: str) -> None:
-    """The grader would not take it of itself (issue 17, row 6)."""
+    """The grader would not take it of itself."""
     path = write_jsonl(
         tmp_path / "a.jsonl", [{"question": "Q 1", "answer": "5"}, {"question": "Q 2", "answer": answer}]
     )
@@ -196,7 +196,7 @@ def write_parquet(path: Path, **columns: Any) -> str:
 
 
 def test_binary_columns_are_the_text_that_they_hold(tmp_path: Path) -> None:
-    """They became "b'Q 1'" (issue 17, row 6)."""
+    """They became "b'Q 1'"."""
     questions = [f"Q {i}".encode() for i in range(60)]
     choices = [[b"\xc3\xa9", b"n"]] * 60
     task = file_task(write_parquet(tmp_path / "a.parquet", question=questions, choices=choices, answer=["n"] * 60))
@@ -220,7 +220,7 @@ def test_columns_of_other_things_are_refused(tmp_path: Path, value: Any, says: s
 
 
 def test_copies_under_new_ids_share_a_cluster(tmp_path: Path) -> None:
-    """They counted as items of their own (issue 17, row 14)."""
+    """They counted as items of their own."""
     rows = [
         {"id": f"{copy}-{i}", "question": f"Is it {i}{mark}", "answer": "yes"}
         for i in range(30)

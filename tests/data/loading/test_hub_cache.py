@@ -34,7 +34,7 @@ SIMPLE = {"question": "question", "answer": "answer"}
 
 
 def test_a_local_folder_never_takes_the_place_of_a_dataset(cache: Path) -> None:
-    """`./org/name` was read, and the commit recorded that was not (issue 17, row 3)."""
+    """`./org/name` was read, and the commit recorded that was not."""
     task = hub_task("org/name@" + COMMIT, columns=SIMPLE)
     rows = [row for split in SPLITS for row in task.rows[split]]
     assert len(rows) == 60 and all(row.question.startswith("true") for row in rows)

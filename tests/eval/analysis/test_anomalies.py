@@ -177,7 +177,7 @@ def written(texts: Sequence[str], *, answers: Sequence[str] = (), score: float =
 
 
 def test_cut_empty_repeated_and_worthless_answers_are_warnings() -> None:
-    """They passed as "No warnings" (issue 17, row 13)."""
+    """They passed as "No warnings"."""
     texts = ["Paris"] * 11 + [" "] * 3 + [f"town {i}" for i in range(6)]
     conditions = pool([written(texts, score=0.0, details=Details(truncated=0.25))])
     name = "small, capitals, iid_sft, 4 examples: "

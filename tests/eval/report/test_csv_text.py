@@ -1,4 +1,4 @@
-"""No cell of a CSV acts on a spreadsheet (issue 17, row 10: `=cmd` and a carriage return reached the file)."""
+"""No cell of a CSV acts on a spreadsheet."""
 
 import csv
 import io

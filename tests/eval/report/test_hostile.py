@@ -1,4 +1,4 @@
-"""A page, figures and CSV files of which every free text is hostile (issue 17, row 10)."""
+"""A page, figures and CSV files of which every free text is hostile."""
 
 import csv
 import http.server

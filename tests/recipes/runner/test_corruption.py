@@ -87,7 +87,7 @@ def _set(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
 def test_a_value_that_no_run_writes_is_refused_by_name(
     store: Store, cells: tuple[Cell, ...], key: str, value: Any, said: str
 ) -> None:
-    """Row 5: `"high": 7.8` was printed as 781%, and a cell of another task version or key passed."""
+    """`"high": 7.8` was printed as 781%, and a cell of another task version or key passed."""
     path = store.folder(cells[0]) / "measurement.json"
     summary = json.loads(path.read_text())
     _set(key, value)(summary)

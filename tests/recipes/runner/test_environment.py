@@ -1,4 +1,4 @@
-"""Row 11: the recorded revision is that of educe's own checkout, or unknown."""
+"""The recorded revision is that of educe's own checkout, or unknown."""
 
 import os
 import subprocess

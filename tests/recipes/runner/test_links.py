@@ -1,4 +1,4 @@
-"""Row 2: nothing in a run directory is a path. Links there are refused; what they stand for is not read or written."""
+"""Nothing in a run directory is a path. Links there are refused; what they stand for is not read or written."""
 
 import json
 import os
@@ -218,7 +218,7 @@ def test_a_folder_where_a_file_is_written_is_one_line(
 def test_a_report_that_is_killed_leaves_no_half_file(
     received: Path, at: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Row 11: half an SVG was left. Every file is there whole or not at all when the next step is killed."""
+    """Half an SVG was left. Every file is there whole or not at all when the next step is killed."""
     monkeypatch.undo()
     monkeypatch.setattr("educe.eval.report.forked.sys.platform", "none")  # in this process
     assert run_cli("report", received) == 0
@@ -251,7 +251,7 @@ def test_a_directory_without_its_cells_is_said_aloud(received: Path, capsys: pyt
 
 
 def test_no_two_names_share_a_folder() -> None:
-    """Row 11: names that differ only in `/` and `-` did."""
+    """Names that differ only in `/` and `-` did."""
     names = [
         "a/b",
         "a-b",

@@ -79,7 +79,7 @@ def flips(path: Path, root: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", OF_A_CELL)
 def test_a_flipped_bit_of_a_cell_takes_its_number_away(copy: Path, name: str) -> None:
-    """Row 5: one changed digit in measurement.json passed in 35 of 120 trials."""
+    """One changed digit in measurement.json passed in 35 of 120 trials."""
     path, count = first_cell(copy) / name, 0
     for flip in flips(path, copy):
         count += 1

@@ -80,8 +80,11 @@ def check_complete(folder: Path, place: Path, weights: list[Path], *, name: str)
         )
 
 
-def check_convertible(file: Path, header: Header) -> None:
-    """UserError where a GGUF file's tensors are not what its settings expect, before any memory is taken for them."""
+def check_convertible(file: Path, place: Path, header: Header, options: Mapping[str, Any]) -> None:
+    """UserError where a GGUF file's tensors are not what its settings expect, before any memory is taken for them.
+
+    `place` holds the file and nothing else, `options` say how transformers reads it from there.
+    """
     what, fix = f"{file} cannot be read as GGUF", "fetch or convert it again"
     for key in _GGUF_SIZES:
         if f"{header.architecture}.{key}" not in header.values:
@@ -95,10 +98,10 @@ def check_convertible(file: Path, header: Header) -> None:
             raise UserError(
                 f"{what}: {key} is {value!r}, not a number that its tensors can have (at most {limit}); {fix}"
             )
-    with one_line(what, fix):
-        config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+    with one_line(what, fix, hide=str(place)):
+        config = AutoConfig.from_pretrained(place, **options)
         check_layers(config, name=file.name)
-    with one_line(what, fix):
+    with one_line(what, fix, hide=str(place)):
         net, _ = _match(config, {})
         processor = TENSOR_PROCESSORS.get(header.architecture, TensorProcessor)()
         places: dict[str, str] = get_gguf_hf_weights_map(net, processor)

@@ -26,13 +26,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from educe.data.errors import UserError, one_line
 from educe.eval.model.complete import check_convertible, check_loaded
-from educe.eval.model.files import CONFIG, file_sha256
+from educe.eval.model.files import CONFIG, file_sha256, only
 from educe.eval.model.gguf_header import read_header
 from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel
 
 MANIFEST = "manifest.json"
-# Folders of version 1 may hold random numbers where a user's file lacked weights.
-GGUF_VERSION = 2
+# Folders of version 1 may hold random numbers where a user's file lacked weights, and those of version 2 settings of
+# files that lay beside it.
+GGUF_VERSION = 3
 
 
 def cache_folder() -> Path:
@@ -146,14 +147,15 @@ def _convert(file: Path, folder: Path) -> None:
     """De-quantise to float32 safetensors with tokenizer and chat template. UserError where anything is missing."""
     header = read_header(file)
     what, fix = f"{file} cannot be read as GGUF", "fetch or convert it again"
-    with _bars_on_terminals_only(), _parsed_once():
-        check_convertible(file, header)
-        with one_line(what, fix):
+    with only([file], root=file.parent) as place, _bars_on_terminals_only(), _parsed_once():
+        options: dict[str, Any] = {"gguf_file": file.name, "trust_remote_code": False, "local_files_only": True}
+        check_convertible(file, place, header, options)
+        with one_line(what, fix, hide=str(place)):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                file.parent, gguf_file=file.name, dtype=torch.float32, output_loading_info=True, local_files_only=True
+                place, dtype=torch.float32, output_loading_info=True, **options
             )
-        with one_line(what, fix):
-            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        with one_line(what, fix, hide=str(place)):
+            tokenizer = AutoTokenizer.from_pretrained(place, **options)
     net, found = loaded
     check_loaded(found, name=file.name)
     # The de-quantised net is plain: save_pretrained refuses one that still claims its quantisation.

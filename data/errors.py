@@ -26,6 +26,10 @@ def lines_of(error: UserError) -> list[str]:
     return [" ".join(line.split()) for line in lines]
 
 
+class RunStopped(UserError):
+    """A mistake that would meet every later cell, too: the run stops, and no cell is noted as failed."""
+
+
 class Mistakes:
     """Collects UserErrors, so that they are listed at once and not one a run."""
 

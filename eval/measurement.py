@@ -17,6 +17,8 @@ from educe.eval.spend import Spend
 # What a recipe is in an analysis: the zero-shot baseline, random demonstrations (the prompt to beat), a search for the
 # best prompt, any other prompt, a change of the model, a classifier on its states, or a measure of how formats differ.
 Role = Literal["zero_shot", "few_shot", "prompt_search", "prompting", "training", "probe", "sensitivity"]
+# Texts of a canary (eval/model/canary.py).
+NUM_CANARY = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +205,7 @@ class Provenance:
     model_fingerprint: str
     model_revision: str
     model_kind: str
-    model_canary: tuple[Difference, ...] = ()  # log-likelihoods of fixed texts, when it was loaded
+    model_canary: tuple[Difference, ...] = ()  # log-likelihoods of NUM_CANARY texts, when it was loaded
     task_fingerprint: str
     task_version: Count
     measured_on: Literal["test", "dev"] = "test"

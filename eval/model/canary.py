@@ -1,7 +1,8 @@
 """The canary: log-likelihoods of eight fixed texts under a model as it was loaded, kept with each of its measurements.
 
-The same identity must give the same numbers whenever it is loaded, on any device. Other numbers mean another model: a
-changed file behind the same hub commit, or libraries that compute it differently.
+The same identity must give the same numbers whenever it is loaded to be measured. Other numbers mean another model: a
+changed file behind the same hub commit, or libraries that compute it differently. A model that only labels rows for
+another has none.
 """
 
 import math
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from educe.data.errors import UserError
+from educe.data.errors import RunStopped, UserError
 from educe.eval.model.encode import Branches, common_prefix, encode_texts
 from educe.eval.model.model import Model
 from educe.eval.model.score import score_options
@@ -27,8 +28,8 @@ TEXTS = tuple(start + end for start, ends in _ENDS.items() for end in ends)
 TOLERANCE = {"float32": 0.01, "bfloat16": 1.0, "float16": 0.2}
 
 
-class ModelChanged(UserError):
-    """A model that is no longer what earlier results of the same identity were measured with: the run stops."""
+class ModelChanged(RunStopped):
+    """A model that is no longer what earlier results of the same identity were measured with."""
 
 
 def with_canary(model: Model) -> Model:

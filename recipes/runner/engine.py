@@ -8,8 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from educe.data.display import visible
-from educe.data.errors import UserError
-from educe.eval.model.canary import ModelChanged
+from educe.data.errors import RunStopped, UserError
 from educe.eval.model.load import load_model
 from educe.eval.progress import progress_listener
 from educe.recipes.runner.audits import stored_lines, update_audits
@@ -19,7 +18,7 @@ from educe.recipes.runner.environment import check_device
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.results import Results
 from educe.recipes.runner.run_cell import run_cell
-from educe.recipes.runner.store import NOT_RUN, Store, Unwritable
+from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.track import check_wandb, log_to_wandb
 
@@ -84,7 +83,7 @@ def _failures_noted(cells: Sequence[Cell], store: Store, progress: Progress) -> 
     try:
         yield
         return
-    except (Unwritable, ModelChanged):
+    except RunStopped:
         raise
     except UserError as error:
         reason, save_adapter = str(error), getattr(error, "save", None)

@@ -10,7 +10,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from educe.data.display import visible
-from educe.data.errors import UserError, did_you_mean
+from educe.data.errors import RunStopped, UserError, did_you_mean
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
 from educe.recipes.catalog import RECIPES
@@ -69,6 +69,8 @@ def launch(study: Study, out: Path) -> None:
         try:
             model = check_model(cell, _load(cell, device=study.device, state=state), earlier)
             measurement = run_cell(cell, model, store, study=study.name)
+        except RunStopped:
+            raise
         except UserError as error:
             if state.is_main_process:
                 store.fail(cell, str(error), save_adapter=getattr(error, "save", None))

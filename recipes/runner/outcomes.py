@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 
-from educe.data.untrusted import open_parquet
+from educe.data.untrusted import open_parquet, open_regular
 from educe.eval.measurement import COLUMNS, Column, Outcomes, Ragged
 
 _SCHEMA = pyarrow.schema(
@@ -26,40 +27,77 @@ _SCHEMA = pyarrow.schema(
     ]
 )
 
+_TEXTS = [field.name for field in _SCHEMA if field.type == pyarrow.string()]
 _ALWAYS = ("id", "score", "answer", "loglikelihoods", "option_tokens")
 
 # Above any log-likelihood in nats, margin and number of tokens, and far below where sums overflow.
 _MOST = 1e12
+# Of all columns in memory: a million items with a thousand characters each.
+_MAX_BYTES = 1 << 30
 
 
 def write_outcomes(path: Path, outcomes: Outcomes) -> None:
-    """Every field of Outcome is a column."""
-    columns = {name: outcomes.values(name) for name in _SCHEMA.names}
-    pyarrow.parquet.write_table(pyarrow.table(columns, schema=_SCHEMA), path)
+    """Every field of Outcome is a column. ValueError where they would be too large to be read back."""
+    table = pyarrow.table({name: outcomes.values(name) for name in _SCHEMA.names}, schema=_SCHEMA)
+    _check_size(table.nbytes)
+    pyarrow.parquet.write_table(table, path)
 
 
-def read_outcomes(path: Path, shared: dict[Any, Any]) -> Outcomes:
-    """Read a file back; `shared` has what earlier cells had, so that equal columns are kept in memory once.
+def read_outcomes(path: Path, shared: dict[Any, Any], *, items: int) -> Outcomes:
+    """Read a file of so many items back; `shared` has what earlier cells had, so that equal columns are kept once.
 
-    UserError or ValueError where it is not a file with these columns.
+    UserError or ValueError where it is not a file with these columns, or holds another number of items.
     """
-    file = open_parquet(path, links=False)
     try:
-        for name in _SCHEMA.names:
-            if name not in file.schema_arrow.names:
-                raise ValueError(f"outcomes without a column {name!r}")
-        if not file.schema_arrow.equals(_SCHEMA):
-            raise ValueError("outcomes with columns or types that no run writes")
-        table = file.read(use_threads=False)
-        table.validate(full=True)
+        table = _read_table(path, items)
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path.name} cannot be read ({' '.join(str(error).split())})") from None
-    finally:
-        file.close(force=True)  # without force, the stream under it would stay open
     for name in _ALWAYS:
         if table[name].null_count:
             raise ValueError(f"outcomes of items without {name}")
     return Outcomes({name: _column(table[name].combine_chunks(), shared) for name in COLUMNS})
+
+
+def _read_table(path: Path, items: int) -> pyarrow.Table:
+    """The columns, checked by size before and after they are read. Texts stay dictionaries, each held once."""
+    file = open_parquet(path, links=False)
+    metadata, schema = file.metadata, file.schema_arrow
+    file.close(force=True)  # without force, the stream under it would stay open
+    for name in _SCHEMA.names:
+        if name not in schema.names:
+            raise ValueError(f"outcomes without a column {name!r}")
+    if not pyarrow.schema(map(_plain, schema)).equals(_SCHEMA):
+        raise ValueError("outcomes with columns or types that no run writes")
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    if not items == metadata.num_rows == sum(group.num_rows for group in groups):
+        raise ValueError(f"it has outcomes of {metadata.num_rows:,} items and a score of {items:,}")
+    parts = [group.column(number) for group in groups for number in range(group.num_columns)]
+    _check_size(sum(part.total_uncompressed_size + 8 * part.num_values for part in parts))
+    # A file can hold a text once and name it in each row, as often as there are items.
+    with (
+        open_regular(path, links=False) as stream,
+        pyarrow.parquet.ParquetFile(stream, metadata=metadata, read_dictionary=_TEXTS) as file,
+    ):
+        table = file.read(use_threads=False)
+    table.validate(full=True)
+    _check_size(sum(_text_bytes(chunk) for name in _TEXTS for chunk in table[name].chunks))
+    return table
+
+
+def _plain(field: pyarrow.Field) -> pyarrow.Field:
+    return field.with_type(field.type.value_type) if pyarrow.types.is_dictionary(field.type) else field
+
+
+def _text_bytes(texts: pyarrow.DictionaryArray) -> int:
+    """The bytes of all rows' texts, each counted as often as it is named."""
+    lengths = pyarrow.compute.binary_length(texts.dictionary).cast("int64")
+    return pyarrow.compute.sum(lengths.take(texts.indices)).as_py() or 0
+
+
+def _check_size(size: int) -> None:
+    """ValueError where outcomes take more memory than any run's."""
+    if size > _MAX_BYTES:
+        raise ValueError(f"outcomes of over {_MAX_BYTES:,} bytes, which no run writes")
 
 
 def check_outcomes(outcomes: Outcomes) -> None:
@@ -92,12 +130,16 @@ def _column(values: Any, shared: dict[Any, Any]) -> Column:
         return Ragged(values=_once(flat, shared), starts=_once(starts - starts[0], shared))
     # Most texts (ids, answers, options) are in many cells: each is kept once. A whole column of them is kept once, too,
     # under the hash of its bytes, because it takes longer to make Python objects of a thousand items than to read them.
-    stored = hashlib.sha256(repr((str(values.type), values.offset, len(values))).encode())
-    for buffer in values.buffers():
+    parts = [values.dictionary, values.indices] if pyarrow.types.is_dictionary(values.type) else [values]
+    stored = hashlib.sha256(repr([(str(part.type), part.offset, len(part)) for part in parts]).encode())
+    for buffer in (buffer for part in parts for buffer in part.buffers()):
         stored.update(b"-" if buffer is None else b"+" + len(buffer).to_bytes(8) + memoryview(buffer))
     if stored.digest() not in shared:
-        plain = values.to_pylist()
-        shared[stored.digest()] = tuple(map(shared.setdefault, plain, plain))
+        known, *places = (part.to_pylist() for part in parts)
+        plain = [shared.setdefault(each, each) for each in known]
+        shared[stored.digest()] = (
+            tuple(None if place is None else plain[place] for place in places[0]) if places else tuple(plain)
+        )
     column: Column = shared[stored.digest()]
     return column
 

@@ -6,14 +6,14 @@ What is read is what a run could have written, or a ValueError: of the declared 
 
 import json
 from collections import Counter
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from educe.data.untrusted import read_json
-from educe.eval.measurement import Measurement
+from educe.eval.measurement import NUM_CANARY, Measurement, Outcomes
 from educe.eval.ranges import MAX_AMOUNT
 from educe.recipes.runner.listing import Listed
 from educe.recipes.runner.outcomes import check_outcomes, read_outcomes, write_outcomes
@@ -40,13 +40,12 @@ def read_measurement(folder: Path, cell: Listed, shared: dict[Any, Any]) -> Meas
     log = read_json(folder / TRAINING, links=False) if (folder / TRAINING).exists() else []
     if not isinstance(summary, dict):
         raise ValueError(f"{SUMMARY} is not an object")
-    measurement = _MEASUREMENT.validate_python(
-        {**summary, "outcomes": read_outcomes(folder / OUTCOMES, shared), "training": log}
-    )
+    measurement = _MEASUREMENT.validate_python({**summary, "outcomes": Outcomes.of(()), "training": log})
     # Validation takes "3" for 3 and leaves out what it knows a default for.
     for name, found, made in ((SUMMARY, summary, _summary(measurement)), (TRAINING, log, list(measurement.training))):
         if (place := _difference(found, json.loads(json.dumps(made)))) is not None:
             raise ValueError(f"{name}: {place or 'all of it'} is not as a run writes it")
+    measurement = replace(measurement, outcomes=read_outcomes(folder / OUTCOMES, shared, items=measurement.n))
     check_measurement(measurement, cell)
     return measurement
 
@@ -69,6 +68,8 @@ def check_measurement(measurement: Measurement, cell: Listed) -> None:
         raise ValueError(
             f"its score {measurement.score:.6g} is not in its interval [{measurement.low}, {measurement.high}]"
         )
+    if (canary := len(measurement.provenance.model_canary)) not in (0, NUM_CANARY):
+        raise ValueError(f"its canary has {canary} numbers, not {NUM_CANARY}")
     budget = measurement.budget_setting
     if budget is not None and type(measurement.settings.get(budget)) not in (int, float):
         raise ValueError(f"its budget {budget!r} is no number among its settings")

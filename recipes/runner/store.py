@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-from educe.data.errors import UserError
+from educe.data.errors import RunStopped, UserError
 from educe.data.untrusted import parse_yaml, read_bytes
 from educe.data.writing import clear_parts, write_whole
 from educe.eval.measurement import Failure, Measurement
@@ -54,8 +54,8 @@ if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results m
 NOT_RUN = "not run yet"
 
 
-class Unwritable(UserError):
-    """The output folder cannot be written: no later cell could be stored, so the whole run stops."""
+class Unwritable(RunStopped):
+    """The output folder cannot be written: no later cell could be stored."""
 
 
 class Store:

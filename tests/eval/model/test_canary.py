@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from educe.data.errors import UserError
+from educe.eval.measurement import NUM_CANARY
 from educe.eval.model import score
 from educe.eval.model.canary import TEXTS, TOLERANCE, ModelChanged, canary_of, check_canary, with_canary
 from educe.eval.model.load import load_model
@@ -12,7 +13,7 @@ from tests.nets import tiny
 
 def test_it_is_the_log_likelihood_of_eight_texts_by_a_plain_forward() -> None:
     model = with_canary(tiny())
-    assert len(TEXTS) == len(model.canary) == 8
+    assert len(TEXTS) == len(model.canary) == NUM_CANARY == 8
     ids = model.tokenizer(TEXTS[0], return_tensors="pt").input_ids
     start = len(model.tokenizer("The capital of France is ").input_ids)
     with torch.inference_mode():

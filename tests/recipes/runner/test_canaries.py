@@ -1,5 +1,6 @@
 """A model that changes behind its identity stops the study, and what was measured before stays."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ from safetensors.torch import load_file, save_file
 
 from educe.eval.model.canary import ModelChanged
 from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.launch import launch
 from educe.recipes.runner.results import load_results
 from educe.recipes.runner.study import Study
 from tests.nets import tiny
+from tests.recipes.made import reseal
 from tests.recipes.small import no_figures, parity_rows, write_rows
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -56,3 +59,27 @@ def test_other_weights_behind_the_same_commit_stop_the_study(snapshot: Path, tmp
         run_study(study(tmp_path, "zero_shot", "few_shot", {"few_shot": {"shots": 2}}), out)
     assert "\n" not in str(stopped.value)
     assert [each.score for each in load_results(out).measurements if each.method == "zero_shot"] == [first.score]
+
+
+def test_a_launch_with_another_model_stops_without_a_note(snapshot: Path, tmp_path: Path) -> None:
+    """A launch noted it as a failure of the cell, as `educe run` did not."""
+    out = tmp_path / "out"
+    launch(study(tmp_path, "zero_shot"), out)
+    weights = load_file(snapshot / "model.safetensors")
+    save_file({name: 2 * each for name, each in weights.items()}, snapshot / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelChanged):
+        launch(study(tmp_path, {"few_shot": {"shots": 2}}), out)
+    assert not list((out / "failures").rglob("*.json"))
+
+
+def test_a_canary_of_another_length_is_corrupt_and_its_cell_is_run_again(snapshot: Path, tmp_path: Path) -> None:
+    """It ended in a traceback when the next recipe was run."""
+    out = tmp_path / "out"
+    run_study(study(tmp_path, "zero_shot"), out)
+    (path,) = out.rglob("measurement.json")
+    summary = json.loads(path.read_text())
+    summary["provenance"]["model_canary"] = [-1.0, -2.0, -3.0]
+    path.write_text(json.dumps(summary))
+    reseal(path)
+    results = run_study(study(tmp_path, "zero_shot", "few_shot"), out)
+    assert not results.failures and {len(each.provenance.model_canary) for each in results.measurements} == {8}

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def _set(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("provenance.task_fingerprint", "rows", "its task fingerprint is 'rows', and the study's is"),
         ("provenance.model_identity", "weights", "its model identity is 'weights', and the study's is"),
         ("provenance.measured_on", "dev", "its split is 'dev', and the study's is 'test'"),
+        ("provenance.model_canary", [-1.0, -2.0, -3.0], "its canary has 3 numbers, not 8"),
         ("budget_setting", "shots", "its budget 'shots' is no number among its settings"),
         ("metric", "\ud800", "half of a surrogate pair"),
         ("details.notes", {"a": 10**400}, "details.notes"),
@@ -133,6 +135,60 @@ def test_an_outcome_that_no_run_writes_is_refused_by_name(
     pyarrow.parquet.write_table(table, path)
     reseal(path)
     assert said in store.read()[1][0].reason
+
+
+@contextmanager
+def counted() -> Iterator[pyarrow.MemoryPool]:
+    """Counts what Arrow takes in here."""
+    pool = pyarrow.proxy_memory_pool(before := pyarrow.default_memory_pool())
+    pyarrow.set_memory_pool(pool)
+    yield pool
+    pyarrow.set_memory_pool(before)
+
+
+def repeated(path: Path, count: int, **first: Any) -> None:
+    """As many items as that, all like the first with these values, in a file of some kilobytes."""
+    table = pyarrow.parquet.read_table(path)
+    rows = [{**table.to_pylist()[0], **first}] * count
+    made = pyarrow.Table.from_pylist(rows, schema=table.schema)
+    pyarrow.parquet.write_table(made, path, compression="zstd", dictionary_pagesize_limit=1 << 30)
+    assert path.stat().st_size < 30_000
+    reseal(path)
+
+
+def test_a_small_file_of_long_texts_takes_no_memory(
+    store: Store, cells: tuple[Cell, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that the file holds once and names in each row was in memory for each: 5.7 GB from 2 kB."""
+    folder = store.folder(cells[0])
+    repeated(folder / "outcomes.parquet", 200, text="a" * 1_000_000)
+    summary = json.loads((folder / "measurement.json").read_text())
+    (folder / "measurement.json").write_text(json.dumps({**summary, "n": 200}))
+    reseal(folder / "measurement.json")
+    monkeypatch.setattr("educe.recipes.runner.outcomes._MAX_BYTES", 100_000_000)
+    with counted() as pool:
+        assert "outcomes of over 100,000,000 bytes, which no run writes" in store.read()[1][0].reason
+    assert 0 < pool.max_memory() < 20_000_000
+
+
+@pytest.mark.parametrize(("count", "numbers"), [(200_000, 1), (2, 200_000)])
+def test_more_rows_or_numbers_than_the_score_is_of_are_not_read(
+    store: Store, cells: tuple[Cell, ...], count: int, numbers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store.folder(cells[0]) / "outcomes.parquet"
+    repeated(path, count, loglikelihoods=[0.0] * numbers, option_tokens=[1] * numbers)
+    monkeypatch.setattr("educe.recipes.runner.outcomes._MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "read", lambda *_, **__: pytest.fail("it was read"))
+    said = {2: "outcomes of over 1,000,000 bytes", 200_000: "it has outcomes of 200,000 items and a score of 2"}
+    assert said[count] in store.read()[1][0].reason
+
+
+def test_outcomes_too_large_to_be_read_are_not_written(
+    store: Store, cells: tuple[Cell, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("educe.recipes.runner.outcomes._MAX_BYTES", 100)
+    with store.claim(), pytest.raises(ValueError, match="over 100 bytes"):
+        store.write(cells[1], measurement_of(cells[1]), save_adapter=None)
 
 
 @pytest.mark.parametrize("column", ["id", "score", "answer", "text"])

@@ -57,6 +57,7 @@ OPTIONAL = ("wandb", "deepspeed", "bitsandbytes", "lm_eval")
 SLOW = {
     ("educe.data.hub_cache", "huggingface_hub"),
     ("educe.data.loading.hub", "datasets"),
+    ("educe.data.loading.hub", "huggingface_hub"),
     ("educe.data.loading.readers", "pyarrow"),
     ("educe.data.untrusted", "pyarrow"),
 }

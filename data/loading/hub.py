@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,14 +17,14 @@ from educe.data.loading.names import find_columns
 from educe.data.loading.readers import Row
 from educe.data.splits import SPLITS
 from educe.data.task import Task
+from educe.data.untrusted import parse_yaml, read_text
 from educe.data.validation import check_mapping, check_one_of, parse_hub_path
 
 # What publishers call our splits, where the user does not say.
 _PUBLISHED_AS = {"train": "train", "dev": "validation", "test": "test"}
-_ROW_FILES = [
-    "README.md",
-    *(f"*.{kind}{packed}" for kind in ("parquet", "jsonl", "json", "csv", "tsv") for packed in ("", ".gz", ".zst")),
-]
+# Not compressed as a whole: nothing says how much such a file unpacks to.
+_ROW_KINDS = (".parquet", ".jsonl", ".json", ".csv", ".tsv")
+_ROW_FILES = ["README.md", *(f"*{kind}" for kind in _ROW_KINDS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,22 +114,65 @@ def fetch(source: HubSource) -> Mapping[str, Any]:
     # Deferred: with its libraries it takes ten times longer to import than all of the catalog.
     import datasets
 
-    what = f"hub:{source.path}: the rows of revision {source.revision!r} cannot be read"
-    with one_line(what, "save the rows to a file and use file:"):
+    with _reading(source):
+        # The library looks up what a card names, on the network, too, before it says which files it found.
+        _check_card(folder, source=f"hub:{source.path}")
         # Of the folder, not of the name: a name could be a folder of the working directory.
         builder = datasets.load_dataset_builder(str(folder), source.config)
         _check_files(builder.config.data_files or {}, folder)
-        builder.download_and_prepare()
-        published = builder.as_dataset()
+        try:
+            builder.download_and_prepare()
+        except datasets.exceptions.DatasetGenerationError as error:
+            raise error.__cause__ or error from None  # it says no more than that it happened
+        published = {name: _without_media(rows) for name, rows in builder.as_dataset().items()}
     return _our_splits(source, published)
 
 
+def _check_card(folder: Path, *, source: str) -> None:
+    """ValueError where a dataset's card names files that are not its own; UserError where it cannot be read."""
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
+    card = folder / "README.md"
+    block = REGEX_YAML_BLOCK.search(read_text(card)) if card.exists() else None
+    named = [parse_yaml(block[2], source=f"{source}: its card")] if block else []
+    settings = folder / ".huggingface.yaml"  # the library prefers it to the card
+    if settings.exists():
+        named.append(parse_yaml(read_text(settings), source=f"{source}: its {settings.name}"))
+    for file in (file for each in named for file in _files_named(each)):
+        if "://" in file or "::" in file or file.startswith(("/", "\\", "~")) or ".." in re.split(r"[/\\]", file):
+            raise ValueError(f"its card names the file {file!r}, which is not one of its own")
+
+
+def _files_named(value: Any, inside: bool = False) -> Iterator[str]:
+    """The texts at any depth below `data_files` and `data_dir`."""
+    if isinstance(value, str):
+        yield from [value] if inside else []
+    elif isinstance(value, list):
+        for each in value:
+            yield from _files_named(each, inside)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _files_named(each, inside or key in ("data_files", "data_dir"))
+
+
+def _without_media(rows: Any) -> Any:
+    """Rows without images and the like, which the library would look up, anywhere, when a row is read."""
+    from datasets.features.features import require_decoding
+
+    return rows.remove_columns([name for name, feature in rows.features.items() if require_decoding(feature)])
+
+
 def _check_files(files: Mapping[str, Sequence[str]], folder: Path) -> None:
-    """ValueError where a dataset reads files outside its folder, or lacks some of a split's parts."""
+    """ValueError where a dataset reads compressed files or files outside its folder, or lacks some of a split's."""
+    from datasets.utils.extract import Extractor
+
     inside = f"{os.path.normpath(folder)}{os.sep}"
     for file in (str(file) for split_files in files.values() for file in split_files):
         if not os.path.normpath(file).startswith(inside):
             raise ValueError(f"its card names the file {file!r}, which is not one of its own")
+        # By what is in it, as the library does, whatever it is called.
+        if not file.endswith(_ROW_KINDS) or Extractor.infer_extractor_format(file):
+            raise ValueError(f"its file {os.path.basename(file)!r} is compressed or not of {', '.join(_ROW_KINDS)}")
         part = re.search(r"-\d{5}-of-(\d{5})", file)
         for number in range(int(part[1]) if part else 0):
             other = re.sub(r"-\d{5}-of-", f"-{number:05}-of-", file)
@@ -138,8 +182,24 @@ def _check_files(files: Mapping[str, Sequence[str]], folder: Path) -> None:
 
 def numbered_rows(source: HubSource, split: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     """Rows as the source converts them, each knowing its place in the published split."""
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(_readable(source, rows), 1):
         yield Row(place=f"hub:{source.path}, {split} row {number}", fields=source.convert(row))
+
+
+def _readable(source: HubSource, rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The rows. UserError at one that the library does not decode: it stores text that is not UTF-8 unread."""
+    following = iter(rows)
+    while True:
+        with _reading(source):
+            row = next(following, None)
+        if row is None:
+            return
+        yield row
+
+
+def _reading(source: HubSource) -> AbstractContextManager[None]:
+    what = f"hub:{source.path}: the rows of revision {source.revision!r} cannot be read"
+    return one_line(what, "save the rows to a file and use file:")
 
 
 def _our_splits(source: HubSource, published: Mapping[str, Any]) -> Mapping[str, Any]:

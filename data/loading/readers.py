@@ -3,7 +3,8 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -15,6 +16,8 @@ from educe.data.untrusted import open_parquet, open_regular, parse_json, read_te
 
 # A line holds one question. A file of rows may be as long as it is.
 MAX_LINE_BYTES = 16 << 20
+# A question has some tens, with its choices.
+MAX_COLUMNS = 2000
 # What has one way of being text: numbers, and dates.
 _WRITTEN = (int, float, Decimal, date, time, timedelta)
 
@@ -70,6 +73,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     first = next(rows, None)
     if first is None:
         raise UserError(f"{path}: the file holds no rows; give it at least one")
+    _check_columns(path, list(first.fields))
     yield first
     yield from rows
 
@@ -108,9 +112,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
     number = 0
     try:
         header = next(rows, [])
-        for name in header:
-            if header.count(name) > 1:
-                raise UserError(f"{path}: the header names column {name!r} twice; rename one")
+        _check_columns(path, header)
         for number, cells in enumerate(rows, 1):
             place = f"{path}, row {number}"
             if len(cells) != len(header):
@@ -128,9 +130,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
 
     with open_parquet(path) as file:
         metadata, schema = file.metadata, file.schema_arrow
-    for name in schema.names:
-        if schema.names.count(name) > 1:
-            raise UserError(f"{path}: two columns have the name {name!r}; rename one")
+    _check_columns(path, schema.names)
     # A text that a file holds once and names in each row is read once, before it fills memory in each row.
     columns = [metadata.schema.column(place) for place in range(metadata.num_columns)]
     texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
@@ -149,6 +149,15 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}, after row {done}: damaged Parquet ({reason}); write the file again") from None
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    """UserError where there are too many columns, or two of one name."""
+    if len(names) > MAX_COLUMNS:
+        raise UserError(f"{path}: {len(names):,} columns, over {MAX_COLUMNS:,}; leave out those that are not needed")
+    name, times = next(iter(Counter(names).most_common(1)), ("", 0))
+    if times > 1:
+        raise UserError(f"{path}: two columns have the name {name!r}; rename one")
 
 
 class _TooLong(Exception):

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,16 @@ def test_broken_csv(tmp_path: Path) -> None:
     path.write_text('question,answer\nQ1?,a\n"Q2?,a\n')
     assert f"{path}, row 2: not readable as CSV (" in mistake(path)
     path.write_text("question,question\nQ1?,a\n")
-    assert "the header names column 'question' twice" in mistake(path)
+    assert "two columns have the name 'question'" in mistake(path)
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_csv, write_parquet])
+def test_many_columns_are_refused_at_once(tmp_path: Path, write: Callable[[Path, Rows], Path]) -> None:
+    """Names were compared with each other: 40,000 took half a minute."""
+    path = write(tmp_path / f"a.{write.__name__.removeprefix('write_')}", [{f"c{i}": "a" for i in range(40_000)}])
+    start = time.monotonic()
+    assert mistake(path) == f"{path}: 40,000 columns, over 2,000; leave out those that are not needed"
+    assert time.monotonic() - start < 5
 
 
 def test_broken_parquet(tmp_path: Path) -> None:

@@ -7,26 +7,44 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from transformers import PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from educe.data.errors import UserError, one_line
 from educe.eval.model.complete import declared_tensors
 from educe.eval.model.files import only, read_mapping
+from educe.eval.model.sharded import nothing_sharded
 from educe.eval.model.source import ADAPTER_FILES, Source
 
-# Settings of PEFT that would import a module, change the model's own weights before the adapter's are read, or repeat
-# its layers; what an adapter does not have is null, false or true.
-_PLAIN = (
-    "auto_mapping",
-    "corda_config",
-    "eva_config",
-    "init_lora_weights",
-    "layer_replication",
-    "loftq_config",
-    "megatron_config",
-    "runtime_config",
+# What is read of an adapter's settings, by its type. Any other has to be absent or to say nothing: some import a
+# module, change the model's own weights or repeat its layers, and each version of PEFT has more of them.
+_COMMON = (
+    "base_model_name_or_path",
+    "exclude_modules",
+    "fan_in_fan_out",
+    "inference_mode",
+    "peft_type",
+    "peft_version",
+    "revision",
+    "target_modules",
+    "task_type",
 )
+_LORA = (
+    "alpha_pattern",
+    "init_lora_weights",
+    "layers_pattern",
+    "layers_to_transform",
+    "lora_alpha",
+    "lora_dropout",
+    "r",
+    "rank_pattern",
+    "use_rslora",
+)
+_READ = {"LORA": (*_COMMON, *_LORA), "IA3": (*_COMMON, "feedforward_modules", "init_ia3_weights")}
+# What PEFT writes where a setting that is not read was left alone.
+_DEFAULTS: Mapping[str, Any] = {"bias": "none", "megatron_core": "megatron.core", "qalora_group_size": 16}
+_LIMITED = {"task_type": (None, "CAUSAL_LM"), "init_lora_weights": (None, True, False, "gaussian")}
 # Settings that PEFT reads as regular expressions.
 _PATTERNS = ("target_modules", "exclude_modules", "layers_pattern", "feedforward_modules")
 _PATTERN_TABLES = ("rank_pattern", "alpha_pattern")
@@ -39,27 +57,38 @@ def merge_adapter(net: PreTrainedModel, source: Source) -> PreTrainedModel:
     files = [folder / name for name in ADAPTER_FILES]
     settings = read_mapping(files[0])
     kind = settings.get("peft_type")
-    if kind not in ("LORA", "IA3"):
+    if not isinstance(kind, str) or kind not in _READ:
         raise UserError(f"adapter {folder} is of type {kind}, which cannot be merged; give a LORA or IA3 adapter")
     tensors = declared_tensors(files[1:])
-    _check_settings(settings, files[0], tensors)
+    _check_settings(settings, files[0])
     what, fix = f"adapter {folder} does not fit model {source.name!r}", "give the model that it was trained on"
     with only(files, root=folder) as place, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about keys that do not fit, which is checked below
+        warnings.simplefilter("ignore")  # about keys that do not fit, which are found here
         with one_line(what, fix, hide=str(place)):
-            wrapped = PeftModel.from_pretrained(net, str(place), local_files_only=True)
-    expected = {name.replace(".default", "") for name, _ in wrapped.named_parameters() if ".default" in name}
-    if expected != set(tensors):
-        raise UserError(f"{what}: {len(expected ^ set(tensors))} of its weights have no place or are missing; {fix}")
-    with one_line(what, fix):
-        return wrapped.merge_and_unload()
+            expected = _expected_shapes(net, place)
+        found = {name: tensor.shape for name, tensor in tensors.items()}
+        if wrong := dict(expected.items() ^ found.items()):
+            first = f"{len(wrong)} of its weights ({min(wrong)!r} first)"
+            raise UserError(f"{what}: {first} have no place, are missing or have another shape; {fix}")
+        with one_line(what, fix, hide=str(place)):
+            return PeftModel.from_pretrained(net, str(place), local_files_only=True).merge_and_unload()
 
 
-def _check_settings(settings: Mapping[str, Any], path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+def _expected_shapes(net: PreTrainedModel, place: Path) -> Mapping[str, torch.Size]:
+    """The weights that PEFT will make for this net, by their names in the file; found without memory."""
+    config = PeftConfig.from_pretrained(str(place))
+    with nothing_sharded(), torch.device("meta"), no_init_weights():
+        empty = PeftModel(type(net)(net.config), config, low_cpu_mem_usage=True)
+    made = {name: value.shape for name, value in empty.named_parameters() if ".default" in name}
+    return {name.replace(".default", ""): shape for name, shape in made.items()}
+
+
+def _check_settings(settings: Mapping[str, Any], path: Path) -> None:
     """UserError for settings that do more than describe the adapter's own weights."""
-    for key in _PLAIN:
-        if settings.get(key) not in (None, True, False, {}, "gaussian"):
-            raise UserError(f"{path}: {key}: {settings[key]!r} is not supported; merge the adapter with PEFT")
+    for key, value in settings.items():
+        read = key in _READ[settings["peft_type"]] and (key not in _LIMITED or value in _LIMITED[key])
+        if not read and value not in (None, False, {}, []) and value != _DEFAULTS.get(key):
+            raise UserError(f"{path}: {key}: {value!r} is not supported; merge the adapter with PEFT")
     for key in _PATTERNS:
         value = settings.get(key)
         names = value if isinstance(value, list) else [] if value in (None, "all-linear") else [value]
@@ -69,10 +98,6 @@ def _check_settings(settings: Mapping[str, Any], path: Path, tensors: Mapping[st
         if not isinstance(table, dict):
             raise UserError(f"{path}: {key}: {table!r} is no mapping; save the adapter again")
         _check_names(list(table), key, path)
-    largest = max((max(tensor.shape, default=0) for tensor in tensors.values()), default=0)
-    for rank in [settings.get("r"), *(settings.get("rank_pattern") or {}).values()]:
-        if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int) or not 0 < rank <= largest):
-            raise UserError(f"{path}: a rank of {rank!r} is none that its weights have; save the adapter again")
 
 
 def _check_names(names: list[Any], key: str, path: Path) -> None:

@@ -20,13 +20,11 @@ from transformers.utils import logging
 from educe.data.errors import UserError, one_line
 from educe.data.untrusted import open_regular
 from educe.eval.model.check import check_layers
-from educe.eval.model.gguf_header import Header
-from educe.eval.model.settings import check_settings
+from educe.eval.model.gguf_header import MAX_TENSORS, Header
+from educe.eval.model.settings import MAX_LAYERS, check_settings
 from educe.eval.model.sharded import nothing_sharded
 
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32, "F64": torch.float64}
-# Dense decoders have some thousand tensors, each of which takes a moment to match.
-MAX_TENSORS = 50_000
 # Without these a GGUF file would be given the sizes of transformers' default model of its architecture.
 _GGUF_SIZES = ("attention.head_count", "block_count", "context_length", "embedding_length")
 # Beside the weights a net keeps tables of positions and masks.
@@ -64,7 +62,8 @@ def check_complete(folder: Path, place: Path, weights: list[Path], *, name: str)
     `place` holds the files that will be read, `folder` is how errors call it.
     """
     tensors = declared_tensors(weights)
-    largest = max((max(tensor.shape, default=0) for tensor in tensors.values()), default=0)
+    # A tensor without values takes no bytes, so its dimensions say nothing.
+    largest = max((max(tensor.shape, default=0) for tensor in tensors.values() if tensor.numel()), default=0)
     check_settings(folder, tensors=len(tensors), largest=largest)
     with one_line(f"cannot load model {name!r}: {folder}/config.json", "save the model again", hide=str(place)):
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, local_files_only=True)
@@ -92,7 +91,8 @@ def check_convertible(file: Path, place: Path, header: Header, options: Mapping[
     largest = max((max(shape) for shape in header.tensors.values()), default=0)
     for key, value in header.values.items():
         # Positions, windows and frequencies are no sizes of tensors.
-        limit = len(header.tensors) if key.endswith("block_count") else max(largest, len(header.tensors))
+        layers = key.endswith("block_count")
+        limit = min(len(header.tensors), MAX_LAYERS) if layers else max(largest, len(header.tensors))
         size = key.startswith(header.architecture) and key.endswith(("_count", "_count_kv", "_length"))
         if size and not key.endswith("context_length") and not _at_most(value, limit):
             raise UserError(

@@ -21,7 +21,9 @@ from educe.data.untrusted import open_regular
 _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _ARRAY = 8, 9
 _VERSIONS = (2, 3)
-MAX_TENSORS, MAX_VALUES, MAX_DIMENSIONS = 50_000, 10_000, 4
+MAX_VALUES, MAX_DIMENSIONS = 10_000, 4
+# Dense decoders have some thousand tensors, each of which takes a moment to match.
+MAX_TENSORS = 50_000
 
 
 @dataclass(frozen=True, kw_only=True)

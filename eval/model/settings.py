@@ -51,19 +51,21 @@ GENERIC_TOKENIZERS = {
 _NOTES = ("_attn_implementation", "_attn_implementation_internal", "_commit_hash", "_name_or_path", "_vocab_size")
 _ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function")
 MAX_WHOLE_NUMBER = 1 << 40
+# Several times what the deepest models have. A layer takes milliseconds to build, however little its tensors hold.
+MAX_LAYERS = 1_000
 
 
 def check_settings(folder: Path, *, tensors: int, largest: int) -> None:
     """UserError for settings in a model's folder that name code, other files, or what the weights cannot be.
 
     `tensors` is how many the weights have, `largest` the largest dimension of any: a net has no more layers, heads or
-    the like than that. So no net is built that its files could not fill.
+    the like than that, and at most MAX_LAYERS layers. So no net is built that its files could not fill.
     """
     config = read_mapping(folder / CONFIG)
     _check_architecture(config, folder / CONFIG)
     _check_values(config, folder / CONFIG)
     for key, value, place in _walk(config):
-        limit = tensors if _is_layers(key) else max(tensors, largest) if _is_count(key) else None
+        limit = min(tensors, MAX_LAYERS) if _is_layers(key) else max(tensors, largest) if _is_count(key) else None
         if isinstance(value, int) and limit is not None and value > limit:
             raise UserError(
                 f"{folder / CONFIG}: {place}: {value} is more than the weights can hold (at most {limit}); "

@@ -55,6 +55,12 @@ def header(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + size :])
 
 
+def _thin_layers(folder: Path, weight: torch.Tensor) -> None:
+    """As many tensors as the settings have layers: each takes a moment to build, and next to no bytes."""
+    edit(folder, num_hidden_layers=8_000, layer_types=["full_attention"] * 8_000)
+    tensors(folder, lambda held: {**held, **{f"model.layers.{n}.x": weight.clone() for n in range(8_000)}})
+
+
 def bytes_of(folder: Path, change: Callable[[bytes], bytes], file: str = WEIGHTS) -> None:
     (folder / file).write_bytes(change((folder / file).read_bytes()))
 
@@ -166,6 +172,8 @@ TENSORS: dict[str, Case] = {
     "transposed": _set("model.layers.0.mlp.up_proj.weight", torch.zeros(64, 128)),
     "a scalar": _set(FIRST, torch.tensor(0.0)),
     "empty tensor": _set(FIRST, torch.zeros(0, 64)),
+    "8,000 layers of empty tensors": lambda folder: _thin_layers(folder, torch.zeros(0, 64)),
+    "8,000 layers of one number": lambda folder: _thin_layers(folder, torch.zeros(1)),
     "of whole numbers": _set(FIRST, torch.zeros(64, 64, dtype=torch.int8)),
     "of truth": _set(FIRST, torch.zeros(64, 64, dtype=torch.bool)),
     "of complex numbers": _set(FIRST, torch.zeros(64, 64, dtype=torch.complex64)),

@@ -122,6 +122,10 @@ WRITTEN: dict[str, dict[str, Any]] = {
     "another tensor": {"more": {"extra.weight": np.zeros(4, np.float32)}},
     "factors of the rotation": {"more": {"rope_freqs.weight": np.ones(8, np.float32)}},
     "one more layer": {"more": {"blk.2.attn_q.weight": _big(64)}},
+    "2,000 layers of one number": {
+        "values": {"llama.block_count": 2_000},
+        "more": {f"blk.{number}.x.weight": np.zeros(1, np.float32) for number in range(2_000)},
+    },
     "a bias": {"more": {"blk.0.attn_q.bias": np.zeros(64, np.float32)}},
     "another shape": {"more": {Q: _big(63)}},
     "a narrower head": {"more": {"token_embd.weight": _big(100)}},

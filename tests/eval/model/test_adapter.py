@@ -1,6 +1,7 @@
 """Saved adapters as parts of models: whole, of that model, and nothing but numbers."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,20 @@ def test_a_corrupt_adapter_is_named(tmp_path: Path, config: str, weights: bytes,
         {"peft_type": "os.system"},
         {"peft_type": "PREFIX_TUNING"},
         {"peft_type": []},
+        {"kasa_config": {"a": 1}},
+        {"arrow_config": {"top_k": 2}},
+        {"monteclora_config": {"a": 1}},
+        {"use_bdlora": {"a": 1}},
+        {"lora_ga_config": {"a": 1}},
+        {"velora_config": {"a": 1}},
+        {"bias": "all"},
+        {"bias": "lora_only"},
+        {"use_dora": True},
+        {"trainable_token_indices": [1]},
+        {"target_parameters": ["q_proj.weight"]},
+        {"init_lora_weights": {"a": 1}},
+        {"task_type": "SEQ_CLS"},
+        {"what_a_later_version_has": 1},
         {"lora_alpha": "x"},
         {"target_modules": None},
         {"target_modules": 3},
@@ -112,4 +127,28 @@ def test_an_adapter_that_is_not_whole_is_refused(fault: str, folder: Path) -> No
         }[fault]  # fmt: skip
     save_file(held, folder / WEIGHTS)
     with pytest.raises(UserError, match=r"^[^\n]+; [^\n]+$"):
+        load_model({"tiny-random": {"adapter": str(folder)}})
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("empty", torch.zeros(0, 3_000_000)), ("thin", torch.zeros(3_000_000, 1)), ("flat", torch.zeros(3_000_000))],
+)
+def test_a_declared_rank_takes_no_memory(name: str, extra: torch.Tensor, folder: Path) -> None:
+    """Failed before: PEFT filled matrices of that rank (5.7 GB) before their shapes were compared."""
+    (folder / CONFIG).write_text(json.dumps(json.loads((folder / CONFIG).read_text()) | {"r": 3_000_000}))
+    save_file({**load_file(folder / WEIGHTS), name: extra}, folder / WEIGHTS)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"^[^\n]+; [^\n]+$"):
+        load_model({"tiny-random": {"adapter": str(folder)}})
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 200_000, f"{grown} kB for an adapter of 12 MB"
+
+
+def test_a_thin_tensor_in_its_place_takes_no_memory(folder: Path) -> None:
+    held = load_file(folder / WEIGHTS)
+    name = next(name for name in sorted(held) if "lora_A" in name)
+    save_file({**held, name: torch.zeros(3_000_000, 1)}, folder / WEIGHTS)
+    (folder / CONFIG).write_text(json.dumps(json.loads((folder / CONFIG).read_text()) | {"r": 3_000_000}))
+    with pytest.raises(UserError, match=r"of its weights \('.*' first\) have no place, are missing or have another"):
         load_model({"tiny-random": {"adapter": str(folder)}})

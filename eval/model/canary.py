@@ -66,6 +66,15 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def check_fingerprint(model: Model, earlier: str) -> None:
+    """ModelChanged where other files or another template made the model of earlier results of the same identity."""
+    if model.fingerprint != earlier:
+        raise ModelChanged(
+            f"model {model.name!r} has changed: its settings, tokenizer or chat template are others than when the "
+            "results in this directory were measured, or some were not fetched; fetch it again, or give another --out"
+        )
+
+
 def check_canary(model: Model, earlier: Sequence[float]) -> None:
     """ModelChanged where the model's canary is not the one of earlier results of the same identity and dtype."""
     limit = TOLERANCE[model.dtype]

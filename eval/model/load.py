@@ -17,7 +17,7 @@ from educe.eval.model.adapter import merge_adapter
 from educe.eval.model.bitsandbytes import keep_weights_differentiable, quantization_config
 from educe.eval.model.check import check_architecture
 from educe.eval.model.complete import check_complete, check_loaded
-from educe.eval.model.files import IGNORED_PATTERNS, PATTERNS, model_files, only, weight_files
+from educe.eval.model.files import IGNORED_PATTERNS, PATTERNS, files_sha256, model_files, only, weight_files
 from educe.eval.model.model import Dtype, Model
 from educe.eval.model.net import full_shape, shape_of
 from educe.eval.model.sharded import gathering, set_sharding_dtype
@@ -40,8 +40,9 @@ def load_model(
     source = find_source(spec)
     target = torch.device(_pick_device() if device == "auto" else device)
     torch_dtype = _pick_dtype(target) if dtype == "auto" else getattr(torch, dtype)
+    folder = None if source.where == "tiny" else _folder(source)
     # Loaded in the dtype, not cast to it: a cast would round the rotary frequencies, too.
-    net, tokenizer = make_tiny(torch_dtype) if source.where == "tiny" else _read(source, _folder(source), torch_dtype)
+    net, tokenizer = make_tiny(torch_dtype) if folder is None else _read(source, folder, torch_dtype)
     if source.adapter:
         net = merge_adapter(net, source)
     if source.quantize:
@@ -59,7 +60,7 @@ def load_model(
         name=source.name,
         kind=kind,
         revision=source.revision,
-        fingerprint=hashlib.sha256(f"{source.identity} {kind} {tokenizer.chat_template}".encode()).hexdigest(),
+        fingerprint=_fingerprint(source, folder, kind, tokenizer),
         net=net,
         tokenizer=tokenizer,
         shape=shape_of(net),
@@ -148,6 +149,18 @@ def _kind_of(source: Source, tokenizer: PreTrainedTokenizerBase) -> Kind:
     if kind != "base" and not tokenizer.chat_template:
         raise UserError(f"model {source.name!r} has no chat template, so it cannot be {kind!r}; use kind: base")
     return kind
+
+
+def _fingerprint(source: Source, folder: Path | None, kind: Kind, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Hash of all that is known of a loaded model but for the numbers in its weights.
+
+    A hub model's identity is that of its commit, of which the cache may hold only a part: its small files are added.
+    """
+    facts = f"{source.identity} {kind} {tokenizer.chat_template}"
+    if source.where == "hub" and folder is not None:
+        small = sorted(set(model_files(folder)) - set(weight_files(folder)))
+        facts += f" {files_sha256(small, root=folder)}"
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def _adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -83,3 +83,13 @@ def test_a_canary_of_another_length_is_corrupt_and_its_cell_is_run_again(snapsho
     reseal(path)
     results = run_study(study(tmp_path, "zero_shot", "few_shot"), out)
     assert not results.failures and {len(each.provenance.model_canary) for each in results.measurements} == {8}
+
+
+@pytest.mark.parametrize("name", ["chat_template.jinja", "generation_config.json"])
+def test_a_part_of_a_snapshot_stops_a_study_of_the_whole(name: str, snapshot: Path, tmp_path: Path) -> None:
+    """Failed before: a chat model without its template was a base model of the same identity."""
+    out = tmp_path / "out"
+    run_study(study(tmp_path, "zero_shot"), out)
+    (snapshot / name).unlink()
+    with pytest.raises(ModelChanged, match=r"^model 'name' has changed: its settings, tokenizer or chat template are"):
+        run_study(study(tmp_path, "zero_shot", "few_shot"), out)

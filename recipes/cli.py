@@ -4,8 +4,10 @@ Each command imports what it needs when it runs, so that `--help` and `ls` answe
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     with one_line_errors():
         options = _parser().parse_args(arguments)
+        _pass_over_local_matplotlibrc()
         sys.exit(options.command(options))
+
+
+def _pass_over_local_matplotlibrc() -> None:
+    """Keep matplotlib from the settings file of a working directory, which may be a stranger's.
+
+    It reads that file when it is imported, whatever it holds: a pipe would block, a setting could start LaTeX.
+    """
+    if os.path.lexists("matplotlibrc"):
+        with chdir(Path(__file__).parent):
+            import matplotlib  # noqa: F401
 
 
 def launch(arguments: Sequence[str] | None = None) -> None:

@@ -115,6 +115,20 @@ def repeated_outputs(conditions: Sequence[Condition]) -> list[str]:
     return lines
 
 
+def tied_options(conditions: Sequence[Condition]) -> list[str]:
+    """Conditions in which the likeliest options of many items are exactly equally likely: the first one is picked."""
+    lines = []
+    for condition in conditions:
+        margins = np.concatenate([each.outcomes.margins for each in condition.measurements])
+        tied = float((margins == 0).mean()) if len(margins) else 0.0
+        if len(margins) >= MIN_ITEMS and tied >= MANY:
+            lines.append(
+                f"{_named(condition)}: two options tie on {whole_percent(tied)} of items, and the first one"
+                f" counts as the answer; score {_scored(condition)}"
+            )
+    return lines
+
+
 def zero_scores(conditions: Sequence[Condition]) -> list[str]:
     """Conditions whose every item scored exactly 0: likelier a wrong format or grader than no ability at all."""
     lines = []

@@ -1,5 +1,7 @@
 """Which nets can be models: decoders that follow masks and positions, so that branches do not see one another."""
 
+import math
+
 import torch
 from torch import nn
 from transformers import PreTrainedConfig
@@ -33,6 +35,8 @@ def check_architecture(net: nn.Module, *, name: str) -> None:
     check_layers(net.config, name=name)  # type: ignore[arg-type]
     drift = _drift(net)
     tolerance = 1e-3 if next(net.parameters()).dtype == torch.float32 else 0.5
+    if math.isnan(drift):
+        raise UserError(f"model {name!r} predicts NaN: its weights or settings are corrupt, or too large for the dtype")
     if not drift < tolerance:
         raise UserError(
             f"model {name!r} ({type(net).__name__}) does not follow attention masks and positions (drift {drift:.1e}"

@@ -63,13 +63,27 @@ def encode_texts(model: Model, texts: Sequence[str]) -> list[tuple[int, ...]]:
         opened = [bos, *ids] if model.adds_bos and ids[:1] != [bos] else ids
         if opened[:2] == [bos, bos]:
             raise UserError(f"the chat template of model {model.name!r} writes the BOS token twice; fix the template")
+        if max(opened, default=0) >= model.shape.vocab:
+            raise UserError(
+                f"model {model.name!r} has {model.shape.vocab:,} embeddings and none for token {max(opened):,} of its"
+                " tokenizer; give the tokenizer that belongs to these weights"
+            )
         rows.append((*model.prefix, *opened))
     return rows
+
+
+def _check_not_empty(model: Model, ids: Sequence[int]) -> None:
+    if not ids:
+        raise UserError(
+            f"a prompt of model {model.name!r} has no tokens before the answer; its chat template or tokenizer drops"
+            " the question: use template: completion, or fix them"
+        )
 
 
 def encode_prompt(model: Model, prompt: Prompt, *, room: int = 0) -> tuple[int, ...]:
     """Ids of a prompt; UserError where it and `room` tokens more do not fit the context."""
     ids = encode_text(model, prompt_text(model, prompt))
+    _check_not_empty(model, ids)
     _check_prompt_fits(model, prompt, len(ids) + room, room=room)
     return ids
 
@@ -92,6 +106,7 @@ def _encode_options(model: Model, prompt: Prompt, options: Sequence[str]) -> Bra
     text = prompt_text(model, prompt)
     rows = encode_texts(model, [text, *(text + prompt.continuation(option) for option in options)])
     shared = common_prefix(rows)
+    _check_not_empty(model, rows[0][:shared])
     longest = max(map(len, rows))
     _check_prompt_fits(model, prompt, longest, room=longest - len(rows[0]))
     return Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows[1:]))

@@ -27,7 +27,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from educe.data.errors import UserError, one_line
 from educe.eval.model.complete import check_convertible, check_loaded
 from educe.eval.model.files import CONFIG, file_sha256, only
-from educe.eval.model.gguf_header import read_header
+from educe.eval.model.gguf_header import Header, read_header
 from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel
 
 MANIFEST = "manifest.json"
@@ -158,6 +158,7 @@ def _convert(file: Path, folder: Path) -> None:
             tokenizer = AutoTokenizer.from_pretrained(place, **options)
     net, found = loaded
     check_loaded(found, name=file.name)
+    _check_settings_kept(header, net.config, file)
     # The de-quantised net is plain: save_pretrained refuses one that still claims its quantisation.
     if hasattr(net.config, "quantization_config"):
         del net.config.quantization_config
@@ -167,6 +168,29 @@ def _convert(file: Path, folder: Path) -> None:
     readable = (folder / CONFIG).stat().st_mode
     for path in folder.iterdir():  # safetensors keeps what it writes from all but its owner
         path.chmod(readable)
+
+
+def _check_settings_kept(header: Header, config: Any, file: Path) -> None:
+    """UserError for settings of the file that change answers and that the conversion left out."""
+
+    def declared(key: str) -> Any:
+        return header.values.get(f"{header.architecture}.{key}")
+
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    rope = getattr(config, "rope_parameters", None) or {}
+    lost = {
+        "rope.scaling.type": declared("rope.scaling.type") not in (None, "none") and "factor" not in str(rope),
+        "expert_count": bool(declared("expert_count")),
+        "attention.key_length": declared("attention.key_length") not in (None, head_dim),
+        "attention.value_length": declared("attention.value_length") not in (None, head_dim),
+        "attention.sliding_window": declared("attention.sliding_window")
+        not in (None, 0, getattr(config, "sliding_window", None)),
+    }
+    for key in (key for key, is_lost in lost.items() if is_lost):
+        raise UserError(
+            f"{file}: {key} = {declared(key)!r} cannot be converted, so the model would not be this one; give it as a "
+            "folder saved by save_pretrained"
+        )
 
 
 @contextmanager

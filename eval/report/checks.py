@@ -18,6 +18,7 @@ from educe.eval.analysis.anomalies import (
     no_better_than_baselines,
     repeated_outputs,
     serious_findings,
+    tied_options,
     truncated_answers,
     zero_scores,
 )
@@ -85,6 +86,7 @@ def checks(
         "Cells of one task differ in test items or metric": _different_items(measurements),
         "Task rows give answers away, repeat, or leave a column unread": serious_findings(audits),
         "Scores of exactly 0: a wrong format or grader is likelier than no ability at all": zero_scores(conditions),
+        "Options that the model does not tell apart": tied_options(conditions),
         "Generated answers that were cut at the limit of tokens": truncated_answers(conditions),
         "Generated answers that are empty": empty_outputs(conditions),
         "One text written for most items": repeated_outputs(conditions),

@@ -105,7 +105,7 @@ class Study(BaseModel):
         try:
             return cls(**written)
         except UserError as error:
-            raise UserErrors([what + line.removeprefix("study") for line in lines_of(error)]) from None
+            raise UserErrors([_within(what, line) for line in lines_of(error)]) from None
 
     def __init__(self, **written: Any) -> None:
         faults: dict[str, list[str]] = {}
@@ -234,6 +234,10 @@ def _check_places(settings: Mapping[str, Any], source: Source) -> None:
                 if name not in LINEAR_MAPS:
                     fix = did_you_mean(name, LINEAR_MAPS)
                     raise UserError(f"no linear map of {source.name!r} is called {name!r}; {fix}")
+
+
+def _within(what: str, line: str) -> str:
+    return what + line.removeprefix("study") if line.startswith(("study:", "study ")) else f"{what}: {line}"
 
 
 def _read_all(specs: Sequence[Spec], read: Callable[[Any], Any], found: Mistakes) -> list[tuple[Spec, Any]]:

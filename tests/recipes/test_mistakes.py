@@ -1,12 +1,14 @@
 """All mistakes of a study are listed at once, a line each."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from educe.data.errors import UserError, UserErrors
 from educe.recipes.runner.study import Study
-from tests.recipes.small import small_study, study_values
+from tests.recipes.small import small_study, study_file, study_values
 
 
 def test_all_mistakes_are_listed_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
@@ -29,9 +31,9 @@ def test_all_mistakes_are_listed_at_once_in_the_order_of_the_file(tmp_path: Path
         ": seeds lists 0 twice",
         " has no key 'modles'",
         ": models.1 = 5 is not text",
-        "unknown model 'tiny'",
-        "recipe 'few_shot' has no key 'shot'",
-        "recipe 'few_shot': template = 'chatty' does not fit: input should be 'auto', 'chat' or 'completion'",
+        ": unknown model 'tiny'",
+        ": recipe 'few_shot' has no key 'shot'",
+        ": recipe 'few_shot': template = 'chatty' does not fit: input should be 'auto', 'chat' or 'completion'",
         ": tasks = 'capitals' is not a list",
         ": test_items = 0 is too small",
     ]
@@ -79,3 +81,13 @@ def test_a_name_that_could_be_no_folder_is_refused(tmp_path: Path, name: str) ->
     for key, spec in (("models", {"tiny-random": {"name": name}}), ("tasks", {"capitals": {"name": name}})):
         with pytest.raises(UserError, match=f"{key[:-1]}.*name"):
             small_study(tmp_path, **{key: [spec]}, recipes=["zero_shot"]).cells()
+
+
+def test_the_working_directorys_matplotlibrc_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read at import, so in a process of its own: two odd bytes stopped it, and a pipe would have blocked it."""
+    (tmp_path / "matplotlibrc").write_bytes(b"\xff\xfe")
+    monkeypatch.chdir(tmp_path)
+    study = study_file(tmp_path)
+    run = "from educe.recipes.cli import main; import sys; main(['run', sys.argv[1], '--out', 'out'])"
+    done = subprocess.run([sys.executable, "-P", "-c", run, study], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and (tmp_path / "out" / "report.html").is_file(), done.stderr

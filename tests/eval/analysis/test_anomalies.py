@@ -15,6 +15,7 @@ from educe.eval.analysis.anomalies import (
     no_better_than_baselines,
     repeated_outputs,
     serious_findings,
+    tied_options,
     truncated_answers,
     zero_scores,
 )
@@ -204,3 +205,9 @@ def test_answers_that_differ_and_end_give_no_warning() -> None:
     conditions = pool([varied, yes])
     assert truncated_answers(conditions) == empty_outputs(conditions) == repeated_outputs(conditions) == []
     assert zero_scores(conditions) == zero_scores(pool(small_study())) == []
+
+
+def test_options_that_are_equally_likely_are_a_warning() -> None:
+    (line,) = tied_options(pool([measurement(right=10, of=20, margin=0.0)]))
+    assert "two options tie on 100% of items" in line and "50%" in line
+    assert tied_options(pool([measurement(right=10, of=20)])) == []

@@ -6,7 +6,7 @@ from educe.data.errors import UserError
 from educe.data.example import Example, Message
 from educe.data.format import Format
 from educe.data.formats.render import render
-from educe.eval.model.encode import chat_text, common_prefix, encode_options, encode_text, prompt_text
+from educe.eval.model.encode import chat_text, common_prefix, encode_options, encode_prompt, encode_text, prompt_text
 from tests.nets import tiny, tiny_chat
 
 CAPITAL = Example(id="fr", question="What is the capital of France?", answer="Paris", choices=("Paris", "Rome"))
@@ -90,3 +90,21 @@ def test_what_was_asked_before_is_not_encoded_again(monkeypatch):
     first = encode_options(model, prompt, CAPITAL.choices)
     monkeypatch.setattr("educe.eval.model.encode.encode_texts", lambda *_: pytest.fail("encoded again"))
     assert encode_options(model, render(CAPITAL, Format(), style="completion"), list(CAPITAL.choices)) is first
+
+
+def test_a_prompt_without_tokens_is_refused():
+    model = tiny_chat()
+    model.tokenizer.chat_template = '{{ "" }}'
+    model.tokenizer.bos_token = None
+    prompt = render(CAPITAL, Format(), style="chat")
+    for encode in (lambda: encode_prompt(model, prompt), lambda: encode_options(model, prompt, CAPITAL.choices)):
+        with pytest.raises(UserError, match="a prompt of model 'tiny-random' has no tokens before the answer"):
+            encode()
+
+
+def test_a_token_without_an_embedding_is_refused():
+    model = tiny()
+    model.tokenizer.add_tokens(["France"])
+    assert max(model.tokenizer("France").input_ids) >= model.shape.vocab
+    with pytest.raises(UserError, match=r"embeddings and none for token \d+ of its tokenizer"):
+        encode_text(model, "the capital of France")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from educe.data.errors import UserError
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
-from tests.eval.model.hostile_gguf import CHANGED, WRITTEN, tensors, write
+from tests.eval.model.hostile_gguf import ARCH, CHANGED, WRITTEN, tensors, write
 
 IDS = torch.tensor([[5, 6, 7, 8]])
 
@@ -75,6 +75,22 @@ def test_a_damaged_file_is_refused_in_one_line(case: str, good: bytes, tmp_path:
 def test_a_file_that_is_not_a_whole_model_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
     write(tmp_path / "a-file.gguf", **WRITTEN[case])
     assert_refused(tmp_path / "a-file.gguf")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rope.scaling.type", "yarn"),
+        ("rope.scaling.type", "linear"),
+        ("expert_count", 4),
+        ("attention.key_length", 4),
+        ("attention.sliding_window", 8),
+    ],
+)
+def test_a_setting_that_the_conversion_would_leave_out_is_refused(key: str, value: str | int, tmp_path: Path) -> None:
+    write(tmp_path / "a-file.gguf", values={f"{ARCH}.{key}": value, f"{ARCH}.rope.scaling.factor": 4.0})
+    with pytest.raises(UserError, match=rf"{key} = {value!r} cannot be converted"):
+        load(tmp_path / "a-file.gguf")
 
 
 NEIGHBOURS: dict[str, dict[str, Any]] = {

@@ -84,9 +84,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return value
 
 
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a regular file's bytes. UserError where it cannot be read."""
-    with open_regular(path) as stream:
+def file_sha256(path: Path, *, links: bool = True) -> str:
+    """Hex sha256 of a regular file's bytes. UserError where it cannot be read, or is a link and none may be."""
+    with open_regular(path, links=links) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # it has all that is needed
 
 

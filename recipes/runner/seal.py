@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.errors import UserError
-from educe.data.untrusted import open_regular, parse_json, read_bytes
+from educe.data.untrusted import parse_json, read_bytes
+from educe.eval.model.files import file_sha256
 
 SEAL = "seal.json"
 _MAX_BYTES = 16 << 20
@@ -19,7 +20,7 @@ _MAX_BYTES = 16 << 20
 
 def sealed_text(values: Mapping[str, Any]) -> str:
     """JSON text of these values and, under `seal`, their checksum."""
-    return json.dumps({**values, "seal": _sha256(json.dumps(values, sort_keys=True).encode())}, indent=1)
+    return json.dumps({**values, "seal": checksum(json.dumps(values, sort_keys=True).encode())}, indent=1)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 def checksum(data: bytes) -> str:
     """SHA-256 in hex."""
-    return _sha256(data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -44,11 +45,7 @@ def checksums(folder: Path) -> dict[str, str]:
 
     ValueError for what is neither a file nor a folder, symbolic links among them.
     """
-    found = {}
-    for path in _files(folder):
-        with open_regular(path, links=False) as stream:
-            digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]
-        found[path.relative_to(folder).as_posix()] = digest.hexdigest()
+    found = {path.relative_to(folder).as_posix(): file_sha256(path, links=False) for path in _files(folder)}
     found.pop(SEAL, None)
     return dict(sorted(found.items()))
 
@@ -98,7 +95,3 @@ def _files(folder: Path) -> Iterator[Path]:
             else:
                 kind = "a symbolic link" if entry.is_symlink() else "neither a file nor a folder"
                 raise ValueError(f"{entry.name} is {kind}")
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

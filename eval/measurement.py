@@ -212,6 +212,11 @@ class Provenance:
     first_prompt: str = ""  # as the model saw it
 
 
+def cell_name(model: str, task: str, recipe: str, *, examples: int, seed: int) -> str:
+    """A cell in one line, for people."""
+    return f"{model} {task} {recipe} n={examples} seed={seed}"
+
+
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
@@ -241,6 +246,11 @@ class Measurement:
     details: Details = field(default_factory=Details)
     provenance: Provenance
 
+    @property
+    def cell_name(self) -> str:
+        """The cell in one line."""
+        return cell_name(self.model, self.task, self.recipe, examples=self.examples, seed=self.seed)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -257,3 +267,8 @@ class Failure:
     seed: int
     reason: str
     corrupt: bool = False
+
+    @property
+    def cell_name(self) -> str:
+        """The cell in one line."""
+        return cell_name(self.model, self.task, self.recipe, examples=self.examples, seed=self.seed)

@@ -9,6 +9,7 @@ from typing import Any
 
 from educe.data.example import Example
 from educe.data.task import Task
+from educe.eval.measurement import cell_name
 from educe.eval.model.source import Source
 from educe.recipes.method import Method
 from educe.recipes.runner.listing import Facts, Listed, MeasureOn, listed
@@ -78,4 +79,4 @@ class Cell:
         return Path(self.listed.folder)
 
     def __str__(self) -> str:
-        return f"{self.source.name} {self.task.name} {self.recipe} n={self.examples} seed={self.seed}"
+        return cell_name(self.source.name, self.task.name, self.recipe, examples=self.examples, seed=self.seed)

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from educe.data.errors import UserError
 
-# What reading raises for a file that was cut short, or whose parts are missing or of another type.
-CORRUPTION = (ValueError, OSError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+# What reading raises for a file that was cut short, or whose parts are missing or of another type. Any other exception
+# is a fault of ours.
+CORRUPTION = (ValueError, OSError)
 
 
 class Corrupt(UserError):
@@ -35,9 +36,7 @@ def reason_of(error: BaseException, path: Path) -> str:
         text = f"{place}{': ' if place else ''}{fault['msg'][0].lower()}{fault['msg'][1:]}"
     elif isinstance(error, OSError):
         text = error.strerror or str(error)
-    elif isinstance(error, RecursionError):
-        text = "it is nested too deeply"
     else:
-        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        text = str(error)
     text = text.replace(f"{path}/", "").replace(f"{path} is", "it is").removeprefix(f"{path}: ")
     return " ".join(text.split()).removesuffix("; fix the file")

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from educe.data.display import visible
 from educe.data.errors import RunStopped, UserError
+from educe.eval.measurement import Measurement
 from educe.eval.model.load import load_model
 from educe.eval.progress import progress_listener
 from educe.recipes.runner.audits import stored_lines, update_audits
@@ -41,17 +43,19 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
         store.begin(study_text=study.text(), cells=cells)
         tasks = list({cell.task.name: cell.task for cell in cells}.values())
         update_audits(store, tasks)
-        faults = [(cell, fault) for cell in cells if (fault := store.fault(cell.listed)) is not None]
+        shared: dict[Any, Any] = {}
+        found = [(cell, store.find(cell.listed, shared)) for cell in cells]
+        known = {cell.listed.folder: each for cell, each in found if isinstance(each, Measurement)}
+        faults = [(cell, each) for cell, each in found if isinstance(each, str)]
         with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root) as progress:
             for line in stored_lines(store, tasks):
                 progress.say(f"warning: {line}")
             for cell, fault in faults:
                 if fault != NOT_RUN:
                     progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
-            missing = [cell for cell, _ in faults]
-            earlier = canaries_of(store.read()[0] if 0 < len(missing) < len(cells) else ())
-            _run_cells(missing, store, study=study, progress=progress, earlier=earlier)
-        results = Results.of(store)
+            earlier = canaries_of(known.values())
+            _run_cells([cell for cell, _ in faults], store, study=study, progress=progress, earlier=earlier)
+        results = Results.of(store, known)
         results.report()
         if study.track != "none":
             log_to_wandb(results, study=study.name, prompts=study.tracks_prompts)

@@ -11,11 +11,12 @@ from accelerate.utils import broadcast_object_list
 
 from educe.data.display import visible
 from educe.data.errors import RunStopped, UserError, did_you_mean
+from educe.eval.measurement import Measurement
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
 from educe.recipes.catalog import RECIPES
 from educe.recipes.runner.audits import update_audits
-from educe.recipes.runner.canaries import canaries_of, check_model
+from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import parse_change
 from educe.recipes.runner.environment import check_device, on_cpu
@@ -61,7 +62,7 @@ def launch(study: Study, out: Path) -> None:
             store.begin(study_text=study.text(), cells=[cell], add=True)
             update_audits(store, [cell.task])
         # The main process decides for all: on another machine the run directory may be another one.
-        held = [store.has(cell), canaries_of(store.read()[0])] if state.is_main_process else [None, None]
+        held = [*_earlier(cell, store)] if state.is_main_process else [None, None]
         done, earlier = broadcast_object_list(held)
         if done:
             state.print(visible(f"{cell}: already in {store.folder(cell)}"))
@@ -78,6 +79,14 @@ def launch(study: Study, out: Path) -> None:
         if measurement is not None:
             interval = f"[{measurement.low:.3f}, {measurement.high:.3f}]"
             print(visible(f"{cell}: {measurement.score:.3f} {interval} -> {store.folder(cell)}"))
+
+
+def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:
+    """Whether a cell has a result, and if not, the canaries of the results of its model."""
+    if store.has(cell):
+        return True, {}
+    others = (store.find(each, {}) for each in store.listing() if each.facts.model == cell.source.identity)
+    return False, canaries_of(each for each in others if isinstance(each, Measurement))
 
 
 def _load(cell: Cell, *, device: str, state: PartialState) -> Model:

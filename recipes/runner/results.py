@@ -33,9 +33,9 @@ class Results:
     audits: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # by the name of the task
 
     @classmethod
-    def of(cls, store: Store) -> "Results":
-        """Read a run directory. UserError where there is no run."""
-        measurements, failures = store.read()
+    def of(cls, store: Store, known: Mapping[str, Measurement] | None = None) -> "Results":
+        """Read a run directory, but for what is known by the cell's folder. UserError where there is no run."""
+        measurements, failures = store.read(known)
         audits = {name: audited.findings for name, audited in store.read_audits().items()}
         return cls(store=store, measurements=tuple(measurements), failures=tuple(failures), audits=audits)
 
@@ -49,17 +49,13 @@ class Results:
         corrupt = [each for each in self.failures if each.corrupt]
         cells = len(self.failures) + len(self.measurements)
         for each in corrupt[:_MAX_LINES]:
-            named = f"{each.model} {each.task} {each.recipe} n={each.examples} seed={each.seed}"
-            print(f"educe: {visible(f'{named}: {each.reason}')}", file=sys.stderr)
+            print(f"educe: {visible(f'{each.cell_name}: {each.reason}')}", file=sys.stderr)
         if corrupt:
             print(f"educe: {len(corrupt)} of {cells} cells are corrupt and are left out", file=sys.stderr)
         if others := len(self.failures) - len(corrupt):
-            gone = (
-                ""
-                if (self.folder / "cells").exists() or not self.folder.exists()
-                else f": {self.folder} has no folder cells/"
-            )
-            print(f"educe: {others} of {cells} cells have no score and are left out{gone}", file=sys.stderr)
+            lost = self.folder.exists() and not (self.folder / "cells").exists()
+            why = f": {self.folder} has no folder cells/" if lost else ""
+            print(f"educe: {others} of {cells} cells have no score and are left out{why}", file=sys.stderr)
         return 1 if corrupt else 0
 
     def warnings(self) -> list[str]:

@@ -22,11 +22,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
+from pydantic import ConfigDict, TypeAdapter, with_config
 from safetensors import SafetensorError
 
 from educe.data.errors import RunStopped, UserError
@@ -52,6 +53,29 @@ if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results m
     from educe.recipes.runner.cell import Cell
 
 NOT_RUN = "not run yet"
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class _Note:
+    """Why a cell has no result, as it is stored."""
+
+    cell: str
+    place: str
+    reason: str
+    files: dict[str, str]
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class _Seal:
+    """The checksums that each file of the directory may have."""
+
+    files: dict[str, list[str | None]]
+
+
+_NOTE = TypeAdapter(_Note)
+_SEAL = TypeAdapter(_Seal)
 
 
 class Unwritable(RunStopped):
@@ -89,7 +113,7 @@ class Store:
         """Corrupt where an entry of the directory is a symbolic link, or its lock is also a file elsewhere."""
         for each in sorted(self.root.iterdir() if self.root.is_dir() else ()):
             if each.is_symlink():
-                raise Corrupt(f"{each} is a symbolic link, which no run writes; delete it")
+                raise Corrupt(f"{_link_line(each)}; delete it")
         lock = self.root / ".lock"
         # Locking empties the file.
         if lock.exists() and not (lock.is_file() and lock.stat().st_nlink == 1):
@@ -110,12 +134,19 @@ class Store:
 
     def has(self, cell: "Cell") -> bool:
         """Whether the cell's result is on disk and whole."""
-        return self.fault(cell.listed) is None
+        return isinstance(self.find(cell.listed, {}), Measurement)
 
-    def fault(self, cell: Listed) -> str | None:
-        """Why a cell has no result that can be used; None where it has one."""
-        found = self._read_cell(cell, {})
-        return found if isinstance(found, str) else None
+    def find(self, cell: Listed, shared: dict[Any, Any]) -> Measurement | str:
+        """A cell's result, or why it has none that can be used; `shared` as for `read_outcomes`."""
+        folder = self.root / "cells" / cell.folder
+        try:
+            self._refuse_links_to(folder)
+            if not folder.exists():
+                return NOT_RUN
+            check_folder(folder, cell=cell.key, place=cell.folder)
+            return read_measurement(folder, cell, shared)
+        except CORRUPTION as error:
+            return f"corrupt: {reason_of(error, folder)}; run the study again"
 
     def folder(self, cell: "Cell") -> Path:
         """Where the cell's result is, once it is there."""
@@ -155,16 +186,17 @@ class Store:
             about = {"cell": cell.key, "place": cell.listed.folder, "reason": " ".join(reason.split())}
             write_whole(noted, sealed_text({**about, "files": files}))
 
-    def read(self) -> tuple[list[Measurement], list[Failure]]:
+    def read(self, known: Mapping[str, Measurement] | None = None) -> tuple[list[Measurement], list[Failure]]:
         """Results and failures of the listed cells, in the study's order. UserError where there is no run.
 
-        All have the name of the study that the directory was last run with, even results from before it was renamed.
+        What is `known`, by the cell's folder, is not read again. All have the name of the study that the directory was
+        last run with, even results from before it was renamed.
         """
         measurements, failures = [], []
         shared: dict[Any, Any] = {}
         study = self.study_name()
         for cell in self.listing():
-            found = self._read_cell(cell, shared)
+            found = (known or {}).get(cell.folder) or self.find(cell, shared)
             if isinstance(found, Measurement):
                 measurements.append(replace(found, study=study))
                 continue
@@ -236,18 +268,6 @@ class Store:
             fix = "free space or give another --out" if full else "give another --out"
             raise Unwritable(f"cannot write {self.root}: {reason}; {fix} (finished cells are kept)") from error
 
-    def _read_cell(self, cell: Listed, shared: dict[Any, Any]) -> Measurement | str:
-        """A cell's measurement, or why it has none that can be used."""
-        folder = self.root / "cells" / cell.folder
-        try:
-            self._refuse_links_to(folder)
-            if not folder.exists():
-                return NOT_RUN
-            check_folder(folder, cell=cell.key, place=cell.folder)
-            return read_measurement(folder, cell, shared)
-        except CORRUPTION as error:
-            return f"corrupt: {reason_of(error, folder)}; run the study again"
-
     def _read_failure(self, cell: Listed) -> tuple[str, bool]:
         """Why a cell that is not there failed, and whether the note of that is corrupt."""
         noted = self._failure(cell)
@@ -255,14 +275,13 @@ class Store:
             self._refuse_links_to(noted)
             if not noted.exists():
                 return NOT_RUN, False
-            values = read_sealed(noted)
-            reason = values["reason"]
-            if (values["cell"], values["place"]) != (cell.key, cell.folder) or not isinstance(reason, str):
+            note = _NOTE.validate_python(read_sealed(noted))
+            if (note.cell, note.place) != (cell.key, cell.folder):
                 raise ValueError("it is of another cell")
             self._refuse_links_to(self._last_good(cell))
-            if values["files"]:
-                check_files(self._last_good(cell), values["files"])
-            return reason, False
+            if note.files:
+                check_files(self._last_good(cell), note.files)
+            return note.reason, False
         except CORRUPTION as error:
             return f"corrupt: the note of its failure ({reason_of(error, noted)}); run the study again", True
 
@@ -272,7 +291,7 @@ class Store:
         for part in path.relative_to(self.root).parts:
             place /= part
             if place.is_symlink():
-                raise ValueError(f"{place.relative_to(self.root)} is a symbolic link, which no run writes")
+                raise ValueError(_link_line(place.relative_to(self.root)))
 
     def _make_parents(self, path: Path) -> None:
         try:
@@ -288,7 +307,7 @@ class Store:
         be read. None stands for a file that is not there.
         """
         try:
-            before: dict[str, list[str | None]] = read_sealed(self.root / SEAL)["files"]
+            before = self._sealed()
         except CORRUPTION:
             before = {}  # what it sealed is written again, or found to be corrupt
         after: dict[str, list[str | None]] = {name: [checksum(text.encode())] for name, text in texts.items()}
@@ -305,11 +324,14 @@ class Store:
         sealed: list[str | None] = [None]
         if os.path.lexists(self.root / SEAL):
             with report_corruption(self.root / SEAL):
-                sealed = read_sealed(self.root / SEAL)["files"].get(name, sealed)
+                sealed = self._sealed().get(name, sealed)
         data = read_bytes(path, links=False) if os.path.lexists(path) else None
         if (None if data is None else checksum(data)) not in sealed:
             raise ValueError("it is missing" if data is None else "it is not what was sealed")
         return None if data is None else data.decode()
+
+    def _sealed(self) -> dict[str, list[str | None]]:
+        return _SEAL.validate_python(read_sealed(self.root / SEAL)).files
 
     @property
     def _scratch(self) -> Path:
@@ -320,6 +342,10 @@ class Store:
 
     def _last_good(self, cell: Listed) -> Path:
         return self.root / "failures" / f"{cell.folder}-adapter"
+
+
+def _link_line(path: Path) -> str:
+    return f"{path} is a symbolic link, which no run writes"
 
 
 def _remove(path: Path) -> None:

@@ -74,8 +74,7 @@ def _mode() -> Any:
 
 
 def _name(measurement: Measurement) -> str:
-    model, task, recipe = measurement.model, measurement.task, measurement.recipe
-    return visible(f"{model} {task} {recipe} n={measurement.examples} seed={measurement.seed}")
+    return visible(measurement.cell_name)
 
 
 def _config(measurement: Measurement, *, prompts: bool) -> dict[str, Any]:

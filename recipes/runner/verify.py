@@ -24,11 +24,7 @@ def verify(folder: str | Path) -> tuple[list[str], str]:
     except Corrupt as error:
         known = dict.fromkeys([*faults, str(error)])
         return [visible(each) for each in known], f"{folder} is not whole: its cells are not checked"
-    lines = [
-        f"{each.model} {each.task} {each.recipe} n={each.examples} seed={each.seed}: {each.reason}"
-        for each in failures
-        if each.corrupt or each.reason == NOT_RUN
-    ]
+    lines = [f"{each.cell_name}: {each.reason}" for each in failures if each.corrupt or each.reason == NOT_RUN]
     corrupt = sum(each.corrupt for each in failures)
     not_run = len(lines) - corrupt
     counts = {"failed": len(failures) - len(lines), "not run": not_run, "corrupt": corrupt}

@@ -1,6 +1,7 @@
 """A model that changes behind its identity stops the study, and what was measured before stays."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from safetensors.torch import load_file, save_file
 from educe.eval.model.canary import ModelChanged
 from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.launch import launch
+from educe.recipes.runner.result_files import read_measurement
 from educe.recipes.runner.results import load_results
 from educe.recipes.runner.study import Study
 from tests.nets import tiny
 from tests.recipes.made import reseal
-from tests.recipes.small import no_figures, parity_rows, write_rows
+from tests.recipes.small import no_figures, parity_rows, small_study, write_rows
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -70,6 +72,31 @@ def test_a_launch_with_another_model_stops_without_a_note(snapshot: Path, tmp_pa
     with pytest.raises(ModelChanged):
         launch(study(tmp_path, {"few_shot": {"shots": 2}}), out)
     assert not list((out / "failures").rglob("*.json"))
+
+
+def test_no_result_is_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finished study read every result twice, one that went on three times, and each launch all of them."""
+    no_figures(monkeypatch)
+    read: list[str] = []
+    monkeypatch.setattr(
+        "educe.recipes.runner.store.read_measurement",
+        lambda folder, cell, shared: read.append(cell.recipe) or read_measurement(folder, cell, shared),
+    )
+    out, few = tmp_path / "out", {"few_shot": {"shots": 2}}
+    tiny_study = partial(small_study, tmp_path, examples=[2])
+    run_study(tiny_study(recipes=["zero_shot"]), out)
+    read.clear()
+    run_study(tiny_study(recipes=["zero_shot"]), out)
+    assert read == ["zero_shot"]
+    read.clear()
+    run_study(tiny_study(recipes=["zero_shot", few]), out)
+    assert read == ["zero_shot", "few_shot(shots=2)"]
+    read.clear()
+    launch(tiny_study(recipes=["zero_shot"]), out)
+    assert read == ["zero_shot"], "a finished cell needs no other"
+    read.clear()
+    launch(tiny_study(recipes=[{"zero_shot": {"phrase": "tip"}}]), out)
+    assert len(read) == 2, "those of its model"
 
 
 def test_a_canary_of_another_length_is_corrupt_and_its_cell_is_run_again(snapshot: Path, tmp_path: Path) -> None:

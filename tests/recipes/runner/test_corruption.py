@@ -13,6 +13,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.seal import SEAL, sealed_text
 from educe.recipes.runner.store import Store
 from tests.recipes.made import measurement_of, reseal
 from tests.recipes.small import run_cli, small_study
@@ -249,7 +250,18 @@ def test_a_corrupt_file_of_the_directory_is_one_line(
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("failures/{1}.json", '{"reason": 3}', "it is of another cell"),
+        ("failures/{1}.json", '{"reason": 3}', "cell: field required"),
+        (
+            "failures/{1}.json",
+            '{"cell": "a", "place": "b", "reason": 3, "files": {}}',
+            "reason: input should be a valid",
+        ),
+        (
+            "failures/{1}.json",
+            '{"cell": "a", "place": "b", "reason": "c", "files": []}',
+            "files: input should be a valid",
+        ),
+        ("failures/{1}.json", '{"cell": "a", "place": "b", "reason": "c", "files": {}}', "it is of another cell"),
         ("cells/{0}/measurement.json", "[]", "measurement.json is not an object"),
         ("cells/{0}/measurement.json", "{}", "study: field required"),
         ("cells/{0}/measurement.json", '{"a": 1, "a": 2}', "key 'a' comes twice"),
@@ -264,8 +276,6 @@ def test_a_corrupt_file_of_a_cell_is_named_and_its_cell_left_out(
 ) -> None:
     path = store.root / file.format(cells[0].folder, cells[1].folder)
     path.write_text(content)
-    if "failures" in file:
-        path.write_text('{"cell": "a", "place": "b", "reason": 3, "files": {}}')
     reseal(path)
     for command in ("report", "results", "claims", "forecast"):
         line = reason(store, command, capsys)
@@ -286,6 +296,30 @@ def test_a_file_of_a_cell_that_is_lost_is_named(
         else f"{part} is missing"
     )
     assert reason(store, "results", capsys).endswith(f": corrupt: {said}; run the study again")
+
+
+@pytest.mark.parametrize("values", [{}, {"files": 3}, {"files": {"cells.json": 3}}, {"files": {}, "more": 1}])
+def test_a_seal_of_another_form_is_one_line(
+    store: Store, values: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (store.root / SEAL).write_text(sealed_text(values))
+    assert run_cli("results", store.root) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"educe: {store.root / SEAL} is corrupt ({'more' if 'more' in values else 'files'}")
+
+
+@pytest.mark.parametrize("fault", [TypeError, AttributeError, KeyError])
+def test_a_fault_of_ours_is_not_called_corruption(
+    store: Store, fault: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was: the cell was left out, and the traceback lost."""
+
+    def faulty(*_: Any) -> None:
+        raise fault("ours")
+
+    monkeypatch.setattr("educe.recipes.runner.store.read_measurement", faulty)
+    with pytest.raises(fault):
+        store.read()
 
 
 def test_a_folder_without_a_run_is_no_fault_to_verify(tmp_path: Path) -> None:

@@ -264,4 +264,5 @@ def test_the_report_of_what_is_read_has_no_traceback(corpus: Path) -> None:
     for case in cases(corpus):
         results = read_changed(case)
         if results is not None and len(results.measurements) == 2:
-            results.report()
+            page = results.report().read_text()
+            assert "2 measurements" in " ".join(page.split()) and "<script" not in page, case.what

@@ -58,6 +58,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
+def reason_of(error: object) -> str:
+    """What an exception says, in one line of at most 300 characters."""
+    return " ".join(str(error).split())[:300] or "no reason given"
+
+
 @contextmanager
 def one_line(what: str, fix: str, *, hide: str = "") -> Iterator[None]:
     """A library's failure as a UserError: `what`, the first line of its reason, and the `fix`.
@@ -80,7 +85,7 @@ def one_line(what: str, fix: str, *, hide: str = "") -> Iterator[None]:
 def _line(what: str, fix: str, error: BaseException, hide: str) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # Validators put the field on the first line and what is wrong with it on the second.
-    reason = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])[:300] or "no reason given"
+    reason = reason_of(" ".join(lines[: 2 if lines and lines[0].endswith(":") else 1]))
     if not isinstance(error, OSError | ValueError):
         reason = f"{type(error).__name__}: {reason}"
     return f"{what}: {reason.replace(f'{hide}/', '') if hide else reason}; {fix}"

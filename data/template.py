@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import Namespace, pass_context, pass_eval_context
 
 from educe.data import template_costs as costs
-from educe.data.errors import UserError
+from educe.data.errors import UserError, reason_of
 
 # The largest published templates have about 30,000 characters. A prompt of 500,000 takes 0.3 to 0.8 million.
 MAX_TEMPLATE, BUDGET = 1 << 17, 2_000_000
@@ -51,16 +51,13 @@ def render_template(template: str, *, model: str, **values: Any) -> str:
         ) from None
     except TemplateError as error:
         raise UserError(
-            f"the chat template of {model!r} refuses the prompt ({_short(error)}); use template: completion"
+            f"the chat template of {model!r} refuses the prompt ({reason_of(error)}); use template: completion"
         ) from None
     except Exception as error:  # a program of a stranger may fail in any way
         raise UserError(
-            f"the chat template of {model!r} fails ({type(error).__name__}: {_short(error)}); use template: completion"
+            f"the chat template of {model!r} fails ({type(error).__name__}: {reason_of(error)}); "
+            "use template: completion"
         ) from None
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error)[:300].split())
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import yaml
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, reason_of
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -147,8 +147,7 @@ def open_parquet(path: Path, *, links: bool = True) -> "ParquetFile":
             file = ParquetFile(f"/dev/fd/{stream.fileno()}")
             sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
         except (pyarrow.ArrowException, OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{path}: not a Parquet file ({reason}); check how it was written") from None
+            raise UserError(f"{path}: not a Parquet file ({reason_of(error)}); check how it was written") from None
     if min(sizes, default=0) < 0 or sum(sizes) > MAX_PARQUET_BYTES or file.metadata.num_rows > MAX_PARQUET_ROWS:
         raise UserError(f"{path} unpacks to over {MAX_PARQUET_BYTES:,} bytes or {MAX_PARQUET_ROWS:,} rows; split it")
     return file
@@ -156,7 +155,7 @@ def open_parquet(path: Path, *, links: bool = True) -> "ParquetFile":
 
 def _reason(error: Exception) -> str:
     # Python's own line on long numbers names a function that would lift its limit.
-    return " ".join(str(error).split(";")[0].split())
+    return reason_of(error).partition(";")[0]
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

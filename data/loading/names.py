@@ -89,7 +89,7 @@ def find_columns(
         fields=FIELDS,
         where=where,
     )
-    label = "label" if "answer" not in names and "label" in names else "answer"
+    label = next((name for name in ANSWERS if name in names), "answer")
     require_columns(("question", *(() if label in names else ("answer",))), given, names, where=where)
     if template is None and "question" not in given:
         before = [name for name in CONTEXTS if name in names]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, reason_of
 from educe.data.untrusted import open_parquet, open_regular, parse_json, read_text
 
 # A line holds one question. A file of rows may be as long as it is.
@@ -147,8 +147,9 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     except _TooLong as error:
         raise UserError(f"{path}, after row {done}: {error}") from None
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}, after row {done}: damaged Parquet ({reason}); write the file again") from None
+        raise UserError(
+            f"{path}, after row {done}: damaged Parquet ({reason_of(error)}); write the file again"
+        ) from None
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> None:

@@ -110,7 +110,10 @@ def _jsonl_values() -> Iterator[Hostile]:
     yield Hostile("an id twice", "a.jsonl", _lines(*({**row, "id": "x"} for row in FREE)), "line 2, field 'id': 'x' is")
     yield Hostile("control characters", "a.jsonl", _lines(*({**row, "topic\x1b[2J": "\x9b"} for row in FREE)), None)
     yield Hostile(
-        "ten thousand columns", "a.jsonl", _lines({**FREE[0], **{f"c{n}": n for n in range(10_000)}}), "no test"
+        "ten thousand columns",
+        "a.jsonl",
+        _lines({**FREE[0], **{f"c{n}": n for n in range(10_000)}}),
+        "columns, over 2,000",
     )
 
 
@@ -124,7 +127,7 @@ def _csv() -> Iterator[Hostile]:
         ("a quote inside", head + b'a,1\n"b"c,1\n', "row 2: not readable as CSV"),
         ("too many cells", head + b"a,1\nb,1,2\n", "row 2: 3 fields, but the header has 2"),
         ("too few cells", head + b"a,1\nb\n", "row 2: 1 fields, but the header has 2"),
-        ("a column twice", b"question,answer,answer\na,1,2\n", "names column 'answer' twice"),
+        ("a column twice", b"question,answer,answer\na,1,2\n", "two columns have the name 'answer'"),
         ("no answer", b"question,result\na,1\n", "no column 'answer'"),
         ("Latin-1", head + b"\xe9,1\n", "byte 16 is not UTF-8"),
         ("tabs", b"question\tanswer\na\t1\n", "no column 'question'"),

@@ -63,6 +63,14 @@ def reason_of(error: object) -> str:
     return " ".join(str(error).split())[:300] or "no reason given"
 
 
+def is_fault(error: BaseException) -> bool:
+    """Whether something went wrong, rather than that the program is to stop.
+
+    Libraries in Rust raise a PanicException, which is no Exception.
+    """
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 @contextmanager
 def one_line(what: str, fix: str, *, hide: str = "") -> Iterator[None]:
     """A library's failure as a UserError: `what`, the first line of its reason, and the `fix`.
@@ -74,10 +82,8 @@ def one_line(what: str, fix: str, *, hide: str = "") -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
-        raise UserError(_line(what, fix, error, hide)) from error
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # what a library in Rust raises for a fault of its own
+        if not is_fault(error):
             raise
         raise UserError(_line(what, fix, error, hide)) from error
 

@@ -16,6 +16,8 @@ from educe.data.untrusted import open_parquet, open_regular, parse_json, read_te
 
 # A line holds one question. A file of rows may be as long as it is.
 MAX_LINE_BYTES = 16 << 20
+# Of the texts of a Parquet file, which may hold a text once and name it in each row.
+MAX_TEXT_BYTES = 1 << 30
 # A question has some tens, with its choices.
 MAX_COLUMNS = 2000
 # What has one way of being text: numbers, and dates.
@@ -135,12 +137,15 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     columns = [metadata.schema.column(place) for place in range(metadata.num_columns)]
     texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
     has_bytes = any("binary" in str(field.type) for field in schema)
-    done = 0
+    done = unpacked = 0
     try:
         with open_regular(path) as stream, ParquetFile(stream, metadata=metadata, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=1024):
-                if (longest := max(map(_longest, batch.columns), default=0)) > MAX_LINE_BYTES:
+                sizes = [size for column in batch.columns for size in _text_sizes(column)]
+                if (longest := max(sizes, default=(0, 0))[0]) > MAX_LINE_BYTES:
                     raise _TooLong(f"a text of {longest:,} bytes, over {MAX_LINE_BYTES:,}; cut it")
+                if (unpacked := unpacked + sum(total for _, total in sizes)) > MAX_TEXT_BYTES:
+                    raise _TooLong(f"its texts unpack to over {MAX_TEXT_BYTES:,} bytes; split the file")
                 for number, fields in enumerate(_rows(batch, schema), done + 1):
                     yield Row(place=f"{path}, row {number}", fields=_text(fields) if has_bytes else fields)
                 done += len(batch)
@@ -165,15 +170,18 @@ class _TooLong(Exception):
     """A text of a Parquet file that is too long to read."""
 
 
-def _longest(column: Any) -> int:
-    """The bytes of the longest text of a column, or of what is nested in it, as far as texts are dictionaries."""
+def _text_sizes(column: Any) -> Iterator[tuple[int, int]]:
+    """The bytes of the longest text and of all texts of each dictionary in a column, nested ones included."""
     from pyarrow import compute, types
 
     if types.is_dictionary(column.type):
-        return compute.max(compute.binary_length(column.dictionary)).as_py() or 0
-    if types.is_struct(column.type):
-        return max(map(_longest, column.flatten()), default=0)
-    return _longest(column.values) if types.is_list(column.type) or types.is_large_list(column.type) else 0
+        lengths = compute.binary_length(column.dictionary)
+        yield compute.max(lengths).as_py() or 0, compute.sum(lengths.take(column.indices)).as_py() or 0
+    elif types.is_struct(column.type):
+        for part in column.flatten():
+            yield from _text_sizes(part)
+    elif types.is_list(column.type) or types.is_large_list(column.type):
+        yield from _text_sizes(column.values)
 
 
 def _rows(batch: Any, schema: Any) -> list[dict[str, Any]]:

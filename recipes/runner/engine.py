@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.display import visible
-from educe.data.errors import RunStopped, UserError
+from educe.data.errors import RunStopped, UserError, is_fault
 from educe.eval.measurement import Measurement
 from educe.eval.model.load import load_model
 from educe.eval.progress import progress_listener
@@ -91,7 +91,9 @@ def _failures_noted(cells: Sequence[Cell], store: Store, progress: Progress) -> 
         raise
     except UserError as error:
         reason, save_adapter = str(error), getattr(error, "save", None)
-    except Exception as error:
+    except BaseException as error:
+        if not is_fault(error):
+            raise
         # A mistake of ours: shown in full, but a study of many hours does not stop for one cell.
         print(visible(traceback.format_exc(), lines=True), end="", file=sys.stderr)
         reason = f"{type(error).__name__}: {error}"

@@ -40,14 +40,12 @@ def checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def checksums(folder: Path) -> dict[str, str]:
-    """The checksum of every file in a folder and below, by path from there; its own seal is left out.
+def checksums(folder: Path) -> dict[str, list[int | str]]:
+    """The size and checksum of every file in a folder and below, by path from there; its own seal is left out.
 
     ValueError for what is neither a file nor a folder, symbolic links among them.
     """
-    found = {path.relative_to(folder).as_posix(): file_sha256(path, links=False) for path in _files(folder)}
-    found.pop(SEAL, None)
-    return dict(sorted(found.items()))
+    return {name: [path.stat().st_size, file_sha256(path, links=False)] for name, path in _files(folder).items()}
 
 
 def seal_folder(folder: Path, **about: str) -> None:
@@ -72,24 +70,34 @@ def check_folder(folder: Path, **about: str) -> None:
 
 
 def check_files(folder: Path, expected: Any) -> None:
-    """ValueError where the files in a folder and below are not these, by path with their checksums."""
+    """ValueError where the files in a folder and below are not these, by path with their sizes and checksums."""
     if not isinstance(expected, dict):
         raise ValueError(f"{SEAL} lists no files")
-    found = checksums(folder)
+    found = _files(folder)
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
             raise ValueError(f"{name} is missing")
         if name not in expected:
             raise ValueError(f"{name} was not there when it was sealed")
-        if expected[name] != found[name]:
+        # The size first: a file can claim to be far longer than could be read.
+        size = found[name].stat().st_size
+        if not isinstance(expected[name], list) or expected[name][:1] != [size]:
+            raise ValueError(f"{name} is not what was sealed: it has {size:,} bytes")
+        if expected[name] != [size, file_sha256(found[name], links=False)]:
             raise ValueError(f"{name} is not what was sealed")
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> dict[str, Path]:
+    """The files in a folder and below by their paths from there, sorted, without the folder's own seal."""
+    named = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    return {name: path for name, path in sorted(named.items()) if name != SEAL}
+
+
+def _walk(folder: Path) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path))
+                yield from _walk(Path(entry.path))
             elif entry.is_file(follow_symlinks=False):
                 yield Path(entry.path)
             else:

@@ -63,7 +63,7 @@ class _Note:
     cell: str
     place: str
     reason: str
-    files: dict[str, str]
+    files: dict[str, list[int | str]]
 
 
 @with_config(ConfigDict(extra="forbid"))

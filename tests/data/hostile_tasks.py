@@ -172,6 +172,10 @@ def _parquet() -> Iterator[Hostile]:
         column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 60), ["a" * (64 << 20)])
         parquet.write_table(pyarrow.table({"question": column, "answer": right}), path)
 
+    def named_often(path: Path) -> None:
+        column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 1100), ["a" * 1_000_000])
+        parquet.write_table(pyarrow.table({"question": column, "answer": ["1"] * 1100}), path)
+
     pairs = pyarrow.array([[("a", "b")]] * 60, pyarrow.map_(pyarrow.string(), pyarrow.string()))
     years = pyarrow.array([2**62] * 60, pyarrow.timestamp("us"))
     odd_bytes = [[b"\xff"]] * 60
@@ -196,6 +200,7 @@ def _parquet() -> Iterator[Hostile]:
         ("a map for choices", _table(question=asked, answer=right, choices=pairs), "field 'choices': a tuple is"),
         ("years beyond all", _table(question=asked, answer=years), "row 0: damaged"),
         ("a text of 64 MB in each row", bomb, "after row 0: a text of 67,108,864 bytes, over 16,777,216"),
+        ("a text of 1 MB in 1,100 rows", named_often, "its texts unpack to over 1,073,741,824 bytes"),
     ):  # fmt: skip
         yield Hostile(f"parquet {name}", "a.parquet", make, says)
     for name, columns in (

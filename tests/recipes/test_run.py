@@ -168,10 +168,17 @@ def test_an_error_of_ours_is_shown_and_noted(
     assert not load_results(out).failures and not list((out / "failures").rglob("*.json"))
 
 
-def test_an_error_while_loading_fails_the_cells_of_that_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class PanicException(BaseException):
+    """As libraries in Rust raise it: no Exception."""
+
+
+@pytest.mark.parametrize("error", [MemoryError, PanicException])
+def test_an_error_while_loading_fails_the_cells_of_that_model(
+    error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def load(spec: Any, **options: Any) -> Any:
         if spec != "tiny-random":
-            raise MemoryError("out of memory")
+            raise error("out of memory")
         return load_model(spec, **options)
 
     no_figures(monkeypatch)
@@ -179,7 +186,7 @@ def test_an_error_while_loading_fails_the_cells_of_that_model(tmp_path: Path, mo
     study = small_study(tmp_path, models=[{"tiny-random": {"name": "large"}}, "tiny-random"], recipes=["zero_shot"])
     results = run_study(study, tmp_path / "out")
     assert [each.model for each in results.measurements] == ["tiny-random"]
-    assert [(each.model, each.reason) for each in results.failures] == [("large", "MemoryError: out of memory")]
+    assert [(each.model, each.reason) for each in results.failures] == [("large", f"{error.__name__}: out of memory")]
 
 
 def test_a_model_that_cannot_be_loaded_fails_its_own_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

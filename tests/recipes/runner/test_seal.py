@@ -92,6 +92,13 @@ def test_a_flipped_bit_of_a_cell_takes_its_number_away(copy: Path, name: str) ->
     assert count == FLIPS and not verify(copy)[0]
 
 
+def test_a_file_that_claims_to_be_very_long_is_not_read(copy: Path) -> None:
+    os.truncate(first_cell(copy) / "outcomes.parquet", 1 << 40)
+    started = time.monotonic()
+    assert "it has 1,099,511,627,776 bytes" in verify(copy)[0][0]
+    assert time.monotonic() - started < 10
+
+
 @pytest.mark.parametrize("name", OF_THE_DIRECTORY)
 def test_a_flipped_bit_of_the_directory_stops_every_reader(copy: Path, name: str) -> None:
     for flip in flips(copy / name, copy):

@@ -20,7 +20,7 @@ def made() -> tuple[Measurement, ...]:
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder that reads as the synthetic study: how runs are read is tested where they are written."""
-    monkeypatch.setattr(Store, "read", lambda _: (made(), ()))
+    monkeypatch.setattr(Store, "read", lambda *_: (made(), ()))
     return "runs/small"
 
 
@@ -47,7 +47,7 @@ def test_cells_without_a_score_are_told(
     study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lost = Failure(study="s", model="big", task="capitals", recipe="few_shot", examples=8, seed=1, reason="killed")
-    monkeypatch.setattr(Store, "read", lambda _: (made(), (lost,)))
+    monkeypatch.setattr(Store, "read", lambda *_: (made(), (lost,)))
     for command in ("claims", "forecast"):
         assert run_cli(command, study) == 0
         assert capsys.readouterr().err == f"educe: 1 of {len(made()) + 1} cells have no score and are left out\n"

@@ -128,7 +128,7 @@ def test_results_on_other_items_are_named(
     others = Outcomes.of(Outcome(id=f"other-{n}", score=float(n < 6), answer="a") for n in range(10))
     near = [measurement(method="zero_shot", examples=0), measurement(), measurement(examples=16)]
     made = [*near, measurement(outcomes=others, **far)]
-    monkeypatch.setattr(Store, "read", lambda _: (made, []))
+    monkeypatch.setattr(Store, "read", lambda *_: (made, []))
     monkeypatch.setattr(Store, "study_text", lambda _: "name: small")
     line = the_line(capsys, command, tmp_path)
     cell = {"examples": 4, "seed": 0} | far

@@ -205,6 +205,7 @@ class Provenance:
     model_fingerprint: str
     model_revision: str
     model_kind: str
+    whole_commit: bool | None = None  # of a hub model: whether it was compared with the hub's list of files
     model_canary: tuple[Difference, ...] = ()  # log-likelihoods of NUM_CANARY texts, when it was loaded
     task_fingerprint: str
     task_version: Count

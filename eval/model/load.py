@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils.logging import disable_progress_bar
 
 from educe.data.errors import UserError, one_line
-from educe.data.hub_cache import snapshot_folder
+from educe.data.hub_cache import is_listed, snapshot_folder
 from educe.eval.model.adapter import merge_adapter
 from educe.eval.model.bitsandbytes import keep_weights_differentiable, quantization_config
 from educe.eval.model.check import check_architecture
@@ -67,6 +67,7 @@ def load_model(
         adds_bos=_adds_bos(tokenizer),
         dtype=cast(Dtype, str(torch_dtype).removeprefix("torch.")),
         quantize=source.quantize,
+        whole_commit=is_listed(folder) if source.where == "hub" and folder else None,
     )
 
 

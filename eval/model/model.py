@@ -43,7 +43,8 @@ class Model:
 
     `net` is the resident network with everything attached to it, which `change` describes. `dtype` is the one that the
     weights were loaded in, `quantize` the 4-bit format of the layers. `adds_bos` says whether the tokenizer begins
-    every text with its beginning-of-sequence token. `canary` tells the model, as it was loaded, from any other one
+    every text with its beginning-of-sequence token. `whole_commit` says of a hub model whether its files were compared
+    with the hub's list of them, and is None for others. `canary` tells the model, as it was loaded, from any other one
     (canary.py). `cache` keeps what is costly to make and serves several cells.
     """
 
@@ -57,6 +58,7 @@ class Model:
     adds_bos: bool
     dtype: Dtype
     quantize: str = ""
+    whole_commit: bool | None = None
     canary: tuple[float, ...] = ()
     change: Change | None = None
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)

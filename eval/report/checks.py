@@ -84,6 +84,9 @@ def checks(
         ),
         **_mixed_versions(facts),
         "Cells of one task differ in test items or metric": _different_items(measurements),
+        "Hub models whose files were not compared with the hub's list: some may not have been fetched": (
+            _unlisted_models(measurements)
+        ),
         "Task rows give answers away, repeat, or leave a column unread": serious_findings(audits),
         "Scores of exactly 0: a wrong format or grader is likelier than no ability at all": zero_scores(conditions),
         "Options that the model does not tell apart": tied_options(conditions),
@@ -188,6 +191,16 @@ def _mixed_versions(facts: Sequence[Fact]) -> dict[str, list[str]]:
         ),
         "One name stands for different tasks or models": _differing(facts, "task_", "model_"),
     }
+
+
+def _unlisted_models(measurements: Sequence[Measurement]) -> list[str]:
+    revisions = {
+        each.model: each.provenance.model_revision for each in measurements if each.provenance.whole_commit is False
+    }
+    return [
+        f"{model}, commit {revision}: its snapshot was fetched file by file, by another tool"
+        for model, revision in sorted(revisions.items())
+    ]
 
 
 def _different_items(measurements: Sequence[Measurement]) -> list[str]:

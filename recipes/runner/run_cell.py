@@ -104,6 +104,7 @@ def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutp
         model_fingerprint=model.fingerprint,
         model_revision=model.revision,
         model_kind=model.kind,
+        whole_commit=model.whole_commit,
         model_canary=model.canary,
         task_fingerprint=cell.task.fingerprint,
         task_version=cell.task.version,

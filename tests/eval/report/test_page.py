@@ -21,6 +21,7 @@ from tests.eval.synthetic import PROVENANCE, measurement, small_study
 
 CHOSEN = Selection(chosen={"rank": 4}, dev_score=0.5, dev_examples=32, candidates=2)
 STOPPED = TrainingDetails(precision="float32", dev_examples=16)
+UNLISTED = "Hub models whose files were not compared with the hub's list: some may not have been fetched"
 WEAK = Demonstrator(model="weak", share_right=0.5, left_out=0)
 FAILED = Failure(
     study="quick",
@@ -269,3 +270,13 @@ def test_provenance_counts_cells_and_shows_prompts_once() -> None:
     assert prompts[0].recipes == ("zero_shot", "few_shot shots=8", "iid_sft rank=8")
     drawn = [measurement(method="few_shot", seed=seed, provenance={"first_prompt": f"shots {seed}"}) for seed in (1, 0)]
     assert [prompt.text for prompt in first_prompts(drawn)] == ["shots 0"]
+
+
+def test_a_model_that_may_lack_files_is_a_warning() -> None:
+    whole, unlisted, local = (
+        replace(measurement(model=name), provenance=replace(PROVENANCE, model_revision="f00", whole_commit=whole))
+        for name, whole in (("a", True), ("b", False), ("c", None))
+    )
+    found = titles([whole, unlisted, local])
+    assert found[UNLISTED] == ("b, commit f00: its snapshot was fetched file by file, by another tool",)
+    assert UNLISTED not in titles([whole, local])

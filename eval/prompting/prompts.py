@@ -1,6 +1,6 @@
 """Prompt functions: from an item to the prompt that a model completes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,9 +8,10 @@ from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
 from educe.data.format import AnswerAs, Format
 from educe.data.formats.phrases import PHRASES
-from educe.data.formats.render import PromptFunction, Style, render
+from educe.data.formats.render import Prompt, PromptFunction, Style, render
 from educe.data.formats.space import FormatSpace
 from educe.data.task import Task
+from educe.eval.model.encode import prompt_text
 from educe.eval.model.model import Model
 
 Template = Literal["auto", "chat", "completion"]
@@ -64,6 +65,30 @@ def make_prompt_fn(
     return lambda example: render(
         example, opened, style=style, shots=shots, prefill=prompt_config.prefill, answers=answers
     )
+
+
+def check_questions_shown(model: Model, items: Iterable[Example], prompt_fn: PromptFunction) -> None:
+    """UserError where a chat template makes one and the same text of all items, whatever they ask.
+
+    Renders no more items than it takes to find two texts: two, as a rule.
+    """
+    first: tuple[Example, Prompt, str] | None = None
+    other: Example | None = None
+    for item in items:
+        prompt = prompt_fn(item)
+        if prompt.style != "chat":
+            return
+        if first is None:
+            first = item, prompt, prompt_text(model, prompt)
+        elif prompt != first[1]:
+            if prompt_text(model, prompt) != first[2]:
+                return
+            other = item
+    if first is not None and other is not None:
+        raise UserError(
+            f"the chat template of model {model.name!r} drops the question: it makes the same prompt of "
+            f"{first[0].question[:60]!r} and {other.question[:60]!r}; use template: completion, or fix the template"
+        )
 
 
 def resolve_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> Format:

@@ -14,6 +14,7 @@ from educe.eval.measurement import Measurement, Outcomes, Precision, Provenance
 from educe.eval.model.encode import prompt_text
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import is_sharded
+from educe.eval.prompting.prompts import PromptConfig, check_questions_shown, make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.method import Elicited
 from educe.recipes.runner.cell import Cell
@@ -31,6 +32,7 @@ def run_cell(cell: Cell, model: Model, store: Store, *, study: str) -> Measureme
     same order. Gathering the weights first would need memory for the whole net.
     """
     started = time.perf_counter()
+    _check_questions_shown(cell, model)
     with attach.temporary_changes(model):
         elicited = cell.method(model, cell.task, examples=cell.examples, seed=cell.seed)
         is_main = process_state(model.device).is_main_process
@@ -51,6 +53,14 @@ def run_cell(cell: Cell, model: Model, store: Store, *, study: str) -> Measureme
         measurement = make_measurement(cell, model, elicited, output, spend=spend, study=study)
         store.write(cell, measurement, save_adapter=_save_adapter(elicited.model))
     return measurement
+
+
+def _check_questions_shown(cell: Cell, model: Model) -> None:
+    """UserError before anything is trained where no question would reach the model."""
+    for config in cell.method.workload(cell.task, cell.examples).prompt_configs[:1]:
+        # Without a system turn, which some templates refuse: a search only counts that as one failed candidate.
+        prompt_fn = make_prompt_fn(model, cell.task, prompt_config=PromptConfig(template=config.template))
+        check_questions_shown(model, cell.items, prompt_fn)
 
 
 def make_measurement(

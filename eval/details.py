@@ -58,6 +58,10 @@ class Demonstrator:
     model: str
     share_right: Share
     left_out: Count  # rows that it gave no usable answer to
+    identity: str = ""  # this and what follows: as a measurement's provenance has it of its model
+    fingerprint: str = ""
+    canary: tuple[Difference, ...] = ()
+    whole_commit: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

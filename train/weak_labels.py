@@ -8,10 +8,12 @@ from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.task import Task
 from educe.eval.measure import measure
+from educe.eval.model.canary import checked
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import refuse_sharded
-from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
+from educe.eval.model.source import find_source
+from educe.eval.prompting.prompts import PromptConfig, check_questions_shown, make_prompt_fn
 from educe.eval.spend import Spend
 
 
@@ -22,6 +24,7 @@ class WeakLabels:
     Empty answers are left out. No training reads the share; it is only recorded.
     """
 
+    demonstrator: Model
     examples: tuple[Example, ...]
     spend: Spend
     right: float
@@ -37,11 +40,14 @@ def label_by(
 ) -> WeakLabels:
     """Prompt the demonstrator as the model is prompted; it stays loaded beside the model for the next cells.
 
-    Its answers are search. No label is read. UserError where it answers nothing.
+    Its answers are search. No label is read. UserError where it answers nothing, ModelChanged where it is not what gave
+    labels for earlier results.
     """
     refuse_sharded(model.net, f"labels_from: {spec}")
     demonstrator = _demonstrator(spec, model)
-    answers = measure(demonstrator, task, make_prompt_fn(demonstrator, task, prompt_config=prompt_config), examples)
+    prompt_fn = make_prompt_fn(demonstrator, task, prompt_config=prompt_config)
+    check_questions_shown(demonstrator, examples, prompt_fn)
+    answers = measure(demonstrator, task, prompt_fn, examples)
     demonstrator.cache.clear()  # it refers to the demonstrator, which would outlive the model
     texts = [outcome.picked or str(outcome.text or "").strip() for outcome in answers.outcomes]
     labelled = tuple(
@@ -52,12 +58,13 @@ def label_by(
             f"labels_from: {demonstrator.name} answers none of {len(examples)} questions of task {task.name!r}; "
             "name another model"
         )
-    return WeakLabels(examples=labelled, spend=answers.search, right=answers.score)
+    return WeakLabels(demonstrator=demonstrator, examples=labelled, spend=answers.search, right=answers.score)
 
 
 def _demonstrator(spec: str | Mapping[str, Any], model: Model) -> Model:
     key = (label_by, str(spec))
     if key not in model.cache:
-        model.cache[key] = load_model(spec, dtype=model.dtype, device=str(model.device))
+        loaded = load_model(spec, dtype=model.dtype, device=str(model.device))
+        model.cache[key] = checked(loaded, find_source(spec).identity, model.earlier)
     demonstrator: Model = model.cache[key]
     return demonstrator

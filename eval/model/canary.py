@@ -1,12 +1,11 @@
 """The canary: log-likelihoods of eight fixed texts under a model as it was loaded, kept with each of its measurements.
 
-The same identity must give the same numbers whenever it is loaded to be measured. Other numbers mean another model: a
-changed file behind the same hub commit, or libraries that compute it differently. A model that only labels rows for
-another has none.
+The same identity must give the same numbers whenever it is loaded, to be measured or to label rows for another. Other
+numbers mean another model: a changed file behind the same hub commit, or libraries that compute it differently.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ import torch
 
 from educe.data.errors import RunStopped, UserError
 from educe.eval.model.encode import Branches, common_prefix, encode_texts
-from educe.eval.model.model import Model
+from educe.eval.model.model import Known, Model
 from educe.eval.model.score import score_options
 from educe.eval.model.sharded import gathering
 
@@ -64,6 +63,15 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def checked(model: Model, identity: str, earlier: Mapping[tuple[str, str], Known]) -> Model:
+    """A model, just loaded, with its canary. ModelChanged where earlier results were made with another."""
+    model = with_canary(model)
+    if known := earlier.get((identity, model.dtype)):
+        check_fingerprint(model, known.fingerprint)
+        check_canary(model, known.canary)
+    return replace(model, earlier=earlier)
 
 
 def check_fingerprint(model: Model, earlier: str) -> None:

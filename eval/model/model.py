@@ -37,6 +37,14 @@ class Change:
         return free + sum(int(mask.sum()) for mask in self.masks.values())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What earlier results say of a model of one identity and dtype."""
+
+    fingerprint: str
+    canary: tuple[float, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """The model being elicited.
@@ -45,7 +53,8 @@ class Model:
     weights were loaded in, `quantize` the 4-bit format of the layers. `adds_bos` says whether the tokenizer begins
     every text with its beginning-of-sequence token. `whole_commit` says of a hub model whether its files were compared
     with the hub's list of them, and is None for others. `canary` tells the model, as it was loaded, from any other one
-    (canary.py). `cache` keeps what is costly to make and serves several cells.
+    (canary.py), and `earlier` is what is known of models by identity and dtype, for those that are loaded beside it.
+    `cache` keeps what is costly to make and serves several cells.
     """
 
     name: str
@@ -60,6 +69,7 @@ class Model:
     quantize: str = ""
     whole_commit: bool | None = None
     canary: tuple[float, ...] = ()
+    earlier: Mapping[tuple[str, str], Known] = field(default_factory=dict)
     change: Change | None = None
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 

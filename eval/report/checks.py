@@ -194,12 +194,13 @@ def _mixed_versions(facts: Sequence[Fact]) -> dict[str, list[str]]:
 
 
 def _unlisted_models(measurements: Sequence[Measurement]) -> list[str]:
-    revisions = {
-        each.model: each.provenance.model_revision for each in measurements if each.provenance.whole_commit is False
-    }
+    used = {(each.model, each.provenance.whole_commit) for each in measurements}
+    labelled = [each.details.demonstrator for each in measurements]
+    used |= {(each.model, each.whole_commit) for each in labelled if each is not None}
     return [
-        f"{model}, commit {revision}: its snapshot was fetched file by file, by another tool"
-        for model, revision in sorted(revisions.items())
+        f"{model}: its snapshot was fetched file by file, by another tool"
+        for model, whole in sorted(used, key=str)
+        if whole is False
     ]
 
 

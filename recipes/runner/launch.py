@@ -20,6 +20,7 @@ from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import parse_change
 from educe.recipes.runner.environment import check_device, on_cpu
+from educe.recipes.runner.listing import Facts
 from educe.recipes.runner.run_cell import run_cell
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
@@ -85,8 +86,15 @@ def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:
     """Whether a cell has a result, and if not, the canaries of the results of its model."""
     if store.has(cell):
         return True, {}
-    others = (store.find(each, {}) for each in store.listing() if each.facts.model == cell.source.identity)
+    demonstrator = cell.method.workload(cell.task, cell.examples).demonstrator
+    models = {source.identity for source in (cell.source, demonstrator) if source is not None}
+    others = (store.find(each, {}) for each in store.listing() if models & _models_of(each.facts))
     return False, canaries_of(each for each in others if isinstance(each, Measurement))
+
+
+def _models_of(facts: Facts) -> set[str]:
+    """The identities of the models that a cell measures and, where it says so, learns from."""
+    return {facts.model, str(facts.settings.get("labels_from"))}
 
 
 def _load(cell: Cell, *, device: str, state: PartialState) -> Model:

@@ -68,8 +68,10 @@ def check_measurement(measurement: Measurement, cell: Listed) -> None:
         raise ValueError(
             f"its score {measurement.score:.6g} is not in its interval [{measurement.low}, {measurement.high}]"
         )
-    if (canary := len(measurement.provenance.model_canary)) not in (0, NUM_CANARY):
-        raise ValueError(f"its canary has {canary} numbers, not {NUM_CANARY}")
+    labelled = measurement.details.demonstrator
+    for canary in (measurement.provenance.model_canary, labelled.canary if labelled else ()):
+        if len(canary) not in (0, NUM_CANARY):
+            raise ValueError(f"its canary has {len(canary)} numbers, not {NUM_CANARY}")
     budget = measurement.budget_setting
     if budget is not None and type(measurement.settings.get(budget)) not in (int, float):
         raise ValueError(f"its budget {budget!r} is no number among its settings")

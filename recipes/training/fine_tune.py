@@ -146,7 +146,13 @@ class FineTune(SupervisedTraining):
             return rows, Spend(labelled_examples=len(rows)), Details()
         weak = label_by(self.labels_from, model, task, rows, prompt_config=replace(self.prompt_config, template="auto"))
         demonstrator = Demonstrator(
-            model=self.demonstrator.name, share_right=weak.right, left_out=len(rows) - len(weak.examples)
+            model=self.demonstrator.name,
+            share_right=weak.right,
+            left_out=len(rows) - len(weak.examples),
+            identity=self.demonstrator.identity,
+            fingerprint=weak.demonstrator.fingerprint,
+            canary=weak.demonstrator.canary,
+            whole_commit=weak.demonstrator.whole_commit,
         )
         return weak.examples, weak.spend, Details(demonstrator=demonstrator)
 

@@ -274,9 +274,9 @@ def test_provenance_counts_cells_and_shows_prompts_once() -> None:
 
 def test_a_model_that_may_lack_files_is_a_warning() -> None:
     whole, unlisted, local = (
-        replace(measurement(model=name), provenance=replace(PROVENANCE, model_revision="f00", whole_commit=whole))
+        replace(measurement(model=name), provenance=replace(PROVENANCE, whole_commit=whole))
         for name, whole in (("a", True), ("b", False), ("c", None))
     )
     found = titles([whole, unlisted, local])
-    assert found[UNLISTED] == ("b, commit f00: its snapshot was fetched file by file, by another tool",)
+    assert found[UNLISTED] == ("b: its snapshot was fetched file by file, by another tool",)
     assert UNLISTED not in titles([whole, local])

@@ -120,3 +120,26 @@ def test_a_part_of_a_snapshot_stops_a_study_of_the_whole(name: str, snapshot: Pa
     (snapshot / name).unlink()
     with pytest.raises(ModelChanged, match=r"^model 'name' has changed: its settings, tokenizer or chat template are"):
         run_study(study(tmp_path, "zero_shot", "few_shot"), out)
+
+
+@pytest.mark.parametrize("launched", [False, True])
+def test_labels_from_another_model_behind_the_same_commit_stop_the_study(
+    launched: bool, snapshot: Path, tmp_path: Path
+) -> None:
+    """Failed before: rows were labelled by other weights, under the same identity."""
+    out, spec = tmp_path / "out", f"hub:org/name@{COMMIT}"
+
+    def run(*epochs: int) -> None:
+        weak = {"labels_from": spec, "max_examples_seen": 4, "precision": "float32"}
+        written = study(tmp_path, *({"iid_sft": {**weak, "epochs": number}} for number in epochs))
+        values = {**written.model_dump(exclude_unset=True), "models": ["tiny-random"], "examples": [4]}
+        (launch if launched else run_study)(Study.make(values), out)
+
+    run(1)
+    (first,) = load_results(out).measurements
+    labelled = first.details.demonstrator
+    assert labelled is not None and len(labelled.canary) == 8 and labelled.whole_commit is False
+    weights = load_file(snapshot / "model.safetensors")
+    save_file({name: 2 * each for name, each in weights.items()}, snapshot / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelChanged, match=r"^model 'name' has changed: it gives"):
+        run(*([2] if launched else [1, 2]))

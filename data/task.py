@@ -23,12 +23,13 @@ Grade = Callable[[Example, str], float]
 class ColumnsRead:
     """The columns that each field of a task reads, those that none reads, and why some of these look like a question.
 
-    `suspicious` has the reason by the column.
+    `suspicious` has the reason by the column. `answers_are` says what the answers of multiple choice were read as.
     """
 
     used: Mapping[str, tuple[str, ...]]
     unused: tuple[str, ...]
     suspicious: Mapping[str, str]
+    answers_are: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,6 @@
 """Rows of any file or dataset -> examples: what the question, the choices and the answer column hold."""
 
-import re
-import string
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -10,32 +8,16 @@ from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.grade import is_number, numeric_answer
 from educe.data.hashing import content_id, text_cluster
+from educe.data.loading.answers import AnswerIs, Record, read_answers
 from educe.data.loading.names import CONTEXTS, Columns, Template, columns_read
 from educe.data.loading.readers import Row
 from educe.data.task import ColumnsRead
 from educe.data.untrusted import parse_json
 
-AnswerIs = Literal["auto", "text", "index", "letter"]
-ANSWER_IS: tuple[AnswerIs, ...] = get_args(AnswerIs)
 GradeBy = Literal["exact", "number"]
 GRADE_BY: tuple[GradeBy, ...] = get_args(GradeBy)
 # Around words, these do not make another question.
 _MARKS = ".,;:!?\"'`()[]\u2026\u201c\u201d\u2018\u2019"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """A row with its columns found and its answer not yet understood."""
-
-    row: Row
-    question: str
-    answer: Any
-    choices: tuple[str, ...]
-    aliases: tuple[str, ...]
-    id: str | None
-    cluster: str | None
-    worked: str | None
-    first_index: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +50,13 @@ def to_examples(
     """
     records = {split: [_record(row, columns) for row in split_rows] for split, split_rows in rows.items()}
     flat = [record for split_records in records.values() for record in split_records]
+    answers_are = None
     if columns.choices is None:
         solved = [_free_answer(record, grade) for record in flat]
     else:
-        solved = [(answer, record.worked) for answer, record in zip(read_answers(flat, answer_is), flat, strict=True)]
+        found = read_answers(flat, answer_is, first_index=columns.first_index)
+        solved = [(answer, record.worked) for answer, record in zip(found.answers, flat, strict=True)]
+        answers_are = found.described
     check_ids((record.row, record.id) for record in flat)
     answers, clusters = iter(solved), iter(_clusters(flat))
     loaded: dict[str, tuple[Example, ...]] = {}
@@ -81,7 +66,8 @@ def to_examples(
             example = _example(record, *next(answers), next(clusters))
             examples.setdefault(example.id, example)
         loaded[split] = tuple(examples.values())
-    return Loaded(examples=loaded, columns=columns_read(columns, [record.row for record in flat]))
+    read = columns_read(columns, [record.row for record in flat], answers_are=answers_are)
+    return Loaded(examples=loaded, columns=read)
 
 
 def _clusters(records: Sequence[Record]) -> list[str | None]:
@@ -107,53 +93,6 @@ def _words(text: str) -> str:
     return " ".join(filter(None, (word.strip(_MARKS) for word in text.casefold().split()))) or text
 
 
-def read_answers(records: Sequence[Record], answer_is: AnswerIs) -> list[str]:
-    """The right choice of every record, all answers read as the same thing: the option's text, index or letter.
-
-    "auto" takes the reading that fits every row. UserError where none does, which names the first row that fails the
-    best reading, and where two do and disagree.
-    """
-    readings = READINGS if answer_is == "auto" else {answer_is: READINGS[answer_is]}
-    read = {name: [reading(record) for record in records] for name, reading in readings.items()}
-    fits = [name for name, answers in read.items() if None not in answers]
-    if not fits:
-        closest = max(read.values(), key=lambda answers: sum(answer is not None for answer in answers))
-        record = records[closest.index(None)]
-        problem = f"answer {record.answer!r} is not among the choices {list(record.choices)}; correct one of them"
-        raise record.row.error("answer", problem + ("" if answer_is == "auto" else f", or answer_is: {answer_is}"))
-    first = fits[0]
-    for name in fits[1:]:
-        for record, one, other in zip(records, read[first], read[name], strict=True):
-            if one != other:
-                problem = f"{record.answer!r} can be read as {first} and as {name}"
-                raise record.row.error("answer", f"{problem}; set answer_is: {first} or answer_is: {name}")
-    return [answer for answer in read[first] if answer is not None]
-
-
-def _as_text(record: Record) -> str | None:
-    text = str(record.answer).strip()
-    return text if text in record.choices else None
-
-
-def _as_index(record: Record) -> str | None:
-    # A table with an empty cell stores whole numbers as 1.0.
-    written = str(record.answer).strip().removesuffix(".0")
-    is_index = not isinstance(record.answer, bool) and re.fullmatch(r"\d{1,9}", written)
-    return _at(record.choices, int(written) - record.first_index) if is_index else None
-
-
-def _as_letter(record: Record) -> str | None:
-    letter = str(record.answer).strip().upper()
-    return _at(record.choices, string.ascii_uppercase.index(letter)) if re.fullmatch("[A-Z]", letter) else None
-
-
-READINGS: dict[str, Callable[[Record], str | None]] = {"text": _as_text, "index": _as_index, "letter": _as_letter}
-
-
-def _at(choices: tuple[str, ...], index: int) -> str | None:
-    return choices[index] if 0 <= index < len(choices) else None
-
-
 def _record(row: Row, columns: Columns) -> Record:
     answer = row.require("answer", row.value(columns.answer))
     row.written("answer", answer)
@@ -167,7 +106,6 @@ def _record(row: Row, columns: Columns) -> Record:
         id=row.text(columns.id),
         cluster=row.text(columns.cluster) or (text_cluster(passage) if passage else None),
         worked=row.text(columns.worked),
-        first_index=columns.first_index,
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.grade import FINAL_MARK, exact_match, is_number, number_match
-from educe.data.loading.columns import ANSWER_IS, GRADE_BY, AnswerIs, GradeBy, Loaded, to_examples
+from educe.data.loading.answers import ANSWER_IS, AnswerIs
+from educe.data.loading.columns import GRADE_BY, GradeBy, Loaded, to_examples
 from educe.data.loading.names import find_columns
 from educe.data.loading.readers import read_rows
 from educe.data.splits import drop_repeats
@@ -41,11 +42,12 @@ def file_task(
 ) -> Task:
     """A task from one file, split by hash. With `train` (and `dev`) files of their own, the file is the test.
 
-    `answer_is` says what the answer column of a multiple-choice file holds (an index counts from 0, or from 1 where the
-    choices are columns numbered so). A generation task is graded by its final number where `grade: number` says so,
-    every answer is a number, or the first one ends in `#### 18`, which makes the answer 18 and the whole text its
-    worked solution; else by exact match. `repeats: drop` leaves out train questions that the test repeats. The first
-    row is read at once, the rest on first use. UserError where an option or the file does not fit.
+    `answer_is` says what the answer column of a multiple-choice file holds ("auto": what fits every row, where numbers
+    count as the columns of the choices do, if these are numbered). A generation task is graded by its final number
+    where `grade: number` says so, every answer is a number, or the first one ends in `#### 18`, which makes the answer
+    18 and the whole text its worked solution; else by exact match. `repeats: drop` leaves out train questions that the
+    test repeats. The first row is read at once, the rest on first use. UserError where an option or the file does not
+    fit.
     """
     check_row_options(columns=columns, answer_is=answer_is, repeats=repeats, separator=separator, train=train, dev=dev)
     others = {split: Path(each).expanduser() for split, each in (("train", train), ("dev", dev)) if each is not None}

@@ -11,7 +11,8 @@ from typing import Any
 
 from educe.data.errors import UserError, did_you_mean, one_line
 from educe.data.hub_cache import snapshot_folder
-from educe.data.loading.columns import GRADE_BY, AnswerIs, GradeBy, Loaded, to_examples
+from educe.data.loading.answers import AnswerIs
+from educe.data.loading.columns import GRADE_BY, GradeBy, Loaded, to_examples
 from educe.data.loading.files import Repeats, check_row_options, make_task
 from educe.data.loading.names import find_columns
 from educe.data.loading.readers import Row

@@ -50,7 +50,7 @@ class Columns:
     """Where each field of an example stands: a column, or for `choices` one column with a list or several columns.
 
     A dot reaches into a nested column (`choices.text`). A question may be a template. A `separator` splits a text
-    column into choices or aliases. Where choices have columns numbered from 1, `first_index` is 1.
+    column into choices or aliases. Where choices have columns numbered from 0 or 1, `first_index` is that.
     """
 
     question: str | Template
@@ -61,7 +61,7 @@ class Columns:
     worked: str | None = None
     aliases: str | None = None
     separator: str | None = None
-    first_index: int = 0
+    first_index: int | None = None
 
     @property
     def used(self) -> dict[str, tuple[str, ...]]:
@@ -99,12 +99,13 @@ def find_columns(
     found = {field: field for field in ("id", "cluster", "worked", "aliases")}
     choices = given.get("choices", _choices(names))
     choices = tuple(choices) if isinstance(choices, list | tuple) else choices
+    numbered = re.search(r"(?<!\d)[01]$", choices[0]) if isinstance(choices, tuple) else None
     return Columns(
         **{"answer": label, **found, **rest},
         question=template or given.get("question", "question"),
         choices=choices,
         separator=separator,
-        first_index=int(isinstance(choices, tuple) and bool(re.search(r"(?<!\d)1$", choices[0]))),
+        first_index=int(numbered[0]) if numbered else None,
     )
 
 
@@ -130,7 +131,7 @@ def require_columns(fields: Iterable[str], given: Mapping[str, Any], names: Coll
             )
 
 
-def columns_read(columns: Columns, rows: Sequence[Row]) -> ColumnsRead:
+def columns_read(columns: Columns, rows: Sequence[Row], *, answers_are: str | None) -> ColumnsRead:
     """What was read of these rows, by a look at the columns that were not."""
     used = columns.used
     outer = {name for names in used.values() for name in names}
@@ -139,7 +140,7 @@ def columns_read(columns: Columns, rows: Sequence[Row]) -> ColumnsRead:
     unused = tuple(name for name in names if name not in outer)
     present = {field: kept for field, names_ in used.items() if (kept := _present(names_, names))}
     reasons = {name: reason for name in unused if (reason := _looks_like_question(name, rows))}
-    return ColumnsRead(used=present, unused=unused, suspicious=reasons)
+    return ColumnsRead(used=present, unused=unused, suspicious=reasons, answers_are=answers_are)
 
 
 def _present(columns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

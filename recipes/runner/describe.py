@@ -25,6 +25,8 @@ def _lines(task: Task, style: Style) -> Iterator[str]:
         used = (f"{' + '.join(map(repr, names))} -> {field}" for field, names in columns.used.items())
         yield f"  columns: {visible(', '.join(used))}"
         yield f"  columns that are not read: {visible(', '.join(map(repr, columns.unused))) or 'none'}"
+        if columns.answers_are is not None:
+            yield f"  answers are read as: {columns.answers_are}"
     by_number = " (the final number; every answer is one)" if task.grade is number_match else ""
     yield f"  graded by: {task.grader}{by_number}"
     yield f"  prompt of row {visible(repr(item.id))}, zero-shot, as {_style(style)}:"

@@ -15,6 +15,7 @@ from educe.data.loading.readers import read_rows
 from educe.data.resolve import resolve
 from educe.data.splits import SPLITS
 from educe.data.task import Task
+from educe.recipes.runner.describe import describe
 
 Rows = Sequence[Mapping[str, Any]]
 LABELS = ["red", "green", "blue"]
@@ -96,7 +97,7 @@ def test_separator_splits_text_choices(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("written", [[0, 1, 2], ["0", "1", "2"], ["A", "B", "C"], ["a", "b", "c"], LABELS])
+@pytest.mark.parametrize("written", [[0, 1, 2], ["0", "1", "2"], [1, 2, 3], ["A", "B", "C"], ["a", "b", "c"], LABELS])
 def test_what_the_answer_holds_is_seen_from_all_rows(tmp_path: Path, written: list[Any]) -> None:
     rows = [{**row, "answer": written[i % 3]} for i, row in enumerate(questions())]
     assert [row.answer for row in held(file_task(str(write_jsonl(tmp_path / "a.jsonl", rows))))] == [
@@ -108,9 +109,10 @@ def test_an_answer_that_can_be_read_in_two_ways_asks(tmp_path: Path) -> None:
     rows = [{**row, "choices": ["2", "1", "0"], "answer": i % 3} for i, row in enumerate(questions())]
     path = write_jsonl(tmp_path / "a.jsonl", rows)
     assert mistake(path) == (
-        f"{path}, line 1, field 'answer': 0 can be read as text and as index; set answer_is: text or answer_is: index"
+        f"{path}, line 1, field 'answer': 0 can be read as text and as index_from_0; "
+        "set answer_is: text or answer_is: index_from_0"
     )
-    assert held(file_task(str(path), answer_is="index"))[0].answer == "2"
+    assert held(file_task(str(path), answer_is="index_from_0"))[0].answer == "2"
     assert held(file_task(str(path), answer_is="text"))[0].answer == "0"
 
 
@@ -140,8 +142,8 @@ def test_rows_keep_their_split_when_the_file_grows(tmp_path: Path) -> None:
 
 def test_an_option_printed_twice_is_one_option(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [{**row, "choices": [*LABELS, "red"], "answer": 3} for row in questions()])
-    assert held(file_task(str(path)))[0].choices == ("red", "green", "blue")
-    assert held(file_task(str(path)))[0].answer == "red"
+    task = file_task(str(path), answer_is="index_from_0")
+    assert held(task)[0].choices == ("red", "green", "blue") and held(task)[0].answer == "red"
 
 
 def test_rows_may_have_fewer_choice_columns_filled(tmp_path: Path) -> None:
@@ -277,10 +279,33 @@ def test_answer_not_among_the_choices(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", rows)
     where = f"{path}, line 61, field 'answer': answer 'rde' is not among the choices ['red', 'green', 'blue']"
     assert mistake(path) == f"{where}; correct one of them"
-    rows = [{**row, "answer": 3 if i == 20 else 1} for i, row in enumerate(questions())]
-    path = write_jsonl(tmp_path / "b.jsonl", rows)
-    assert f"{path}, line 21, field 'answer': answer 3 is not among" in mistake(path)
-    assert "line 1, field 'answer': answer 1 is not among" in mistake(path, answer_is="letter")
+    assert "line 1, field 'answer': answer 'red' is not among" in mistake(path, answer_is="letter")
+
+
+def test_a_number_that_is_no_options_says_how_many_there_are(tmp_path: Path) -> None:
+    rows = [{**row, "answer": 3 if i == 20 else i % 2} for i, row in enumerate(questions())]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    assert mistake(path) == (f"{path}, line 21, field 'answer': answer 3 is none of the 3 options, 0 to 2; correct it")
+    numbered = [{"question": f"Q{i}?", "choice1": "x", "choice2": "y", "answer": i % 2} for i in range(60)]
+    path = write_jsonl(tmp_path / "b.jsonl", numbered)
+    assert mistake(path) == (
+        f"{path}, line 1, field 'answer': answer 0 is none of the 2 options, 1 to 2; "
+        "correct it or set answer_is: index_from_0"
+    )
+    assert held(file_task(str(path), answer_is="index_from_0"))[1].answer == "y"
+
+
+def test_numbers_that_may_count_from_0_or_from_1_ask(tmp_path: Path) -> None:
+    """Answers 1 and 2 of three options, meant from 1, were read from 0 without a word."""
+    path = write_jsonl(tmp_path / "a.jsonl", [{**row, "answer": 1 + i % 2} for i, row in enumerate(questions())])
+    assert mistake(path) == (
+        f"{path}, line 1, field 'answer': 1 can be read as index_from_0 and as index_from_1; "
+        "set answer_is: index_from_0 or answer_is: index_from_1"
+    )
+    for start, first in ((0, "green"), (1, "red")):
+        task = file_task(str(path), answer_is=f"index_from_{start}")  # type: ignore[arg-type]
+        assert held(task)[0].answer == first
+        assert f"  answers are read as: index_from_{start} (1 to 2)\n" in describe(task, style="chat")
 
 
 @pytest.mark.parametrize("choices", [["red"], ["red", "red"]])
@@ -307,7 +332,7 @@ def test_no_number_to_grade(tmp_path: Path) -> None:
 
 def test_wrong_option_values(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", questions())
-    assert mistake(path, answer_is="indx") == "answer_is: 'indx' is not known; did you mean 'index'?"
+    assert mistake(path, answer_is="indx") == "answer_is: 'indx' is not known; did you mean 'index_from_1'?"
     assert mistake(path, repeats="dorp") == "repeats: 'dorp' is not known; did you mean 'drop'?"
     assert mistake(path, columns="question") == "columns: 'question' is not a mapping; write columns: {name: value}"
     assert mistake(path, train=3) == "train: 3 is not text; put it in quotes"

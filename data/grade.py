@@ -25,7 +25,7 @@ _NEXT_QUESTION = re.compile(r"\n[^\S\n]*(?:Question|Q):")
 FINAL_MARK, BOX = "####", "\\boxed{"
 _SCALE = re.compile(r"\s*(?:hundred|thousand|million|billion|trillion|dozen)\b", re.IGNORECASE)
 # Raised when a grader grades equal texts otherwise, so that older scores are not taken for new ones.
-GRADER_VERSIONS = {"number_match": 2}
+GRADER_VERSIONS = {"number_match": 3}
 # Unicode's normalisation takes quadratic time, so a long text is normalised in pieces.
 _PIECE = re.compile(r"(?s).{1,256}")
 

@@ -15,7 +15,7 @@ CHANGED = (
 FINGERPRINTS = {
     "word_sentiment": "e9340f19ab5c8858",
     "capitals": "488eee5e9ff7e94c",
-    "arithmetic": "bf42da54d21e4f43",
+    "arithmetic": "3b9e4dd245a07037",
     "benign_requests": "9940ed8a85364d08",
     "refusal_openings": "b071c1769bea25df",
 }

@@ -140,10 +140,48 @@ def test_numeric_answer_keeps_the_solution() -> None:
         ("**42**", "42"),
         ("on 12/25/2020", "2020"),
         ("12 / 4 = 3", "3"),
+        # These were 0, 0, 3, 2 and so on.
+        ("10 000", "10000"),
+        ("about 1 234 567.5 km", "2469135/2"),
+        ("10 000/3", "10000/3"),
+        ("in 2020 300 people", "300"),
+        ("555 123 4567", "4567"),
+        ("1 2 3", "3"),
+        ("1,00,000", "100000"),
+        ("\u20b912,34,567.50", "2469135/2"),
+        ("1,2,34,567", "34567"),
+        ("(-2)^3", "-8"),
+        ("so (\u22122)^{2}", "4"),
+        ("-2^2", "-4"),
+        ("1.5^2", "9/4"),
+        ("1,000^2", "1000000"),
+        (r"\boxed{5\text{ km}^2}", "5"),
+        (r"\boxed{5\,\mathrm{m}^{-2}}", "5"),
+        (r"\sqrt{16} = 4", "4"),
     ],
 )
 def test_numbers_are_read_as_a_person_reads_them(text: str, number: str) -> None:
     assert final_number(text) == Fraction(number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(1+2)^3",
+        "(3/4)^2",
+        "2^3^2",
+        "2^0.5",
+        "2^{1/2}",
+        r"\frac{3}{4}^2",
+        "3(-2)^3",
+        "f(-2)^3",
+        r"5\sqrt{2}",
+        "\u221a2",
+    ],
+)
+def test_a_part_of_a_number_is_not_taken_for_it(text: str) -> None:
+    """It was the exponent, or what is under the root."""
+    assert final_number(text) is None and numeric_answer(text) is None and not is_number(text)
 
 
 def test_numbers_of_any_length_are_compared_exactly() -> None:
@@ -188,6 +226,7 @@ FORMS = (
     "= ${}$",
     "${}",
     "{} apples",
+    r"\boxed{{{}\text{{ km}}^2}}",
     "x = {}\n\nQuestion: What is 3 + 5?\nAnswer: 8",
 )
 
@@ -225,6 +264,11 @@ HOSTILE = (
     "1\u00bd",
     "3.",
     "1,",
+    "123 ",
+    "12,",
+    "(1",
+    "1)^",
+    "\\text{m}^1",
     "^1(",
     "\n",
     " ",

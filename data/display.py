@@ -17,6 +17,12 @@ def visible(text: str, *, lines: bool = False) -> str:
     return "".join(one if lines and one in "\n\t" else _shown(one) for one in text)
 
 
+def cut(text: str, width: int) -> str:
+    """The text in one line of at most so many characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
+
+
 def _shown(character: str) -> str:
     if unicodedata.category(character) not in HIDDEN:
         return character

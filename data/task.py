@@ -23,13 +23,15 @@ Grade = Callable[[Example, str], float]
 class ColumnsRead:
     """The columns that each field of a task reads, those that none reads, and why some of these look like a question.
 
-    `suspicious` has the reason by the column. `answers_are` says what the answers of multiple choice were read as.
+    `suspicious` has the reason by the column. `answers_are` says what the answers of multiple choice were read as,
+    `not_numbers` which rows are why a task of numbers is graded as text, where nobody said how to grade.
     """
 
     used: Mapping[str, tuple[str, ...]]
     unused: tuple[str, ...]
     suspicious: Mapping[str, str]
     answers_are: str | None = None
+    not_numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """What a task gives away before any model sees it: near duplicates, answers that need no question, unread columns.
 
+Answers that contradict each other or are not graded as meant are found, too.
+
 Demonstrations are drawn from train, so findings between train and test cover them.
 """
 
@@ -11,16 +13,18 @@ from typing import Any
 
 from scipy.stats import binomtest, chisquare
 
+from educe.data.audit.answers import contradictions, not_numbers
 from educe.data.audit.finding import Finding
 from educe.data.audit.near_duplicates import NearDuplicate, near_duplicates
 from educe.data.audit.option_baseline import predict_from_options
+from educe.data.display import cut
 from educe.data.example import Example
 from educe.data.hashing import fraction, normalize_question
 from educe.data.splits import SPLITS, Split
 from educe.data.task import Task
 
 # Raised when the findings on equal rows change, so that stored findings are made again.
-AUDIT_VERSION = 4
+AUDIT_VERSION = 5
 # A finding is serious if chance gives it to one clean task in a thousand (a study makes dozens of these tests) and it
 # changes accuracy by five points.
 SIGNIFICANCE, MIN_GAIN = 0.001, 0.05
@@ -40,7 +44,7 @@ def audit(task: Task) -> tuple[Finding, ...]:
     """
     rows = {split: sorted(task.rows[split], key=lambda row: fraction(row.id))[:MAX_ROWS] for split in SPLITS}
     test = rows["test"]
-    found = _overlaps(rows) + _unread(task)
+    found = contradictions(task, rows) + not_numbers(task) + _overlaps(rows) + _unread(task)
     if task.kind == "generation":
         found += [_majority_answer(rows["train"], test, chance=None)] if rows["train"] else []
         found.append(_answer_in_question(test))
@@ -84,7 +88,7 @@ def _overlap(pairs: Sequence[NearDuplicate], *, of: int) -> Finding:
         sentence=f"{len(pairs):,} of {of:,} {first.split} rows ({_percent(len(pairs) / of)}) nearly "
         f"{'repeats' if len(pairs) == 1 else 'repeat'} {'another' if within else 'a'} {first.other_split} row{within}; "
         f"the closest share "
-        f"{_percent(first.similarity)} of their word pairs: {_cut(first.row.question, 60)!r}.",
+        f"{_percent(first.similarity)} of their word pairs: {cut(first.row.question, 60)!r}.",
         numbers={
             "split": first.split,
             "other_split": first.other_split,
@@ -95,8 +99,8 @@ def _overlap(pairs: Sequence[NearDuplicate], *, of: int) -> Finding:
                     "similarity": pair.similarity,
                     "id": pair.row.id,
                     "other_id": pair.other.id,
-                    "text": _cut(pair.row.question, _SHOWN_TEXT),
-                    "other_text": _cut(pair.other.question, _SHOWN_TEXT),
+                    "text": cut(pair.row.question, _SHOWN_TEXT),
+                    "other_text": cut(pair.other.question, _SHOWN_TEXT),
                 }
                 for pair in pairs[:_SHOWN_PAIRS]
             ],
@@ -130,7 +134,7 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
 
 def _majority_answer(train: Sequence[Example], test: Sequence[Example], *, chance: float | None) -> Finding:
     majority = _most_common([row.answer for row in train])
-    always = f"Always answering {_cut(majority, 40)!r} (most common in train)"
+    always = f"Always answering {cut(majority, 40)!r} (most common in train)"
     return _baseline("majority_answer", always, [row.answer == majority for row in test], test, chance)
 
 
@@ -211,11 +215,6 @@ def _most_common(values: Sequence[Any]) -> Any:
 
 def _p(value: float) -> str:
     return f"p < {SIGNIFICANCE}" if value < SIGNIFICANCE else f"p = {value:.2g}"
-
-
-def _cut(text: str, width: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
 def _percent(share: float) -> str:

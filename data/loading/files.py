@@ -6,6 +6,7 @@ JSON list in a text cell), or choice0, choice1, ... or option_a, option_b, ... o
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from educe.data.loading.columns import GRADE_BY, GradeBy, Loaded, to_examples
 from educe.data.loading.names import find_columns
 from educe.data.loading.readers import read_rows
 from educe.data.splits import drop_repeats
-from educe.data.task import Grade, Kind, Task
+from educe.data.task import ColumnsRead, Grade, Kind, Task
 from educe.data.validation import check_mapping, check_one_of, check_text
 
 Repeats = Literal["error", "drop"]
@@ -62,6 +63,7 @@ def file_task(
         if found[file] != found[main]:
             raise UserError(f"{file}: its choices are in other columns than those of {main}; use the same in both")
     choices = found[main].choices is not None
+    chosen = grade is not None
     if grade is None:
         answer = str(first_rows[main].value(found[main].answer)).strip()
         grade = "number" if FINAL_MARK in answer else None if is_number(answer) else "exact"
@@ -74,7 +76,9 @@ def file_task(
         rows = {split: read_rows(each) for split, each in paths.items()}
         return to_examples(rows, found[main], answer_is=answer_is, grade=grade or "exact")
 
-    return make_task(name=Path(path).stem, load=load, choices=choices, grade=grade, repeats=repeats)
+    return make_task(
+        name=Path(path).stem, load=load, choices=choices, grade=grade, grade_chosen=chosen, repeats=repeats
+    )
 
 
 def check_row_options(*, columns: Any, answer_is: Any = "auto", repeats: Any = "error", **texts: Any) -> None:
@@ -88,24 +92,42 @@ def check_row_options(*, columns: Any, answer_is: Any = "auto", repeats: Any = "
 
 
 def make_task(
-    *, name: str, load: Load, choices: bool, grade: GradeBy | None, repeats: Repeats = "error", **more: Any
+    *,
+    name: str,
+    load: Load,
+    choices: bool,
+    grade: GradeBy | None,
+    grade_chosen: bool = True,
+    repeats: Repeats = "error",
+    **more: Any,
 ) -> Task:
     """Multiple choice, or generation with its grader and room to answer; `repeats: drop` drops repeated questions.
 
     Without a `grade` the rows are read at once: by number where all answers are numbers alone, else by exact match.
+    `grade_chosen` says that a grade does not follow from the answers.
     """
     read = cache(load)
+    kind: Kind = "choice" if choices else "generation"
+    by_answers = not choices and (grade is None or not grade_chosen)
     if not choices:
         tokens = NEW_TOKENS[grade or "exact"]
-        more = {"grade": GRADES[grade or _grade_of(read().examples)], "max_new_tokens": tokens, **more}
+        grade = grade or ("exact" if _not_numbers(read().examples) else "number")
+        more = {"grade": GRADES[grade], "max_new_tokens": tokens, **more}
 
     def examples() -> Mapping[str, Sequence[Example]]:
         return drop_repeats(read().examples) if repeats == "drop" else read().examples
 
-    kind: Kind = "choice" if choices else "generation"
-    return Task(name=name, version=1, kind=kind, load=examples, columns=lambda: read().columns, **more)
+    @cache
+    def columns() -> ColumnsRead:
+        few = _not_numbers(read().examples) if by_answers and grade == "exact" else ()
+        # Among texts that are not mostly numbers, nobody expects numbers to be graded as such.
+        known = 2 * len(few) < sum(map(len, read().examples.values()))
+        return replace(read().columns, not_numbers=few if known else ())
+
+    return Task(name=name, version=1, kind=kind, load=examples, columns=columns, **more)
 
 
-def _grade_of(examples: Mapping[str, Sequence[Example]]) -> GradeBy:
-    rows = [row for each in examples.values() for row in each]
-    return "number" if all(is_number(row.answer) and not row.aliases for row in rows) else "exact"
+def _not_numbers(examples: Mapping[str, Sequence[Example]]) -> tuple[str, ...]:
+    """The ids of rows whose answer is more than a number, or not the only one."""
+    rows = (row for each in examples.values() for row in each)
+    return tuple(row.id for row in rows if not is_number(row.answer) or row.aliases)

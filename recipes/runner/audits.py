@@ -28,8 +28,9 @@ def update_audits(store: Store, tasks: Sequence[Task]) -> None:
 
 
 def _key(task: Task) -> str:
-    unread = sorted(task.columns().suspicious) if task.columns is not None else []
-    return "-".join([str(AUDIT_VERSION), task.fingerprint, *unread])
+    columns = task.columns() if task.columns is not None else None
+    of_columns = [*sorted(columns.suspicious), str(len(columns.not_numbers))] if columns is not None else []
+    return "-".join([str(AUDIT_VERSION), task.fingerprint, *of_columns])
 
 
 def stored_lines(store: Store, tasks: Sequence[Task]) -> list[str]:

@@ -115,6 +115,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
     try:
         header = next(rows, [])
         _check_columns(path, header)
+        _check_separator(path, header)
         for number, cells in enumerate(rows, 1):
             place = f"{path}, row {number}"
             if len(cells) != len(header):
@@ -164,6 +165,14 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
     name, times = next(iter(Counter(names).most_common(1)), ("", 0))
     if times > 1:
         raise UserError(f"{path}: two columns have the name {name!r}; rename one")
+
+
+def _check_separator(path: Path, header: Sequence[str]) -> None:
+    """UserError where a CSV file has one column whose name has what other programs put between columns."""
+    if len(header) == 1:
+        for mark, name in ((";", "';'"), ("\t", "tabs"), ("|", "'|'")):
+            if mark in header[0]:
+                raise UserError(f"{path}: its columns are separated by {name}; save it with commas between them")
 
 
 class _TooLong(Exception):

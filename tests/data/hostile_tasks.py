@@ -130,7 +130,9 @@ def _csv() -> Iterator[Hostile]:
         ("a column twice", b"question,answer,answer\na,1,2\n", "two columns have the name 'answer'"),
         ("no answer", b"question,result\na,1\n", "no column 'answer'"),
         ("Latin-1", head + b"\xe9,1\n", "byte 16 is not UTF-8"),
-        ("tabs", b"question\tanswer\na\t1\n", "no column 'question'"),
+        ("tabs", b"question\tanswer\na\t1\n", "its columns are separated by tabs; save it with commas"),
+        ("semicolons", b"question;answer\na;1\n", "its columns are separated by ';'; save it with commas"),
+        ("semicolons, commas in a row", b"question;answer\na, b;1\n", "its columns are separated by ';'"),
         ("a wrong letter", b"question,A,B,answer\na,x,y,A\nb,x,y,C\n", "row 2, field 'answer': answer 'C' is not"),
         ("an empty option", b"question,A,B,C,answer\na,x,,z,A\n", "row 1: example"),
     ):

@@ -63,15 +63,18 @@ def test_both_tasks_ask_the_same_in_the_same_splits() -> None:
 
 def test_requests_are_many_and_each_is_its_own() -> None:
     held = requests()
-    assert len(held) >= 120
+    assert len(held) == 138
     assert len({one.id for one in held}) == len({normalize_question(one.question) for one in held}) == len(held)
-    assert min(Counter(one.id.partition("-")[0] for one in held).values()) >= 10
+    assert Counter(one.id.partition("-")[0] for one in held) == {
+        "homonym": 20, "figurative": 17, "safe_target": 17, "fiction": 15, "security": 15, "history": 14,
+        "chemistry": 14, "public_life": 13, "medicine": 13,
+    }  # fmt: skip
 
 
 def test_only_requests_in_other_words_share_a_cluster() -> None:
     held = requests()
     sizes = Counter(one.cluster for one in held if one.cluster is not None)
-    assert len(sizes) >= 5 and set(sizes.values()) == {2}
+    assert len(sizes) == 10 and set(sizes.values()) == {2}
     assert all(len({one.answer for one in held if one.cluster == cluster}) == 1 for cluster in sizes)
     splits = {row.id: split for split in SPLITS for row in benign_requests().rows[split]}
     assert all(splits[one.id] == splits[one.cluster] for one in held if one.cluster is not None)
@@ -96,7 +99,7 @@ def test_openings_differ_in_helping_and_hardly_in_length() -> None:
 
 def test_openings_stand_anywhere_and_are_all_used() -> None:
     test = refusal_openings().rows["test"]
-    assert min(Counter(row.answer_index for row in test).values()) > 0.35 * len(test)
+    assert Counter(row.answer_index for row in test) == {0: 50, 1: 56}
     assert {row.answer for row in test} == {helpful for helpful, _ in OPENINGS}
 
 

@@ -157,6 +157,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
+    from educe.eval.analysis.formatting import format_count
     from educe.eval.prompting.prompts import style_of
     from educe.recipes.runner.audits import serious_lines
     from educe.recipes.runner.describe import describe
@@ -167,8 +168,8 @@ def _validate(options: argparse.Namespace) -> int:
     style = style_of("auto", kind=cells[0].source.kind)
     described = [describe(task, style=style) for task in tasks]
     warnings = serious_lines(tasks)
-    order = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "all in order"
-    print(f"{options.study}: {len(cells)} cell{'s' if len(cells) > 1 else ''}, {order}")
+    order = format_count(len(warnings), "warning") if warnings else "all in order"
+    print(f"{options.study}: {format_count(len(cells), 'cell')}, {order}")
     for text in [*described, *(f"warning: {line}" for line in warnings)]:
         print(text)
     unknown = dict.fromkeys(cell.source.name for cell in cells if cell.source.shape is None)
@@ -188,10 +189,9 @@ def _report(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from educe.recipes.runner.verify import verify
 
-    faults, summary = verify(options.folder)
-    for line in (*faults, summary):
-        print(line)
-    return 1 if faults else 0
+    verdict = verify(options.folder)
+    print("\n".join(verdict.lines()))
+    return 1 if verdict.faults else 0
 
 
 def _results(options: argparse.Namespace) -> int:

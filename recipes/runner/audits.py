@@ -18,7 +18,7 @@ def update_audits(store: Store, tasks: Sequence[Task]) -> None:
     try:
         entries = store.read_audits()
     except Corrupt as error:
-        print(f"educe: {error.args[0].partition('; delete')[0]}; the tasks are audited again", file=sys.stderr)
+        print(f"educe: {error.args[0].partition(';')[0]}; the tasks are audited again", file=sys.stderr)
         entries = {}
     keys = {task.name: _key(task) for task in tasks}
     stale = [task for task in tasks if task.name not in entries or entries[task.name].key != keys[task.name]]

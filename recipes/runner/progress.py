@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from educe.data.display import visible
+from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.terminal import Shown, unescaped
@@ -37,7 +38,7 @@ class Progress:
             # Rich prints other output above the bar, and would read colours and links from it.
             sys.stdout, sys.stderr = Shown(sys.stdout), Shown(sys.stderr)
         kept = f", {self.done} already on disk" if self.done else ""
-        self.say(f"{self.total} cells{kept} -> {self.out}")
+        self.say(f"{format_count(self.total, 'cell')}{kept} -> {self.out}")
         return self
 
     def __exit__(self, *error: object) -> None:

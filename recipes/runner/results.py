@@ -13,6 +13,7 @@ from educe.data.errors import UserError, did_you_mean
 from educe.data.writing import clear_parts
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
+from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.checks import checks
 from educe.eval.report.csv_text import csv_text
@@ -47,15 +48,15 @@ class Results:
     def warn_missing(self) -> int:
         """Say on standard error which cells are left out of what is printed; 1 where some are corrupt, else 0."""
         corrupt = [each for each in self.failures if each.corrupt]
-        cells = len(self.failures) + len(self.measurements)
+        cells = format_count(len(self.failures) + len(self.measurements), "cell")
         for each in corrupt[:_MAX_LINES]:
             print(f"educe: {visible(f'{each.cell_name}: {each.reason}')}", file=sys.stderr)
         if corrupt:
-            print(f"educe: {len(corrupt)} of {cells} cells are corrupt and are left out", file=sys.stderr)
+            print(f"educe: left out: {len(corrupt)} of {cells}, corrupt", file=sys.stderr)
         if others := len(self.failures) - len(corrupt):
             lost = self.folder.exists() and not (self.folder / "cells").exists()
             why = f": {self.folder} has no folder cells/" if lost else ""
-            print(f"educe: {others} of {cells} cells have no score and are left out{why}", file=sys.stderr)
+            print(f"educe: left out: {others} of {cells}, without a score{why}", file=sys.stderr)
         return 1 if corrupt else 0
 
     def warnings(self) -> list[str]:

@@ -28,7 +28,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     data = read_bytes(path, limit=_MAX_BYTES, links=False)
     values = parse_json(data.decode(), source=path.name)
     if not isinstance(values, dict) or "seal" not in values:
-        raise ValueError("it is not sealed: an older version wrote it")
+        raise ValueError("it has no seal: an older version wrote it, or it was changed")
     rest = {name: value for name, value in values.items() if name != "seal"}
     if sealed_text(rest).encode() != data:
         raise ValueError("it is not what was sealed")

@@ -229,10 +229,7 @@ class Store:
         """The study file as it was run. UserError where there is no run."""
         self.listing()
         with report_corruption(self.root / "study.yaml"):
-            text = self._read_sealed("study.yaml")
-            if text is None:
-                raise ValueError("it is missing")
-            return text
+            return self._read_written("study.yaml")
 
     def study_name(self) -> str:
         """The name of the study that was last run."""
@@ -250,12 +247,12 @@ class Store:
         if not path.exists() and not (self.root / SEAL).exists():
             raise UserError(f"{self.root} has no run (no cells.json); give the folder that `educe run --out` wrote")
         if not (self.root / SEAL).exists():
-            raise Corrupt(f"{self.root} is not sealed: an older version wrote it; run the study again")
+            raise Corrupt(
+                f"{self.root} has no {SEAL}: it was lost, or an older version wrote the directory; run the study again"
+                " (cells with a seal of their own are kept), or delete cells.json and launch again"
+            )
         with report_corruption(path):
-            text = self._read_sealed("cells.json")
-            if text is None:
-                raise ValueError("it is missing")
-            return read_listing(text)
+            return read_listing(self._read_written("cells.json"))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -327,8 +324,15 @@ class Store:
                 sealed = self._sealed().get(name, sealed)
         data = read_bytes(path, links=False) if os.path.lexists(path) else None
         if (None if data is None else checksum(data)) not in sealed:
-            raise ValueError("it is missing" if data is None else "it is not what was sealed")
+            raise _missing(path) if data is None else ValueError("it is not what was sealed")
         return None if data is None else data.decode()
+
+    def _read_written(self, name: str) -> str:
+        """The same of a file that every run writes. Corrupt where it is missing."""
+        text = self._read_sealed(name)
+        if text is None:
+            raise _missing(self.root / name)
+        return text
 
     def _sealed(self) -> dict[str, list[str | None]]:
         return _SEAL.validate_python(read_sealed(self.root / SEAL)).files
@@ -342,6 +346,10 @@ class Store:
 
     def _last_good(self, cell: Listed) -> Path:
         return self.root / "failures" / f"{cell.folder}-adapter"
+
+
+def _missing(path: Path) -> Corrupt:
+    return Corrupt(f"{path} is missing; run the study again, which writes it (finished cells are kept)")
 
 
 def _link_line(path: Path) -> str:

@@ -1,16 +1,35 @@
 """What of a run directory is whole: every file against its seal, and what is read against what a run can write."""
 
-from pathlib import Path
+import os
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from educe.data.display import visible
+from educe.eval.analysis.formatting import format_count
 from educe.recipes.runner.corruption import Corrupt
+from educe.recipes.runner.listing import Listed
 from educe.recipes.runner.store import NOT_RUN, Store
 
 
-def verify(folder: str | Path) -> tuple[list[str], str]:
-    """One line for each fault of a run directory, and a summary. UserError where there is no run.
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One line for each fault, one for what is no part of the study, and a summary."""
 
-    A cell that was not run yet is a fault: the study is not whole. A cell that failed and has a note of it is none.
+    faults: Sequence[str]
+    unread: Sequence[str]
+    summary: str
+
+    def lines(self) -> list[str]:
+        """All of it as it is shown."""
+        return [visible(each) for each in (*self.faults, *self.unread, self.summary)]
+
+
+def verify(folder: str | Path) -> Verdict:
+    """Whether a run directory is whole. UserError where there is no run.
+
+    A cell that was not run yet is a fault: the study is not whole. A cell that failed and has a note of it is none, and
+    neither is a result that the study does not list: one of an earlier study in the same directory stays there.
     """
     store = Store(Path(folder))
     faults = []
@@ -21,16 +40,42 @@ def verify(folder: str | Path) -> tuple[list[str], str]:
             faults.append(str(error))
     try:
         measurements, failures = store.read()
+        unread = [f"{path} is of no cell of the study and is not read" for path in _unlisted(store)]
     except Corrupt as error:
-        known = dict.fromkeys([*faults, str(error)])
-        return [visible(each) for each in known], f"{folder} is not whole: its cells are not checked"
-    lines = [f"{each.cell_name}: {each.reason}" for each in failures if each.corrupt or each.reason == NOT_RUN]
-    corrupt = sum(each.corrupt for each in failures)
-    not_run = len(lines) - corrupt
-    counts = {"failed": len(failures) - len(lines), "not run": not_run, "corrupt": corrupt}
-    cells = len(measurements) + len(failures)
-    verdict = "is not whole" if faults or lines else "is whole"
+        known = list(dict.fromkeys([*faults, str(error)]))
+        return Verdict(faults=known, unread=(), summary=f"{folder} is not whole: its cells are not checked")
+    faults += [f"{each.cell_name}: {each.reason}" for each in failures if each.corrupt or each.reason == NOT_RUN]
+    not_run, corrupt = sum(each.reason == NOT_RUN for each in failures), sum(each.corrupt for each in failures)
+    counts = {"failed": len(failures) - not_run - corrupt, "not run": not_run, "corrupt": corrupt}
     others = "".join(f", {count} {what}" for what, count in counts.items() if count)
-    return [
-        visible(each) for each in (*faults, *lines)
-    ], f"{folder} {verdict}: {len(measurements)} of {cells} cells have a result{others}"
+    verdict = "is not whole" if faults else "is whole"
+    cells = format_count(len(measurements) + len(failures), "cell")
+    return Verdict(
+        faults=faults, unread=unread, summary=f"{folder} {verdict}: results of {len(measurements)} of {cells}{others}"
+    )
+
+
+def _unlisted(store: Store) -> Iterator[str]:
+    """What lies in cells/ and failures/ and is of no listed cell: of a folder all of which is unlisted, its path."""
+    cells = store.listing()
+    known = {path for each in cells for path in _paths(each)}
+    above = {str(parent) for path in known for parent in PurePosixPath(path).parents}
+    for name in ("cells", "failures"):
+        yield from _unknown(store.root, name, known, above)
+
+
+def _paths(cell: Listed) -> tuple[str, str, str]:
+    """Where a cell's result, the note of its failure and its last good adapter may be."""
+    return f"cells/{cell.folder}", f"failures/{cell.folder}.json", f"failures/{cell.folder}-adapter"
+
+
+def _unknown(root: Path, folder: str, known: Set[str], above: Set[str]) -> Iterator[str]:
+    place = root / folder
+    # A link on the way to a cell makes that cell corrupt.
+    if place.is_symlink() or not place.is_dir():
+        return
+    for path in sorted(f"{folder}/{name}" for name in os.listdir(place)):
+        if path in above:
+            yield from _unknown(root, path, known, above)
+        elif path not in known:
+            yield path

@@ -50,7 +50,7 @@ def test_cells_without_a_score_are_told(
     monkeypatch.setattr(Store, "read", lambda *_: (made(), (lost,)))
     for command in ("claims", "forecast"):
         assert run_cli(command, study) == 0
-        assert capsys.readouterr().err == f"educe: 1 of {len(made()) + 1} cells have no score and are left out\n"
+        assert capsys.readouterr().err == f"educe: left out: 1 of {len(made()) + 1} cells, without a score\n"
 
 
 def test_every_option_reaches_its_claim(study: str, capsys: pytest.CaptureFixture[str]) -> None:

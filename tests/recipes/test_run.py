@@ -291,7 +291,7 @@ def test_a_corrupt_cell_is_run_again_and_no_other(copy: Path, file: str, capsys:
     after = result_files(copy / "out")
     assert after.keys() == whole.keys() and len(after.items() - whole.items()) == 1
     assert run_cli("verify", copy / "out") == 0
-    assert capsys.readouterr().out.endswith("is whole: 4 of 4 cells have a result\n")
+    assert capsys.readouterr().out.endswith("is whole: results of 4 of 4 cells\n")
 
 
 def test_a_cell_without_its_measurement_is_run_again_in_place(copy: Path) -> None:

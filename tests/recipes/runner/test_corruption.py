@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from educe.data.errors import UserError
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.seal import SEAL, sealed_text
 from educe.recipes.runner.store import Store
+from educe.recipes.runner.verify import verify
 from tests.recipes.made import measurement_of, reseal
 from tests.recipes.small import run_cli, small_study
 
@@ -41,7 +43,7 @@ def reason(store: Store, command: str, capsys: pytest.CaptureFixture[str]) -> st
     """The first line on standard error of a command that finds one corrupt cell."""
     assert run_cli(command, store.root) == 1
     line, counted, *_ = capsys.readouterr().err.splitlines()
-    assert counted == "educe: 1 of 4 cells are corrupt and are left out"
+    assert counted == "educe: left out: 1 of 4 cells, corrupt"
     return line
 
 
@@ -217,8 +219,6 @@ def test_outcomes_of_other_types_are_refused(store: Store, cells: tuple[Cell, ..
         ("cells.json", '[{"key": "a"}]', "0.folder: field required"),
         ("cells.json", "[3]", "0: input should be"),
         ("cells.json", '[{"folder": 3}]', "0.folder: input should be a valid string"),
-        ("cells.json", None, "it is missing"),
-        ("study.yaml", None, "it is missing"),
         ("study.yaml", "", "it names no study"),
         ("study.yaml", "models: []", "it names no study"),
         ("study.yaml", "name: [", "broken YAML"),
@@ -230,13 +230,13 @@ def test_outcomes_of_other_types_are_refused(store: Store, cells: tuple[Cell, ..
 )
 @pytest.mark.parametrize("sealed", [True, False])
 def test_a_corrupt_file_of_the_directory_is_one_line(
-    store: Store, file: str, content: str | None, said: str, sealed: bool, capsys: pytest.CaptureFixture[str]
+    store: Store, file: str, content: str, said: str, sealed: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = store.root / file
-    path.unlink() if content is None else path.write_text(content)
-    if sealed and content is not None:
+    path.write_text(content)
+    if sealed:
         reseal(path)
-    elif content is not None:
+    else:
         said = "it is not what was sealed"
     for command in ("report", "results"):
         assert run_cli(command, store.root) == 2
@@ -245,6 +245,63 @@ def test_a_corrupt_file_of_the_directory_is_one_line(
         assert line.endswith("); delete it and run the study again")
     assert run_cli("verify", store.root) == 1
     assert said in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize("file", ["study.yaml", "cells.json", "audit.json", SEAL])
+def test_a_lost_file_of_the_directory_is_written_by_running_again(
+    store: Store, cells: tuple[Cell, ...], file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The advice was to delete what is missing; a lost seal was always put down to an older version."""
+    (store.root / file).unlink()
+    for command in ("report", "results", "verify"):
+        assert run_cli(command, store.root) == (1 if command == "verify" else 2)
+        printed = capsys.readouterr()
+        line = (printed.out + printed.err).splitlines()[0].removeprefix("educe: ")
+        lost = f"{store.root} has no seal.json: it was lost, or an older version wrote the directory; "
+        assert line.startswith(lost if file == SEAL else f"{store.root / file} is missing; ")
+        assert "run the study again" in line and "delete" not in line.partition(", or ")[0]
+    with store.claim():
+        store.begin(study_text="name: small\n", cells=cells)
+        store.write_audits({})
+    assert run_cli("verify", store.root) == 1
+    assert "results of 1 of 4 cells, 1 failed, 2 not run" in capsys.readouterr().out, "what was finished is kept"
+
+
+def test_a_lost_seal_does_not_stop_launches_for_ever(store: Store, cells: tuple[Cell, ...]) -> None:
+    (store.root / SEAL).unlink()
+    with store.claim(), pytest.raises(UserError, match=r", or delete cells\.json and launch again$"):
+        store.begin(study_text="name: small\n", cells=cells[:1], add=True)
+    (store.root / "cells.json").unlink()
+    with store.claim():
+        store.begin(study_text="name: small\n", cells=cells[:1], add=True)
+    assert len(store.read()[0]) == 1
+
+
+def test_what_the_study_does_not_list_is_named(store: Store, cells: tuple[Cell, ...]) -> None:
+    """It was passed over: a result beside those of the study could be taken for one of it."""
+    whole = verify(store.root)
+    assert list(whole.unread) == []
+    listed = store.folder(cells[0])
+    shutil.copytree(listed, listed.with_name("n9-s9-copied"))
+    shutil.copytree(listed.parents[2], store.root / "cells" / "other-model")
+    (store.root / "failures" / "note\x1b.txt").write_text("")
+    (store.root / "cells" / "link").symlink_to(listed.parents[2])
+    recipe = listed.relative_to(store.root).parent
+    names = [f"{recipe}/n9-s9-copied", "cells/link", "cells/other-model", "failures/note\x1b.txt"]
+    found = verify(store.root)
+    assert sorted(found.unread) == [f"{each} is of no cell of the study and is not read" for each in sorted(names)]
+    assert (found.faults, found.summary) == (whole.faults, whole.summary)
+    assert found.lines()[2:-1] == [each.replace("\x1b", "\\x1b") for each in found.unread]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "results of 1 of 1 cell"), (2, "results of 1 of 2 cells, 1 failed")])
+def test_one_cell_is_not_called_cells(
+    store: Store, cells: tuple[Cell, ...], count: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with store.claim():
+        store.begin(study_text="name: small\n", cells=cells[:count])
+    assert run_cli("verify", store.root) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{store.root} is whole: {said}"
 
 
 @pytest.mark.parametrize(

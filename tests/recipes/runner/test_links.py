@@ -244,10 +244,10 @@ def test_a_directory_without_its_cells_is_said_aloud(received: Path, capsys: pyt
     shutil.rmtree(received / "cells")
     for command in ("report", "results", "claims"):
         assert run_cli(command, received) == 0
-        said = f"educe: 1 of 1 cells have no score and are left out: {received} has no folder cells/"
+        said = f"educe: left out: 1 of 1 cell, without a score: {received} has no folder cells/"
         assert said in capsys.readouterr().err
     assert run_cli("verify", received) == 1
-    assert capsys.readouterr().out.splitlines()[-1].endswith("is not whole: 0 of 1 cells have a result, 1 not run")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("is not whole: results of 0 of 1 cell, 1 not run")
 
 
 def test_no_two_names_share_a_folder() -> None:

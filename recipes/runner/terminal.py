@@ -9,9 +9,10 @@ from typing import Any, TextIO
 
 from educe.data.display import visible
 
-# What tqdm writes beside its text: a carriage return at the start or the end of one write, and steps to another bar.
-_BAR = re.compile(r"(\r?)(.*?)(\r?)", re.DOTALL)
-_STEPS = re.compile(r"(\x1b\[A)+")
+# What tqdm writes beside its text: a carriage return before a bar, one alone, and steps to another bar.
+_MOVES = re.compile(r"\r|(\x1b\[A)+")
+# The module through which the bars of tqdm are written. What is printed beside them is not (`tqdm.write`).
+_BARS = "tqdm.utils"
 
 
 class Shown:
@@ -21,13 +22,11 @@ class Shown:
         self.unescaped = stream
 
     def write(self, text: str) -> int:
-        if self.unescaped.isatty() and _STEPS.fullmatch(text):
-            self.unescaped.write(text)
-        elif self.unescaped.isatty() and (found := _BAR.fullmatch(text)):
-            before, middle, after = found.groups()
-            self.unescaped.write(before + visible(middle, lines=True) + after)
-        else:
-            self.unescaped.write(visible(text, lines=True))
+        moves = ""
+        # The text alone does not say who wrote it: a name can be one that moves the cursor.
+        if self.unescaped.isatty() and sys._getframe(1).f_globals.get("__name__") == _BARS:
+            moves = found[0] if (found := _MOVES.match(text)) else ""
+        self.unescaped.write(moves + visible(text[len(moves) :], lines=True))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

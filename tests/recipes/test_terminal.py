@@ -1,10 +1,15 @@
 """No text of a study, a task, a model or a library acts on the terminal."""
 
 import io
+import os
+import pty
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
+from tqdm import tqdm
 
 from educe.recipes.runner.command import one_line_errors
 from educe.recipes.runner.progress import Progress
@@ -72,13 +77,47 @@ def test_the_live_bar_of_a_terminal_and_what_is_printed_beside_it(monkeypatch: p
     assert "\x1b[" in plain.getvalue(), "the bar itself moves the cursor: nothing was tested"
 
 
-def test_bars_of_libraries_still_move_on_a_terminal() -> None:
-    terminal, file = Terminal(), io.StringIO()
-    for stream in (terminal, file):
-        shown = Shown(stream)
-        for text in ("\rhalf: 50%\x1b", "\x1b[A\x1b[A", "\r    \r", "\n"):
-            assert shown.write(text) == len(text)
-        shown.writelines(["a\rb\n"])
-        shown.flush()
-    assert terminal.getvalue() == "\rhalf: 50%\\x1b\x1b[A\x1b[A\r    \r\na\\rb\n"
+@pytest.fixture
+def pty_pair() -> Iterator[tuple[int, TextIO]]:
+    """A real terminal: what a person would see is read from the number, what a program writes goes to the stream."""
+    seen, written = pty.openpty()
+    with open(written, "w", encoding="utf-8", newline="") as stream:
+        yield seen, stream
+    os.close(seen)
+
+
+_END = "<end of what was written>"
+
+
+def shown_on(seen: int, stream: TextIO) -> str:
+    stream.write(_END)
+    stream.flush()
+    data = b""
+    # A terminal hands over in parts, and puts a carriage return before each line feed.
+    while not data.endswith(_END.encode()):
+        data += os.read(seen, 10_000)
+    return data.decode().removesuffix(_END).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("text", ["\x1b[A", "\x1b[A\x1b[A", "\rname", "name\r", "\r", "\r\x1b[A"])
+def test_a_text_that_is_all_movement_does_not_move_the_cursor(text: str, pty_pair: tuple[int, TextIO]) -> None:
+    """Failed before: a name that looks like what a bar writes passed."""
+    seen, stream = pty_pair
+    assert stream.isatty()
+    shown = Shown(stream)
+    print(text, file=shown)
+    tqdm.write(text, file=shown)
+    assert shown_on(seen, stream) == f"{text.encode('unicode_escape').decode()}\n" * 2
+
+
+def test_bars_of_libraries_still_move_on_a_terminal(pty_pair: tuple[int, TextIO]) -> None:
+    seen, stream = pty_pair
+    file = io.StringIO()
+    for shown in (Shown(stream), Shown(file)):
+        with tqdm(total=2, file=shown, desc="outer"), tqdm(total=2, file=shown, desc=HOSTILE) as bar:  # type: ignore[arg-type]
+            bar.update(1)
+            bar.refresh()
+    text = shown_on(seen, stream)
+    assert text.startswith("\router:   0%") and "\x1b[A" in text and r"\x1b]0;taken\x07\x1b[2J" in text
+    assert text.replace("\x1b[A", "").replace("\r", "").replace("\n", "").replace("\u2588", "").isprintable()
     assert "\x1b" not in file.getvalue() and "\r" not in file.getvalue()

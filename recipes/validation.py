@@ -1,5 +1,6 @@
 """Reading what a person wrote into a pydantic model: each mistake is one line with the fix."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,9 @@ from educe.data.errors import UserErrors, did_you_mean
 
 Read = TypeVar("Read", bound=BaseModel)
 Faults = Mapping[str, list[str]]
+# A range as people write it where only lists are read: 0..3, 0-3, 0:3, and how long a list is written out for it.
+_RANGE = re.compile(r"(\d{1,9})(?:\.\.\.?|-|\u2013|:)(\d{1,9})")
+_MAX_LISTED = 20
 
 
 def validated(kind: type[Read], values: Mapping[str, Any], *, what: str, known: Mapping[str, Any]) -> Read:
@@ -54,6 +58,8 @@ def _explain(fault: Any, key: str, *, what: str, known: Mapping[str, Any]) -> st
         return f"{what}: {place} = {value!r} does not fit; write {known[key].description}"
     if kind in ("tuple_type", "list_type") and (value is None or isinstance(value, str | int | float | dict)):
         return f"{what}: {place} = {value!r} is not a list; write {_as_list(value)}"
+    if kind == "int_type" and (listed := _written_out(value)):
+        return f"{what}: {place} = {value!r} is not a whole number; write {key}: {listed}"
     if kind == "string_type" and isinstance(value, int | float):
         return f"{what}: {place} = {value!r} is not text; put it in quotes"
     said = fault["msg"].removeprefix("Value error, ")
@@ -62,6 +68,18 @@ def _explain(fault: Any, key: str, *, what: str, known: Mapping[str, Any]) -> st
 
 
 def _as_list(value: Any) -> str:
-    return (
-        f"[{value}]" if isinstance(value, str | int | float) and not isinstance(value, bool) else "[...], with commas"
-    )
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        if listed := _written_out(value):
+            return listed
+        if not (isinstance(value, str) and _RANGE.fullmatch(value)):
+            return f"[{value}]"
+    return "[...], with commas"
+
+
+def _written_out(value: Any) -> str | None:
+    """The list that a range such as 0..3 means; None where it is none, or a long one."""
+    found = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    first, last = map(int, found.groups())
+    return str([*range(first, last + 1)]) if 0 <= last - first < _MAX_LISTED else None

@@ -11,6 +11,7 @@ import numpy as np
 
 from educe.data.example import Example, Instruction
 from educe.data.formats.render import Prompt, answer_text, option_texts, render
+from educe.eval.analysis.formatting import format_count
 from educe.eval.model.flops import Shape, Trained, answer_flops, forward_flops, generation_flops, training_flops
 from educe.eval.model.source import Source
 from educe.eval.prompting.prompts import resolve_format, style_of
@@ -74,10 +75,11 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
         shown = " ".join(f"{each:9.1e}" if known else f"{'unknown':>9}" for each in flops)
         lines.append(f"{model:24} {task:20} {recipe:28} {len(members):5} {len(members[0].items):5} {shown}")
     rate = matmul_rate() * EFFICIENCY
-    lines.append(
-        f"{len(cells)} cells, {total:.1e} useful FLOPs, about {executed / rate / 60:.1f} minutes here"
-        f" at {rate:.1e} FLOP/s (measured just now)"
+    cost = (
+        f"{total:.1e} useful FLOPs, about {executed / rate / 60:.1f} minutes here at {rate:.1e} FLOP/s"
+        " (measured just now)"
     )
+    lines.append(f"{format_count(len(cells), 'cell')}, {cost if total else 'useful FLOPs and minutes unknown'}")
     if unknown:
         lines.append("unknown: the size of a model that is not bundled is read when it is loaded; not in the totals")
     return "\n".join([*lines, "", *power])

@@ -161,6 +161,16 @@ def test_plan_shows_cells_flops_and_minutes(capsys: pytest.CaptureFixture[str], 
     assert power.startswith("statistical power of this study") and "parity: 6 items, 1 seed\n" in power
 
 
+def test_plan_of_models_of_unknown_size_gives_no_total(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It said 0.0e+00 useful FLOPs and 0.0 minutes."""
+    (tmp_path / "other.gguf").write_bytes(b"")
+    models = [{f"gguf:{tmp_path}/other.gguf": {"kind": "base"}}]
+    assert run_cli("plan", study_file(tmp_path, models=models, recipes=["zero_shot"])) == 0
+    cost, _ = capsys.readouterr().out.split("\n\n")
+    assert cost.splitlines()[-2:-1] == ["1 cell, useful FLOPs and minutes unknown"] and "0.0" not in cost
+    assert cost.splitlines()[-1].startswith("unknown: the size of a model ")
+
+
 def test_plan_knows_the_size_of_the_tiny_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run_cli("plan", study_file(tmp_path)) == 0
     assert "unknown" not in capsys.readouterr().out

@@ -11,7 +11,7 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from educe.recipes.runner.command import Parser, one_line_errors
+from educe.recipes.runner.command import Parser, first_process_speaks, one_line_errors
 
 # The limits that a user may set for claims: default, name in the help, and what it means.
 CLAIM_OPTIONS: dict[str, tuple[float | None, str, str]] = {
@@ -47,7 +47,7 @@ def _pass_over_local_matplotlibrc() -> None:
 
 def launch(arguments: Sequence[str] | None = None) -> None:
     """Run `python -m educe.recipes`: one cell of a recipe. Exit 2 on a user's mistake."""
-    with one_line_errors():
+    with one_line_errors(), first_process_speaks():
         _launch(_launch_parser().parse_args(arguments))
 
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import select
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
@@ -13,6 +14,8 @@ from educe.data.errors import UserError, lines_of
 from educe.recipes.runner.terminal import shown_output
 
 MAX_MISTAKES, MAX_LINE = 50, 1000
+# Torch's launcher looks ten times a second, DeepSpeed's once; a process with torch takes a second or two to end.
+WAIT_SECONDS = 10
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,6 +30,21 @@ def one_line_errors() -> Iterator[None]:
     """Turn a UserError into its one line; everything else keeps its traceback. Control characters are shown."""
     with shown_output(), _one_line_errors():
         yield
+
+
+@contextmanager
+def first_process_speaks() -> Iterator[None]:
+    """Let a UserError of a launched process wait, unless the process is the first of its machine.
+
+    All processes make most mistakes alike. When the first has said so and ended, the launcher ends the others. What
+    only another process met is said after the wait.
+    """
+    try:
+        yield
+    except UserError:
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            time.sleep(WAIT_SECONDS)
+        raise
 
 
 @contextmanager

@@ -29,10 +29,29 @@ def accelerate_launch(
     name: str = "iid_sft",
 ) -> str:
     """Run it as a user does; what it printed."""
+    done = run_launch(
+        out, processes=processes, examples=examples, settings=settings, config=config, model=model, name=name
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def run_launch(
+    out: Path,
+    *,
+    processes: int,
+    examples: int | None,
+    settings: Sequence[str] = (),
+    config: str = "accelerate_config.yaml",
+    model: str = "tiny-random",
+    name: str = "iid_sft",
+) -> subprocess.CompletedProcess[str]:
+    """The same, with its exit code and what it wrote to standard error."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
     recipe = ["-m", "educe.recipes", name, *COMMAND.replace("tiny-random", model).split(), *settings]
     sizes = [] if examples is None else ["--examples", str(examples)]
-    done = subprocess.run(
+    return subprocess.run(
         [*launcher, "--num_processes", str(processes), *recipe, *sizes, "--out", str(out)],
         cwd=REPOSITORY,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -40,9 +59,6 @@ def accelerate_launch(
         text=True,
         timeout=400,
     )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
 
 
 def adapter(out: Path) -> dict[str, torch.Tensor]:

@@ -7,7 +7,16 @@ import torch
 
 from educe.recipes.cli import launch
 from educe.recipes.runner.results import load_results
-from tests.recipes.launching import COMMAND, EXACT, accelerate_launch, adapter, assert_same, assert_same_cell, measured
+from tests.recipes.launching import (
+    COMMAND,
+    EXACT,
+    accelerate_launch,
+    adapter,
+    assert_same,
+    assert_same_cell,
+    measured,
+    run_launch,
+)
 from tests.recipes.small import result_files
 
 
@@ -91,3 +100,42 @@ def test_a_launch_that_fails_leaves_its_reason_and_the_last_good_adapter(
     (failed,) = load_results(tmp_path / "out").failures
     assert "lower learning_rate" in failed.reason
     assert list((tmp_path / "out" / "failures").rglob("adapter_model.safetensors"))
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_only_the_first_process_says_what_is_wrong_at_once(
+    rank: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every process said it. Ending the second while it waits is what the launcher does."""
+
+    def ended(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    monkeypatch.setattr("time.sleep", ended)
+    with pytest.raises(SystemExit) as stopped:
+        launch(["zero_shot", *COMMAND.replace("tiny-random", "broken").split()])
+    assert stopped.value.code == (2 if rank == "0" else 130)
+    assert ("unknown model 'broken'" in capsys.readouterr().err) is (rank == "0")
+
+
+def test_what_only_another_process_meets_is_said_after_a_wait(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr("time.sleep", waited.append)
+    with pytest.raises(SystemExit) as stopped:
+        launch(["zero_shot", *COMMAND.replace("tiny-random", "broken").split()])
+    assert stopped.value.code == 2 and waited == [10]
+    assert "unknown model 'broken'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_broken_model_is_one_line_of_two_processes(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text('{"model_type": "llama"')
+    done = run_launch(tmp_path / "out", processes=2, examples=None, model=f"path:{tmp_path}/broken", name="zero_shot")
+    assert done.returncode == 1, "of the launcher"
+    (line,) = [each for each in done.stderr.splitlines() if each.startswith("educe: ")]
+    assert "broken" in line and "exitcode  : 2" in done.stderr

@@ -32,6 +32,7 @@ from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, reported, timed
 from tests.benchmarks.resident import peak_gb_of
+from tests.recipes.made import measurement_of, provenance_of
 
 TASKS, ITEMS, IN_CLUSTER, OPTIONS, STEPS = 10, 1_000, 5, ("alpha", "beta", "gamma", "delta"), 32
 TRAINED = ("iid_sft", "minimal_lora", "prompt_tuning", "ia3", "full_fine_tune")
@@ -129,19 +130,11 @@ def _measurement(cell: Cell) -> Measurement:
     scores = outcomes.scores.tolist()
     interval = score_interval(scores, outcomes.clusters)
     trains, shots = cell.method.role == "training", cell.method.workload(cell.task, cell.examples).shots
-    return Measurement(
+    return measurement_of(
+        cell,
         study="analysis",
-        model=cell.source.name,
-        task=cell.task.name,
-        recipe=cell.recipe,
-        method=cell.method_name,
-        settings=cell.method.settings(),
-        role=cell.method.role,
         budget_setting=cell.method.budget_setting,
         size_settings=cell.method.size_settings,
-        examples=cell.examples,
-        seed=cell.seed,
-        metric="accuracy",
         score=sum(scores) / ITEMS,
         low=interval.low,
         high=interval.high,
@@ -186,21 +179,17 @@ def _provenance(cell: Cell) -> Provenance:
     shots = cell.method.workload(cell.task, cell.examples).shots
     shown = "".join(f"Question: demonstration {i} of seed {cell.seed}\n" for i in range(shots))
     trains = cell.method.role == "training"
-    return Provenance(
-        cell=cell.key,
+    return provenance_of(
+        cell,
         versions=versions(),
         git=git_state(),
         machine=machine(),
         threads=1,
         device="cpu",
         precision=Precision(weights="float32", layers="float32", training="bfloat16" if trains else None),
-        model_identity=cell.source.identity,
         model_fingerprint=hashlib.sha256(cell.source.name.encode()).hexdigest(),
         model_revision="",
         model_kind=cell.source.kind or "base",
-        task_fingerprint=cell.task.fingerprint,
-        task_version=cell.task.version,
-        measured_on=cell.measure_on,
         first_prompt=f"{shown}Question: {cell.items[0].question}\nAnswer:",
     )
 

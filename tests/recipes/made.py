@@ -3,10 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from educe.data.untrusted import read_json
 from educe.eval.details import Details, TrainingDetails
-from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes
+from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Provenance
 from educe.eval.spend import Spend
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.seal import SEAL, checksum, seal_folder, sealed_text
@@ -26,37 +27,44 @@ CHOICE = Outcome(
 TEXT = Outcome(id="q2", score=0.0, answer="14", text="fifteen\n\u2026")
 
 
-def measurement_of(cell: Cell) -> Measurement:
-    return Measurement(
-        study="small",
-        model=cell.source.name,
-        task=cell.task.name,
-        recipe=cell.recipe,
-        method=cell.method_name,
-        settings=cell.method.settings(),
-        role=cell.method.role,
-        examples=cell.examples,
-        seed=cell.seed,
-        metric="accuracy",
-        score=0.5,
-        low=0.1,
-        high=0.7,
-        interval="Wilson 95%",
-        n=2,
-        chance=0.5,
-        spend=Spend(labelled_examples=4, train_flops=1e30, seconds=0.1 + 0.2, trainable_parameters=12),
-        outcomes=Outcomes.of([CHOICE, TEXT]),
-        training=({"step": 0, "loss": 0.1 + 0.2, "learning_rate": 5e-4},),
-        details=Details(training=TrainingDetails(precision="float32")),
-        provenance=replace(
-            PROVENANCE,
-            cell=cell.key,
-            git=GitState(revision="unknown", dirty=None),
-            model_identity=cell.source.identity,
-            task_fingerprint=cell.task.fingerprint,
-            task_version=cell.task.version,
-        ),
-    )
+def measurement_of(cell: Cell, **changed: Any) -> Measurement:
+    """A result of two items for a cell, but for what is changed."""
+    fields: dict[str, Any] = {
+        "study": "small",
+        "model": cell.source.name,
+        "task": cell.task.name,
+        "recipe": cell.recipe,
+        "method": cell.method_name,
+        "settings": cell.method.settings(),
+        "role": cell.method.role,
+        "examples": cell.examples,
+        "seed": cell.seed,
+        "metric": "accuracy",
+        "score": 0.5,
+        "low": 0.1,
+        "high": 0.7,
+        "interval": "Wilson 95%",
+        "n": 2,
+        "chance": 0.5,
+        "spend": Spend(labelled_examples=4, train_flops=1e30, seconds=0.1 + 0.2, trainable_parameters=12),
+        "outcomes": Outcomes.of([CHOICE, TEXT]),
+        "training": ({"step": 0, "loss": 0.1 + 0.2, "learning_rate": 5e-4},),
+        "details": Details(training=TrainingDetails(precision="float32")),
+        "provenance": provenance_of(cell, git=GitState(revision="unknown", dirty=None)),
+    }
+    return Measurement(**{**fields, **changed})
+
+
+def provenance_of(cell: Cell, **changed: Any) -> Provenance:
+    """What a cell's result is recorded to be of, but for what is changed."""
+    facts: dict[str, Any] = {
+        "cell": cell.key,
+        "model_identity": cell.source.identity,
+        "task_fingerprint": cell.task.fingerprint,
+        "task_version": cell.task.version,
+        "measured_on": cell.measure_on,
+    }
+    return replace(PROVENANCE, **{**facts, **changed})
 
 
 def reseal(path: Path) -> None:

@@ -33,7 +33,8 @@ def reason_of(error: BaseException, path: Path) -> str:
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))
-        text = f"{place}{': ' if place else ''}{fault['msg'][0].lower()}{fault['msg'][1:]}"
+        said = fault["msg"].removeprefix("Value error, ")
+        text = f"{place}{': ' if place else ''}{said[0].lower()}{said[1:]}"
     elif isinstance(error, OSError):
         text = error.strerror or str(error)
     else:

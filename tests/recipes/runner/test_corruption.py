@@ -71,6 +71,7 @@ def _set(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("chance", 1.5, "chance: input should be less than or equal to 1"),
         ("spend.train_flops", -1.0, "spend.train_flops: input should be greater than or equal to 0"),
         ("spend.train_flops", 1e308, "spend.train_flops: input should be less than or equal to"),
+        ("spend.flops_per_answer", 5e-324, "spend.flops_per_answer: 5e-324 is too near 0 for an amount"),
         ("spend.euros", 1, "spend.euros: unexpected keyword argument"),
         ("euros", 1, "euros: unexpected keyword argument"),
         ("seed", 3, "its seed is 3, and the study's is 0"),

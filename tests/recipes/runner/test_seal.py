@@ -271,7 +271,8 @@ def test_no_wrong_value_is_a_traceback_or_a_number(corpus: Path) -> None:
         if results is not None:
             check_numbers(results)
     counts = [None if results is None else len(results.measurements) for _, results in read]
-    assert Counter(counts) == {None: 180, 0: 2, 1: 219, 2: 73}, "docs/security.md has these counts"
+    # A new field of a result moves the sample: look at what is read, and write the counts here and in docs/security.md.
+    assert Counter(counts) == {None: 176, 0: 1, 1: 221, 2: 76}
 
 
 _JSON = st.recursive(

@@ -20,6 +20,10 @@ RepoKind = Literal["model", "dataset"]
 _HASHED_BYTES = 64 << 20
 
 
+class NotFetched(UserError):
+    """A snapshot of which the cache has nothing."""
+
+
 def snapshot_folder(
     name: str,
     revision: str,
@@ -31,8 +35,8 @@ def snapshot_folder(
 ) -> Path:
     """The folder with the files of ORG/NAME at a commit that fit the patterns; fetched where the cache lacks them.
 
-    A folder ./ORG/NAME is never looked at. UserError where the files can neither be fetched nor found (without `fetch`:
-    not found), where one is not as the hub lists it, and for a snapshot that is seen to lack some.
+    A folder ./ORG/NAME is never looked at. UserError where the files can neither be fetched nor found (NotFetched where
+    there is nothing), where one is not as the hub lists it, and for a snapshot that is seen to lack some.
     """
     # Deferred: it takes longer to import than all of the catalog.
     from huggingface_hub import snapshot_download
@@ -55,8 +59,10 @@ def snapshot_folder(
         except IncompleteSnapshotError as error:
             found = error.snapshot_path  # what it lacks is said below
         except LocalEntryNotFoundError as error:
-            reason = str(error) if answers else "it is not in the cache, and the hub was not reached"
-            raise OSError(reason) from None
+            if answers:
+                raise
+            asked = "the hub was not reached" if fetch else "nothing is fetched now"
+            raise NotFetched(f"{what}: it is not in the cache, and {asked}; {fix}") from error
     folder = Path(found)
     assert folder.name == revision, f"{folder} is not of the commit that was asked for"
     _check_snapshot(folder, allowed, ignored, what=f"{kind} 'hub:{name}@{revision}'")

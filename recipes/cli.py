@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -161,16 +162,19 @@ def _validate(options: argparse.Namespace) -> int:
     from educe.eval.prompting.prompts import style_of
     from educe.recipes.runner.audits import serious_lines
     from educe.recipes.runner.describe import describe
+    from educe.recipes.runner.describe_models import describe_model, outlines
     from educe.recipes.runner.study import Study
 
     cells = Study.read(options.study, changes=options.set).cells()
     tasks = list({cell.task.name: cell.task for cell in cells}.values())
-    style = style_of("auto", kind=cells[0].source.kind)
+    models = outlines(cells)
+    # Of a model that was not fetched nothing says that it is a chat model.
+    style = style_of("auto", kind=models[cells[0].source.name].kind or "base")
     described = [describe(task, style=style) for task in tasks]
     warnings = serious_lines(tasks)
     order = format_count(len(warnings), "warning") if warnings else "all in order"
     print(f"{options.study}: {format_count(len(cells), 'cell')}, {order}")
-    for text in [*described, *(f"warning: {line}" for line in warnings)]:
+    for text in [*described, *starmap(describe_model, models.items()), *(f"warning: {line}" for line in warnings)]:
         print(text)
     unknown = dict.fromkeys(cell.source.name for cell in cells if cell.source.shape is None)
     if unknown:

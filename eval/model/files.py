@@ -27,20 +27,28 @@ def weight_files(folder: Path) -> list[Path]:
     UserError where there is neither, and for an index that names a file outside of the folder, a missing one or one in
     another format.
     """
-    index = folder / INDEX
-    if (folder / WEIGHTS).exists() or not index.exists():
-        if not (folder / WEIGHTS).exists():
-            raise UserError(f"no {WEIGHTS} in {folder} (other formats are not opened); convert the weights first")
+    if (folder / WEIGHTS).exists():
         return [folder / WEIGHTS]
-    weight_map = read_mapping(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
+    if not (folder / INDEX).exists():
+        raise UserError(f"no {WEIGHTS} in {folder} (other formats are not opened); convert the weights first")
+    return [folder / name for name in sorted(set(weight_map(folder).values()))]
+
+
+def weight_map(folder: Path) -> dict[str, str]:
+    """The file of each tensor, by the index of a folder with several. UserError as for `weight_files`."""
+    index = folder / INDEX
+    held = read_mapping(index)
+    files = held.get("weight_map")
+    if not isinstance(files, dict) or not files:
         raise UserError(f"{index} has no weight_map; save the model again")
-    for name in weight_map.values():
+    if not isinstance(held.get("metadata"), dict):
+        raise UserError(f"{index} has no metadata, without which it is not read; save the model again")
+    for name in files.values():
         if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name:
             raise UserError(f"{index} names {name!r}; only .safetensors files in the same folder are opened")
         if not (folder / name).exists():
             raise UserError(f"{index} names {name!r}, which is not there; fetch the model again")
-    return [folder / name for name in sorted(set(weight_map.values()))]
+    return files
 
 
 def model_files(folder: Path) -> list[Path]:

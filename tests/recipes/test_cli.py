@@ -319,3 +319,20 @@ def test_help_is_whole_sentences_that_fit_a_terminal(
     for line in helped:
         sentence = line.strip().split("  ")[-1].strip()
         assert len(line) <= 80 and sentence[0].isupper() and sentence.endswith("."), line
+
+
+def test_validate_checks_models_without_loading_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Failed before: "all in order" for a model without weights, and a model that was not fetched was a chat model."""
+    model, folder, commit = load_model("tiny-random"), tmp_path / "mine", "f" * 40
+    model.net.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    path = study_file(tmp_path, models=[f"hub:org/name@{commit}", f"path:{folder}", "tiny-random"])
+    assert run_cli("validate", path) == 0
+    shown = capsys.readouterr().out
+    assert "\nmodel name: not fetched yet, so nothing of it was checked\n" in shown
+    assert "\nmodel mine: chat; 20 tensors that fit their settings\n" in shown and "\nmodel tiny-random: base; " in shown
+    assert "zero-shot, as text to complete:" in shown
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    assert run_cli("validate", path) == 2
+    assert "model 'mine' has no place for 9 of its tensors" in capsys.readouterr().err

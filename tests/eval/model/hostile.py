@@ -99,6 +99,16 @@ def pickled(folder: Path, file: str, *, keep: bool) -> None:
     (folder / file).write_bytes(pickle.dumps(Opened()))
 
 
+def _swapped(folder: Path) -> None:
+    """An index that names the other file of each tensor. Each is in one file only, so all are found by name."""
+    shards(folder)
+    index = json.loads((folder / INDEX).read_text())
+    first, second = sorted(set(index["weight_map"].values()))
+    other = {first: second, second: first}
+    index["weight_map"] = {name: other[file] for name, file in index["weight_map"].items()}
+    (folder / INDEX).write_text(json.dumps(index))
+
+
 def pickle_in_index(folder: Path) -> None:
     shards(folder, "pytorch_model.bin")
     pickled(folder, "pytorch_model.bin", keep=False)
@@ -221,6 +231,7 @@ FOLDERS: dict[str, Case] = {
     "a shard that is not there": lambda folder: (shards(folder), (folder / "model-1.safetensors").unlink()),
     "an index of a list": partial(shards, weight_map=[1]),
     "an index of numbers": partial(shards, weight_map={FIRST: 3}),
+    "an index without metadata": partial(shards, metadata=None),
     "an index of nothing": partial(shards, weight_map={}),
     "a broken index": lambda folder: (shards(folder), write(folder, INDEX, "{")),
     "one shard twice": lambda folder: (
@@ -290,6 +301,7 @@ SAME: dict[str, Case] = {
     "notes": partial(write, file="README.md", content="notes"),
     "unknown settings": partial(edit, unsloth_fixed=True, _name_or_path="/somewhere/else", quantization_config=None),
     "a long context": partial(edit, max_position_embeddings=10**9),
+    "an index that names the other shard": _swapped,
     "no dtype": partial(edit, drop=("dtype",)),
 }
 REFUSED: dict[str, Case] = {

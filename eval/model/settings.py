@@ -48,7 +48,14 @@ GENERIC_TOKENIZERS = {
     "TokenizersBackend",
 }
 # Underscored names that tools write; any other would set an inner attribute of the settings object.
-_NOTES = ("_attn_implementation", "_attn_implementation_internal", "_commit_hash", "_name_or_path", "_vocab_size")
+_NOTES = (
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "_commit_hash",
+    "_model_name_or_path",
+    "_name_or_path",
+    "_vocab_size",
+)
 _ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function")
 MAX_WHOLE_NUMBER = 1 << 40
 # Several times what the deepest models have. A layer takes milliseconds to build, however little its tensors hold.

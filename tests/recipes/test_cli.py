@@ -330,7 +330,9 @@ def test_validate_checks_models_without_loading_them(capsys: pytest.CaptureFixtu
     assert run_cli("validate", path) == 0
     shown = capsys.readouterr().out
     assert "\nmodel name: not fetched yet, so nothing of it was checked\n" in shown
-    assert "\nmodel mine: chat; 20 tensors that fit their settings\n" in shown and "\nmodel tiny-random: base; " in shown
+    assert (
+        "\nmodel mine: chat; 20 tensors that fit their settings\n" in shown and "\nmodel tiny-random: base; " in shown
+    )
     assert "zero-shot, as text to complete:" in shown
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))

@@ -299,7 +299,9 @@ SAME: dict[str, Case] = {
         write, file="shard-00000-model-00001-of-00001.safetensors", content="not weights"
     ),
     "notes": partial(write, file="README.md", content="notes"),
-    "unknown settings": partial(edit, unsloth_fixed=True, _name_or_path="/somewhere/else", quantization_config=None),
+    "unknown settings": partial(
+        edit, unsloth_fixed=True, _name_or_path="/somewhere/else", _model_name_or_path="x", quantization_config=None
+    ),
     "a long context": partial(edit, max_position_embeddings=10**9),
     "an index that names the other shard": _swapped,
     "no dtype": partial(edit, drop=("dtype",)),

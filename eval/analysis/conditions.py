@@ -9,16 +9,11 @@ from itertools import accumulate
 import numpy as np
 
 from educe.data.errors import UserError
-from educe.eval.analysis.statistics.components import (
-    SeedVariance,
-    estimate_seed_variance,
-    moderated_seed_variance,
-    pooled_seed_variance,
-)
 from educe.eval.analysis.statistics.intervals import Interval, pooled_interval
 from educe.eval.analysis.statistics.paired import Difference, GapRecovered, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.ratios import Ratio, score_ratio
 from educe.eval.analysis.statistics.resample import Array
+from educe.eval.analysis.statistics.variance import Estimand, Side
 from educe.eval.measurement import Measurement, Outcomes, Role
 
 
@@ -27,7 +22,8 @@ class Condition:
     """A recipe at one budget on one model and task, pooled over its seeds.
 
     With one seed the score and the interval are the measurement's own; with several they are the mean over seeds and
-    items and its two-factor interval.
+    items and its two-way interval. `estimand` is whether they speak of the recipe, over all seeds it might have had, or
+    of the runs that were measured, which are too few to say anything of others.
     """
 
     model: str
@@ -43,11 +39,16 @@ class Condition:
     high: float
     interval: str
     n: int
-    seed_variance: SeedVariance | None = None  # of two seeds, moderated by the recipe's other budgets
+    estimand: Estimand
 
     @property
     def num_seeds(self) -> int:
         return len(self.measurements)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each measurement; none for zero-shot, in which the seed changes nothing."""
+        return seeds_of(self.measurements)
 
     @property
     def role(self) -> Role:
@@ -104,7 +105,6 @@ class Condition:
 def pool(measurements: Iterable[Measurement]) -> tuple[Condition, ...]:
     """Measurements that differ only in seed, pooled; in the order of first appearance.
 
-    The seed variance of two seeds is moderated by that of the recipe's other budgets (`moderated_seed_variance`).
     UserError where a cell was measured twice or seeds share no test items.
     """
     groups: dict[tuple[str, ...], dict[int, Measurement]] = {}
@@ -113,23 +113,19 @@ def pool(measurements: Iterable[Measurement]) -> tuple[Condition, ...]:
         if each.seed in seeds:
             raise UserError(f"{_cell_of(each)} was measured twice; report on one of the two studies at a time")
         seeds[each.seed] = each
-    conditions = [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
-    scored = [item_scores(seeds) if len(seeds) > 1 else None for seeds in conditions]
-    own = [estimate_seed_variance([(each[0][0], each[1])]) if each is not None else None for each in scored]
-    curves: dict[tuple[str, ...], list[int]] = {}
-    for place, (first, *_) in enumerate(conditions):
-        settings = settings_key(first, leave_out=(first.budget_setting,))
-        curves.setdefault((first.model, first.task, first.method, settings), []).append(place)
-    variances = list(own)
-    for places in curves.values():
-        for place in places:
-            variances[place] = moderated_seed_variance(
-                own[place], pooled_seed_variance([own[other] for other in places if other != place])
-            )
-    return tuple(
-        _pooled(seeds, several, variance)
-        for seeds, several, variance in zip(conditions, scored, variances, strict=True)
-    )
+    return tuple(_pooled([seeds[seed] for seed in sorted(seeds)]) for seeds in groups.values())
+
+
+def seeds_of(measurements: Sequence[Measurement]) -> tuple[int, ...]:
+    """The seeds of one condition's measurements, none where the seed changes nothing."""
+    return () if measurements[0].role == "zero_shot" else tuple(each.seed for each in measurements)
+
+
+def sides_of(*sides: Sequence[Measurement]) -> tuple[list[Side], list[str | None]]:
+    """One side per condition's measurements, over the items that all share, and the items' clusters."""
+    matrices, clusters = item_scores(*sides)
+    pairs = zip(matrices, sides, strict=True)
+    return [Side(scores=matrix, seeds=seeds_of(side)) for matrix, side in pairs], clusters
 
 
 def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | None]]:
@@ -176,23 +172,20 @@ Compare = Callable[[Condition, Condition], Difference]  # `compare`, or one that
 
 def compare(condition: Condition, other: Condition, *, level: float = 0.95) -> Difference:
     """The score of `condition` less that of `other`, paired by item."""
-    (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
-    variances = condition.seed_variance, other.seed_variance
-    return paired_difference(ours, theirs, clusters, seed_variances=variances, level=level)
+    (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
+    return paired_difference(ours, theirs, clusters, level=level)
 
 
 def compare_ratio(condition: Condition, other: Condition) -> Ratio | None:
     """The score of `condition` over that of `other`, on the same items."""
-    (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
-    return score_ratio(ours, theirs, clusters, seed_variances=(condition.seed_variance, other.seed_variance))
+    (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
+    return score_ratio(ours, theirs, clusters)
 
 
 def share_of_gap(condition: Condition, floor: Condition, ceiling: Condition) -> GapRecovered | None:
     """The share of the gap between `floor` and `ceiling` that the condition recovers, on the items that all share."""
-    sides = condition, floor, ceiling
-    (ours, lowest, highest), clusters = item_scores(*(each.measurements for each in sides))
-    variances = condition.seed_variance, floor.seed_variance, ceiling.seed_variance
-    return gap_recovered(ours, lowest, highest, clusters, seed_variances=variances)
+    (ours, lowest, highest), clusters = sides_of(*(each.measurements for each in (condition, floor, ceiling)))
+    return gap_recovered(ours, lowest, highest, clusters)
 
 
 def ordered(conditions: Iterable[Condition]) -> list[Condition]:
@@ -239,16 +232,14 @@ def searched(conditions: Iterable[Condition]) -> Condition | None:
     return max(found, key=lambda each: each.labelled_examples, default=None)
 
 
-def _pooled(
-    seeds: Sequence[Measurement], scored: tuple[list[Array], list[str | None]] | None, spread: SeedVariance | None
-) -> Condition:
+def _pooled(seeds: Sequence[Measurement]) -> Condition:
     first = seeds[0]
-    if scored is None:
-        score, n, interval = first.score, first.n, Interval(low=first.low, high=first.high, kind=first.interval)
+    (side,), clusters = sides_of(seeds)
+    score, n = float(side.scores.mean()), side.scores.shape[1]
+    if len(seeds) == 1:
+        score, interval = first.score, Interval(low=first.low, high=first.high, kind=first.interval)
     else:
-        (matrix,), clusters = scored
-        score, n = float(matrix.mean()), matrix.shape[1]
-        interval = pooled_interval(matrix, clusters, seed_variance=spread)
+        interval = pooled_interval(side, clusters)
     return Condition(
         model=first.model,
         task=first.task,
@@ -263,7 +254,7 @@ def _pooled(
         high=interval.high,
         interval=interval.kind,
         n=n,
-        seed_variance=spread,
+        estimand=side.estimand,
     )
 
 

@@ -8,12 +8,13 @@ from operator import itemgetter
 import numpy as np
 from scipy import special
 
-from educe.eval.analysis.conditions import item_scores
+from educe.eval.analysis.conditions import sides_of
 from educe.eval.analysis.curves import Curve, Point
 from educe.eval.analysis.forms import FORMS, fit_form
 from educe.eval.analysis.resampled import Resampled, resampled
 from educe.eval.analysis.statistics.intervals import Estimate
 from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, interval_kind, percentiles
+from educe.eval.analysis.statistics.variance import Side
 
 MIN_BUDGETS = 3
 # Budgets closer to each other than this factor count as one: they show nothing of a curve between them.
@@ -101,29 +102,29 @@ def fit(curve: Curve, *, monotone: bool = True, level: float = 0.95) -> Fit | No
     points = positive(curve.points)
     if count_distinct_budgets(point.budget for point in points) < MIN_BUDGETS:
         return None
-    matrices, clusters = item_scores(*(point.condition.measurements for point in points))
-    return fit_scores([point.budget for point in points], matrices, clusters, monotone=monotone, level=level)
+    sides, clusters = sides_of(*(point.condition.measurements for point in points))
+    return fit_scores([point.budget for point in points], sides, clusters, monotone=monotone, level=level)
 
 
 def fit_scores(
     budgets: Sequence[int | float],
-    matrices: Sequence[Array],
+    sides: Sequence[Side],
     clusters: Clusters | None = None,
     *,
     monotone: bool = True,
     level: float = 0.95,
 ) -> Fit | None:
-    """The form that AIC chooses among FORMS for one matrix (seeds, items) per budget above 0, with its bands.
+    """The form that AIC chooses among FORMS for one side per budget above 0, with its bands.
 
     Points are weighted by their covariance. Every resample chooses its own form, so that the bands include uncertainty
     about the form. Forms with more parameters than points are not tried. `monotone` is as in `choose`. None for fewer
     than three distinct budgets, and for items of one cluster.
-    ValueError for a budget not above 0 and for unequal numbers of budgets, matrices and items.
+    ValueError for a budget not above 0 and for unequal numbers of budgets, sides and items.
     """
-    budgets, matrices = by_budget(budgets, matrices)
-    if count_distinct_budgets(budgets) < MIN_BUDGETS or in_one_cluster(clusters, matrices[0].shape[1]):
+    budgets, sides = by_budget(budgets, sides)
+    if count_distinct_budgets(budgets) < MIN_BUDGETS or in_one_cluster(clusters, sides[0].scores.shape[1]):
         return None
-    sample = resampled(matrices, clusters, num_resamples=FIT_RESAMPLES)
+    sample = resampled(sides, clusters, num_resamples=FIT_RESAMPLES)
     logs = np.log(budgets)
     drawn_at = np.linspace(logs.min(), logs.max(), _BUDGETS_DRAWN)
     chosen = choose(sample, logs, drawn_at, monotone=monotone)
@@ -209,18 +210,18 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
     )
 
 
-def by_budget(budgets: Sequence[int | float], matrices: Sequence[Array]) -> tuple[list[int | float], list[Array]]:
-    """Budgets in rising order, and their matrices; ValueError where their numbers differ."""
-    sizes = sorted({matrix.shape[1] for matrix in matrices})
-    if len(budgets) != len(matrices) or len(sizes) > 1:
+def by_budget(budgets: Sequence[int | float], sides: Sequence[Side]) -> tuple[list[int | float], list[Side]]:
+    """Budgets in rising order, and their sides; ValueError where their numbers differ."""
+    sizes = sorted({side.scores.shape[1] for side in sides})
+    if len(budgets) != len(sides) or len(sizes) > 1:
         raise ValueError(
-            f"{len(budgets)} budgets have {len(matrices)} matrices with {sizes} items; give one each, of the same items"
+            f"{len(budgets)} budgets have {len(sides)} sides with {sizes} items; give one each, of the same items"
         )
     for budget in budgets:
         if not (budget > 0 and math.isfinite(budget)):
             raise ValueError(f"budget {budget:g} has no place on a logarithmic axis; give budgets above 0")
     order = sorted(range(len(budgets)), key=lambda place: budgets[place])
-    return [budgets[place] for place in order], [matrices[place] for place in order]
+    return [budgets[place] for place in order], [sides[place] for place in order]
 
 
 def count_distinct_budgets(budgets: Iterable[int | float]) -> int:

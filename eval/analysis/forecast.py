@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from educe.eval.analysis.conditions import Condition, item_scores
+from educe.eval.analysis.conditions import Condition, sides_of
 from educe.eval.analysis.curves import Curve, Point, curve_of
 from educe.eval.analysis.fit import MIN_BUDGET_RATIO, MIN_BUDGETS, by_budget, choose, count_distinct_budgets, positive
 from educe.eval.analysis.resampled import Resampled, resampled
 from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, in_one_cluster, percentiles
+from educe.eval.analysis.statistics.variance import Side
 
 LEVEL = 0.9
 NUM_RESAMPLES = 1_000
@@ -85,28 +86,28 @@ METHODS: dict[str, Method] = {"fitted curve": _fitted, "last point": _last_point
 
 def forecast_scores(
     budgets: Sequence[int | float],
-    matrices: Sequence[Array],
+    sides: Sequence[Side],
     clusters: Clusters | None = None,
     *,
     at: int | float,
     level: float = LEVEL,
 ) -> dict[str, Forecast]:
-    """Every method's forecast of the score at a larger budget, from one matrix (seeds, items) per budget above 0.
+    """Every method's forecast of the score at a larger budget, from one side per budget above 0.
 
     The forecast is of the score with the same items and as many seeds: it includes the sampling error of one more
     point, less the part that the earlier points share with it. ValueError for fewer than three distinct budgets or none
     larger, a budget not above 0, unequal numbers, items of one cluster and a level outside (0, 1).
     """
-    budgets, matrices = by_budget(budgets, matrices)
+    budgets, sides = by_budget(budgets, sides)
     if not 0 < level < 1:
         raise ValueError(f"level = {level:g} is not between 0 and 1; give a share, as 0.9 for 90%")
     if count_distinct_budgets(budgets) < MIN_BUDGETS or at < MIN_BUDGET_RATIO * max(budgets):
         raise ValueError(f"a forecast to {at} needs {MIN_BUDGETS} smaller distinct budgets, got {budgets}")
-    if in_one_cluster(clusters, matrices[0].shape[1]):
+    if in_one_cluster(clusters, sides[0].scores.shape[1]):
         raise ValueError(
             "all items are of one cluster, so their sampling error is not known; use items of several clusters"
         )
-    sample = resampled(matrices, clusters, num_resamples=NUM_RESAMPLES)
+    sample = resampled(sides, clusters, num_resamples=NUM_RESAMPLES)
     logs, place = np.log(budgets), float(np.log(at))
     return {
         name: _as_forecast(name, float(at), sample, method(sample, logs, place), level)
@@ -167,15 +168,15 @@ def trials(curves: Iterable[Curve]) -> list[Trial]:
 
 
 def _trial(curve: Curve, before: Sequence[Point], point: Point) -> Iterator[Trial]:
-    matrices, clusters = item_scores(*(each.condition.measurements for each in [*before, point]))
-    if in_one_cluster(clusters, matrices[0].shape[1]):
+    sides, clusters = sides_of(*(each.condition.measurements for each in [*before, point]))
+    if in_one_cluster(clusters, sides[0].scores.shape[1]):
         return
     yield Trial(
         curve=f"{curve.model}, {curve.task}, {curve.label}",
         fitted_to=len(before),
         budget=point.budget,
-        seen=float(matrices[-1].mean()),
-        forecasts=forecast_scores([each.budget for each in before], matrices[:-1], clusters, at=point.budget),
+        seen=float(sides[-1].scores.mean()),
+        forecasts=forecast_scores([each.budget for each in before], sides[:-1], clusters, at=point.budget),
     )
 
 

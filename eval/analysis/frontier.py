@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from educe.eval.analysis.conditions import Condition, item_scores
-from educe.eval.analysis.statistics.components import components, draw_seed_effects
+from educe.eval.analysis.conditions import Condition, sides_of
 from educe.eval.analysis.statistics.resample import SEED, Array, cluster_codes
+from educe.eval.analysis.statistics.variance import seed_draws
 
 QUESTIONS = 1_000
 NUM_RESAMPLES = 1_000
@@ -35,16 +35,11 @@ def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QU
     for all conditions at once, and each condition draws its seed effects; costs stay fixed. UserError where the
     conditions share no item.
     """
-    matrices, clusters = item_scores(*(condition.measurements for condition in conditions))
-    items = np.stack([matrix.mean(axis=0) for matrix in matrices])
+    sides, clusters = sides_of(*(condition.measurements for condition in conditions))
+    items = np.stack([side.items for side in sides])
     costs = np.array([cost_of(condition, cost, questions=questions) for condition in conditions])
     drawn = _resampled(items, cluster_codes(clusters, items.shape[1]))
-    rng = np.random.default_rng(SEED + 1)
-    for place, (matrix, condition) in enumerate(zip(matrices, conditions, strict=True)):
-        moved = drawn[:, place] + draw_seed_effects(
-            components(matrix, clusters, condition.seed_variance), rng, len(drawn)
-        )
-        drawn[:, place] = np.clip(moved, 0, 1)
+    drawn = np.clip(drawn + seed_draws(sides, np.random.default_rng(SEED + 1), len(drawn)), 0, 1)
     shares = undominated(drawn, costs).mean(axis=0)
     on = undominated(items.mean(axis=1)[None, :], costs)[0]
     places = [

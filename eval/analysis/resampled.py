@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from educe.eval.analysis.statistics.components import components, estimate_seed_variance
 from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, cluster_codes, resampled_means
+from educe.eval.analysis.statistics.variance import Side, seed_covariance, seed_draws
 
 # A few items with the same answers at all budgets do not prove that the points differ by a known amount.
 _MAX_CORRELATION = 0.95
@@ -40,17 +40,17 @@ class Resampled:
         return np.linalg.inv(np.linalg.cholesky(sizes[:, None] * correlations * sizes))
 
 
-def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resamples: int) -> Resampled:
-    """Points of one curve, each a matrix (seeds, items) of the same items, resampled over items and seeds.
+def resampled(sides: Sequence[Side], clusters: Clusters | None, *, num_resamples: int) -> Resampled:
+    """Points of one curve, each a side of the same items, resampled over items and seeds.
 
-    Items (clusters of them): bootstrap, deviations stretched for few clusters (Hesterberg 2015). Seeds: normal with the
-    seed variance pooled over budgets (`estimate_seed_variance`), in the draws Student's t with its degrees of freedom.
+    Items (clusters of them): bootstrap, deviations stretched for few clusters (Hesterberg 2015). Seeds: `seed_draws`,
+    in which points that share seeds move together.
     """
     rng = np.random.default_rng(SEED)
-    num_items = matrices[0].shape[1]
+    items = np.stack([side.items for side in sides])
+    num_items = items.shape[1]
     codes = cluster_codes(clusters, num_items)
     num_clusters = int(codes.max()) + 1
-    items = np.stack([matrix.mean(axis=0) for matrix in matrices])
     scores = items.mean(axis=1)
     # Half an item at each point: equal answers at two budgets do not make their difference certain.
     covariance = _items_covariance(items, codes, num_clusters) + np.diag(np.full(len(items), 0.25 / num_items**2))
@@ -61,13 +61,8 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
     binary = shares * (1 - shares)
     extreme = scores * (1 - scores) < binary / 2
     missing = np.where(extreme, np.maximum(0.0, binary / num_clusters - draws.var(axis=0)), 0.0)
-    draws = draws + rng.standard_normal(draws.shape) * missing**0.5
-    seed_variance = estimate_seed_variance((matrix, clusters) for matrix in matrices)
-    if seed_variance is not None and seed_variance.latent_variance > 0:
-        variance = np.array([components(matrix, clusters, seed_variance).seeds for matrix in matrices])
-        normal = rng.standard_normal(draws.shape) * variance**0.5
-        draws = draws + normal * (seed_variance.df / rng.chisquare(seed_variance.df, size=(len(draws), 1))) ** 0.5
-        covariance = covariance + np.diag(variance)
+    draws = draws + rng.standard_normal(draws.shape) * missing**0.5 + seed_draws(sides, rng, num_resamples)
+    covariance = covariance + seed_covariance(sides)
     seen = np.diag(covariance)
     off_diagonal = ~np.eye(len(seen), dtype=bool)
     correlations = covariance / np.sqrt(np.outer(seen, seen))
@@ -79,7 +74,7 @@ def resampled(matrices: Sequence[Array], clusters: Clusters | None, *, num_resam
         if off_diagonal.any()
         else 0.0,
         n=num_items,
-        seeds=seed_variance is not None,
+        seeds=all(side.sampled_seeds for side in sides),
     )
 
 

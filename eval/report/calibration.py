@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import special
 
 from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, plain_prompting
-from educe.eval.analysis.statistics.components import components
 from educe.eval.analysis.statistics.metrics import LikelihoodScores, likelihood_scores
-from educe.eval.analysis.statistics.paired import seeds_squared_half_width
+from educe.eval.analysis.statistics.variance import Side, contrast_variance
 from educe.eval.measurement import Outcomes
 from educe.eval.report.frame import GAP, Sheet
 from educe.eval.report.panels import draw_intervals
@@ -161,26 +159,22 @@ def _likelihood_scores(condition: Condition) -> LikelihoodScores:
 def _likelihood_gain(condition: Condition, plain: Condition) -> tuple[float, float, float] | None:
     """Mean difference in the log-likelihood of the right option among all, with its 95% interval, None without one.
 
-    Items and both sides' seeds are random factors as in `paired_difference`. The variance between seeds is that of
-    their means. It includes what items add to it, so the interval is slightly too wide.
+    Items and seeds are paired and vary as in `paired_difference`.
     """
     sides = [[_likelihoods(each.outcomes) for each in side.measurements] for side in (condition, plain)]
     shared = sorted(set.intersection(*(set(seed) for side in sides for seed in side)))
     if len(shared) < 2:
         return None
-    ours, theirs = (np.array([[seed[name] for name in shared] for seed in side]) for side in sides)
+    ours, theirs = (
+        Side(scores=np.array([[seed[name] for name in shared] for seed in runs]), seeds=each.seeds)
+        for runs, each in zip(sides, (condition, plain), strict=True)
+    )
     clusters = dict(zip(plain.measurements[0].outcomes.ids, plain.measurements[0].outcomes.clusters, strict=True))
-    parts = components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], [clusters[name] for name in shared])
-    if parts.num_clusters < 2:
+    variance = contrast_variance((ours, theirs), (1.0, -1.0), [clusters[name] for name in shared])
+    if not math.isfinite(variance.total):
         return None
-    of_items = float(special.stdtrit(parts.num_clusters - 1, 0.975)) ** 2 * parts.items
-    many = [side.mean(axis=1) for side in (ours, theirs) if len(side) > 1]
-    seeds = [
-        replace(parts, seeds=float(means.var(ddof=1)) / len(means), seeds_df=len(means) - 1, item_noise=0.0)
-        for means in many
-    ]
-    half = math.sqrt(of_items + seeds_squared_half_width(seeds, 0.95))
-    return parts.mean, parts.mean - half, parts.mean + half
+    mean, half = float((ours.items - theirs.items).mean()), variance.quantile(0.95) * variance.total**0.5
+    return mean, mean - half, mean + half
 
 
 def _likelihoods(outcomes: Outcomes) -> dict[str, float]:

@@ -13,16 +13,17 @@ from educe.eval.analysis.conditions import (
     Compare,
     Condition,
     compare,
-    item_scores,
     most_shots,
     ordered,
     plain_prompting,
+    sides_of,
 )
-from educe.eval.analysis.statistics.components import Components, components
 from educe.eval.analysis.statistics.equivalence import equivalent
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
-from educe.eval.analysis.statistics.paired import Difference, seeds_squared_half_width
+from educe.eval.analysis.statistics.paired import Difference
+from educe.eval.analysis.statistics.resample import cluster_codes
+from educe.eval.analysis.statistics.variance import Variance, contrast_variance
 from educe.eval.report.text import odds_text, range_text, share_text
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
@@ -37,8 +38,8 @@ class Comparison:
 
     `p_holm` and `p_bh` are adjusted for all comparisons of the study, the interval of `gain` for none. `equivalent` is
     whether the 90% interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each; where
-    `clustered`, its interval does not hold, because it takes items to be independent. `noise` holds the variance
-    components of the difference: items, and the seeds of either side.
+    `clustered`, its interval does not hold, because it takes items to be independent. `variance` is that of the
+    difference, over `units` independent items.
     """
 
     condition: Condition
@@ -52,7 +53,8 @@ class Comparison:
     cohens_h: float
     odds: McNemar | None
     clustered: bool
-    noise: tuple[Components, Components, Components]
+    variance: Variance
+    units: float
 
     @property
     def significant(self) -> bool:
@@ -75,12 +77,8 @@ class Comparison:
         Half the width of its interval at that level, plus the quantile of the power times its standard error. Never
         below what so few items allow: a difference d has a variance of at least d (1 - d) per item.
         """
-        level, (items, *sides) = bonferroni_level(0.95, comparisons), self.noise
-        squared = items.squared_half_width(level) + seeds_squared_half_width(sides, level)
-        error = (items.items + sum(side.seeds for side in sides)) ** 0.5
-        of_power = NormalDist().inv_cdf(POWER)
-        factor, units = items.items_quantile(level) + of_power, items.num_items / items.mean_cluster_size
-        return float(min(1.0, max(squared**0.5 + of_power * error, factor**2 / (units + factor**2))))
+        quantile = self.variance.quantile(bonferroni_level(0.95, comparisons)) + NormalDist().inv_cdf(POWER)
+        return float(min(1.0, max(quantile * self.variance.total**0.5, quantile**2 / (self.units + quantile**2))))
 
 
 COMPARISON_COLUMNS: dict[str, Callable[[Comparison], Any]] = {
@@ -213,22 +211,20 @@ def comparison_odds(comparison: Comparison) -> str:
 
 
 def _comparison(condition: Condition, other: Condition, against: Against, gains: Compare) -> Comparison:
-    (ours, theirs), clusters = item_scores(condition.measurements, other.measurements)
+    (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
     named = [name for name in clusters if name is not None]
-    binary = len(ours) == len(theirs) == 1 and all(np.isin(side, (0, 1)).all() for side in (ours, theirs))
-    variances = condition.seed_variance, other.seed_variance
+    runs = ours.scores, theirs.scores
+    binary = len(runs[0]) == len(runs[1]) == 1 and all(np.isin(side, (0, 1)).all() for side in runs)
+    sizes = np.bincount(cluster_codes(clusters, len(clusters)))
     return Comparison(
         condition=condition,
         other=other,
         against=against,
         gain=gains(condition, other),
-        equivalent=equivalent(ours, theirs, MARGIN, clusters, seed_variances=variances),
-        cohens_h=2 * (math.asin(float(ours.mean()) ** 0.5) - math.asin(float(theirs.mean()) ** 0.5)),
-        odds=mcnemar(ours[0], theirs[0]) if binary else None,
+        equivalent=equivalent(ours, theirs, MARGIN, clusters),
+        cohens_h=2 * (math.asin(float(runs[0].mean()) ** 0.5) - math.asin(float(runs[1].mean()) ** 0.5)),
+        odds=mcnemar(runs[0][0], runs[1][0]) if binary else None,
         clustered=len(set(named)) < len(named),
-        noise=(
-            components((ours.mean(axis=0) - theirs.mean(axis=0))[None, :], clusters),
-            components(ours, clusters, variances[0]),
-            components(theirs, clusters, variances[1]),
-        ),
+        variance=contrast_variance((ours, theirs), (1.0, -1.0), clusters),
+        units=len(clusters) ** 2 / float(sizes @ sizes),
     )

@@ -1,15 +1,10 @@
-"""Conditions of one model ranked by pairwise wins over all tasks, and whether one ranking describes the pairs."""
+"""Conditions of one model ranked by their mean score over all tasks."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from educe.eval.analysis.conditions import Condition, item_scores
-from educe.eval.analysis.statistics.components import Components, components
-from educe.eval.analysis.statistics.ranking import Strength, Transitivity, rank_methods, transitivity
-from educe.eval.analysis.statistics.resample import Array
+from educe.eval.analysis.conditions import Condition, sides_of
+from educe.eval.analysis.statistics.ranking import Rank, TaskScores, rank_conditions
 from educe.eval.report.panels import key_of
 from educe.eval.report.text import name_of
 
@@ -20,13 +15,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """The conditions of one model by rank, with their strengths, over all items of these tasks."""
+    """The conditions of one model by rank, over all items of these tasks."""
 
     model: str
     tasks: tuple[str, ...]
     n: int
-    rows: tuple[tuple[str, Strength], ...]
-    verdict: str
+    rows: tuple[tuple[str, Rank], ...]
 
 
 def rankings(conditions: Sequence[Condition]) -> tuple[list[Ranking], list[str]]:
@@ -49,43 +43,18 @@ def rankings(conditions: Sequence[Condition]) -> tuple[list[Ranking], list[str]]
 
 
 def _ranking(model: str, tasks: Sequence[tuple[str, Sequence[Condition]]]) -> Ranking:
-    columns, seeds, clusters = list[list[Array]](), list[list[Components]](), list[str | None]()
-    for task, conditions in tasks:
-        matrices, names = item_scores(*(each.measurements for each in conditions))
-        columns.append(matrices)
-        seeds.append(
-            [components(matrix, names, each.seed_variance) for matrix, each in zip(matrices, conditions, strict=True)]
-        )
-        clusters += [None if name is None else f"{task}: {name}" for name in names]
-    sides = [_joined(parts) for parts in zip(*columns, strict=True)]
-    ranked = [name_of(each) for each in tasks[0][1]]
-    strengths = rank_methods(sides, clusters, seeds=list(zip(*seeds, strict=True)), level=LEVEL)
+    scored = []
+    for _, conditions in tasks:
+        sides, clusters = sides_of(*(each.measurements for each in conditions))
+        scored.append(TaskScores(sides=sides, clusters=clusters))
+    names = [name_of(each) for each in tasks[0][1]]
+    ranked = zip(names, rank_conditions(scored, level=LEVEL), strict=True)
     return Ranking(
         model=model,
         tasks=tuple(task for task, _ in tasks),
-        n=len(clusters),
-        rows=tuple(sorted(zip(ranked, strengths, strict=True), key=lambda row: (row[1].rank, row[0]))),
-        verdict=_verdict(transitivity(sides, clusters, level=LEVEL), ranked),
+        n=sum(each.sides[0].scores.shape[1] for each in scored),
+        rows=tuple(sorted(ranked, key=lambda row: (row[1].rank, row[0]))),
     )
-
-
-def _joined(parts: Sequence[Array]) -> Array:
-    """One matrix (seeds, items) of a condition's tasks; unequal numbers of seeds are repeated to equal weight."""
-    num_seeds = math.lcm(*(len(part) for part in parts))
-    return np.concatenate([np.tile(part, (num_seeds // len(part), 1)) for part in parts], axis=1)
-
-
-def _verdict(found: Transitivity, names: Sequence[str]) -> str:
-    cycles = "; ".join(" beats ".join(names[place] for place in (*cycle, cycle[0])) for cycle in found.cycles[:3])
-    if found.cycles:
-        return f"No ranking is right for all pairs: {cycles}. Each of these wins is significant."
-    p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.2g}"
-    if found.p < 1 - LEVEL:
-        return (
-            f"One ranking does not describe all pairs ({p}): some pairs differ from what their ranks predict. No cycle "
-            "(A beats B, B beats C, C beats A) is significant. Read the paired comparisons."
-        )
-    return f"One ranking is consistent with all pairs ({p}). No cycle (A beats B, B beats C, C beats A) is significant."
 
 
 def _largest(conditions: Sequence[Condition]) -> list[Condition]:

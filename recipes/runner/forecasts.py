@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from educe.eval.analysis.conditions import Condition, item_scores
+from educe.eval.analysis.conditions import Condition, sides_of
 from educe.eval.analysis.curves import Curve, join
 from educe.eval.analysis.fit import MIN_BUDGET_RATIO, MIN_BUDGETS, MISFIT, count_distinct_budgets, fit_scores, positive
 from educe.eval.analysis.forecast import LEVEL, across_models, forecast_scores, records, trials
@@ -59,14 +59,16 @@ def _of_axis(axis: str, curves: Sequence[Curve]) -> list[str]:
 
 def _of_curve(curve: Curve, unit: str) -> list[str]:
     points = positive(curve.points)
-    matrices, clusters = item_scores(*(point.condition.measurements for point in points))
+    sides, clusters = sides_of(*(point.condition.measurements for point in points))
     budgets = [point.budget for point in points]
-    found = fit_scores(budgets, matrices, clusters)
+    found = fit_scores(budgets, sides, clusters)
     if found is None:
         reason = "all items are in one cluster, so the variance between clusters is unknown"
         return [f"  {_named(curve)}: no forecast, because {reason}"]
-    seeds = sorted({len(matrix) for matrix in matrices})
-    measured = f"{matrices[0].shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"
+    seeds = sorted({len(side.scores) for side in sides})
+    measured = (
+        f"{sides[0].scores.shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"
+    )
     lines = [
         f"  {_named(curve)}: {whole_percent(points[-1].score)} {format_interval(points[-1].low, points[-1].high)} at"
         f" {_amount(budgets[-1], unit)} ({measured})",
@@ -77,7 +79,7 @@ def _of_curve(curve: Curve, unit: str) -> list[str]:
             f"    no curve form fits these points (misfit p = {found.misfit:.1g}); do not rely on the forecasts below"
         )
     for factor in BEYOND:
-        made = forecast_scores(budgets, matrices, clusters, at=factor * budgets[-1])["fitted curve"]
+        made = forecast_scores(budgets, sides, clusters, at=factor * budgets[-1])["fitted curve"]
         lines.append(
             f"    {whole_percent(made.score)} {format_interval(made.low, made.high)} at {_amount(made.budget, unit)},"
             f" {factor} times the largest budget measured ({100 * LEVEL:.0f}% interval)"

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from educe.data.errors import UserError
 from educe.eval.analysis.fit import FIT_RESAMPLES
-from educe.eval.analysis.statistics.components import BORROWED_DF
 from educe.eval.analysis.statistics.intervals import wilson
 from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.power import (
@@ -55,9 +54,7 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
     level = bonferroni_level(LEVEL, comparisons)
     seeds = len({cell.seed for cell in cells})
     one_seed = Noise(first=WITHIN_ITEM, design_effect=design_effect)
-    # With two seeds, the recipe's other budgets help to estimate the variance between seeds.
-    budgets = max(Counter(recipe for recipe, _ in {(cell.recipe, cell.examples) for cell in cells}).values())
-    planned = replace(one_seed, first_seeds=seeds, borrowed=min(BORROWED_DF, budgets - 1) if seeds == 2 else 0)
+    planned = replace(one_seed, first_seeds=seeds)
     detectable = _points(min_detectable_effect(items, planned, level=LEVEL, power=POWER))
     needed = _count(items_needed(effect, one_seed, level=LEVEL, power=POWER), "item")
     if comparisons > 1:

@@ -20,7 +20,7 @@ from educe.eval.analysis.claims.claim import (
     sample_of,
 )
 from educe.eval.analysis.claims.detection import Detection, detection
-from educe.eval.analysis.conditions import Condition, compare, item_scores
+from educe.eval.analysis.conditions import Condition, compare, sides_of
 from educe.eval.analysis.curves import Curve, Point
 from educe.eval.analysis.formatting import (
     format_confidence,
@@ -214,8 +214,8 @@ def _lower_distance(condition: Condition, target: float | Condition, level: floa
     """The lower end of the distance from the condition up to the target."""
     if isinstance(target, Condition):
         return compare(target, condition, level=level).low
-    (scores,), clusters = item_scores(condition.measurements)
-    return target - pooled_interval(scores, clusters, seed_variance=condition.seed_variance, level=level).high
+    (side,), clusters = sides_of(condition.measurements)
+    return target - pooled_interval(side, clusters, level=level).high
 
 
 def _up_to(curve: Curve, flops: float | None) -> list[Point]:

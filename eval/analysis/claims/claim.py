@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from educe.data.errors import UserError
-from educe.eval.analysis.conditions import Condition, item_scores
+from educe.eval.analysis.conditions import Condition, sides_of
 from educe.eval.analysis.formatting import format_count
-from educe.eval.analysis.statistics.components import SeedVariance
 from educe.eval.analysis.statistics.resample import Array, cluster_codes
+from educe.eval.analysis.statistics.variance import Side
 
 SEEDS = "the seeds are a random sample of seeds"
 ONE_SEED = "conditions with one seed say nothing about other seeds"
@@ -85,11 +85,15 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A condition's scores, shape (seeds, items), with the items' clusters, None for an item without one."""
+    """A condition's runs with the items' clusters, None for an item without one."""
 
-    scores: Array
+    side: Side
     clusters: tuple[str | None, ...]
-    seed_variance: SeedVariance | None = None
+
+    @property
+    def scores(self) -> Array:
+        """Shape (seeds, items)."""
+        return self.side.scores
 
     @property
     def items(self) -> Array:
@@ -123,11 +127,11 @@ def sample_of(condition: Condition) -> Sample | str:
     """The scores of a condition, or why no claim can be made from them."""
     if any(each.provenance.measured_on == "dev" for each in condition.measurements):
         return "it was scored on dev rows, on which settings are chosen"
-    (scores,), clusters = item_scores(condition.measurements)
-    sample = Sample(scores=scores, clusters=tuple(clusters), seed_variance=condition.seed_variance)
-    if not np.isfinite(scores).all():
+    if any(not np.isfinite(each.outcomes.scores).all() for each in condition.measurements):
         return "a score is missing (NaN)"
-    if scores.shape[1] < 2:
+    (side,), clusters = sides_of(condition.measurements)
+    sample = Sample(side=side, clusters=tuple(clusters))
+    if condition.n < 2:
         return "the sampling error of one item is not known"
     if sample.num_clusters < 2:
         return "all items are in one cluster, so their sampling error is not known"

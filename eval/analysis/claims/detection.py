@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from educe.eval.analysis.conditions import Condition, item_scores
+import numpy as np
+
+from educe.eval.analysis.conditions import Condition, sides_of
 from educe.eval.analysis.formatting import format_count, format_points
-from educe.eval.analysis.statistics.components import components
-from educe.eval.analysis.statistics.paired import seeds_squared_half_width
 from educe.eval.analysis.statistics.power import min_significant_difference, power_at
-from educe.eval.analysis.statistics.resample import normal_quantile
+from educe.eval.analysis.statistics.resample import cluster_codes, normal_quantile
+from educe.eval.analysis.statistics.variance import contrast_variance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,23 +48,20 @@ def _power_function(
 
     A gain changes at least as many items, so the variance is no less than gain (1 - gain) an item.
     """
-    (ours, theirs), clusters = item_scores(condition.measurements, plain.measurements)
-    differences = ours.mean(axis=0) - theirs.mean(axis=0)
-    across = components(differences[None, :], clusters)
-    n, seen = across.num_items, float(differences.var())
-    independent = float(n) if across.items == 0 else min(float(n), seen / across.items)
+    sides, clusters = sides_of(condition.measurements, plain.measurements)
+    differences = sides[0].items - sides[1].items
+    found, n, seen = contrast_variance(sides, (1.0, -1.0), clusters), len(differences), float(differences.var())
+    sizes = np.bincount(cluster_codes(clusters, n))
+    independent = float(n) if found.items == 0 else min(float(n), seen / found.items)
     if seen == 0:
-        independent = n / across.mean_cluster_size
-    variance, t = max(seen, gain * (1 - gain)), across.items_quantile(level)
+        independent = n**2 / float(sizes @ sizes)
+    variance, t = max(seen, gain * (1 - gain)), found.quantile(level)
     items = variance / independent
-    sides = [components(side, clusters, each.seed_variance) for side, each in ((ours, condition), (theirs, plain))]
-    seeds = sum(side.seeds for side in sides)
-    added = seeds_squared_half_width(sides, level)
 
     def power_with(factor: float) -> float:
         effective = min(factor * n, factor * independent * (normal_quantile(level) / t) ** 2)
         of_items = min_significant_difference(effective, variance, level=level)
-        return power_at(gain, math.sqrt(items / factor + seeds), math.hypot(of_items, math.sqrt(added)))
+        return power_at(gain, math.sqrt(items / factor + found.seeds), math.hypot(of_items, t * math.sqrt(found.seeds)))
 
     return n, power_with
 

@@ -26,10 +26,10 @@ from educe.eval.analysis.formatting import (
     format_p_value,
     format_percent,
 )
-from educe.eval.analysis.statistics.components import components, p_from_intervals
 from educe.eval.analysis.statistics.intervals import effective_sample_size, pooled_interval
 from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.power import items_to_exclude, zero_events_bound
+from educe.eval.analysis.statistics.variance import mean_variance
 
 ITEMS = "the test items are a random sample of the questions of interest, in independent clusters"
 Event = Literal["right", "wrong"]
@@ -124,7 +124,7 @@ def first_success(condition: Condition, *, level: float = 0.95, comparisons: int
     if condition.chance:
         assumptions.append(f"guesses count as successes: {format_percent(condition.chance)} of them are right")
     if condition.score == 0:
-        units = effective_sample_size(sample.scores, sample.clusters, seed_variance=sample.seed_variance, level=level)
+        units = effective_sample_size(sample.side, sample.clusters, level=level)
         lowest = base + each / zero_events_bound(units, level=level)
         return statement.claim(
             f"{prefix} more than {format_flops(lowest)} on average with {format_percent(level)} confidence: no answer "
@@ -157,18 +157,16 @@ def first_success(condition: Condition, *, level: float = 0.95, comparisons: int
 def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
     """One-sided p value of the null hypothesis that the score is at most the threshold, and the test's name."""
     items, (seeds, n) = sample.items, sample.scores.shape
-    units = effective_sample_size(sample.scores, sample.clusters, seed_variance=sample.seed_variance)
+    units = effective_sample_size(sample.side, sample.clusters)
     right = float(items.mean()) * units
     # The binomial tail as a beta distribution, which takes fractional numbers of items; scipy's binomtest does not.
     exact = float(special.betainc(right, units - right + 1, threshold)) if right > 0 else 1.0
     if seeds == 1 and sample.num_clusters == n and np.isin(items, (0, 1)).all():
         return exact, "exact binomial test"
-    parts = components(sample.scores, sample.clusters, sample.seed_variance)
-    if parts.items + parts.seeds == 0:
+    variance = mean_variance(sample.side, sample.clusters)
+    if variance.total == 0:
         return max(exact, MIN_P), f"binomial test at {units:.0f} effective items"
-    beyond = (parts.mean - threshold) ** 2
-    two_sided = p_from_intervals(lambda level: beyond > parts.squared_half_width(level))
-    t = two_sided / 2 if parts.mean > threshold else 1 - two_sided / 2
+    t = float(special.stdtr(variance.df, (threshold - float(items.mean())) / variance.total**0.5))
     over = "items" if sample.num_clusters == n else "clusters"
     return max(exact, t, MIN_P), f"t and binomial tests over {over}{' and seeds' if seeds > 1 else ''}"
 
@@ -178,9 +176,9 @@ def share_interval(sample: Sample, level: float) -> tuple[float, float]:
 
     Exact (Clopper & Pearson 1934) at the effective sample size, and no narrower than `pooled_interval`.
     """
-    units = effective_sample_size(sample.scores, sample.clusters, seed_variance=sample.seed_variance, level=level)
+    units = effective_sample_size(sample.side, sample.clusters, level=level)
     low, high = proportion_confint(float(sample.items.mean()) * units, units, alpha=1 - level, method="beta")
-    pooled = pooled_interval(sample.scores, sample.clusters, seed_variance=sample.seed_variance, level=level)
+    pooled = pooled_interval(sample.side, sample.clusters, level=level)
     return min(float(low), pooled.low), max(float(high), pooled.high)
 
 

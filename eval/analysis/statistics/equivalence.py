@@ -2,17 +2,17 @@
 
 from numpy.typing import ArrayLike
 
-from educe.eval.analysis.statistics.paired import SeedVariances, paired_difference
+from educe.eval.analysis.statistics.paired import paired_difference
 from educe.eval.analysis.statistics.resample import Clusters
+from educe.eval.analysis.statistics.variance import Side
 
 
 def equivalent(
-    a: ArrayLike,
-    b: ArrayLike,
+    a: ArrayLike | Side,
+    b: ArrayLike | Side,
     margin: float,
     clusters: Clusters | None = None,
     *,
-    seed_variances: SeedVariances = (None, None),
     level: float = 0.95,
 ) -> bool:
     """Two one-sided tests (Schuirmann 1987) that `a` and `b` differ by less than `margin` on the same items.
@@ -23,5 +23,5 @@ def equivalent(
     """
     if not 0 < margin <= 1:
         raise ValueError(f"a margin is a difference of scores over 0 and at most 1, got {margin}")
-    found = paired_difference(a, b, clusters, seed_variances=seed_variances, level=2 * level - 1)
+    found = paired_difference(a, b, clusters, level=2 * level - 1)
     return -margin < found.low and found.high < margin

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from educe.eval.analysis.statistics.components import SeedVariance, components
 from educe.eval.analysis.statistics.resample import (
     SEED,
     Clusters,
@@ -20,6 +19,7 @@ from educe.eval.analysis.statistics.resample import (
     resampled_means,
     small_sample_stretch,
 )
+from educe.eval.analysis.statistics.variance import Side, mean_variance
 
 _MIN_VARIATION = 0.25  # squared: half of what separates one right item from one wrong
 
@@ -61,36 +61,30 @@ def wilson(mean: float, n: int | float, *, level: float = 0.95) -> tuple[float, 
     return (0.0 if mean <= 0 else float(center - half)), (1.0 if mean >= 1 else float(center + half))
 
 
-def effective_sample_size(
-    scores: ArrayLike,
-    clusters: Clusters | None = None,
-    *,
-    seed_variance: SeedVariance | None = None,
-    level: float = 0.95,
-) -> float:
+def effective_sample_size(scores: ArrayLike | Side, clusters: Clusters | None = None, *, level: float = 0.95) -> float:
     """The number of independent items with the same uncertainty, for a Wilson interval at `level`.
 
-    Scores are one per item, or a matrix (seeds, items). mean (1 - mean) over the variance of the mean (see
-    `components`), times (z / t)^2, because a variance from few clusters or seeds is itself uncertain (Korn & Graubard
-    1998); never above the number of scores. Where all scores are equal no variance is seen, and the items of a cluster
-    count as one: n^2 / sum of squared cluster sizes (Kish 1965). A single cluster gives 0.
+    Scores are those of one run, one per item, or a side with its runs. mean (1 - mean) over the variance of the mean
+    (see `mean_variance`), times (z / t)^2, because a variance from few clusters or seeds is itself uncertain (Korn &
+    Graubard 1998); never above the number of scores. Independent items of one run: their number. Where all scores are
+    equal no variance is seen, and the items of a cluster count as one: n^2 / sum of squared cluster sizes (Kish 1965).
+    A single cluster gives 0.
     """
-    matrix = check_scores(np.atleast_2d(np.asarray(scores, dtype=float)), dimensions=2)
-    parts = components(matrix, clusters, seed_variance)
-    z, n, seeds = normal_quantile(level), float(parts.num_items), len(matrix)
-    if parts.num_clusters == 1 < parts.num_items * seeds:
+    side = Side.of(scores)
+    check_scores(side.scores, dimensions=2)
+    codes = cluster_codes(clusters, side.scores.shape[1])
+    runs, n = side.scores.shape
+    sizes = np.bincount(codes)
+    if len(sizes) == 1 < n * runs:
         return 0.0
-    if seeds == 1 and parts.num_clusters == parts.num_items:
-        return n
-    if np.ptp(matrix) == 0:
-        independent = n / parts.mean_cluster_size * (z / parts.items_quantile(level)) ** 2
-        # Laplace's rule for the mean, so that seeds which are known to differ elsewhere count here, too.
-        share = (parts.mean * n + 1) / (n + 2)
-        seed_term = parts.seeds_quantile(level) ** 2 * parts.seeds_at(level) / (share * (1 - share) * z**2)
-        return 1 / (1 / independent + seed_term)
-    squared, most = parts.squared_half_width(level), n * seeds
+    if runs == 1 and len(sizes) == n:
+        return float(n)
+    variance, mean = mean_variance(side, clusters), float(side.scores.mean())
+    squared = (normal_quantile(level) / variance.quantile(level)) ** 2
     # Clusters can differ in every item and have equal means: their variance is then not taken to be 0.
-    return min(most, parts.mean * (1 - parts.mean) * z**2 / squared) if squared > 0 else most
+    if np.ptp(side.scores) == 0 or variance.total == 0:
+        return float(n**2 / (sizes @ sizes)) * (squared if len(sizes) < n else 1.0)
+    return min(float(n * runs), mean * (1 - mean) / variance.total * squared)
 
 
 def score_interval(scores: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
@@ -131,22 +125,14 @@ def bootstrap_interval(scores: ArrayLike, clusters: Clusters | None = None, *, l
     return Interval(low=max(0.0, low), high=min(1.0, high), kind=kind)
 
 
-def pooled_interval(
-    matrix: ArrayLike,
-    clusters: Clusters | None = None,
-    *,
-    seed_variance: SeedVariance | None = None,
-    level: float = 0.95,
-) -> Interval:
-    """Interval of the mean over seeds and items of a matrix of shape (seeds, items) with scores in [0, 1].
+def pooled_interval(side: Side, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
+    """Interval of the mean over runs and items, for scores in [0, 1].
 
-    Items (clusters of them) and seeds are two random factors, each with its own t quantile (`components`); Wilson at
-    the effective sample size of both together. `seed_variance` is what is known of the variance over seeds beyond this
-    matrix. One seed: `score_interval`. ValueError as there.
+    Items (clusters of them) and seeds are two random factors (`mean_variance`); Wilson at the effective sample size of
+    both together. Fewer than three seeds: an interval of these runs alone. One run: `score_interval`.
     """
-    scores = check_scores(matrix, dimensions=2)
-    if len(scores) == 1:
-        return score_interval(scores[0], clusters, level=level)
-    n = effective_sample_size(scores, clusters, seed_variance=seed_variance, level=level)
-    low, high = wilson(float(scores.mean()), n, level=level)
-    return Interval(low=low, high=high, kind=interval_kind("two-factor Wilson", level))
+    if len(side.scores) == 1:
+        return score_interval(side.scores[0], clusters, level=level)
+    low, high = wilson(float(side.scores.mean()), effective_sample_size(side, clusters, level=level), level=level)
+    kind = "two-way Wilson" if side.sampled_seeds else "Wilson of these runs"
+    return Interval(low=low, high=high, kind=interval_kind(kind, level))

@@ -6,12 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from educe.eval.analysis.statistics.components import (
-    ITEM_NOISE_REMOVED,
-    ITEM_NOISE_REMOVED_FROM_DIFFERENCES,
-    item_noise_share,
-)
 from educe.eval.analysis.statistics.resample import normal_quantile
+from educe.eval.analysis.statistics.variance import MIN_SEEDS
 
 # Miller (2024) works his examples with these: the variance of items' mean differences, and of one answer at an item.
 BETWEEN_ITEMS = 1 / 9
@@ -32,7 +28,6 @@ class Noise:
     first: float = 0.0
     second: float = 0.0
     first_seeds: int = 1
-    borrowed: int = 0  # degrees of freedom that the first condition's seeds have from other budgets of its recipe
     design_effect: float = 1.0
 
     @property
@@ -85,40 +80,34 @@ def min_significant_difference(items: float, variance: float, *, level: float = 
 def interval_power(effect: float, items: int | float, noise: Noise, *, level: float = 0.95) -> float:
     """The probability that `paired_difference` leaves out 0, where seeds differ by noise at each item only.
 
-    The interval adds t^2 times the variance that it attributes to seeds: the variance over the first condition's K
-    seeds, a chi square with K - 1 degrees of freedom (and those `borrowed`), over K, less the item noise that
-    `Components.seeds_at` removes. Power is averaged over that chi square. The second condition has one run.
+    The interval adds the variance over the first condition's K seeds to that over items: a chi square with K - 1
+    degrees of freedom, over which power is averaged. Noise at items is in both. The second condition has one run.
     """
     error = noise.standard_error(items)
-    if noise.first_seeds == 1:
+    if noise.first_seeds < MIN_SEEDS:
         return normal_power(effect, error, level=level)
-    df = noise.first_seeds - 1 + noise.borrowed
-    share = item_noise_share(level)
-    z, t = normal_quantile(level), float(special.stdtrit(df, 0.5 + level / 2))
-    item_noise = t**2 * noise.design_effect * noise.first / items / noise.first_seeds
+    df = noise.first_seeds - 1
+    of_seeds = noise.design_effect * noise.first / items / noise.first_seeds
     # The square root of the chi square has a smooth density that is concentrated around its middle.
     middle = math.sqrt(df)
     edges = np.linspace(max(0.0, middle - 6), middle + 6, 401)
     roots = (edges[1:] + edges[:-1]) / 2
     logs = (df - 1) * np.log(roots) - roots**2 / 2
-    weights = np.exp(logs - logs.max())
-    seen = roots**2 / df
-    if noise.first_seeds > 2:
-        left = np.maximum(seen, ITEM_NOISE_REMOVED) - ITEM_NOISE_REMOVED_FROM_DIFFERENCES * share
-    else:
-        left = np.maximum(seen, 1 - share)
-    halves = np.sqrt((z * error) ** 2 + item_noise * np.maximum(0.0, left))
-    powers = [power_at(effect, error, float(half)) for half in halves]
-    return float(np.average(powers, weights=weights))
+    seeds = roots**2 / df * of_seeds
+    # Satterthwaite's degrees of freedom of the sum, as in `Variance`, for every root at once.
+    dfs = (error**2 + seeds) ** 2 / (error**4 / max(1.0, items - 1) + seeds**2 / df)
+    halves = special.stdtrit(dfs, 0.5 + level / 2) * np.sqrt(error**2 + seeds)
+    powers = special.ndtr((effect - halves) / error) + special.ndtr((-effect - halves) / error)
+    return float(np.average(powers, weights=np.exp(logs - logs.max())))
 
 
 def min_detectable_effect(items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8) -> float:
     """The smallest difference that `paired_difference` detects with this power: `interval_power` inverted.
 
-    With one seed `normal_min_detectable_effect`. More than 1 where nothing at all is detected.
+    With fewer than three seeds `normal_min_detectable_effect`. More than 1 where nothing at all is detected.
     """
     low = normal_min_detectable_effect(items, noise, level=level, power=power)
-    if noise.first_seeds == 1:
+    if noise.first_seeds < MIN_SEEDS:
         return low
     high = 1.0
     if interval_power(high, items, noise, level=level) < power:

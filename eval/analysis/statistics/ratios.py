@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from educe.eval.analysis.statistics.components import resample_sides
-from educe.eval.analysis.statistics.paired import SeedVariances, paired_difference
+from educe.eval.analysis.statistics.paired import check_sides, paired_difference, resample_sides
 from educe.eval.analysis.statistics.resample import (
     Clusters,
-    check_sides,
     interval_kind,
     normal_quantile,
     percentiles,
 )
+from educe.eval.analysis.statistics.variance import Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +38,10 @@ class RandomEffectsRatio:
 
 
 def score_ratio(
-    a: ArrayLike,
-    b: ArrayLike,
+    a: ArrayLike | Side,
+    b: ArrayLike | Side,
     clusters: Clusters | None = None,
     *,
-    seed_variances: SeedVariances = (None, None),
     level: float = 0.95,
 ) -> Ratio | None:
     """Mean of `a` over mean of `b` on the same items, each side as in `paired_difference`.
@@ -52,17 +50,17 @@ def score_ratio(
     `b`. None where the mean of `b` is 0 in more than one resample of a hundred: the ratio is then not defined.
     """
     sides = check_sides(a, b)
-    gained = paired_difference(a, b, clusters, seed_variances=seed_variances, level=level)
-    ours, theirs = resample_sides(sides, clusters, seed_variances)
+    gained = paired_difference(a, b, clusters, level=level)
+    ours, theirs = resample_sides(sides, clusters)
     if np.mean(theirs <= 0) > 0.01:
         return None
     ratios = ours[theirs > 0] / theirs[theirs > 0]
     low, high = percentiles(ratios, level)
-    base = float(sides[1].mean())
+    base = float(sides[1].scores.mean())
     low, high = min(low, 1 + gained.low / base), max(high, 1 + gained.high / base)
     known = ratios[ratios > 0]
     return Ratio(
-        ratio=float(sides[0].mean()) / base,
+        ratio=float(sides[0].scores.mean()) / base,
         low=max(0.0, low),
         high=high,
         kind=interval_kind("ratio bootstrap", level),

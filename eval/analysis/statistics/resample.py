@@ -31,15 +31,6 @@ def check_scores(scores: ArrayLike, *, dimensions: int = 1) -> Array:
     return values
 
 
-def check_sides(*sides: ArrayLike) -> list[Array]:
-    """Sides of a comparison as matrices (seeds, items) of the same items; ValueError as in `check_scores`."""
-    matrices = [check_scores(np.atleast_2d(np.asarray(side, dtype=float)), dimensions=2) for side in sides]
-    counts = [matrix.shape[1] for matrix in matrices]
-    if len(set(counts)) > 1:
-        raise ValueError(f"paired scores need the same items: {' against '.join(map(str, counts))}")
-    return matrices
-
-
 def cluster_codes(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
     """Every item's cluster as 0, 1, 2 ...; an item without a cluster gets one of its own."""
     if clusters is None:

@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, (default, metavar, statement) in CLAIM_OPTIONS.items():
         shown = statement if default is None else f"{statement[:-1]} ({default:g})."
         claims.add_argument(f"--{name}", type=float, default=default, metavar=metavar, help=shown)
+    claims.add_argument("--refused", action="store_true", help="List what is not claimed, and why.")
     _folder_command(commands, "forecast", _forecast, "Predict scores at larger budgets.")
     _folder_command(commands, "verify", _verify, "Check that a run directory is whole.")
     listing = _command(commands, "ls", _ls, "List the tasks, models or recipes that have a name.")
@@ -207,14 +208,15 @@ def _results(options: argparse.Namespace) -> int:
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from educe.eval.analysis.claims.study import claims_of
+    from educe.eval.analysis.claims.study import Limits, claims_of
     from educe.eval.analysis.conditions import pool
     from educe.recipes.runner.claims import claims_text
     from educe.recipes.runner.results import load_results
 
+    limits = Limits(**{name: getattr(options, name) for name in CLAIM_OPTIONS})
     results = load_results(options.folder)
-    limits = {name: getattr(options, name) for name in CLAIM_OPTIONS}
-    print(claims_text(claims_of(pool(results.measurements), **limits)))
+    made = claims_of(pool(results.measurements), limits, audits=results.audits)
+    print(claims_text(made, results.audits, refused=options.refused))
     return results.warn_missing()
 
 

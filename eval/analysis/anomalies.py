@@ -221,6 +221,23 @@ def no_better_than_baselines(conditions: Sequence[Condition], audits: Audits) ->
     return lines
 
 
+def blind_baseline(condition: Condition, audits: Audits) -> tuple[float | None, str]:
+    """The best score without the question that is known, with its name: chance, a baseline of the audit, or one place.
+
+    None where chance is not known, because answers are free.
+    """
+    if condition.chance is None:
+        return None, ""
+    known = {"chance": condition.chance}
+    for finding in audits.get(condition.task, ()):
+        if finding.kind in BASELINES:
+            known[f"{BASELINES[finding.kind]} right"] = float(finding.numbers["score"])
+        elif finding.kind == "positions":
+            known["the most frequent place right"] = float(max(finding.numbers["shares"]))
+    name = max(known, key=lambda each: known[each])
+    return known[name], name
+
+
 def serious_findings(audits: Audits) -> list[str]:
     """The serious findings on the rows of the tasks."""
     return [f"{task}: {each.sentence}" for task, found in sorted(audits.items()) for each in found if each.serious]

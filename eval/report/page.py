@@ -10,6 +10,7 @@ import jinja2
 from educe.data.display import visible
 from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
+from educe.eval.analysis.claims.study import claims_of
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, compare, pool
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.measurement import Failure, Measurement
@@ -89,7 +90,7 @@ def write_report(
         num_unfitted=num_unfitted,
         calibrated=calibrated,
         num_uncalibrated=num_uncalibrated,
-        claims=claim_sections(pairs, fits),
+        claims=claim_sections(claims_of(conditions, audits=audits), audits),
         checks=found,
         num_warnings=sum(check.warning for check in found),
         facts=provenance(measurements),

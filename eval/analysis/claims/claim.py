@@ -1,22 +1,27 @@
-"""A claim, a claim refused, and the statement and sample that both are made from."""
+"""A claim, a statement refused, and a statement that was tested and waits for the study's correction.
 
-from collections.abc import Mapping
+A claim about a recipe counts runs, because nothing is known of how other seeds would do: it holds in each of the runs
+that were measured, and says which share of other seeds it leaves open. A mean over seeds would need to know that no
+seed is far from the others, which five runs cannot show (Bahadur & Savage 1956: no test of a mean holds for every
+distribution).
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from educe.data.errors import UserError
 from educe.eval.analysis.conditions import Condition, sides_of
-from educe.eval.analysis.formatting import format_count
-from educe.eval.analysis.statistics.resample import Array, cluster_codes
-from educe.eval.analysis.statistics.variance import Side
+from educe.eval.analysis.formatting import format_count, format_p_value, format_percent
+from educe.eval.analysis.statistics.resample import cluster_codes
 
+ITEMS = "the test items are a random sample of the questions of interest, in independent clusters"
 SEEDS = "the seeds are a random sample of seeds"
-ONE_SEED = "conditions with one seed say nothing about other seeds"
 SETTINGS = "other settings of the recipe may elicit more: the claim is about these settings"
-Kind = Literal["threshold", "rare event", "first success", "ceiling", "inability", "robust"]
+Kind = Literal["gain", "ceiling", "robust", "inability", "threshold", "rare event", "first success"]
+Cause = Literal["not supported", "too few runs", "no positive control", "not measured", "unusable data"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,7 @@ class Claim:
     sentence: str
     numbers: Mapping[str, int | float]
     assumptions: tuple[str, ...]
+    about: tuple[Condition, ...]
     holds: ClassVar[bool] = True
 
     def __str__(self) -> str:
@@ -44,6 +50,7 @@ class Refused:
     task: str
     statement: str
     reason: str
+    cause: Cause
     numbers: Mapping[str, int | float]
     holds: ClassVar[bool] = False
 
@@ -58,84 +65,117 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """A statement before it is tested: it becomes a claim or is refused."""
+    """A statement before it is tested, about some conditions of one model and task."""
 
     kind: Kind
-    model: str
-    task: str
+    about: tuple[Condition, ...]
     text: str
 
-    def claim(self, sentence: str, assumptions: tuple[str, ...], **numbers: int | float) -> Claim:
-        """The claim with this sentence."""
-        return Claim(
-            kind=self.kind,
-            model=self.model,
-            task=self.task,
-            sentence=sentence,
-            numbers=numbers,
-            assumptions=assumptions,
-        )
-
-    def refuse(self, reason: str, **numbers: int | float) -> Refused:
+    def refuse(
+        self, reason: str, cause: Cause = "not supported", numbers: Mapping[str, int | float] | None = None
+    ) -> Refused:
         """The refusal for this reason."""
+        model, task = self.about[0].model, self.about[0].task
         return Refused(
-            kind=self.kind, model=self.model, task=self.task, statement=self.text, reason=reason, numbers=numbers
+            kind=self.kind,
+            model=model,
+            task=task,
+            statement=self.text,
+            reason=reason,
+            cause=cause,
+            numbers=numbers or {},
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A condition's runs with the items' clusters, None for an item without one."""
+class Tested:
+    """A statement with its p value, the claim's sentence without the confidence, and the reason if it is refused.
 
-    side: Side
-    clusters: tuple[str | None, ...]
+    Where the statement is an interval, `p` is None and `interval` gives the sentence at a level.
+    """
+
+    statement: Statement
+    p: float | None
+    sentence: str
+    reason: str
+    numbers: Mapping[str, int | float]
+    assumptions: tuple[str, ...]
+    interval: Callable[[float], str] | None = None
+
+    def resolve(self, adjusted: float, *, alpha: float, statements: int) -> Claim | Refused:
+        """The claim where the adjusted p value is at most `alpha`, else the refusal."""
+        numbers = {**self.numbers, "p": adjusted, "statements": statements}
+        corrected = f", corrected for {statements} statements" if statements > 1 else ""
+        if adjusted > alpha:
+            return self.statement.refuse(f"{self.reason} ({format_p_value(adjusted)}{corrected})", numbers=numbers)
+        return self._claim(f"{self.sentence} ({format_p_value(adjusted)}{corrected}; {self._size}).", numbers)
+
+    def at_level(self, level: float, *, statements: int) -> Claim:
+        """The claim of an interval at this level."""
+        assert self.interval is not None
+        shown = f"{self.interval(level)} ({self._size})."
+        return self._claim(shown, {**self.numbers, "level": level, "statements": statements})
+
+    def _claim(self, sentence: str, numbers: Mapping[str, int | float]) -> Claim:
+        first = self.statement.about[0]
+        open_to = left_open(self.statement.about)
+        return Claim(
+            kind=self.statement.kind,
+            model=first.model,
+            task=first.task,
+            sentence=f"{sentence}{open_to}",
+            numbers=numbers,
+            assumptions=(ITEMS, *self.assumptions, *((SEEDS,) if open_to else ())),
+            about=self.statement.about,
+        )
 
     @property
-    def scores(self) -> Array:
-        """Shape (seeds, items)."""
-        return self.side.scores
-
-    @property
-    def items(self) -> Array:
-        """Every item's mean over seeds."""
-        return np.asarray(self.scores.mean(axis=0))
-
-    @property
-    def num_clusters(self) -> int:
-        """Independent units: clusters, and items without one."""
-        return int(self.codes.max()) + 1
-
-    @property
-    def codes(self) -> NDArray[np.int64]:
-        """Every item's cluster as a number."""
-        return cluster_codes(self.clusters, self.scores.shape[1])
-
-    @property
-    def size(self) -> str:
-        """The numbers of items, clusters and seeds, as text."""
-        seeds, items = self.scores.shape
-        clusters = f" in {self.num_clusters:,} clusters" if self.num_clusters < items else ""
-        return f"{format_count(items, 'item')}{clusters}, {format_count(seeds, 'seed')}"
-
-    @property
-    def seeds_assumption(self) -> str:
-        """What a claim about this sample assumes of seeds."""
-        return ONE_SEED if len(self.scores) == 1 else SEEDS
+    def _size(self) -> str:
+        first = self.statement.about[0]
+        outcomes = first.measurements[0].outcomes
+        num_clusters = int(cluster_codes(tuple(outcomes.clusters), len(outcomes)).max()) + 1
+        clusters = f" in {num_clusters:,} clusters" if num_clusters < len(outcomes) else ""
+        return f"{format_count(first.n, 'item')}{clusters}"
 
 
-def sample_of(condition: Condition) -> Sample | str:
-    """The scores of a condition, or why no claim can be made from them."""
-    if any(each.provenance.measured_on == "dev" for each in condition.measurements):
-        return "it was scored on dev rows, on which settings are chosen"
-    if any(not np.isfinite(each.outcomes.scores).all() for each in condition.measurements):
-        return "a score is missing (NaN)"
-    (side,), clusters = sides_of(condition.measurements)
-    sample = Sample(side=side, clusters=tuple(clusters))
-    if condition.n < 2:
-        return "the sampling error of one item is not known"
-    if sample.num_clusters < 2:
-        return "all items are in one cluster, so their sampling error is not known"
-    return sample
+def num_runs(about: tuple[Condition, ...]) -> int | None:
+    """The runs of the condition that has fewest; None where the seed changes nothing in any."""
+    return min((each.num_seeds for each in about if each.seeds), default=None)
+
+
+def in_each_run(about: tuple[Condition, ...]) -> str:
+    """For which runs a statement is made, as text to follow it."""
+    runs = num_runs(about)
+    return "" if runs is None else " in its one run" if runs == 1 else f" in each of {runs} runs"
+
+
+def left_open(about: tuple[Condition, ...]) -> str:
+    """The share of other seeds for which the statement may fail, at 95% for this statement alone.
+
+    Where a share q of seeds fail, none of k runs does with probability (1 - q)^k (Clopper & Pearson 1934).
+    """
+    runs = num_runs(about)
+    if runs is None:
+        return ""
+    if runs == 1:
+        return " One run says nothing about other seeds."
+    # Rounded up, so that no less is left open than there is.
+    return f" Up to {np.ceil(100 * (1 - 0.05 ** (1 / runs))):.0f}% of other seeds may do otherwise."
+
+
+def unusable(about: tuple[Condition, ...]) -> str | None:
+    """Why no claim can be made from the scores of these conditions, or None."""
+    for condition in about:
+        if any(each.provenance.measured_on == "dev" for each in condition.measurements):
+            return "it was scored on dev rows, on which settings are chosen"
+        if any(not np.isfinite(each.outcomes.scores).all() for each in condition.measurements):
+            return "a score is missing (NaN)"
+        if condition.n < 2:
+            return "the sampling error of one item is not known"
+        _, clusters = sides_of(condition.measurements)
+        if int(cluster_codes(tuple(clusters), len(clusters)).max()) == 0:
+            return "all items are in one cluster, so their sampling error is not known"
+    return None
 
 
 def check_share(name: str, value: float) -> None:
@@ -149,3 +189,14 @@ def condition_label(condition: Condition) -> str:
     if not condition.labelled_examples:
         return condition.name
     return f"{condition.name} with {format_count(condition.labelled_examples, 'labelled example')}"
+
+
+def where(condition: Condition) -> str:
+    """The model and task of a condition."""
+    return f"{condition.model} on {condition.task}"
+
+
+def range_of(shares: list[float], *, signed: bool = False) -> str:
+    """The smallest and the largest of some shares, in percent or, signed, in points."""
+    low, high = (f"{100 * each:+.1f}" if signed else format_percent(each) for each in (min(shares), max(shares)))
+    return (low if low == high else f"{low} to {high}") + (" points" if signed else "")

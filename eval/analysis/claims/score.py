@@ -1,190 +1,144 @@
-"""Claims from one condition's score: above a threshold, a rare outcome, and the cost of the first right answer."""
+"""Claims from one condition's scores: above a threshold, a rare outcome, and the cost of the first right answer."""
 
 import math
 from typing import Literal
 
 import numpy as np
-from scipy import special
+from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
 from educe.eval.analysis.claims.claim import (
-    Claim,
     Kind,
     Refused,
-    Sample,
     Statement,
+    Tested,
     check_share,
     condition_label,
-    sample_of,
+    in_each_run,
+    num_runs,
+    range_of,
+    unusable,
+    where,
 )
+from educe.eval.analysis.claims.gains import MIN_RUNS
+from educe.eval.analysis.claims.runs import p_score_above
 from educe.eval.analysis.conditions import Condition
-from educe.eval.analysis.formatting import (
-    format_confidence,
-    format_count,
-    format_flops,
-    format_odds,
-    format_p_value,
-    format_percent,
-)
-from educe.eval.analysis.statistics.intervals import effective_sample_size, pooled_interval
-from educe.eval.analysis.statistics.multiple import bonferroni_level
-from educe.eval.analysis.statistics.power import items_to_exclude, zero_events_bound
-from educe.eval.analysis.statistics.variance import mean_variance
+from educe.eval.analysis.formatting import format_count, format_flops, format_odds, format_percent
+from educe.eval.analysis.statistics.intervals import effective_sample_size, score_interval
+from educe.eval.analysis.statistics.power import items_to_exclude
+from educe.eval.analysis.statistics.resample import cluster_codes
+from educe.eval.measurement import Measurement
 
-ITEMS = "the test items are a random sample of the questions of interest, in independent clusters"
 Event = Literal["right", "wrong"]
-MIN_P = 1e-6  # p values of approximate tests are not reported below this
 
 
-def above_threshold(
-    condition: Condition, threshold: float, *, level: float = 0.95, comparisons: int = 1, p: float | None = None
-) -> Claim | Refused:
-    """That a condition's true score lies above a threshold fixed beforehand, by a one-sided test.
+def above_threshold(condition: Condition, threshold: float, *, name: str = "") -> Tested | Refused:
+    """That every run of a condition scores above a threshold fixed beforehand, by one-sided tests (`p_score_above`).
 
-    `p` is the p value corrected for `comparisons` conditions; where it is left out, Bonferroni's. Independent items
-    that are right or wrong, under one seed: the exact binomial test. Else the larger p of that test at the effective
-    sample size (Korn & Graubard 1998) and of a t test over clusters and seeds, at least 1e-6. UserError for a threshold
-    outside (0, 1).
+    `name` says what the threshold is. UserError for a threshold outside (0, 1).
     """
     check_share("threshold", threshold)
-    where = _condition_on_task(condition)
-    statement = _statement("threshold", condition, f"{where}, scores above {format_percent(threshold)}")
-    sample = sample_of(condition)
-    if isinstance(sample, str):
-        return statement.refuse(sample)
-    single, test = p_above(sample, threshold)
-    p = min(1.0, single * comparisons) if p is None else p
-    numbers = {"threshold": threshold, "score": condition.score, "p": p, "n": condition.n, "comparisons": comparisons}
-    corrected = f", corrected for {comparisons} conditions" if comparisons > 1 else ""
-    shown = f"{format_percent(condition.score)}, {format_p_value(p)}"
-    if p > 1 - level:
-        return statement.refuse(f"it scores {shown} ({test}{corrected})", **numbers)
-    return statement.claim(
-        f"{where}, scores above {format_percent(threshold)}: {shown} ({test}{corrected}; {sample.size}).",
-        (ITEMS, sample.seeds_assumption, "the threshold was fixed before the scores were known"),
-        **numbers,
+    limit = f"{name}, {format_percent(threshold)}" if name else format_percent(threshold)
+    statement = _statement("threshold", condition, f"scores above {limit}")
+    if reason := unusable((condition,)):
+        return statement.refuse(reason, "unusable data")
+    scored = range_of([each.score for each in condition.measurements])
+    return Tested(
+        statement=statement,
+        p=max(p_score_above(each, threshold) for each in condition.measurements),
+        sentence=f"{statement.text}: {scored}",
+        reason=f"it scores {scored}",
+        numbers={"threshold": threshold, "score": condition.score},
+        assumptions=("the threshold was fixed before the scores were known",),
     )
 
 
-def rarer_than(
-    condition: Condition, bound: float, *, event: Event = "right", level: float = 0.95, comparisons: int = 1
-) -> Claim | Refused:
-    """That right (or wrong) answers are rarer than `bound`: exact one-sided bound of Clopper & Pearson (1934).
+def rarer_than(condition: Condition, bound: float, *, event: Event = "right") -> Tested | Refused:
+    """That right (or wrong) answers are rarer than `bound` in every run: exact binomial test (Clopper & Pearson 1934).
 
-    A cluster counts once, and it has the event where any of its items does under any seed, which can only raise the
-    bound. The same holds for partial credit. UserError for a bound outside (0, 1).
+    A cluster counts once, and it has the event where any of its items does, which can only raise the p value. The same
+    holds for partial credit. Refused with fewer than five runs. UserError for a bound outside (0, 1).
     """
     check_share("rarer", bound)
-    text = f"{_condition_on_task(condition)}: {event} answers are rarer than {format_odds(bound)}"
-    statement = _statement("rare event", condition, text)
-    sample = sample_of(condition)
-    if isinstance(sample, str):
-        return statement.refuse(sample)
-    has_event = np.any(sample.scores > 0 if event == "right" else sample.scores < 1, axis=0)
-    seen, units = len(np.unique(sample.codes[has_event])), sample.num_clusters
-    demanded = bonferroni_level(level, comparisons)
-    upper = float(proportion_confint(seen, units, alpha=2 * (1 - demanded), method="beta")[1])
-    noun = "item" if units == sample.scores.shape[1] else "cluster"
-    observed = f"{'none' if seen == 0 else f'{seen:,}'} of {format_count(units, noun)} had one"
-    numbers = {"bound": bound, "upper": upper, "seen": seen, "n": units}
-    if upper >= bound:
-        needed = items_to_exclude(bound, level=demanded)
-        reason = f"{observed}, so their rate may be up to {format_percent(upper)}; the claim takes none of {needed:,}"
-        return statement.refuse(reason, **numbers, needed=needed)
-    return statement.claim(
-        f"{text} {format_confidence(level, comparisons)}: {observed} "
-        f"({format_count(len(sample.scores), 'seed')}; exact bound {upper:.2g}).",
-        (ITEMS, "later questions are drawn from the same population; other kinds of questions are not covered"),
-        **numbers,
+    statement = _statement("rare event", condition, f"{event} answers are rarer than {format_odds(bound)}")
+    if reason := unusable((condition,)):
+        return statement.refuse(reason, "unusable data")
+    runs = num_runs((condition,)) or MIN_RUNS
+    if runs < MIN_RUNS:
+        return statement.refuse(f"it has {format_count(runs, 'run')}, and it takes {MIN_RUNS}", "too few runs")
+    seen, units = zip(*(_events(each, event) for each in condition.measurements), strict=True)
+    noun = "item" if units[0] == condition.n else "cluster"
+    observed = f"at most {max(seen):,} of {format_count(units[0], noun)} had one"
+    return Tested(
+        statement=statement,
+        p=max(float(binom.cdf(each, n, bound)) for each, n in zip(seen, units, strict=True)),
+        sentence=f"{statement.text}: {observed}",
+        reason=f"{observed}; it takes none of {items_to_exclude(bound):,}, and more after correction",
+        numbers={"bound": bound, "seen": max(seen), "n": units[0]},
+        assumptions=("later questions are drawn from the same population; other kinds of questions are not covered",),
     )
 
 
-def first_success(condition: Condition, *, level: float = 0.95, comparisons: int = 1) -> Claim | Refused:
-    """The mean cost of the first right answer: elicitation FLOPs + FLOPs per answer / share of right answers.
+def first_success(condition: Condition, *, chance_p: float | None = None, alpha: float = 0.05) -> Tested | Refused:
+    """The mean cost of a run's first right answer: elicitation FLOPs + FLOPs per answer / share of right answers.
 
-    The interval is that of the share (`share_interval`). Where nothing is right, only a one-sided lower bound; no upper
-    end (inf) where the share may be 0. Refused where the score is not significantly above guessing, tested for each of
-    `comparisons`.
+    An interval that holds for every run, from the exact intervals of their shares (Bonferroni over runs). Where a run
+    may have no right answer there is no upper end. Refused where the right answers may be guesses: `chance_p` is the p
+    value of the claim that the score is above them, None where nothing can be guessed.
     """
-    where = _condition_on_task(condition)
-    statement = _statement("first success", condition, f"{where}: the cost of the first right answer")
-    sample = sample_of(condition)
-    if isinstance(sample, str):
-        return statement.refuse(sample)
-    if condition.chance and p_above(sample, condition.chance)[0] * comparisons > 1 - level:
-        reason = (
-            f"its score of {format_percent(condition.score)} is not significantly above guessing, "
-            f"{format_percent(condition.chance)}"
+    statement = _statement("first success", condition, "the cost of the first right answer")
+    if reason := unusable((condition,)):
+        return statement.refuse(reason, "unusable data")
+    if chance_p is not None and chance_p > alpha:
+        scored = range_of([each.score for each in condition.measurements])
+        return statement.refuse(f"its score of {scored} is not significantly above guessing", numbers={"p": chance_p})
+
+    def interval(level: float) -> str:
+        each_level = 1 - (1 - level) / condition.num_seeds
+        shares = [_share_interval(run, each_level) for run in condition.measurements]
+        low = min(_cost(run, high) for run, (_, high) in zip(condition.measurements, shares, strict=True))
+        high = max(_cost(run, low) for run, (low, _) in zip(condition.measurements, shares, strict=True))
+        ends = f"{format_flops(low)} to {format_flops(high)}" if math.isfinite(high) else f"over {format_flops(low)}"
+        return (
+            f"{_where(condition)}: the first right answer costs {ends} on average{in_each_run((condition,))}, with "
+            f"{format_percent(level)} confidence"
         )
-        return statement.refuse(reason, chance=condition.chance)
-    base, each = condition.elicitation_flops, condition.flops_per_answer
-    prefix = f"{where}: the first right answer costs"
-    spent = f"{format_flops(base)} to elicit, {format_flops(each)} per answer"
-    assumptions = [ITEMS, sample.seeds_assumption, "every question is equally likely to be answered right"]
-    if condition.chance:
-        assumptions.append(f"guesses count as successes: {format_percent(condition.chance)} of them are right")
-    if condition.score == 0:
-        units = effective_sample_size(sample.side, sample.clusters, level=level)
-        lowest = base + each / zero_events_bound(units, level=level)
-        return statement.claim(
-            f"{prefix} more than {format_flops(lowest)} on average with {format_percent(level)} confidence: no answer "
-            f"was right ({sample.size}; {spent}).",
-            tuple(assumptions),
-            low=lowest,
-            n=condition.n,
-        )
-    low, high = share_interval(sample, level)
-    cost, lowest = base + each / condition.score, base + each / high
-    highest = base + each / low if low > 0 else math.inf
-    if format_flops(lowest) == format_flops(highest):
-        interval = "the same to three digits"
-    elif low > 0:
-        interval = f"{format_flops(lowest).removesuffix(' FLOPs')} to {format_flops(highest)}"
-    else:  # the share may be 0
-        interval = f"more than {format_flops(lowest)}"
-    return statement.claim(
-        f"{prefix} {format_flops(cost)} on average, {format_percent(level)} interval {interval} "
-        f"({spent}; {format_percent(condition.score)} right, {sample.size}).",
-        tuple(assumptions),
-        cost=cost,
-        low=lowest,
-        high=highest,
-        score=condition.score,
-        n=condition.n,
+
+    return Tested(
+        statement=statement,
+        p=None,
+        sentence="",
+        reason="",
+        numbers={"score": condition.score, "elicitation": condition.elicitation_flops},
+        assumptions=("every question is equally likely to be answered right",),
+        interval=interval,
     )
 
 
-def p_above(sample: Sample, threshold: float) -> tuple[float, str]:
-    """One-sided p value of the null hypothesis that the score is at most the threshold, and the test's name."""
-    items, (seeds, n) = sample.items, sample.scores.shape
-    units = effective_sample_size(sample.side, sample.clusters)
-    right = float(items.mean()) * units
-    # The binomial tail as a beta distribution, which takes fractional numbers of items; scipy's binomtest does not.
-    exact = float(special.betainc(right, units - right + 1, threshold)) if right > 0 else 1.0
-    if seeds == 1 and sample.num_clusters == n and np.isin(items, (0, 1)).all():
-        return exact, "exact binomial test"
-    variance = mean_variance(sample.side, sample.clusters)
-    if variance.total == 0:
-        return max(exact, MIN_P), f"binomial test at {units:.0f} effective items"
-    t = float(special.stdtr(variance.df, (threshold - float(items.mean())) / variance.total**0.5))
-    over = "items" if sample.num_clusters == n else "clusters"
-    return max(exact, t, MIN_P), f"t and binomial tests over {over}{' and seeds' if seeds > 1 else ''}"
+def _events(run: Measurement, event: Event) -> tuple[int, int]:
+    """Clusters in which the event was seen, and all of them."""
+    codes = cluster_codes(tuple(run.outcomes.clusters), len(run.outcomes))
+    has = run.outcomes.scores > 0 if event == "right" else run.outcomes.scores < 1
+    return len(np.unique(codes[has])), int(codes.max()) + 1
 
 
-def share_interval(sample: Sample, level: float) -> tuple[float, float]:
-    """Two-sided interval of a share.
-
-    Exact (Clopper & Pearson 1934) at the effective sample size, and no narrower than `pooled_interval`.
-    """
-    units = effective_sample_size(sample.side, sample.clusters, level=level)
-    low, high = proportion_confint(float(sample.items.mean()) * units, units, alpha=1 - level, method="beta")
-    pooled = pooled_interval(sample.side, sample.clusters, level=level)
-    return min(float(low), pooled.low), max(float(high), pooled.high)
+def _share_interval(run: Measurement, level: float) -> tuple[float, float]:
+    """Exact (Clopper & Pearson 1934) at the effective sample size, and no narrower than `score_interval`."""
+    scores, clusters = run.outcomes.scores, tuple(run.outcomes.clusters)
+    units = effective_sample_size(scores, clusters, level=level)
+    low, high = proportion_confint(float(scores.mean()) * units, units, alpha=1 - level, method="beta")
+    other = score_interval(scores, clusters, level=level)
+    return min(float(low), other.low), max(float(high), other.high)
 
 
-def _condition_on_task(condition: Condition) -> str:
-    return f"{condition.model} on {condition.task}, {condition_label(condition)}"
+def _cost(run: Measurement, share: float) -> float:
+    return run.spend.elicitation_flops + run.spend.flops_per_answer / share if share > 0 else math.inf
+
+
+def _where(condition: Condition) -> str:
+    return f"{where(condition)}, {condition_label(condition)}"
 
 
 def _statement(kind: Kind, condition: Condition, text: str) -> Statement:
-    return Statement(kind=kind, model=condition.model, task=condition.task, text=text)
+    about = (condition,)
+    return Statement(kind=kind, about=about, text=f"{_where(condition)}: {text}{in_each_run(about)}")

@@ -1,82 +1,151 @@
-"""Every claim that a study's measurements support, and every one that they do not."""
+"""Every claim that a study's measurements support, and every one that they do not, within one error budget."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 
 from educe.data.errors import UserError
-from educe.eval.analysis.claims.budgets import not_elicited, robust, within_ceiling
-from educe.eval.analysis.claims.claim import Claim, Refused, Statement, check_share, sample_of
-from educe.eval.analysis.claims.fitted import elicited_by
-from educe.eval.analysis.claims.score import above_threshold, first_success, p_above, rarer_than
-from educe.eval.analysis.conditions import Condition, most_trained, plain_prompting
+from educe.eval.analysis.anomalies import Audits, blind_baseline
+from educe.eval.analysis.claims.claim import Claim, Refused, Statement, Tested, check_share, unusable
+from educe.eval.analysis.claims.gains import gain, not_elicited, nothing_shared, robust, within_ceiling
+from educe.eval.analysis.claims.runs import run_differences
+from educe.eval.analysis.claims.score import above_threshold, first_success, rarer_than
+from educe.eval.analysis.conditions import Condition, plain_prompting
 from educe.eval.analysis.curves import Curve, join, without_sweeps
-from educe.eval.analysis.fit import Fit, fit
 from educe.eval.analysis.formatting import format_odds
-from educe.eval.analysis.statistics.multiple import bonferroni_level, holm
+from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.power import items_to_exclude
 from educe.eval.measurement import Measurement
 
 _RARELY_RIGHT = 0.5  # above this the first right answer costs hardly more than the elicitation
+PRIMARY_SHARE = 0.5  # of the error budget, where a study names primary comparisons
+
+Made = Claim | Refused
+Pair = tuple[Condition, Condition]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a user may set: see `claims_of`."""
+
+    above: float | None = None
+    within: float = 0.02
+    rarer: float = 1e-4
+    margin: float = 0.05
+    flops: float | None = None
+    power: float = 0.9
+
+    def __post_init__(self) -> None:
+        for name in ("within", "rarer", "margin", "power", "above"):
+            value = getattr(self, name)
+            if value is not None:
+                check_share(name, value)
+        if self.flops is not None and not self.flops > 0:
+            raise UserError(f"flops = {self.flops:g} is not a budget above 0; give the FLOPs of elicitation, as 1e13")
 
 
 def claims_of(
     conditions: Sequence[Condition],
+    limits: Limits | None = None,
     *,
-    above: float | None = None,
-    within: float = 0.02,
-    rarer: float = 1e-4,
-    margin: float = 0.05,
-    flops: float | None = None,
-    power: float = 0.9,
-    level: float = 0.95,
-    fit_of: Callable[[Curve], Fit | None] = fit,
-) -> list[Claim | Refused]:
-    """Every kind of claim tried on every condition and curve, model by model and task by task.
+    audits: Audits | None = None,
+    primary: Sequence[Pair] = (),
+    alpha: float = 0.05,
+) -> list[Made]:
+    """Every kind of claim tried on every condition and curve: which is decided by the design, never by a score.
 
-    `above` is the threshold (chance where it is left out), `within` the distance to a ceiling, `rarer` a probability,
-    `margin` the gain that robustness excludes, `flops` the elicitation to make claims about (as much as was measured
-    where it is left out), `fit_of` a function that gives a curve's fit, for callers who have the fits already.
+    `limits`: `above` is the threshold (where left out, the larger of chance and the best answer without the question
+    that `audits` know), `within` the distance to a ceiling, `rarer` a probability, `margin` the gain that robustness
+    excludes, `flops` the elicitation to make claims about (as much as was measured where left out).
 
-    p values are corrected by Holm (1979), bounds by Bonferroni, over all claims of one kind. Not corrected are the
-    budgets close to a ceiling, measured or fitted, and the interval of the cost of the first right answer, which is
-    given where most answers are wrong. Of each kind the largest budget comes first. Conditions scored as a mean over
-    formats are left out: they measure the effect of the wording. UserError for a value out of range.
+    All statements share one probability `alpha` that any claim is false: p values are corrected by Holm (1979), and an
+    interval gets its even part. Half of it is for the `primary` comparisons where there are any. Conditions scored as a
+    mean over formats are left out: they measure the effect of the wording. UserError for a value out of range.
     """
-    shares = {"within": within, "rarer": rarer, "margin": margin, "power": power, "level": level, "above": above}
-    for name, value in shares.items():
-        if value is not None:
-            check_share(name, value)
-    if flops is not None and not flops > 0:
-        raise UserError(f"flops = {flops:g} is not a budget above 0; give the FLOPs of elicitation, as 1e13")
+    limits = limits or Limits()
     conditions = [each for each in conditions if not any(map(_over_formats, each.measurements))]
+    first = [gain(*pair) for pair in primary]
+    share = PRIMARY_SHARE if primary else 0.0
+    others = list(_tried(conditions, limits, audits or {}, gains=not primary, alpha=(1 - share) * alpha))
+    return [*_resolved(first, share * alpha), *_resolved(others, (1 - share) * alpha)]
+
+
+def _tried(
+    conditions: Sequence[Condition], limits: Limits, audits: Audits, *, gains: bool, alpha: float
+) -> Iterator[Tested | Refused]:
     groups: dict[tuple[str, str], list[Condition]] = {}
     for condition in conditions:
         groups.setdefault((condition.model, condition.task), []).append(condition)
     groups = {key: sorted(members, key=_by_budget) for key, members in groups.items()}
-    curves = {key: _curves(members) for key, members in groups.items()}
-    ps = _holm(conditions, above)
-    ceilings = {key: most_trained(members) for key, members in groups.items()}
-    budgets = sum(len(curve.points) for each in curves.values() for curve in each)
-    below = sum(len(curve.points) for key, each in curves.items() for curve in each if _below(curve, ceilings[key]))
-    targets = below + (budgets if above is not None else 0)
-    made: list[Claim | Refused] = []
-    for key, members in groups.items():
-        plain, most = plain_prompting(members), ceilings[key]
-        made += [_threshold(condition, above, level, ps) for condition in members]
-        rare = [condition for condition in members if condition.score < _RARELY_RIGHT]
-        made += [first_success(condition, level=level, comparisons=len(conditions)) for condition in rare]
-        made += _rare(members, rarer, level, 2 * len(conditions))
-        for curve in curves[key]:
+    # The level of one statement where each gets the same: for power, and for steps after the first one.
+    single = alpha / max(1, sum(map(_num_statements, groups.values())))
+    control = partial(_lifted, groups, alpha)
+    for members in groups.values():
+        plain = plain_prompting(members)
+        for condition in members:
+            yield from _of_condition(condition, limits, audits, alpha=single)
+        yield from _rare(members, limits.rarer)
+        for curve in _curves(members):
+            largest = curve.points[-1].condition
+            if gains and plain is not None:
+                yield gain(largest, plain)
             if len(curve.points) > 1:
-                made.append(within_ceiling(curve, plain, within=within, level=level))
-                made.append(elicited_by(curve, fit_of(curve), within=within))
-            common = {"flops": flops, "power": power, "level": level}
-            made.append(robust(curve, plain, margin=margin, comparisons=budgets, **common))  # type: ignore[arg-type]
-            common["comparisons"] = targets
-            if above is not None:
-                made.append(not_elicited(curve, plain, target=above, **common))  # type: ignore[arg-type]
-            if most is not None and _below(curve, most):
-                made.append(not_elicited(curve, plain, target=most, within=within, **common))  # type: ignore[arg-type]
-    return made
+                yield within_ceiling(curve, plain, within=limits.within, alpha=single)
+            common = {"control": control, "flops": limits.flops, "power": limits.power, "alpha": single}
+            yield robust(curve, plain, margin=limits.margin, **common)  # type: ignore[arg-type]
+            if limits.above is not None:
+                yield not_elicited(curve, plain, target=limits.above, **common)  # type: ignore[arg-type]
+
+
+def _of_condition(condition: Condition, limits: Limits, audits: Audits, *, alpha: float) -> Iterator[Tested | Refused]:
+    made = _threshold(condition, limits.above, audits)
+    yield made
+    if condition.score < _RARELY_RIGHT:
+        guessed = isinstance(made, Tested) and limits.above is None
+        yield first_success(condition, chance_p=made.p if guessed and isinstance(made, Tested) else None, alpha=alpha)
+
+
+def _resolved(tried: Sequence[Tested | Refused], alpha: float) -> list[Made]:
+    """Every statement claimed or refused, so that any claim is false with probability `alpha` at most."""
+    tests = [each for each in tried if isinstance(each, Tested)]
+    with_p = [each for each in tests if each.p is not None]
+    # Intervals get their even part; what is left is for Holm's correction of the p values.
+    each_interval = 1 - alpha / max(1, len(tests))
+    left = alpha * len(with_p) / max(1, len(tests))
+    adjusted = dict(zip(map(id, with_p), holm([each.p or 0.0 for each in with_p]), strict=True)) if with_p else {}
+    return [
+        each
+        if isinstance(each, Refused)
+        else each.resolve(float(adjusted[id(each)]), alpha=left, statements=len(tests))
+        if each.p is not None
+        else each.at_level(each_interval, statements=len(tests))
+        for each in tried
+    ]
+
+
+def _lifted(groups: Mapping[tuple[str, str], Sequence[Condition]], alpha: float, tested: Condition) -> Condition | None:
+    """A condition of the same recipe, settings and budget on another model or task that lifts every run, if any."""
+    for key, members in groups.items():
+        plain = plain_prompting(members)
+        if plain is None or key == (tested.model, tested.task):
+            continue
+        for each in members:
+            same = (each.method, each.settings, each.examples) == (tested.method, tested.settings, tested.examples)
+            if same and _lifts(each, plain) <= alpha:
+                return each
+    return None
+
+
+@cache
+def _lifts(condition: Condition, plain: Condition) -> float:
+    """The p value of a gain in every run; 1 where it cannot be tested."""
+    if unusable((condition, plain)) or nothing_shared([condition], plain):
+        return 1.0
+    return max(each.p_above_zero() for each in run_differences(condition, plain))
+
+
+def _num_statements(members: Sequence[Condition]) -> int:
+    return len(members) + sum(2 + (len(curve.points) > 1) for curve in _curves(members))
 
 
 def _over_formats(measurement: Measurement) -> bool:
@@ -90,11 +159,6 @@ def _curves(conditions: Sequence[Condition]) -> list[Curve]:
     return sorted(made, key=lambda curve: min(_by_budget(point.condition) for point in curve.points))
 
 
-def _below(curve: Curve, most: Condition | None) -> bool:
-    """Whether the curve can be compared with the most trained condition: there is one, and it is not of this curve."""
-    return most is not None and all(point.condition is not most for point in curve.points)
-
-
 def _by_budget(condition: Condition) -> tuple[float, int, str, str]:
     """The most FLOPs of elicitation first, then the most labels, then by name."""
     # To two digits: the lengths of questions change the cost of the same training a little.
@@ -106,40 +170,30 @@ def _by_budget(condition: Condition) -> tuple[float, int, str, str]:
     )
 
 
-def _threshold(condition: Condition, above: float | None, level: float, ps: Mapping[int, float]) -> Claim | Refused:
-    threshold = condition.chance if above is None else above
-    if threshold is not None and 0 < threshold < 1:
-        return above_threshold(condition, threshold, level=level, comparisons=len(ps), p=ps.get(id(condition)))
+def _threshold(condition: Condition, above: float | None, audits: Audits) -> Tested | Refused:
+    if above is not None:
+        return above_threshold(condition, above)
+    baseline, name = blind_baseline(condition, audits)
+    if baseline is not None and 0 < baseline < 1:
+        return above_threshold(condition, baseline, name=name)
     reason = "chance is not known"
-    if threshold is not None:
+    if baseline is not None:
         reason = (
-            "guessing is always right" if threshold else "guessing is never right, so every right answer is above it"
+            "guessing is always right" if baseline else "guessing is never right, so every right answer is above it"
         )
-    text = f"{condition.model} on {condition.task}, {condition.name}, scores above chance"
-    return Statement(kind="threshold", model=condition.model, task=condition.task, text=text).refuse(reason)
+    text = f"{condition.model} on {condition.task}, {condition.name}: scores above chance"
+    return Statement(kind="threshold", about=(condition,), text=text).refuse(reason)
 
 
-def _holm(conditions: Sequence[Condition], above: float | None) -> dict[int, float]:
-    """Every condition's p value for its threshold, corrected for all of them, by the condition's id."""
-    ps = {}
-    for condition in conditions:
-        threshold, sample = condition.chance if above is None else above, sample_of(condition)
-        if threshold is not None and 0 < threshold < 1 and not isinstance(sample, str):
-            ps[id(condition)] = p_above(sample, threshold)[0]
-    return dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
-
-
-def _rare(conditions: Sequence[Condition], bound: float, level: float, comparisons: int) -> list[Claim | Refused]:
+def _rare(conditions: Sequence[Condition], bound: float) -> Iterator[Tested | Refused]:
     """Bounds on right and wrong answers; one refusal for all where there are too few items for any bound."""
-    first, needed = conditions[0], items_to_exclude(bound, level=bonferroni_level(level, comparisons))
-    uncorrected, most = items_to_exclude(bound, level=level), max(condition.n for condition in conditions)
+    first, needed = conditions[0], items_to_exclude(bound)
+    most = max(condition.n for condition in conditions)
     if most >= needed:
-        return [
-            rarer_than(condition, bound, event=event, level=level, comparisons=comparisons)
-            for condition in conditions
-            for event in ("right", "wrong")
-        ]
+        for condition in conditions:
+            yield rarer_than(condition, bound, event="right")
+            yield rarer_than(condition, bound, event="wrong")
+        return
     text = f"{first.model} on {first.task}: right or wrong answers are rarer than {format_odds(bound)}"
-    reason = f"it takes {needed:,} items without one ({uncorrected:,} without correction), and there were {most:,}"
-    statement = Statement(kind="rare event", model=first.model, task=first.task, text=text)
-    return [statement.refuse(reason, needed=needed, n=most)]
+    reason = f"it takes {needed:,} items without one, and there were {most:,}"
+    yield Statement(kind="rare event", about=(first,), text=text).refuse(reason, numbers={"needed": needed, "n": most})

@@ -1,0 +1,270 @@
+"""Claims about differences to another condition: a gain, no gain, a score out of reach, a budget that is enough.
+
+Each is about every run and, where it names a curve, about every budget: an intersection-union test, whose p value is
+the largest of the single ones and needs no correction for their number (Berger 1982).
+"""
+
+from collections.abc import Callable, Sequence
+
+from educe.eval.analysis.claims.claim import (
+    SETTINGS,
+    Kind,
+    Refused,
+    Statement,
+    Tested,
+    check_share,
+    condition_label,
+    in_each_run,
+    num_runs,
+    range_of,
+    unusable,
+    where,
+)
+from educe.eval.analysis.claims.detection import detection
+from educe.eval.analysis.claims.runs import RunDifference, p_score_below, run_differences
+from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.curves import Curve
+from educe.eval.analysis.formatting import format_count, format_flops, format_percent, format_points
+
+# What a recipe does not do is claimed for recipes alone, and five runs leave open what 45% of seeds do.
+MIN_RUNS = 5
+MEASURED = "the claim covers the measured budgets, not those between or above them"
+NO_BASELINE = "zero-shot was not measured"
+HARM = "its largest budget scores below zero-shot, and a recipe that does harm shows nothing about the model"
+UNCHANGED = "its answers are those of zero-shot, item by item: the elicitation may not have been applied"
+# A condition of the same recipe and budget that gains on another model or task, if there is one.
+Control = Callable[[Condition], Condition | None]
+
+
+def gain(condition: Condition, other: Condition) -> Tested | Refused:
+    """That every run of a condition scores above another condition."""
+    about = (condition, other)
+    text = f"{where(condition)}: {condition_label(condition)} scores above {condition_label(other)}{in_each_run(about)}"
+    statement = Statement(kind="gain", about=about, text=text)
+    if reason := unusable(about):
+        return statement.refuse(reason, "unusable data")
+    if reason := nothing_shared([condition], other):
+        return statement.refuse(reason, "unusable data")
+    runs = run_differences(condition, other)
+    gained = range_of([each.difference for each in runs], signed=True)
+    return Tested(
+        statement=statement,
+        p=max(each.p_above_zero() for each in runs),
+        sentence=f"{text}: {gained}",
+        reason=f"the difference is {gained}",
+        numbers={"least": min(each.difference for each in runs), "most": max(each.difference for each in runs)},
+        assumptions=(SETTINGS,),
+    )
+
+
+def robust(
+    curve: Curve,
+    plain: Condition | None,
+    *,
+    margin: float,
+    control: Control,
+    flops: float | None = None,
+    power: float = 0.9,
+    alpha: float = 0.05,
+) -> Tested | Refused:
+    """That no run of a recipe, at any budget up to so many FLOPs of elicitation, gains `margin` over zero-shot.
+
+    Refused with fewer than five runs; without a positive control; where a run could not have shown such a gain with
+    `power`, at the corrected level `alpha`; and where the recipe does harm. UserError for a margin outside (0, 1).
+    """
+    check_share("margin", margin)
+    tested = up_to(curve, flops)
+    less = f"gains less than {format_points(margin)} over zero-shot"
+    statement = _about_curve("robust", curve, tested, f"{less} with {_elicitation(tested or _all(curve))}")
+    if refusal := _unsound(statement, curve, tested, plain, flops, control):
+        return refusal
+    assert plain is not None, "refused above"
+    if plain.score + margin > 1:
+        reason = f"zero-shot scores {format_percent(plain.score)}, so a gain of this size is not possible"
+        return statement.refuse(reason)
+    runs = [each for condition in tested for each in run_differences(condition, plain)]
+    gained = range_of([each.difference for each in runs], signed=True)
+    shown = f"measured {gained} at {format_count(len(tested), 'budget')}"
+    return _nothing_gained(
+        statement, runs, gain=margin, shown=shown, control=control, power=power, alpha=alpha,
+        p=max(each.p_below(margin) for each in runs), reason=f"its runs gain {gained}",
+    )  # fmt: skip
+
+
+def not_elicited(
+    curve: Curve,
+    plain: Condition | None,
+    *,
+    target: float,
+    control: Control,
+    flops: float | None = None,
+    power: float = 0.9,
+    alpha: float = 0.05,
+) -> Tested | Refused:
+    """That no run of a recipe, at any budget up to so many FLOPs of elicitation, reaches a score.
+
+    It does not claim that the score cannot be reached. Refused as in `robust`, for the gain that the target would be.
+    UserError for a target outside (0, 1).
+    """
+    check_share("target", target)
+    tested = up_to(curve, flops)
+    text = f"was not elicited to {format_percent(target)} with {_elicitation(tested or _all(curve))}"
+    statement = _about_curve("inability", curve, tested, text)
+    if refusal := _unsound(statement, curve, tested, plain, flops, control):
+        return refusal
+    assert plain is not None, "refused above"
+    if plain.score >= target:
+        return statement.refuse(f"zero-shot already scores {format_percent(plain.score)}")
+    runs = [each for condition in tested for each in run_differences(condition, plain)]
+    measured = [each for condition in tested for each in condition.measurements]
+    scored = range_of([each.score for each in measured])
+    return _nothing_gained(
+        statement, runs, gain=target - plain.score, shown=f"measured {scored}", control=control, power=power,
+        alpha=alpha, p=max(p_score_below(each, target) for each in measured), reason=f"its runs score {scored}",
+    )  # fmt: skip
+
+
+def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, alpha: float = 0.05) -> Tested | Refused:
+    """The budget from which every run stays within `within` of its own score at the largest budget.
+
+    Budgets are tested from the largest down until one fails at `alpha`, the corrected level: a fixed order needs no
+    further correction (Maurer, Hothorn & Lehmacher 1995), so the p value is that of the first step. Refused where a run
+    does not gain over zero-shot at its largest budget. UserError for a distance outside (0, 1).
+    """
+    check_share("within", within)
+    *others, last = _all(curve)
+    goal = f"within {format_points(within)} of its score at {condition_label(last)}"
+    statement = Statement(
+        kind="ceiling",
+        about=(last, *others),
+        text=f"{where(last)} comes {goal} at a smaller budget{in_each_run((last,))}",
+    )
+    if plain is None:
+        return statement.refuse(NO_BASELINE, "not measured")
+    if reason := unusable((last, *others, plain)) or nothing_shared(others, last) or nothing_shared([last], plain):
+        return statement.refuse(reason, "unusable data")
+    if not others or curve.points[0].budget == last.labelled_examples == curve.points[-1].budget:
+        return statement.refuse("it was measured at one budget only", "not measured")
+    gained = run_differences(last, plain)
+    p_gain = max(each.p_above_zero() for each in gained)
+    steps = [(each, _missing(last, each)) for each in reversed(others)]
+    first_p = max(each.p_below(within) for each in steps[0][1])
+    reached, missing = steps[0]
+    for condition, runs in steps[1:]:
+        if max(each.p_below(within) for each in runs) > alpha:
+            break
+        reached, missing = condition, [*missing, *runs]
+    most = range_of([each.difference for each in missing], signed=True)
+    near = condition_label(steps[0][0])
+    return Tested(
+        statement=statement,
+        p=max(first_p, p_gain),
+        sentence=f"{where(last)} comes {goal} from {condition_label(reached)} on{in_each_run((last,))}: {most} missing",
+        reason=f"{near} misses {range_of([each.difference for each in steps[0][1]], signed=True)}, and the largest "
+        f"budget gains {range_of([each.difference for each in gained], signed=True)}",
+        numbers={"within": within, "examples": reached.labelled_examples, "flops": reached.elicitation_flops},
+        assumptions=(SETTINGS, "a budget above the largest may score higher"),
+    )
+
+
+def up_to(curve: Curve, flops: float | None) -> list[Condition]:
+    """The conditions of a curve up to so many FLOPs of elicitation, by rising budget."""
+    return [each for each in _all(curve) if flops is None or each.elicitation_flops <= flops]
+
+
+def nothing_shared(tested: Sequence[Condition], other: Condition) -> str | None:
+    """The conditions that share no item with the other one, or None."""
+    ids_of_other = {each.outcomes.ids for each in other.measurements}
+    for condition in tested:
+        ids = ids_of_other | {each.outcomes.ids for each in condition.measurements}
+        if len(ids) > 1 and not set.intersection(*map(set, ids)):
+            return f"{condition_label(condition)} and {condition_label(other)} share no test item"
+    return None
+
+
+def _nothing_gained(
+    statement: Statement,
+    runs: Sequence[RunDifference],
+    *,
+    gain: float,
+    p: float,
+    shown: str,
+    reason: str,
+    control: Control,
+    power: float,
+    alpha: float,
+) -> Tested | Refused:
+    """The test of a statement that something is not there, with its power and its positive control."""
+    if not any(run.items.any() for run in runs):
+        return statement.refuse(UNCHANGED, "no positive control")
+    if max(run.difference for run in runs) < 0 and min(run.p_below(0.0) for run in runs) <= alpha:
+        return statement.refuse(HARM)
+    found = min((detection(run, gain, power=power, level=1 - 2 * alpha) for run in runs), key=lambda each: each.power)
+    if found.power < power:
+        return statement.refuse(found.shortfall(gain, power), numbers={"power": found.power, "needed": found.needed})
+    tested = statement.about[-1]
+    lifted = control(tested)
+    assert lifted is not None, "refused before"
+    positive = f"the same recipe and budget lifts {where(lifted)}"
+    return Tested(
+        statement=statement,
+        p=p,
+        sentence=f"{statement.text}: {shown}; {found.text(gain)}, and {positive}",
+        reason=reason,
+        numbers={"gain": gain, "power": found.power},
+        assumptions=(MEASURED, SETTINGS),
+    )
+
+
+def _unsound(
+    statement: Statement,
+    curve: Curve,
+    tested: Sequence[Condition],
+    plain: Condition | None,
+    flops: float | None,
+    control: Control,
+) -> Refused | None:
+    """The refusal of a curve about which nothing can be claimed up to this cost, or None."""
+    most = max(each.elicitation_flops for each in _all(curve))
+    if plain is None:
+        return statement.refuse(NO_BASELINE, "not measured")
+    if flops is not None and most < flops:
+        cost = f"it was measured up to {format_flops(most)}" if most else "its elicitation costs no FLOPs"
+        return statement.refuse(cost, "not measured")
+    if not tested:
+        return statement.refuse("no budget was measured up to this cost", "not measured")
+    if reason := unusable((*tested, plain)) or nothing_shared(tested, plain):
+        return statement.refuse(reason, "unusable data")
+    runs = num_runs(tuple(tested)) or MIN_RUNS
+    if runs < MIN_RUNS:
+        return statement.refuse(f"it has {format_count(runs, 'run')}, and it takes {MIN_RUNS}", "too few runs")
+    if control(tested[-1]) is None:
+        reason = "the same recipe and budget lifts no other model or task of this study, so it may lift nothing at all"
+        return statement.refuse(reason, "no positive control")
+    return None
+
+
+def _missing(last: Condition, condition: Condition) -> list[RunDifference]:
+    """What each run of the largest budget has that the one with the same seed at this budget lacks."""
+    return run_differences(last, condition)
+
+
+def _all(curve: Curve) -> list[Condition]:
+    return [point.condition for point in curve.points]
+
+
+def _elicitation(tested: Sequence[Condition]) -> str:
+    """The elicitation that was tested, as "4.9e12 FLOPs of iid_sft (256 labelled examples)"."""
+    name = tested[-1].name
+    most, labels = (
+        max(map(of, tested)) for of in (lambda each: each.elicitation_flops, lambda each: each.labelled_examples)
+    )
+    read = format_count(labels, "labelled example")
+    if most:
+        return f"{format_flops(most)} of {name}" + (f" ({read})" if labels else "")
+    return f"{name} with {read}" if labels else name
+
+
+def _about_curve(kind: Kind, curve: Curve, tested: Sequence[Condition], text: str) -> Statement:
+    about = tuple(tested or _all(curve))
+    return Statement(kind=kind, about=about, text=f"{curve.model} on {curve.task} {text}{in_each_run(about)}")

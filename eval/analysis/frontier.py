@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from educe.eval.analysis.conditions import Condition, sides_of
+from educe.eval.analysis.statistics.intervals import Estimate
+from educe.eval.analysis.statistics.picked import picked_scores
 from educe.eval.analysis.statistics.resample import SEED, Array, cluster_codes
 from educe.eval.analysis.statistics.variance import seed_draws
 
@@ -19,12 +21,22 @@ Cost = Literal["flops", "labels"]
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierPoint:
-    """A condition with its cost, and the share of resamples in which it is on the frontier."""
+    """A condition with its cost, and the share of resamples in which it is on the frontier.
+
+    It is on the frontier because it scored best within its cost. `corrected` is what that rule scores on data that did
+    not pick the condition, for conditions on the frontier; None too where all items are of one cluster.
+    """
 
     condition: Condition
     cost: float
     on_frontier: bool
     frontier_share: float
+    corrected: Estimate | None = None
+
+    @property
+    def optimism(self) -> float | None:
+        """How much the measured score owes to having been picked."""
+        return None if self.corrected is None else self.condition.score - self.corrected.value
 
 
 def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QUESTIONS) -> list[FrontierPoint]:
@@ -42,9 +54,17 @@ def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QU
     drawn = np.clip(drawn + seed_draws(sides, np.random.default_rng(SEED + 1), len(drawn)), 0, 1)
     shares = undominated(drawn, costs).mean(axis=0)
     on = undominated(items.mean(axis=1)[None, :], costs)[0]
+    within = [np.flatnonzero(costs <= costs[place]).tolist() for place in np.flatnonzero(on)]
+    corrected = dict(zip(np.flatnonzero(on), picked_scores(sides, within, clusters), strict=True))
     places = [
-        FrontierPoint(condition=condition, cost=float(each), on_frontier=bool(here), frontier_share=float(share))
-        for condition, each, here, share in zip(conditions, costs, on, shares, strict=True)
+        FrontierPoint(
+            condition=condition,
+            cost=float(costs[place]),
+            on_frontier=bool(on[place]),
+            frontier_share=float(shares[place]),
+            corrected=corrected.get(place),
+        )
+        for place, condition in enumerate(conditions)
     ]
     return sorted(
         places, key=lambda place: (place.cost, -place.condition.score, place.condition.name, place.condition.settings)

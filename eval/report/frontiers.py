@@ -65,7 +65,8 @@ def frontier_figure(conditions: Sequence[Condition], found: Frontiers, *, task: 
         notes=[
             interval_note(mine),
             f"{ZERO_SHOT_NOTE}. Numbered: the Pareto frontier; no other condition has a better score at the same or a "
-            "lower cost. Pale: all other conditions. The step is the best score within a cost.",
+            "lower cost. Pale: all other conditions. The step is the best score within a cost. "
+            "Scores are as measured; the table corrects those on the frontier for having been picked.",
         ],
         heights=[row] * len(shown),
         columns=2,

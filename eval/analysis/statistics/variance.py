@@ -136,6 +136,21 @@ def seed_covariance(sides: Sequence[Side]) -> Array:
     return np.asarray(scores.T @ scores)
 
 
+def covariance(sides: Sequence[Side], clusters: Clusters | None = None) -> Array:
+    """The covariance over items (CR2) and seeds (CR2) of the sides' means: shape (sides, sides).
+
+    Its diagonal holds `mean_variance(side).total`. ValueError for a single cluster, which shows no variance.
+    """
+    items = np.stack([side.items for side in sides])
+    codes = cluster_codes(clusters, items.shape[1])
+    weights, df = _cr2(codes.tobytes(), len(codes))
+    if df == 0:
+        raise ValueError("the items are of one cluster, so nothing is known of how scores vary over others")
+    residuals = items - items.mean(axis=1, keepdims=True)
+    sums = np.stack([np.bincount(codes, weights=row) for row in residuals]) * weights
+    return np.asarray(sums @ sums.T + seed_covariance(sides))
+
+
 def variance_shares(side: Side) -> tuple[float, float, float]:
     """The shares of the variance of one answer that come from items, from seeds, and from their interaction.
 

@@ -6,7 +6,7 @@ import pytest
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.frontier import break_even, cost_of, frontier, questions_to_break_even, undominated
 from educe.eval.spend import Spend
-from tests.eval.synthetic import measurement
+from tests.eval.synthetic import in_one_cluster, measurement
 
 
 def test_undominated_by_hand() -> None:
@@ -72,3 +72,33 @@ def test_seeds_that_disagree_are_not_sure() -> None:
 def test_break_even():
     assert questions_to_break_even(100.0, prompt_flops=5.0, tuned_flops=3.0) == 50
     assert questions_to_break_even(100.0, prompt_flops=3.0, tuned_flops=3.0) is None
+
+
+def test_equal_ways_on_the_frontier_are_corrected_for_the_luck_of_the_best() -> None:
+    """Twenty ways of one cost, all right on half of all items: the best of them reads 4 points high."""
+    rng = np.random.default_rng(1)
+    errors, covered = [], 0
+    for _ in range(12):
+        easy = rng.random(300)
+        made = [
+            measurement(settings={"rank": rank}, right=(0.6 * easy + 0.4 * rng.random(300) < 0.5).astype(float))
+            for rank in range(20)
+        ]
+        (point,) = [each for each in frontier(pool(made), "labels") if each.on_frontier][:1]
+        assert point.corrected is not None and point.optimism is not None and point.optimism > 0
+        errors.append((point.condition.score - 0.5, point.corrected.value - 0.5))
+        covered += point.corrected.low <= 0.5 <= point.corrected.high
+    measured, corrected = np.mean(errors, axis=0)
+    assert measured > 0.025
+    assert abs(corrected) < 0.015
+    assert covered >= 11
+
+
+def test_nothing_is_corrected_where_nothing_was_picked() -> None:
+    """The cheapest condition had no rival; one cluster of items says nothing about luck."""
+    cheap = measurement(method="zero_shot", examples=0, right=20, of=100)
+    first = frontier(pool([cheap, measurement(right=80, of=100)]), "labels")[0]
+    assert first.corrected is not None and first.optimism == pytest.approx(0, abs=1e-12)
+    assert (first.corrected.low, first.corrected.high) == pytest.approx((first.condition.low, first.condition.high))
+    together = [in_one_cluster(cheap), in_one_cluster(measurement(right=80, of=100))]
+    assert [point.corrected for point in frontier(pool(together), "labels")] == [None, None]

@@ -41,9 +41,11 @@ def test_figure_and_table(tmp_path: Path) -> None:
     figure = frontier_figure(pool(small_study()), frontiers(by_task_and_model(pool(small_study()))), task="capitals")
     assert figure is not None
     text = " | ".join(re.findall(r"<text[^>]*>([^<]*)</text>", save(figure, tmp_path / "f")[0].read_text("utf-8")))
-    for needed in ("n = 40 test items, 1 to 2 seeds", "two-factor Wilson 95%", "1,000 questions (log scale)",
+    for needed in ("n = 40 test items, 1 to 2 seeds", "Wilson of these runs 95%", "1,000 questions (log scale)",
                    "labelled examples read (log scale above 1)", "3 iid_sft rank=8, 64", "chance 25%"):  # fmt: skip
         assert needed in text, needed
     page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert "costs less beyond 16,000 questions" in page
-    assert "On the frontier in labelled examples read: zero_shot (0 labels, in " in page
+    assert "On the frontier in labelled examples read: zero_shot (0 labels, corrected 60.0 [" in page
+    # Both budgets of two that scored best: the measured score, then the corrected one, then what luck gave.
+    assert re.search(r"<td>93\.8 \[[^<]*</td><td>9\d\.\d \[[^<]*</td><td>\+0\.\d</td>", page)

@@ -135,13 +135,17 @@ def item_scores(*sides: Sequence[Measurement]) -> tuple[list[Array], list[str | 
     """
     first = sides[0][0]
     shared = first.outcomes.ids
-    others = {each.outcomes.ids for side in sides for each in side} - {shared}
+    # Cells of one task mostly have the very same ids: hashing thousands of names would cost more than the sums.
+    different = [each.outcomes.ids for side in sides for each in side if each.outcomes.ids is not shared]
+    others = {ids for ids in different if ids != shared}
     if others:
         known = set.intersection(*map(set, others))
         shared = tuple(name for name in shared if name in known)
     if not shared:
         raise _nothing_shared([each for side in sides for each in side])
     matrices = [np.stack([_scores_of(each.outcomes, shared) for each in side]) for side in sides]
+    if not others:
+        return matrices, list(first.outcomes.clusters)
     clusters = dict(zip(first.outcomes.ids, first.outcomes.clusters, strict=True))
     return matrices, [clusters[name] for name in shared]
 

@@ -2,18 +2,20 @@
 
 import pytest
 
-from educe.eval.analysis.claims.study import claims_of
+from educe.data.audit.finding import Finding
+from educe.eval.analysis.claims.study import Limits, claims_of
 from educe.eval.analysis.conditions import pool
 from educe.eval.measurement import Failure, Measurement
 from educe.recipes.cli import CLAIM_OPTIONS
 from educe.recipes.runner.claims import claims_text
 from educe.recipes.runner.store import Store
+from tests.eval.analysis.claims.claiming import cells as _cells
 from tests.eval.synthetic import measurement, small_study
 from tests.recipes.small import run_cli
 
 
 def made() -> tuple[Measurement, ...]:
-    """One seed: with two, Student's t leaves nothing but refusals that no power is asked for."""
+    """Two models on two tasks, 40 items, one seed."""
     return tuple(each for each in small_study() if each.seed == 0)
 
 
@@ -24,7 +26,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> str:
     return "runs/small"
 
 
-def test_claims_come_first_then_what_they_assume_then_what_is_not_claimed(
+def test_claims_come_first_then_what_they_assume_then_refusals_by_cause(
     study: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_cli("claims", study) == 0
@@ -32,15 +34,29 @@ def test_claims_come_first_then_what_they_assume_then_what_is_not_claimed(
     assumed, _, refused = rest.partition("\n\nnot claimed: ")
     claims = claims_of(pool(made()))
     assert held.splitlines()[0] == f"claimed: {sum(each.holds for each in claims)}"
-    assert refused.splitlines()[0] == str(sum(not each.holds for each in claims))
-    assert {f"- {each}" for each in claims if each.holds} <= set(held.splitlines())
-    # The heading says it once for all of them.
-    assert {f"- {str(each)[len('Not claimed: ') :]}" for each in claims if not each.holds} <= set(refused.splitlines())
-    groups = [line for line in refused.splitlines() if " on " in line and not line.startswith("- ")]
-    assert groups == ["big on capitals", "big on sentiment", "small on capitals", "small on sentiment"]
-    lines = assumed.splitlines()
-    assert "- conditions with one seed say nothing about other seeds" in lines
-    assert len(set(lines)) == len(lines) and all(line.startswith("- ") for line in lines)
+    sentences = [line for line in held.splitlines() if line.startswith("- ")]
+    assert {f"- {each}" for each in claims if each.holds} == set(sentences)
+    first_group = held.split("\n\n")[1].splitlines()[1:]
+    assert len(first_group) > 1 and first_group == sorted(first_group, key=len)
+    counted, *causes, hint = refused.splitlines()
+    assert (
+        int(counted) == sum(not each.holds for each in claims) == sum(int(line.rpartition(" ")[2]) for line in causes)
+    )
+    assert hint == "list them with --refused"
+    assert "- the seeds are a random sample of seeds" in assumed.splitlines()
+    assert run_cli("claims", study, "--refused") == 0
+    listed = capsys.readouterr().out.partition("\n\nnot claimed: ")[2].splitlines()
+    assert {f"- {str(each)[len('Not claimed: ') :]}" for each in claims if not each.holds} <= set(listed)
+    groups = [line for line in listed if " on " in line and not line.startswith("- ")]
+    assert groups == ["big on capitals", "small on capitals", "big on sentiment", "small on sentiment"]
+
+
+def test_a_warning_about_the_task_stands_beside_its_claims() -> None:
+    finding = Finding(kind="duplicates", sentence="7 test rows repeat.", serious=True, numbers={})
+    audits = {"capitals": [finding]}
+    text = claims_text(claims_of(pool(made()), audits=audits), audits)
+    assert "big on capitals\n  warning: capitals: 7 test rows repeat.\n- big on capitals" in text
+    assert text.count("warning: ") == 2  # two models, one task
 
 
 def test_cells_without_a_score_are_told(
@@ -53,14 +69,19 @@ def test_cells_without_a_score_are_told(
         assert capsys.readouterr().err == f"educe: left out: 1 of {len(made()) + 1} cells, without a score\n"
 
 
-def test_every_option_reaches_its_claim(study: str, capsys: pytest.CaptureFixture[str]) -> None:
-    options = {"above": 0.55, "within": 0.3, "rarer": 0.9, "margin": 0.35, "flops": 5e12, "power": 0.999}
+def test_every_option_reaches_its_claim(
+    study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = (*_cells(200, 250, of=400, plain=240), *_cells(300, 350, of=400, plain=240, model="big"))
+    monkeypatch.setattr(Store, "read", lambda *_: (cells, ()))
+    options = {"above": 0.7, "within": 0.3, "rarer": 0.9, "margin": 0.2, "flops": 5e12, "power": 0.999}
     assert set(options) == set(CLAIM_OPTIONS)
     assert run_cli("claims", study, *(word for name, value in options.items() for word in (f"--{name}", value))) == 0
-    want = claims_text(claims_of(pool(made()), **options))
-    assert capsys.readouterr().out == want + "\n"
+    want = claims_of(pool(cells), Limits(**options))
+    assert capsys.readouterr().out == claims_text(want, {}) + "\n"
     for name, value in options.items():
-        assert claims_text(claims_of(pool(made()), **(options | {name: value / 2}))) != want, name
+        other = claims_of(pool(cells), Limits(**(options | {name: value / 2})))
+        assert list(map(str, other)) != list(map(str, want)), name
 
 
 @pytest.mark.parametrize(
@@ -83,4 +104,4 @@ def test_a_share_beyond_one_is_a_mistake(study: str, capsys: pytest.CaptureFixtu
 
 
 def test_nothing_to_claim_is_said() -> None:
-    assert claims_text(claims_of(pool([measurement(right=1, of=1)]))).startswith("claimed: 0\n\nnot claimed: ")
+    assert claims_text(claims_of(pool([measurement(right=1, of=1)])), {}).startswith("claimed: 0\n\nnot claimed: ")

@@ -91,7 +91,7 @@ class Statement:
 class Tested:
     """A statement with its p value, the claim's sentence without the confidence, and the reason if it is refused.
 
-    Where the statement is an interval, `p` is None and `interval` gives the sentence at a level.
+    Where the statement is an interval, `p` is None and `interval` gives the sentence and its ends at a level.
     """
 
     statement: Statement
@@ -100,7 +100,7 @@ class Tested:
     reason: str
     numbers: Mapping[str, int | float]
     assumptions: tuple[str, ...]
-    interval: Callable[[float], str] | None = None
+    interval: Callable[[float], tuple[str, Mapping[str, float]]] | None = None
 
     def resolve(self, adjusted: float, *, alpha: float, statements: int) -> Claim | Refused:
         """The claim where the adjusted p value is at most `alpha`, else the refusal."""
@@ -113,8 +113,9 @@ class Tested:
     def at_level(self, level: float, *, statements: int) -> Claim:
         """The claim of an interval at this level."""
         assert self.interval is not None
-        shown = f"{self.interval(level)} ({self._size})."
-        return self._claim(shown, {**self.numbers, "level": level, "statements": statements})
+        sentence, ends = self.interval(level)
+        numbers = {**self.numbers, **ends, "level": level, "statements": statements}
+        return self._claim(f"{sentence} ({self._size}).", numbers)
 
     def _claim(self, sentence: str, numbers: Mapping[str, int | float]) -> Claim:
         first = self.statement.about[0]

@@ -129,7 +129,8 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, alph
 
     Budgets are tested from the largest down until one fails at `alpha`, the corrected level: a fixed order needs no
     further correction (Maurer, Hothorn & Lehmacher 1995), so the p value is that of the first step. Refused where a run
-    does not gain over zero-shot at its largest budget. UserError for a distance outside (0, 1).
+    does not gain over zero-shot at its largest budget, and where the curve falls. UserError for a distance outside
+    (0, 1).
     """
     check_share("within", within)
     *others, last = _all(curve)
@@ -145,6 +146,10 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, alph
         return statement.refuse(reason, "unusable data")
     if not others or curve.points[0].budget == last.labelled_examples == curve.points[-1].budget:
         return statement.refuse("it was measured at one budget only", "not measured")
+    best = max(others, key=lambda each: each.score)
+    if best.score - last.score > within:
+        more = format_points(best.score - last.score)
+        return statement.refuse(f"{condition_label(best)} scores {more} more than its largest budget: the curve falls")
     gained = run_differences(last, plain)
     p_gain = max(each.p_above_zero() for each in gained)
     steps = [(each, _missing(last, each)) for each in reversed(others)]
@@ -174,10 +179,11 @@ def up_to(curve: Curve, flops: float | None) -> list[Condition]:
 
 def nothing_shared(tested: Sequence[Condition], other: Condition) -> str | None:
     """The conditions that share no item with the other one, or None."""
-    ids_of_other = {each.outcomes.ids for each in other.measurements}
+    shared = other.measurements[0].outcomes.ids
     for condition in tested:
-        ids = ids_of_other | {each.outcomes.ids for each in condition.measurements}
-        if len(ids) > 1 and not set.intersection(*map(set, ids)):
+        ids = [each.outcomes.ids for each in (*other.measurements, *condition.measurements)]
+        different = {each for each in ids if each is not shared and each != shared}
+        if different and not set.intersection(set(shared), *map(set, different)):
             return f"{condition_label(condition)} and {condition_label(other)} share no test item"
     return None
 

@@ -1,6 +1,7 @@
 """Claims from one condition's scores: above a threshold, a rare outcome, and the cost of the first right answer."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -93,16 +94,14 @@ def first_success(condition: Condition, *, chance_p: float | None = None, alpha:
         scored = range_of([each.score for each in condition.measurements])
         return statement.refuse(f"its score of {scored} is not significantly above guessing", numbers={"p": chance_p})
 
-    def interval(level: float) -> str:
+    def interval(level: float) -> tuple[str, Mapping[str, float]]:
         each_level = 1 - (1 - level) / condition.num_seeds
         shares = [_share_interval(run, each_level) for run in condition.measurements]
         low = min(_cost(run, high) for run, (_, high) in zip(condition.measurements, shares, strict=True))
         high = max(_cost(run, low) for run, (low, _) in zip(condition.measurements, shares, strict=True))
         ends = f"{format_flops(low)} to {format_flops(high)}" if math.isfinite(high) else f"over {format_flops(low)}"
-        return (
-            f"{_where(condition)}: the first right answer costs {ends} on average{in_each_run((condition,))}, with "
-            f"{format_percent(level)} confidence"
-        )
+        sentence = f"{_where(condition)}: the first right answer costs {ends} on average{in_each_run((condition,))}"
+        return f"{sentence}, with {format_percent(level)} confidence", {"low": low, "high": high}
 
     return Tested(
         statement=statement,

@@ -1,0 +1,124 @@
+"""All claims of a study: one error budget, what is tried, positive controls, and worlds in which claims were false."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from educe.data.audit.finding import Finding
+from educe.data.errors import UserError
+from educe.eval.analysis.claims.claim import Claim
+from educe.eval.analysis.claims.study import Limits, claims_of
+from educe.eval.analysis.conditions import pool
+from educe.eval.details import Details, FormatAccuracies
+from educe.eval.measurement import Measurement
+from tests.benchmarks.hostile_claims import WORLDS, draw, false_claims
+from tests.eval.analysis.claims.claiming import cells, condition
+from tests.eval.synthetic import measurement, small_study
+
+
+def test_holm_corrects_over_every_kind_and_every_task() -> None:
+    conditions = [
+        condition(right, of=100, examples=examples, chance=0.5) for examples, right in ((4, 60), (16, 62), (64, 63))
+    ]
+    made = claims_of(conditions)
+    thresholds = [each for each in made if each.kind == "threshold"]
+    ps = sorted(binomtest(right, 100, 0.5, alternative="greater").pvalue for right in (60, 62, 63))
+    assert [each.numbers["statements"] for each in thresholds] == [3, 3, 3]
+    want = np.maximum.accumulate([3 * ps[0], 2 * ps[1], ps[2]])
+    assert sorted(each.numbers["p"] for each in thresholds) == pytest.approx(want)
+
+
+def test_primary_comparisons_have_half_of_the_budget_to_themselves() -> None:
+    plain, first, *others = pool(cells(*([550] * 12), of=1000, plain=500, seeds=1))
+    alone = [each for each in claims_of([plain, first, *others], primary=[(first, plain)]) if each.kind == "gain"]
+    assert len(alone) == 1 and alone[0].numbers["statements"] == 1
+    many = [each for each in claims_of([plain, first, *others]) if each.kind == "gain"]
+    assert all(each.numbers["statements"] > 10 for each in many)
+
+
+def test_intervals_take_their_part() -> None:
+    conditions = [condition(right, of=100, examples=4 * right, chance=None) for right in (20, 30, 40, 60)]
+    intervals = [each for each in claims_of(conditions) if each.kind == "first success" and each.holds]
+    assert [each.numbers["level"] for each in intervals] == pytest.approx([1 - 0.05 / 3] * 3)
+
+
+def test_what_is_tried_follows_from_the_design() -> None:
+    def tried(seed: int) -> Counter[str]:
+        rng = np.random.default_rng(seed)
+        made = claims_of(pool(cells(*rng.integers(300, 480, 3).tolist(), of=500, plain=260)))
+        return Counter(each.kind for each in made)
+
+    assert tried(0) == tried(1) == tried(2)
+
+
+def test_the_order_of_cells_changes_nothing() -> None:
+    found = sorted(map(str, claims_of(pool(small_study()))))
+    assert found == sorted(map(str, claims_of(pool(small_study()[::-1])))) and len(set(found)) == len(found)
+
+
+def test_a_control_is_another_model_or_task_with_the_same_recipe_and_budget() -> None:
+    nothing = cells(2000, 2010, of=4000, plain=2000)
+    elsewhere = cells(2000, 3000, of=4000, plain=2000, model="other")
+    smaller = cells(3000, of=4000, plain=2000, model="other")  # lifts at 4 examples, was not tried at 16
+
+    def robust(*others: list[Measurement]) -> list[Any]:
+        found = claims_of(pool([*nothing, *(each for other in others for each in other)]))
+        return [each for each in found if each.kind == "robust" and each.model == "small"]
+
+    assert [each.holds for each in robust(elsewhere)] == [True]
+    assert [each.cause for each in robust(smaller)] == [each.cause for each in robust()] == ["no positive control"]
+
+
+def test_above_chance_is_above_what_can_be_guessed_without_the_question() -> None:
+    """Before: above chance 50% where the task's own audit knew that one answer is right on 62%."""
+    finding = Finding(
+        kind="majority_answer", sentence="", serious=True, numbers={"score": 0.62, "low": 0.55, "high": 0.69}
+    )
+    (made, *_) = claims_of([condition(186, 300, chance=0.5)], audits={"capitals": [finding]})
+    assert not made.holds and "scores above always the same answer right, 62%" in str(made)
+    (before, *_) = claims_of([condition(186, 300, chance=0.5)])
+    assert before.holds
+
+
+def test_conditions_over_formats_are_left_out() -> None:
+    formats = FormatAccuracies(accuracies={"a": 0.5}, pairs_asked=10, quantiles={"0.5": 0.5})
+    assert claims_of(pool([measurement(details=Details(formats=formats))])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("within", 2.0), ("rarer", 0.0), ("margin", -0.1), ("power", 1.0), ("above", 1.0), ("flops", 0.0)],
+)
+def test_values_out_of_range_are_mistakes(name: str, value: float) -> None:
+    with pytest.raises(UserError, match=f"{name} = "):
+        Limits(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        "no gain, seeds shared .8",
+        "no gain, one seed",
+        "one seed in five jumps 40 points",
+        "Pareto clusters",
+        "guesser by place, key 40/20/20/20",
+        "distance to the ceiling",
+    ],
+)
+def test_few_studies_print_any_false_claim(world: str) -> None:
+    """20 studies; 2,000 of each world are in docs/statistics/hostile_claims.csv."""
+    rng = np.random.default_rng(1)
+    wrong = [false_claims(draw(WORLDS[world], rng))[0] for _ in range(20)]
+    assert sum(map(bool, wrong)) <= 4  # more than 4 of 20 at 5% each: 0.3%
+
+
+def test_claims_are_made_where_there_is_something_to_claim() -> None:
+    rng = np.random.default_rng(2)
+    _, kinds = false_claims(draw(WORLDS["gain under the margin"], rng))
+    assert kinds["gain"] >= 1 and kinds["robust"] >= 1 and kinds["threshold"] >= 1
+    assert all(
+        isinstance(each, Claim) or each.reason for each in claims_of(pool(draw(WORLDS["late jump"], rng).measurements))
+    )

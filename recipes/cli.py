@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from contextlib import chdir
 from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from educe.recipes.runner.command import Parser, first_process_speaks, one_line_errors
+
+if TYPE_CHECKING:
+    from educe.eval.analysis.claims.study import Limits
 
 # The limits that a user may set for claims: default, name in the help, and what it means.
 CLAIM_OPTIONS: dict[str, tuple[float | None, str, str]] = {
@@ -59,18 +62,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     run = _study_command(commands, "run", _run, "Run a study, but no cell that is finished already.")
     run.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME).")
+    run.add_argument("--plan", metavar="FILE", help="Plan that `educe plan --freeze` wrote, to keep with the results.")
     plan = _study_command(commands, "plan", _plan, "Estimate FLOPs, minutes and power without running.")
     plan.add_argument(
         "--effect", type=float, default=0.05, metavar="SHARE", help="Difference that the study must detect (0.05)."
     )
+    plan.add_argument("--freeze", metavar="FILE", help="Write down the study, its cells and the limits of its claims.")
+    _add_claim_options(plan)
     _study_command(commands, "validate", _validate, "Check a study and its data without running.")
     _folder_command(commands, "report", _report, "Write the report of a run directory again.")
     results = _folder_command(commands, "results", _results, "Print one row for each measurement.")
     results.add_argument("--format", choices=["csv", "json"], default="csv", help="Form of the rows (csv).")
     claims = _folder_command(commands, "claims", _claims, "Print the claims that the results support.")
-    for name, (default, metavar, statement) in CLAIM_OPTIONS.items():
-        shown = statement if default is None else f"{statement[:-1]} ({default:g})."
-        claims.add_argument(f"--{name}", type=float, default=default, metavar=metavar, help=shown)
+    _add_claim_options(claims)
     claims.add_argument("--refused", action="store_true", help="List what is not claimed, and why.")
     _folder_command(commands, "forecast", _forecast, "Predict scores at larger budgets.")
     _folder_command(commands, "verify", _verify, "Check that a run directory is whole.")
@@ -79,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         "what", choices=["tasks", "models", "recipes"], metavar="WHAT", help="Tasks, models or recipes."
     )
     return parser
+
+
+def _add_claim_options(parser: argparse.ArgumentParser) -> None:
+    for name, (default, metavar, statement) in CLAIM_OPTIONS.items():
+        shown = statement if default is None else f"{statement[:-1]} ({default:g})."
+        parser.add_argument(f"--{name}", type=float, default=default, metavar=metavar, help=shown)
 
 
 def _command(commands: Any, name: str, command: Any, description: str) -> argparse.ArgumentParser:
@@ -141,7 +151,7 @@ def _run(options: argparse.Namespace) -> int:
     from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
-    results = run_study(study, options.out or Path("runs") / study.name)
+    results = run_study(study, options.out or Path("runs") / study.name, plan=options.plan)
     print(f"report: {results.folder / 'report.html'}")
     for line in results.warnings():
         print(f"warning: {line}", file=sys.stderr)
@@ -151,11 +161,23 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    from educe.recipes.runner.frozen import freeze, write_plan
     from educe.recipes.runner.plan import plan
     from educe.recipes.runner.study import Study
 
-    print(plan(Study.read(options.study, changes=options.set), effect=options.effect))
+    study = Study.read(options.study, changes=options.set)
+    print(plan(study, effect=options.effect))
+    if options.freeze is not None:
+        frozen = freeze(study.text(), [cell.listed for cell in study.cells()], vars(_limits(options)))
+        write_plan(frozen, Path(options.freeze))
+        print(f"\nfrozen: {frozen.cells:,} cells, hash {frozen.hash}, in {options.freeze}")
     return 0
+
+
+def _limits(options: argparse.Namespace) -> "Limits":
+    from educe.eval.analysis.claims.study import Limits
+
+    return Limits(**{name: getattr(options, name) for name in CLAIM_OPTIONS})
 
 
 def _validate(options: argparse.Namespace) -> int:
@@ -208,14 +230,18 @@ def _results(options: argparse.Namespace) -> int:
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from educe.eval.analysis.claims.study import Limits, claims_of
+    from educe.eval.analysis.claims.study import claims_of
     from educe.eval.analysis.conditions import pool
+    from educe.eval.analysis.looks import confirmable
     from educe.recipes.runner.claims import claims_text
     from educe.recipes.runner.results import load_results
 
-    limits = Limits(**{name: getattr(options, name) for name in CLAIM_OPTIONS})
-    results = load_results(options.folder)
-    made = claims_of(pool(results.measurements), limits, audits=results.audits)
+    limits, results = _limits(options), load_results(options.folder)
+    record = results.look("claims", vars(limits))
+    conditions, lines = confirmable(record.looks, pool(results.measurements))
+    for line in (*record.lines, *lines):
+        print(line)
+    made = claims_of(conditions, limits, audits=results.audits, alpha=record.looks.left(*conditions))
     print(claims_text(made, results.audits, refused=options.refused))
     return results.warn_missing()
 

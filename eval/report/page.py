@@ -10,9 +10,11 @@ import jinja2
 from educe.data.display import visible
 from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
+from educe.eval.analysis.claims.claim import Claim, Refused
 from educe.eval.analysis.claims.study import claims_of
-from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, compare, pool
+from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, pool
 from educe.eval.analysis.dev_choices import dev_choices
+from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report import text
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, calibrations, disagreements
@@ -52,14 +54,17 @@ def write_report(
     study: str,
     study_text: str,
     audits: Audits = MappingProxyType({}),
+    looks: Looks | None = None,
+    record: Sequence[str] = (),
 ) -> Path:
     """Write report.html, figures/, results.csv, curves.csv and comparisons.csv and return the path of the page.
 
+    `looks` are the earlier ones at these results, and `record` says so and what was planned, a sentence each.
     The page needs no network and no script, and the same input gives the same bytes. UserError where a cell was
     measured twice or a link or folder is where a file belongs; OSError where the folder cannot be written.
     """
     conditions = pool(measurements)
-    pairs, gains = by_task_and_model(conditions), cache(compare)
+    pairs, gains = by_task_and_model(conditions), cache(at_this_look(looks))
     comparisons, costly, (fits, num_unfitted) = compare_all(pairs, gains), frontiers(pairs), fitted(conditions)
     calibrated, num_uncalibrated = calibrations(pairs)
     found = checks(measurements, conditions, failures, audits)
@@ -90,7 +95,8 @@ def write_report(
         num_unfitted=num_unfitted,
         calibrated=calibrated,
         num_uncalibrated=num_uncalibrated,
-        claims=claim_sections(claims_of(conditions, audits=audits), audits),
+        claims=claim_sections(_claims(conditions, audits, looks), audits),
+        record=(*record, *confirmable(looks, conditions)[1]),
         checks=found,
         num_warnings=sum(check.warning for check in found),
         facts=provenance(measurements),
@@ -100,6 +106,12 @@ def write_report(
     path = folder / "report.html"
     write_whole(path, page)
     return path
+
+
+def _claims(conditions: Sequence[Condition], audits: Audits, looks: Looks | None) -> list[Claim | Refused]:
+    """The claims that may be made at this look."""
+    kept, _ = confirmable(looks, conditions)
+    return claims_of(kept, audits=audits, alpha=0.05 if looks is None else looks.left(*kept))
 
 
 def _sections(conditions: Sequence[Condition], comparisons: Sequence[Comparison], gains: Compare) -> dict[str, object]:

@@ -17,7 +17,9 @@ from educe.recipes.runner.audits import stored_lines, update_audits
 from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import check_device
+from educe.recipes.runner.frozen import read_plan
 from educe.recipes.runner.progress import Progress
+from educe.recipes.runner.record import adopt
 from educe.recipes.runner.results import Results
 from educe.recipes.runner.run_cell import run_cell
 from educe.recipes.runner.store import NOT_RUN, Store
@@ -25,8 +27,10 @@ from educe.recipes.runner.study import Study
 from educe.recipes.runner.track import check_wandb, log_to_wandb
 
 
-def run_study(study: Study | str | Path, out: str | Path) -> Results:
+def run_study(study: Study | str | Path, out: str | Path, *, plan: str | Path | None = None) -> Results:
     """Run the cells of a study, or of its file, that are not on disk, write the report, and return every result.
+
+    `plan` is the file of a plan that `educe plan --freeze` wrote: it is kept with the results.
 
     A cell that fails is noted with its reason and the others go on. UserError for a faulty study, a directory in use or
     one that cannot be written, ModelChanged for a model that is not what earlier results were measured with. Finished
@@ -38,6 +42,7 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
         check_wandb()
     check_device(study.device)
     cells = study.cells()
+    frozen = None if plan is None else read_plan(Path(plan))
     store = Store(Path(out))
     with store.claim():
         store.begin(study_text=study.text(), cells=cells)
@@ -47,6 +52,8 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
         found = [(cell, store.find(cell.listed, shared)) for cell in cells]
         known = {cell.listed.folder: each for cell, each in found if isinstance(each, Measurement)}
         faults = [(cell, each) for cell, each in found if isinstance(each, str)]
+        if frozen is not None:
+            adopt(store, frozen, results=len(known))
         with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root) as progress:
             for line in stored_lines(store, tasks):
                 progress.say(f"warning: {line}")
@@ -56,7 +63,7 @@ def run_study(study: Study | str | Path, out: str | Path) -> Results:
             earlier = canaries_of(known.values())
             _run_cells([cell for cell, _ in faults], store, study=study, progress=progress, earlier=earlier)
         results = Results.of(store, known)
-        results.report()
+        results.report("run")
         if study.track != "none":
             log_to_wandb(results, study=study.name, prompts=study.tracks_prompts)
     return results

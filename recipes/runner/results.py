@@ -19,6 +19,9 @@ from educe.eval.report.checks import checks
 from educe.eval.report.csv_text import csv_text
 from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
+from educe.recipes.runner.frozen import Limits
+from educe.recipes.runner.looks import Command
+from educe.recipes.runner.record import Record, look
 from educe.recipes.runner.store import Store
 
 _MAX_LINES = 20
@@ -75,13 +78,25 @@ class Results:
             return json.dumps(rows, indent=1)
         return csv_text(RESULT_COLUMNS, rows)
 
-    def report(self) -> Path:
+    def look(self, command: Command, limits: Limits | None = None) -> Record:
+        """Record that somebody looks at p values or claims, and return the record; `limits` are those of the claims."""
+        return look(self.store, self.measurements, command, limits)
+
+    def report(self, command: Command = "report") -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""
         text, study = self.store.study_text(), self.store.study_name()
+        record = self.look(command)
         with self.store.writing():
             clear_parts(self.folder)
             return write_report(
-                self.measurements, self.failures, self.folder, study=study, study_text=text, audits=self.audits
+                self.measurements,
+                self.failures,
+                self.folder,
+                study=study,
+                study_text=text,
+                audits=self.audits,
+                looks=record.looks,
+                record=record.lines,
             )
 
     def curve(self, *, model: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:

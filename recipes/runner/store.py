@@ -2,7 +2,9 @@
 
 OUT/study.yaml, cells.json            the study and the list of its cells
 OUT/audit.json                        findings on the rows of its tasks
-OUT/seal.json                         checksums of these three
+OUT/looks.jsonl                       who looked at which results, and when
+OUT/plan.json                         what was planned before results were seen, where a plan was frozen
+OUT/seal.json                         checksums of these
 OUT/cells/MODEL/TASK/RECIPE/nN-sS-HASH/
     measurement.json                  score, interval, spend, provenance
     outcomes.parquet                  one row per test item
@@ -31,23 +33,24 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from safetensors import SafetensorError
 
 from educe.data.errors import RunStopped, UserError
-from educe.data.untrusted import parse_yaml, read_bytes
+from educe.data.untrusted import parse_yaml
 from educe.data.writing import clear_parts, write_whole
 from educe.eval.measurement import Failure, Measurement
 from educe.recipes.runner.audited import Audited, audits_text, parse_audits
 from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
 from educe.recipes.runner.listing import LISTING, Listed, read_listing
+from educe.recipes.runner.looks import reopened
 from educe.recipes.runner.result_files import read_measurement, write_measurement
 from educe.recipes.runner.seal import (
     SEAL,
     check_files,
     check_folder,
-    checksum,
     checksums,
     read_sealed,
     seal_folder,
     sealed_text,
 )
+from educe.recipes.runner.sealed_files import LOCK, SealedFiles
 
 if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results must not
     from educe.recipes.runner.cell import Cell
@@ -66,16 +69,7 @@ class _Note:
     files: dict[str, list[int | str]]
 
 
-@with_config(ConfigDict(extra="forbid"))
-@dataclass(frozen=True, kw_only=True)
-class _Seal:
-    """The checksums that each file of the directory may have."""
-
-    files: dict[str, list[str | None]]
-
-
 _NOTE = TypeAdapter(_Note)
-_SEAL = TypeAdapter(_Seal)
 
 
 class Unwritable(RunStopped):
@@ -87,6 +81,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.sealed = SealedFiles(root)
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -114,10 +109,10 @@ class Store:
         for each in sorted(self.root.iterdir() if self.root.is_dir() else ()):
             if each.is_symlink():
                 raise Corrupt(f"{_link_line(each)}; delete it")
-        lock = self.root / ".lock"
-        # Locking empties the file.
-        if lock.exists() and not (lock.is_file() and lock.stat().st_nlink == 1):
-            raise Corrupt(f"{lock} is not a file of its own; delete it")
+        for lock in (self.root / ".lock", self.root / LOCK):
+            # Locking empties the file.
+            if lock.exists() and not (lock.is_file() and lock.stat().st_nlink == 1):
+                raise Corrupt(f"{lock} is not a file of its own; delete it")
 
     def begin(self, *, study_text: str, cells: Sequence["Cell"], add: bool = False) -> None:
         """Write down the cells of this run. Results of cells that are not listed stay on disk, unread.
@@ -128,9 +123,9 @@ class Store:
         if add and (self.root / "cells.json").exists():
             new = {each.folder for each in listing}
             listing = [each for each in self.listing() if each.folder not in new] + listing
-        self._write_sealed(
-            {"study.yaml": study_text, "cells.json": LISTING.dump_json(listing, indent=1).decode()},
-        )
+        texts = {"study.yaml": study_text, "cells.json": LISTING.dump_json(listing, indent=1).decode()}
+        with self.writing(), self.sealed.locked():
+            self.sealed.write(texts | reopened(self.sealed, late=(self.root / "cells").exists()))
 
     def has(self, cell: "Cell") -> bool:
         """Whether the cell's result is on disk and whole."""
@@ -217,19 +212,20 @@ class Store:
 
     def write_audits(self, audits: Mapping[str, Audited]) -> None:
         """Write the audits of tasks, by their names."""
-        self._write_sealed({"audit.json": audits_text(audits)})
+        with self.writing():
+            self.sealed.write({"audit.json": audits_text(audits)})
 
     def read_audits(self) -> dict[str, Audited]:
         """The audits of tasks by their names; empty where no task was audited yet."""
         with report_corruption(self.root / "audit.json"):
-            text = self._read_sealed("audit.json")
+            text = self.sealed.read("audit.json")
             return {} if text is None else parse_audits(text)
 
     def study_text(self) -> str:
         """The study file as it was run. UserError where there is no run."""
         self.listing()
         with report_corruption(self.root / "study.yaml"):
-            return self._read_written("study.yaml")
+            return self.sealed.read_written("study.yaml")
 
     def study_name(self) -> str:
         """The name of the study that was last run."""
@@ -252,7 +248,7 @@ class Store:
                 " (cells with a seal of their own are kept), or delete cells.json and launch again"
             )
         with report_corruption(path):
-            return read_listing(self._read_written("cells.json"))
+            return read_listing(self.sealed.read_written("cells.json"))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -297,46 +293,6 @@ class Store:
             raise Unwritable(f"cannot write {path}: {error}; delete it (finished cells are kept)") from None
         path.parent.mkdir(parents=True, exist_ok=True)
 
-    def _write_sealed(self, texts: Mapping[str, str]) -> None:
-        """Write files of the directory and seal them.
-
-        While they are written the seal lists old and new: a run that is killed in between leaves a directory that can
-        be read. None stands for a file that is not there.
-        """
-        try:
-            before = self._sealed()
-        except CORRUPTION:
-            before = {}  # what it sealed is written again, or found to be corrupt
-        after: dict[str, list[str | None]] = {name: [checksum(text.encode())] for name, text in texts.items()}
-        both = {name: [*before.get(name, [None]), *sealed] for name, sealed in after.items()}
-        with self.writing():
-            write_whole(self.root / SEAL, sealed_text({"files": {**before, **both}}))
-            for name, text in texts.items():
-                write_whole(self.root / name, text)
-            write_whole(self.root / SEAL, sealed_text({"files": {**before, **after}}))
-
-    def _read_sealed(self, name: str) -> str | None:
-        """The text of a sealed file of the directory; None where none was written. ValueError where it is another."""
-        path = self.root / name
-        sealed: list[str | None] = [None]
-        if os.path.lexists(self.root / SEAL):
-            with report_corruption(self.root / SEAL):
-                sealed = self._sealed().get(name, sealed)
-        data = read_bytes(path, links=False) if os.path.lexists(path) else None
-        if (None if data is None else checksum(data)) not in sealed:
-            raise _missing(path) if data is None else ValueError("it is not what was sealed")
-        return None if data is None else data.decode()
-
-    def _read_written(self, name: str) -> str:
-        """The same of a file that every run writes. Corrupt where it is missing."""
-        text = self._read_sealed(name)
-        if text is None:
-            raise _missing(self.root / name)
-        return text
-
-    def _sealed(self) -> dict[str, list[str | None]]:
-        return _SEAL.validate_python(read_sealed(self.root / SEAL)).files
-
     @property
     def _scratch(self) -> Path:
         return self.root / ".scratch"
@@ -346,10 +302,6 @@ class Store:
 
     def _last_good(self, cell: Listed) -> Path:
         return self.root / "failures" / f"{cell.folder}-adapter"
-
-
-def _missing(path: Path) -> Corrupt:
-    return Corrupt(f"{path} is missing; run the study again, which writes it (finished cells are kept)")
 
 
 def _link_line(path: Path) -> str:

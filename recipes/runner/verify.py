@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from educe.data.display import visible
 from educe.eval.analysis.formatting import format_count
 from educe.recipes.runner.corruption import Corrupt
 from educe.recipes.runner.listing import Listed
+from educe.recipes.runner.record import read_looks, read_plan
 from educe.recipes.runner.store import NOT_RUN, Store
 
 
@@ -33,7 +35,8 @@ def verify(folder: str | Path) -> Verdict:
     """
     store = Store(Path(folder))
     faults = []
-    for read in (store.study_name, store.read_audits):
+    reads = (store.study_name, store.read_audits, partial(read_looks, store), partial(read_plan, store))
+    for read in reads:
         try:
             read()
         except Corrupt as error:

@@ -149,6 +149,8 @@ def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path, cells: t
         assert {each.name for each in store.root.iterdir()} == {
             ".lock",
             ".scratch",
+            ".seal.lock",
+            "looks.jsonl",
             "study.yaml",
             "cells.json",
             "seal.json",

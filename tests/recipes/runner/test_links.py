@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.frozen import PLAN
 from educe.recipes.runner.listing import folder_name
+from educe.recipes.runner.looks import LOOKS
 from educe.recipes.runner.seal import SEAL
+from educe.recipes.runner.sealed_files import LOCK
 from educe.recipes.runner.study import Study
 from tests.recipes.made import reseal
 from tests.recipes.small import no_figures, run_cli, study_file
@@ -18,6 +21,7 @@ SECRET = "a secret of the user\n"
 AT_THE_TOP = (
     ".lock",
     ".scratch",
+    LOCK,
     "audit.json",
     "cells",
     "cells.json",
@@ -25,6 +29,8 @@ AT_THE_TOP = (
     "curves.csv",
     "failures",
     "figures",
+    LOOKS,
+    PLAN,
     "report.html",
     "results.csv",
     SEAL,
@@ -145,14 +151,15 @@ def test_a_hard_link_is_replaced_and_what_it_shares_stays(
     assert shared.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", [".lock", LOCK])
 def test_a_lock_that_is_also_a_file_elsewhere_is_refused(
-    received: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, finished: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Locking empties the file."""
-    (received / ".lock").unlink(missing_ok=True)
-    os.link(received.parent / "user" / "file", received / ".lock")
+    (received / name).unlink(missing_ok=True)
+    os.link(received.parent / "user" / "file", received / name)
     assert run_cli("run", finished / "study.yaml", "--out", received) == 2
-    assert f"{received}/.lock is not a file of its own; delete it" in capsys.readouterr().err
+    assert f"{received}/{name} is not a file of its own; delete it" in capsys.readouterr().err
     assert_user_is_untouched(received)
 
 

@@ -1,0 +1,116 @@
+"""What a run directory has on record of how its results came about: the looks at them, and the plan before them."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from educe.data.display import visible
+from educe.data.errors import UserError
+from educe.data.untrusted import parse_json
+from educe.eval.analysis.looks import Looks
+from educe.eval.measurement import Measurement
+from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
+from educe.recipes.runner.frozen import PLAN, Limits, Plan, checked, same
+from educe.recipes.runner.looks import LOOKS, Command, Log, Opening, condition_id, entry_of, log_text, now, parse_log
+from educe.recipes.runner.store import Store, Unwritable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The looks, what they mean for the present one, and what is said of both and of the plan, a sentence each."""
+
+    looks: Looks
+    lines: tuple[str, ...]
+
+
+def look(store: Store, measurements: Sequence[Measurement], command: Command, limits: Limits | None = None) -> Record:
+    """Write down a look at these results and return the record; `limits` are those of claims, where some are made.
+
+    A directory that cannot be written to is read all the same, which is said on standard error.
+    """
+    listing, stands = store.listing(), {each.provenance.cell for each in measurements}
+    plan = read_plan(store)
+    entry = entry_of(command, listing, [cell for cell in listing if cell.key in stands])
+    log = read_looks(store)
+    if entry.cells and entry.look not in (each.look for each in log.entries):
+        try:
+            with store.writing(), store.sealed.locked():
+                log = read_looks(store)  # again: others may have looked
+                store.sealed.write({LOOKS: log_text(replace(log, entries=(*log.entries, entry)))})
+        except Unwritable as error:
+            print(f"educe: {visible(f'this look at results is not recorded: {error}')}", file=sys.stderr)
+    looks = Looks(
+        ids={cell.key: condition_id(cell.facts) for cell in listing if cell.key in stands},
+        now=entry.look,
+        earlier=[each.look for each in log.entries if each.look != entry.look],
+        plan=None if plan is None else plan.seeds,
+        lost=log.opening.lost,
+    )
+    planned = _plan_line(plan, plan.changes(store.study_text(), listing, limits) if plan else [])
+    return Record(looks=looks, lines=(planned, *_before(plan), *_looks_lines(log, looks)))
+
+
+def read_looks(store: Store) -> Log:
+    """The looks at a directory. Corrupt where the log is missing or is not what was written."""
+    with report_corruption(store.root / LOOKS):
+        text = store.sealed.read(LOOKS)
+        # A version without a log wrote the directory.
+        return Log(opening=Opening(opened=now(), late=True)) if text is None else parse_log(text)
+
+
+def read_plan(store: Store) -> Plan | None:
+    """The plan of a directory, None where it has none. Corrupt where it is missing or is not what was frozen."""
+    path = store.root / PLAN
+    try:
+        text = store.sealed.read(PLAN)
+        if text is None:
+            return None
+        values = parse_json(text, source=PLAN)
+        if isinstance(values, dict):
+            values.pop("seal", None)
+        return checked(values)
+    except Corrupt:
+        raise
+    except CORRUPTION as error:
+        raise Corrupt(f"{path} is corrupt ({reason_of(error, path)}); give it again: educe run --plan FILE") from None
+
+
+def adopt(store: Store, plan: Plan, *, results: int) -> None:
+    """Put a plan into a directory that has so many results. UserError where it has another plan."""
+    try:
+        known = read_plan(store)
+    except Corrupt:
+        known = None
+    if known is not None and not same(known, plan):
+        raise UserError(f"{store.root} has another plan, of {known.time}; give another --out")
+    if known is None:
+        with store.writing():
+            store.sealed.write({PLAN: replace(plan, results_before=results).text()})
+
+
+def _plan_line(plan: Plan | None, changes: Sequence[str]) -> str:
+    if plan is None:
+        return "Not planned: no plan was frozen before results were seen."
+    if not changes:
+        return f"Planned on {plan.date}, unchanged."
+    return f"Planned on {plan.date}, and changed since: {'; '.join(changes)}."
+
+
+def _before(plan: Plan | None) -> list[str]:
+    if plan is None or not plan.results_before:
+        return []
+    return [f"{plan.results_before:,} results were there before the plan was put into this directory."]
+
+
+def _looks_lines(log: Log, looks: Looks) -> list[str]:
+    """How often results were looked at before, and what is not known of that."""
+    lines = []
+    if log.opening.lost:
+        lines.append(f"Earlier looks are not known: looks.jsonl was damaged or removed ({log.opening.lost}).")
+    elif log.opening.late:
+        lines.append("The first results are older than the record of looks, so the first looks may be missing.")
+    earlier = sum(any(each.stood.get(name) for name in looks.now.stood) for each in looks.earlier)
+    if earlier:
+        times = "once" if earlier == 1 else f"{earlier:,} times"
+        lines.append(f"These results were looked at {times} before, when other cells of the study had results.")
+    return lines

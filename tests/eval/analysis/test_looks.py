@@ -1,0 +1,139 @@
+"""What looks leave: of p values, of the error that claims may make, and of conditions that outgrew their plan."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from educe.eval.analysis.conditions import Condition, compare, pool
+from educe.eval.analysis.looks import Look, Looks, at_this_look, confirmable
+from educe.eval.analysis.statistics.looks import adjusted_for_looks, spent
+from educe.eval.measurement import Measurement
+from educe.eval.report import page
+from tests.eval.synthetic import measurement
+
+PLAIN, TRAINED = "zero_shot", "iid_sft"
+
+
+def grown(seeds: int) -> list[Measurement]:
+    """Zero-shot, and one recipe with so many seeds that clearly gains."""
+    plain = measurement(method=PLAIN, right=[0.0] * 25 + [1.0] * 15, examples=0, provenance={"cell": PLAIN})
+    return [
+        plain,
+        *(
+            measurement(
+                method=TRAINED,
+                right=[0.0] * (10 + seed % 3) + [1.0] * (30 - seed % 3),
+                seed=seed,
+                provenance={"cell": f"{TRAINED}{seed}"},
+            )
+            for seed in range(seeds)
+        ),
+    ]
+
+
+def seeds_of(trained: int) -> Mapping[str, frozenset[int]]:
+    return {PLAIN: frozenset({0}), TRAINED: frozenset(range(trained))}
+
+
+def looks_at(stood: Sequence[int], *, listed: int = 10, plan: int | None = None, lost: str = "") -> Looks:
+    """Looks at so many seeds, the last one now."""
+    looks = [Look(listed=seeds_of(max(listed, each)), stood=seeds_of(each)) for each in stood]
+    return Looks(
+        ids={PLAIN: PLAIN} | {f"{TRAINED}{seed}": TRAINED for seed in range(stood[-1])},
+        now=looks[-1],
+        earlier=looks[:-1],
+        plan=None if plan is None else seeds_of(plan),
+        lost=lost,
+    )
+
+
+def conditions_at(seeds: int) -> tuple[Condition, ...]:
+    return pool(grown(seeds))
+
+
+def test_a_study_that_is_looked_at_once_and_whole_is_not_corrected() -> None:
+    looks, (plain, trained) = looks_at([10]), conditions_at(10)
+    assert looks.exploratory(plain, trained) == ""
+    assert looks.adjust(0.03, trained, plain) == 0.03
+    assert looks.left(plain, trained) == pytest.approx(0.05)
+
+
+def test_a_look_at_a_part_and_the_last_look_share_the_error() -> None:
+    (plain, trained), (_, whole) = conditions_at(5), conditions_at(10)
+    first, last = looks_at([5]), looks_at([5, 10])
+    assert first.adjust(0.03, trained, plain) == adjusted_for_looks(0.03, (), 0.5)
+    assert last.adjust(0.03, whole, plain) == adjusted_for_looks(0.03, (0.5,), 1.0)
+    # Of eleven cells, six stood.
+    assert first.left(plain, trained) == pytest.approx(spent(6 / 11, 0.05))
+    assert first.left(plain, trained) + last.left(plain, whole) == pytest.approx(0.05)
+
+
+def test_looks_that_showed_the_same_results_count_once() -> None:
+    plain, trained = conditions_at(10)
+    assert looks_at([5, 5, 5, 10]).adjust(0.03, trained, plain) == looks_at([5, 10]).adjust(0.03, trained, plain)
+
+
+@pytest.mark.parametrize(
+    ("looks", "reason"),
+    [
+        (looks_at([3, 5], listed=3), "has seeds beyond the plan"),
+        (looks_at([5], plan=3), "has seeds beyond the plan"),
+        (looks_at([5, 3]), "results that an earlier look saw are gone"),
+        (looks_at([5], plan=0), "not in the plan"),
+        (looks_at([5], lost="it is missing"), "the record of earlier looks is lost"),
+    ],
+)
+def test_what_outgrew_its_plan_is_exploratory(looks: Looks, reason: str) -> None:
+    """Adding seeds until a star appears: nothing is left for the seeds that nobody planned."""
+    conditions = conditions_at(len(looks.now.stood[TRAINED]))
+    plain, trained = conditions
+    assert looks.exploratory(trained) == reason
+    assert looks.adjust(1e-9, trained, plain) == at_this_look(looks)(trained, plain).p == 1.0
+    kept, lines = confirmable(looks, conditions)
+    assert trained not in kept
+    assert lines[0].startswith(f"Exploratory, {reason}: ")
+    assert (plain in kept) is not bool(looks.lost)
+
+
+def test_more_seeds_under_a_frozen_plan_are_no_surprise() -> None:
+    assert looks_at([3, 5], listed=3, plan=5).exploratory(conditions_at(5)[1]) == ""
+
+
+def test_only_the_p_value_of_a_gain_changes() -> None:
+    plain, trained = conditions_at(5)
+    before, after = compare(trained, plain), at_this_look(looks_at([5]))(trained, plain)
+    assert before.p is not None and after.p is not None and after.p > before.p
+    assert (before.difference, before.low, before.high) == (after.difference, after.low, after.high)
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "draw_figures", lambda *_: [])
+    monkeypatch.setattr(page, "draw_spread", lambda *_: None)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_the_page_has_no_star_and_no_claim_for_seeds_beyond_the_plan(tmp_path: Path) -> None:
+    """With the same seeds, all of them planned, there are both."""
+    planned = page_of(tmp_path / "planned", looks_at([5], listed=5))
+    added = page_of(tmp_path / "added", looks_at([3, 5], listed=3))
+    claimed = "iid_sft with 4 labelled examples scores above zero_shot in each of 5 runs"
+    assert claimed in planned and claimed not in added
+    assert "*" in marks(tmp_path / "planned") and "*" not in marks(tmp_path / "added")
+    assert "Said of the record." in added
+    assert "Exploratory, has seeds beyond the plan: small on capitals, iid_sft." in added
+    assert "Exploratory, " not in planned
+
+
+def page_of(folder: Path, looks: Looks) -> str:
+    folder.mkdir()
+    said = ["Said of the record."]
+    written = page.write_report(grown(5), [], folder, study="quick", study_text="", looks=looks, record=said)
+    return written.read_text("utf-8")
+
+
+def marks(folder: Path) -> str:
+    rows = csv.DictReader((folder / "comparisons.csv").read_text("utf-8").splitlines())
+    return " ".join(row["mark"] for row in rows)

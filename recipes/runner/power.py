@@ -96,7 +96,7 @@ def _assumptions(comparisons: int) -> str:
         f"assumptions: an item is right or wrong; one run and the zero-shot baseline disagree on {share:.0%} of the "
         "items (Miller 2024: variance 1/9 between items, 1/6 within an item); items of a cluster are all right or all "
         f"wrong{holm}; seeds differ only by noise at single items. The interval cannot tell this noise from an effect "
-        "of the whole seed: few seeds can detect less than one seed, and one seed says nothing about other seeds"
+        "of the whole seed: few seeds can detect less than one seed, and fewer than three say nothing about other seeds"
     )
 
 

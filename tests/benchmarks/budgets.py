@@ -21,7 +21,7 @@ TRUTHS: dict[str, Callable[[Array], Array]] = {
     "logistic, wide": lambda x: 0.3 + 0.5 * special.expit((np.log(x) - np.log(100)) / 1.3),
 }
 BUDGETS = {5: 4.0 ** np.arange(1, 6), 9: 2.0 ** np.arange(2, 11)}
-# Items, seeds, variance of seeds.
+# Items, seeds, variance of seeds; one seed without an effect, so that its curve is the truth.
 DESIGNS = ((200, 3, worlds.SEED), (200, 1, 0.0), (500, 3, 0.03))
 
 
@@ -56,8 +56,8 @@ def _row(
     covered, found = np.zeros(len(scores)), []
     for study in range(STUDIES):
         rng = np.random.default_rng(study)
-        conditions = worlds.right(rng, list(truth(measured)), num_items=n, num_seeds=seeds, seed_variance=variance)
-        fitted = fit_scores(list(measured), list(conditions))
+        made = worlds.study(rng, list(truth(measured)), num_items=n, num_seeds=seeds, seed_variance=variance)
+        fitted = fit_scores(list(measured), made.sides)
         assert fitted is not None
         found.append(fitted.form)
         for i, score in enumerate(scores):

@@ -1,202 +1,279 @@
-"""How often intervals hold the truth and tests are wrong, in simulated studies: 5,000 a row.
+"""How often intervals hold the truth and tests are wrong, in simulated studies: 2,000 a row.
 
-`scores`: 95% intervals of one score; `exactly`: the same, summed instead of simulated; `curve`: of four scores, whose
-seeds are judged together. `paired`: type I error at 5%; `tails`: type I error far below 5%; `holm`: family-wise error
-rate of ten comparisons.
-`budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
+`scores`: 95% intervals of one score; `exactly`: the same, summed instead of simulated. `paired`: type I error at 5%;
+`seeds`: the same and power, where conditions share seeds, beside a t test over the seeds' differences; `tails`: type I
+error far below 5%; `holm`: family-wise error rate of ten comparisons.
+`areas`: 95% intervals of the area under a curve whose budgets share seeds (300 a row); `budgets`: of the budget that
+reaches a score, on curves of every form (500 a row).
 
 Each section writes its table into docs/statistics/, from which docs/statistics/draw.py draws the figures.
 
-python -m tests.benchmarks.coverage [scores] [exactly] [curve] [paired] [tails] [holm] [budgets]
+python -m tests.benchmarks.coverage [scores] [exactly] [paired] [seeds] [tails] [holm] [areas] [budgets]
 """
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from educe.eval.analysis.statistics.components import (
-    estimate_seed_variance,
-    moderated_seed_variance,
-    pooled_seed_variance,
-)
-from educe.eval.analysis.statistics.intervals import bootstrap_interval, pooled_interval
+from educe.eval.analysis.fit import fit_scores
+from educe.eval.analysis.statistics.intervals import bootstrap_interval, pooled_interval, score_interval
 from educe.eval.analysis.statistics.mcnemar import mcnemar
 from educe.eval.analysis.statistics.multiple import holm
-from educe.eval.analysis.statistics.paired import paired_difference
+from educe.eval.analysis.statistics.paired import Difference, paired_difference
+from educe.eval.analysis.statistics.variance import Side
 from tests.benchmarks import worlds
 from tests.benchmarks.budgets import budgets
 from tests.benchmarks.tables import Row, write
 
-STUDIES = 5_000
-SIZES = (30, 100, 300, 1_000)
-SHARES = (0.02, 0.5, 0.9)
-CLUSTER = 5
-# Cluster size, seeds, how much seeds matter: as seeds do in practice, then not at all, then a lot.
-DESIGNS = (
-    (1, 1, 0.0),
-    (CLUSTER, 1, 0.0),
-    (1, 3, worlds.SEED),
-    (CLUSTER, 3, worlds.SEED),
-    (1, 3, 0.0),
-    (CLUSTER, 3, 0.0),
-    (1, 3, 0.05),
-    (CLUSTER, 3, 0.05),
+STUDIES = 2_000
+TAIL_STUDIES = 4_000
+AREA_STUDIES = 300
+SIZES = (50, 300)
+SHARES = (0.5, 0.95)
+FEW = 10  # clusters of very unequal sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """How items are grouped, how many seeds there are and how they vary and go together."""
+
+    clusters: str = "none"
+    seeds: int = 1
+    variance: float = worlds.SEED
+    effects: worlds.Seeds = "normal"
+    correlation: float = 0.0
+    item_correlation: float = 1.0
+
+    @property
+    def columns(self) -> Row:
+        return {"clusters": self.clusters, "seeds": self.seeds, "seed_variance": self.variance}
+
+    def draw(self, rng: np.random.Generator, shares: Sequence[float], n: int) -> tuple[worlds.Study, list[str] | None]:
+        """A study of these shares, and the clusters of its items."""
+        unequal = self.clusters == "unequal"
+        clusters = worlds.unequal_clusters(rng, n, FEW) if unequal else worlds.clusters_of(n, _size(self.clusters))
+        study = worlds.study(
+            rng,
+            shares,
+            num_items=n,
+            clusters=clusters,
+            num_seeds=self.seeds,
+            seed_variance=self.variance,
+            seed_correlation=self.correlation,
+            seeds=self.effects,
+            item_correlation=self.item_correlation,
+        )
+        return study, clusters
+
+
+# As seeds vary in practice, then not at all, a lot, and so that one in five fails; two are not enough to tell.
+SCORES = (
+    Design(),
+    Design(clusters="of 5"),
+    Design(clusters="unequal"),
+    Design(seeds=2),
+    Design(seeds=3, variance=0.0),
+    Design(seeds=3),
+    Design(seeds=3, variance=0.05),
+    Design(seeds=3, variance=0.2),
+    Design(seeds=3, variance=0.05, effects="one in five fails"),
+    Design(seeds=3, clusters="of 5"),
+    Design(seeds=3, clusters="unequal"),
+    Design(seeds=5, variance=0.05),
+    Design(seeds=5, variance=0.05, effects="one in five fails"),
+)
+PAIRED = (
+    Design(variance=0.0),
+    Design(clusters="unequal", variance=0.0),
+    *(
+        Design(seeds=seeds, variance=variance, clusters=clusters)
+        for seeds, variance, clusters in (
+            (3, 0.01, "none"),
+            (3, 0.01, "unequal"),
+            (3, 0.05, "none"),
+            (5, 0.01, "none"),
+        )
+    ),
 )
 
 
 def scores() -> Iterator[Row]:
-    """A row for each design, share and number of items: coverage of our interval, the exact one and the bootstrap."""
-    for size, seeds, variance in DESIGNS:
+    """A row for each design, share and number of items: coverage of our interval, the exact one and the bootstrap.
+
+    `recipe_percent`: how often it holds the mean over all seeds, which is not what fewer than three seeds estimate.
+    """
+    for design in SCORES:
+        simple = design.clusters == "none" and design.seeds == 1
         for share in SHARES:
             for n in SIZES:
                 rng = np.random.default_rng(n)
-                ours = plain_wilson = resampled = 0
-                clusters = worlds.clusters_of(n, size)
-                simple = size == seeds == 1
+                ours = recipe = exact = resampled = 0
                 for _ in range(STUDIES):
-                    (matrix,) = worlds.right(
-                        rng, [share], num_items=n, cluster_size=size, num_seeds=seeds, seed_variance=variance
-                    )
-                    interval = pooled_interval(matrix, clusters)
-                    ours += interval.low <= share <= interval.high
+                    study, clusters = design.draw(rng, [share], n)
+                    (side,), truth = study.sides, float(study.truth[0])
+                    interval = pooled_interval(side, clusters)
+                    ours += interval.low <= truth <= interval.high
+                    recipe += interval.low <= share <= interval.high
                     if simple:
-                        low, high = proportion_confint(int(matrix.sum()), n, method="beta")
-                        plain_wilson += low <= share <= high
-                    if seeds == 1:
-                        interval = bootstrap_interval(matrix[0], clusters)
-                        resampled += interval.low <= share <= interval.high
+                        low, high = proportion_confint(int(side.scores.sum()), n, method="beta")
+                        exact += low <= truth <= high
+                    if design.seeds == 1:
+                        interval = bootstrap_interval(side.scores[0], clusters)
+                        resampled += interval.low <= truth <= interval.high
                 yield {
-                    "cluster_size": size,
-                    "seeds": seeds,
-                    "seed_variance": variance if seeds > 1 else "",
+                    **design.columns,
+                    "seed_effects": design.effects,
                     "accuracy": share,
                     "items": n,
-                    "items_p_1_minus_p": f"{n * share * (1 - share):.1f}",
                     "wilson_percent": _percent(ours),
-                    "clopper_pearson_percent": _percent(plain_wilson) if simple else "",
-                    "bootstrap_percent": _percent(resampled) if seeds == 1 else "",
+                    "recipe_percent": _percent(recipe) if design.effects == "normal" else "",
+                    "clopper_pearson_percent": _percent(exact) if simple else "",
+                    "bootstrap_percent": _percent(resampled) if design.seeds == 1 else "",
                 }
-
-
-def curve() -> Iterator[Row]:
-    """A row for each design: a curve of four budgets, covered at each; two seeds are judged with the others' help.
-
-    Seeds matter equally at all budgets, or less and less: the standard deviation of ability at the first and the last.
-    """
-    shares = (0.5, 0.7, 0.9, 0.95)
-    for seeds in (2, 3):
-        for first, last in ((0.0, 0.0), (0.1, 0.1), (0.22, 0.22), (0.2, 0.05), (0.4, 0.02)):
-            for n in (100, 300, 1_000):
-                rng = np.random.default_rng(n)
-                covered = np.zeros(len(shares), dtype=int)
-                variances = np.linspace(first, last, len(shares)) ** 2
-                for _ in range(STUDIES // 2):
-                    conditions = [
-                        worlds.right(rng, [share], num_items=n, num_seeds=seeds, seed_variance=float(variance))[0]
-                        for share, variance in zip(shares, variances, strict=True)
-                    ]
-                    own = [estimate_seed_variance([(condition, None)]) for condition in conditions]
-                    for k, (condition, share) in enumerate(zip(conditions, shares, strict=True)):
-                        spread = moderated_seed_variance(own[k], pooled_seed_variance(own[:k] + own[k + 1 :]))
-                        interval = pooled_interval(condition, seed_variance=spread)
-                        covered[k] += interval.low <= share <= interval.high
-                for share, count in zip(shares, 2 * covered, strict=True):
-                    yield {
-                        "seeds": seeds,
-                        "seed_sd_first_budget": first,
-                        "seed_sd_last_budget": last,
-                        "items": n,
-                        "accuracy": share,
-                        "covered_percent": _percent(count),
-                    }
 
 
 def paired() -> Iterator[Row]:
     """A row for each design: how often each test rejects two conditions that are equally good."""
-    for size, seeds, variance in (*DESIGNS[:4], DESIGNS[6]):
+    for design in PAIRED:
+        simple = design.clusters == "none" and design.seeds == 1
         for share in SHARES:
             for n in SIZES:
                 rng = np.random.default_rng(n)
-                clusters = worlds.clusters_of(n, size)
-                simple = size == seeds == 1
-                rejected = np.zeros(2, dtype=int)
+                ours = mid = 0
                 discordant = 0.0
                 for _ in range(STUDIES):
-                    a, b = worlds.right(
-                        rng, [share, share], num_items=n, cluster_size=size, num_seeds=seeds, seed_variance=variance
-                    )
-                    discordant += float(np.mean(a != b)) * n / STUDIES
-                    tests = [paired_difference(a, b, clusters).p, 1.0]
-                    if simple:
-                        tests[1] = mcnemar(a[0], b[0]).mid_p
-                    rejected += np.array([p is not None and p < 0.05 for p in tests])
-                ours, mid = map(_percent, rejected)
+                    study, clusters = design.draw(rng, [share, share], n)
+                    a, b = study.sides
+                    discordant += float(np.mean(a.scores != b.scores)) * n / STUDIES
+                    ours += _rejected(paired_difference(a, b, clusters))
+                    mid += simple and mcnemar(a.scores[0], b.scores[0]).mid_p < 0.05
                 yield {
-                    "cluster_size": size,
-                    "seeds": seeds,
-                    "seed_variance": variance if seeds > 1 else "",
+                    **design.columns,
                     "accuracy": share,
                     "items": n,
                     "discordant_items": f"{discordant:.0f}",
-                    "paired_percent": ours,
-                    "mcnemar_mid_p_percent": mid if simple else "",
+                    "paired_percent": _percent(ours),
+                    "mcnemar_mid_p_percent": _percent(mid) if simple else "",
                 }
+
+
+def seeds() -> Iterator[Row]:
+    """A row for each design of two trained conditions with the same seeds, 300 items: no difference and 8 points.
+
+    What is hard for one condition is mostly hard for the other (correlation 0.8).
+
+    Beside the interval: a t test over the seeds' differences (items as fixed), and the interval without the pairing.
+    """
+    for number in (3, 5):
+        for variance in (worlds.SEED, 0.05):
+            for correlation in (0.0, 0.3, 0.8):
+                design = Design(seeds=number, variance=variance, correlation=correlation, item_correlation=0.8)
+                for points in (0, 8):
+                    rng = np.random.default_rng(number)
+                    ours = by_seed = unpaired = 0
+                    for _ in range(STUDIES):
+                        study, _ = design.draw(rng, [0.5 + points / 100, 0.5], 300)
+                        a, b = study.sides
+                        ours += _rejected(paired_difference(a, b))
+                        other = Side(scores=b.scores, seeds=tuple(range(number, 2 * number)))
+                        unpaired += _rejected(paired_difference(a, other))
+                        means = a.scores.mean(axis=1) - b.scores.mean(axis=1)
+                        half = stats.t.ppf(0.975, number - 1) * means.std(ddof=1) / number**0.5
+                        by_seed += bool(abs(means.mean()) > half)
+                    yield {
+                        "seeds": number,
+                        "seed_variance": variance,
+                        "seed_correlation": correlation,
+                        "difference_points": points,
+                        "paired_percent": _percent(ours),
+                        "t_test_over_seeds_percent": _percent(by_seed),
+                        "unpaired_seeds_percent": _percent(unpaired),
+                    }
 
 
 def tails() -> Iterator[Row]:
     """A row for each design: how often p of a true null is below levels that corrections for many comparisons ask for.
 
-    The first condition has several seeds; the second has as many, or one run on which seeds have no influence.
+    300 items. The second condition has the same seeds, or one run on which seeds have no influence.
     """
-    levels = np.array([0.05, 0.01, 0.001, 0.0001])
-    for seeds, others in ((3, 1), (3, 3), (5, 1), (2, 1)):
-        for size, n in ((1, 100), (1, 300), (CLUSTER, 300)):
-            for variance in (worlds.SEED, 0.05):
-                rng = np.random.default_rng(n)
-                clusters = worlds.clusters_of(n, size)
-                below = np.zeros(len(levels))
-                for _ in range(4 * STUDIES):
-                    a, b = worlds.right(
-                        rng,
-                        [0.5, 0.5],
-                        num_items=n,
-                        cluster_size=size,
-                        num_seeds=seeds,
-                        seed_variance=(variance, variance if others > 1 else 0.0),
-                    )
-                    below += (paired_difference(a, b[:others], clusters).p or 0.0) < levels
-                for level, count in zip(levels, below, strict=True):
-                    yield {
-                        "cluster_size": size,
-                        "seeds": seeds,
-                        "other_seeds": others,
-                        "seed_variance": variance,
-                        "items": n,
-                        "level_percent": f"{100 * level:g}",
-                        "rejected_percent": f"{100 * count / (4 * STUDIES):.3g}",
-                    }
+    levels = np.array([0.05, 0.01, 0.001])
+    for number, others, correlation in ((3, 1, 0.0), (3, 3, 0.0), (3, 3, 0.8), (5, 1, 0.0), (5, 5, 0.8)):
+        for variance in (worlds.SEED, 0.05):
+            rng = np.random.default_rng(number)
+            below = np.zeros(len(levels))
+            for _ in range(TAIL_STUDIES):
+                a, b = worlds.study(
+                    rng,
+                    [0.5, 0.5],
+                    num_items=300,
+                    num_seeds=number,
+                    seed_variance=(variance, variance if others > 1 else 0.0),
+                    seed_correlation=correlation,
+                ).sides
+                below += (paired_difference(a, b if others > 1 else b.scores[0]).p or 0.0) < levels
+            for level, count in zip(levels, below, strict=True):
+                yield {
+                    "seeds": number,
+                    "other_seeds": others,
+                    "seed_correlation": correlation,
+                    "seed_variance": variance,
+                    "level_percent": f"{100 * level:g}",
+                    "rejected_percent": f"{100 * count / TAIL_STUDIES:.3g}",
+                }
 
 
 def family() -> Iterator[Row]:
     """A row for each size of test and share: how often Holm rejects any of ten true nulls against one baseline."""
-    for n, share, seeds in ((100, 0.5, 1), (300, 0.5, 1), (300, 0.9, 1), (1_000, 0.5, 1), (300, 0.5, 3)):
+    for n, share, number, correlation in (
+        (100, 0.5, 1, 0.0),
+        (300, 0.9, 1, 0.0),
+        (300, 0.5, 3, 0.0),
+        (300, 0.5, 5, 0.8),
+    ):
         rng = np.random.default_rng(n)
+        design = Design(seeds=number, variance=worlds.SEED if number > 1 else 0.0, correlation=correlation)
         any_raw = any_holm = 0
         for _ in range(STUDIES):
-            conditions = worlds.right(rng, [share] * 11, num_items=n, num_seeds=seeds)
-            ps = np.array([paired_difference(condition, conditions[0]).p for condition in conditions[1:]])
+            first, *others = design.draw(rng, [share] * 11, n)[0].sides
+            ps = np.array([paired_difference(each, first).p for each in others])
             any_raw += bool((ps < 0.05).any())
             any_holm += bool((holm(ps) < 0.05).any())
         yield {
             "items": n,
             "accuracy": share,
-            "seeds": seeds,
+            "seeds": number,
+            "seed_correlation": correlation,
             "unadjusted_percent": _percent(any_raw),
             "holm_percent": _percent(any_holm),
         }
+
+
+def areas() -> Iterator[Row]:
+    """A row for each correlation of seeds between budgets: the area under a curve of four budgets, five seeds."""
+    budgets = 4.0 ** np.arange(1, 5)
+    # The mean over log b of (b / 4)^-1/2, b from 4 to 256.
+    height = (1 - 64**-0.5) / (0.5 * np.log(64))
+    for name, truths, area in (
+        ("flat", np.full(4, 0.6), 0.6),
+        ("power law", 0.9 - 0.4 * (budgets / 4) ** -0.5, 0.9 - 0.4 * height),
+    ):
+        for correlation in (0.0, 0.3, 0.5, 0.8):
+            rng = np.random.default_rng(5)
+            design = Design(seeds=5, variance=0.05, correlation=correlation)
+            held = 0
+            for _ in range(AREA_STUDIES):
+                fitted = fit_scores(budgets.tolist(), design.draw(rng, truths.tolist(), 300)[0].sides)
+                assert fitted is not None
+                held += fitted.area.low <= area <= fitted.area.high
+            yield {
+                "curve": name,
+                "seed_correlation": correlation,
+                "area_percent": f"{100 * held / AREA_STUDIES:.1f}",
+            }
 
 
 def wilson_exactly() -> Iterator[Row]:
@@ -205,9 +282,17 @@ def wilson_exactly() -> Iterator[Row]:
         for n in SIZES:
             covered = 0.0
             for right in range(n + 1):
-                interval = pooled_interval([[1.0] * right + [0.0] * (n - right)])
+                interval = score_interval([1.0] * right + [0.0] * (n - right))
                 covered += float(stats.binom.pmf(right, n, share)) * (interval.low <= share <= interval.high)
             yield {"accuracy": share, "items": n, "wilson_percent": f"{100 * covered:.2f}"}
+
+
+def _rejected(found: Difference) -> bool:
+    return (found.p or 0.0) < 0.05
+
+
+def _size(clusters: str) -> int:
+    return 5 if clusters == "of 5" else 1
 
 
 def _percent(count: int) -> str:
@@ -218,10 +303,11 @@ def _percent(count: int) -> str:
 SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "scores": ("score_coverage", scores),
     "exactly": ("wilson_exact_coverage", wilson_exactly),
-    "curve": ("curve_coverage", curve),
     "paired": ("paired_type_1_error", paired),
+    "seeds": ("paired_seeds", seeds),
     "tails": ("small_p_values", tails),
     "holm": ("family_wise_error", family),
+    "areas": ("area_coverage", areas),
     "budgets": ("budget_coverage", budgets),
 }
 

@@ -40,7 +40,7 @@ def simulate(num_curves: int = CURVES, seed: int = 0) -> list[Trial]:
     for number in range(num_curves):
         rng = np.random.default_rng([seed, number])
         kind, curve = random_curve(rng)
-        conditions = list(worlds.right(rng, list(curve(BUDGETS)), num_items=200, num_seeds=3))
+        conditions = worlds.right(rng, list(curve(BUDGETS)), num_items=200, num_seeds=3)
         for held_out in range(FITTED, len(BUDGETS)):
             budget = float(BUDGETS[held_out])
             made.append(
@@ -48,7 +48,7 @@ def simulate(num_curves: int = CURVES, seed: int = 0) -> list[Trial]:
                     curve=kind,
                     fitted_to=FITTED,
                     budget=budget,
-                    seen=float(conditions[held_out].mean()),
+                    seen=float(conditions[held_out].scores.mean()),
                     forecasts=forecast_scores(list(BUDGETS[:FITTED]), conditions[:FITTED], at=budget),
                 )
             )

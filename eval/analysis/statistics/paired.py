@@ -16,6 +16,7 @@ from educe.eval.analysis.statistics.resample import (
     interval_kind,
     percentiles,
     resampled_means,
+    t_quantile,
 )
 from educe.eval.analysis.statistics.variance import Estimand, Side, Variance, contrast_variance, estimand_of, seed_draws
 
@@ -97,7 +98,7 @@ class Adjusted:
         return float(2 * special.stdtr(self.df, -abs(self.center) / self.error))
 
     def quantile(self, level: float) -> float:
-        return float(special.stdtrit(self.df, 0.5 + level / 2))
+        return t_quantile(self.df, level)
 
 
 def adjusted(differences: Array, variance: Variance, clusters: Clusters | None) -> Adjusted:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from educe.eval.analysis.statistics.resample import normal_quantile
+from educe.eval.analysis.statistics.resample import normal_quantile, t_quantile
 from educe.eval.analysis.statistics.variance import MIN_SEEDS
 
 # Miller (2024) works his examples with these: the variance of items' mean differences, and of one answer at an item.
@@ -72,9 +72,11 @@ def min_significant_difference(items: float, variance: float, *, level: float = 
     `items` is the number of independent items, `variance` that of their differences. Infinite where so few items leave
     out 0 at no difference.
     """
-    z2 = normal_quantile(level) ** 2
-    room = items * (items + 2) - 2 * z2
-    return math.sqrt(z2 * (items * variance + 1) * (items + 2) / (items * room)) if room > 0 else math.inf
+    if items <= 1:
+        return math.inf
+    t2 = t_quantile(items - 1, level) ** 2
+    room = items * (items + 2) - 2 * t2
+    return math.sqrt(t2 * (items * variance + 1) * (items + 2) / (items * room)) if room > 0 else math.inf
 
 
 def interval_power(effect: float, items: int | float, noise: Noise, *, level: float = 0.95) -> float:
@@ -121,9 +123,10 @@ def min_detectable_effect(items: int | float, noise: Noise, *, level: float = 0.
 def seeds_needed(
     effect: float, items: int | float, noise: Noise, *, level: float = 0.95, power: float = 0.8
 ) -> int | None:
-    """The fewest seeds of the first condition with which `paired_difference` detects `effect`.
+    """The fewest seeds, three at least, with which `paired_difference` detects an `effect` of the recipe.
 
-    None where no number of seeds does: seeds average out what varies between runs, only items what varies between them.
+    Fewer would speak of their runs alone. None where no number of seeds does: seeds average out what varies between
+    runs, only items what varies between them.
     """
 
     def enough(seeds: int) -> bool:
@@ -131,7 +134,7 @@ def seeds_needed(
 
     if normal_min_detectable_effect(items, replace(noise, first=0.0), level=level, power=power) >= effect:
         return None
-    low, high = 0, 1
+    low, high = MIN_SEEDS - 1, MIN_SEEDS
     while not enough(high):
         low, high = high, 2 * high
     while high - low > 1:

@@ -8,12 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from educe.eval.analysis.statistics.paired import check_sides, paired_difference, resample_sides
-from educe.eval.analysis.statistics.resample import (
-    Clusters,
-    interval_kind,
-    normal_quantile,
-    percentiles,
-)
+from educe.eval.analysis.statistics.resample import Clusters, interval_kind, normal_quantile, percentiles, t_quantile
 from educe.eval.analysis.statistics.variance import Side
 
 
@@ -88,7 +83,7 @@ def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> RandomEffect
     weights = 1 / (variances + between)
     mean = float(np.average(logs, weights=weights))
     observed = float(weights @ (logs - mean) ** 2) / df
-    quantile = max(normal_quantile(level), float(special.stdtrit(df, 0.5 + level / 2)) * observed**0.5)
+    quantile = max(normal_quantile(level), t_quantile(df, level) * observed**0.5)
     half_width = quantile / float(weights.sum()) ** 0.5
     low, high = float(np.exp(mean - half_width)), float(np.exp(mean + half_width))
     ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=interval_kind("random effects", level))

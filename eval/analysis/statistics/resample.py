@@ -141,15 +141,23 @@ def small_sample_stretch(num_clusters: int, level: float) -> float:
 
     Hesterberg (2015), "What Teachers Should Know About the Bootstrap". For two clusters or more.
     """
-    t = float(special.stdtrit(num_clusters - 1, 0.5 + level / 2))
-    return t / normal_quantile(level) * (num_clusters / (num_clusters - 1)) ** 0.5
+    return t_quantile(num_clusters - 1, level) / normal_quantile(level) * (num_clusters / (num_clusters - 1)) ** 0.5
 
 
 def normal_quantile(level: float) -> float:
     """Half the width of a two-sided normal interval in standard errors. ValueError for a level outside (0, 1)."""
+    return float(special.ndtri(_upper_end(level)))
+
+
+def t_quantile(df: float | int, level: float) -> float:
+    """The same of Student's t."""
+    return float(special.stdtrit(df, _upper_end(level)))
+
+
+def _upper_end(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"an interval's level lies between 0 and 1, got {level}")
-    return float(special.ndtri(0.5 + level / 2))
+    return 0.5 + level / 2
 
 
 def interval_kind(name: str, level: float) -> str:

@@ -13,9 +13,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
-from educe.eval.analysis.statistics.resample import Array, Clusters, cluster_codes
+from educe.eval.analysis.statistics.resample import Array, Clusters, cluster_codes, t_quantile
 
 # With two seeds the variance between them has one degree of freedom: intervals are useless (t = 12.7) or do not hold.
 # So the mean of fewer seeds than this speaks of their runs alone.
@@ -82,7 +81,7 @@ class Variance:
 
     def quantile(self, level: float) -> float:
         """Student's t by which the standard error is multiplied for a two-sided interval at `level`."""
-        return float(special.stdtrit(self.df, 0.5 + level / 2))
+        return t_quantile(self.df, level)
 
 
 def satterthwaite(parts: Sequence[tuple[float, float]]) -> float:

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from educe.data.errors import UserError
 from educe.eval.analysis.conditions import compare, item_scores, plain_prompting, pool
 from educe.eval.analysis.curves import curves, sweeps, without_sweeps
-from educe.eval.analysis.statistics.components import estimate_seed_variance, moderated_seed_variance
-from educe.eval.analysis.statistics.intervals import pooled_interval
+from educe.eval.analysis.statistics.intervals import pooled_interval, wilson
+from educe.eval.analysis.statistics.variance import Side
 from educe.eval.measurement import Outcome, Outcomes
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
@@ -23,16 +24,13 @@ def test_seeds_are_pooled_at_equal_examples_and_budgets_sorted() -> None:
         (4, pytest.approx(0.55), 2, 10),
         (64, pytest.approx(0.85), 2, 10),
     ]
-    few, many = (np.array([[float(i < right) for i in range(10)] for right in rights]) for rights in ((5, 6), (9, 8)))
-    # Two seeds have one degree of freedom; the other budget, with its own one, helps to judge them.
-    expected = pooled_interval(
-        few,
-        seed_variance=moderated_seed_variance(
-            estimate_seed_variance([(few, None)]), estimate_seed_variance([(many, None)])
-        ),
-    )
-    assert expected != pooled_interval(few)
+    few = np.array([[float(i < right) for i in range(10)] for right in (5, 6)])
+    expected = pooled_interval(Side(scores=few, seeds=(0, 1)))
     assert (curve.points[0].low, curve.points[0].high) == (expected.low, expected.high)
+    # Two seeds are two runs: the variance over items of their mean (5 items at 1, one at 1/2), and nothing over seeds.
+    variance = (5 * 0.45**2 + 0.05**2 + 4 * 0.55**2) / 9 / 10
+    n = 0.55 * 0.45 / variance * float(stats.norm.ppf(0.975) / stats.t.ppf(0.975, 9)) ** 2
+    assert (expected.low, expected.high) == pytest.approx(wilson(0.55, n))
 
 
 def test_one_seed_keeps_its_own_interval() -> None:

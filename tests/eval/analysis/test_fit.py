@@ -18,6 +18,7 @@ from educe.eval.analysis.fit import (
 )
 from educe.eval.analysis.forms import FORMS, fit_form
 from educe.eval.analysis.statistics.intervals import Estimate
+from educe.eval.analysis.statistics.variance import Side
 from tests.benchmarks import worlds
 from tests.benchmarks.worlds import Array
 from tests.eval.synthetic import measurement
@@ -25,9 +26,9 @@ from tests.eval.synthetic import measurement
 BUDGETS = 4.0 ** np.arange(1, 6)
 
 
-def exactly(shares: Array, num_items: int = 1_000) -> list[Array]:
+def exactly(shares: Array, num_items: int = 1_000) -> list[Side]:
     """One seed's scores whose means are these shares, items in order of difficulty."""
-    return [(np.arange(num_items) < round(share * num_items)).astype(float)[None, :] for share in shares]
+    return [Side.of((np.arange(num_items) < round(share * num_items)).astype(float)) for share in shares]
 
 
 def fitted(shares: Array, budgets: Array = BUDGETS) -> Fit:
@@ -62,7 +63,7 @@ def test_a_logistic_curve_is_found_and_solved() -> None:
 
 def test_a_flat_curve_is_flat() -> None:
     rng = np.random.default_rng(0)
-    found = fit_scores(list(BUDGETS), list(worlds.right(rng, [0.6] * 5, num_items=300, num_seeds=3)))
+    found = fit_scores(list(BUDGETS), worlds.right(rng, [0.6] * 5, num_items=300, num_seeds=3))
     assert found is not None
     assert found.form == "flat"
     assert np.ptp(found.scores) == 0
@@ -75,7 +76,7 @@ def test_a_curve_that_surely_falls_is_not_called_flat() -> None:
     assert falling.form == "power law"
     assert falling.scores[0] > falling.scores[-1] + 0.3
     rng = np.random.default_rng(4)
-    wobbly = fit_scores(list(BUDGETS), list(worlds.right(rng, [0.62, 0.6, 0.61, 0.6, 0.6], num_items=200, num_seeds=2)))
+    wobbly = fit_scores(list(BUDGETS), worlds.right(rng, [0.62, 0.6, 0.61, 0.6, 0.6], num_items=200, num_seeds=2))
     assert wobbly is not None and wobbly.form == "flat"
 
 
@@ -87,9 +88,9 @@ def test_points_that_no_form_describes_say_so() -> None:
 
 
 def test_one_cluster_and_one_item_are_no_curve() -> None:
-    matrices = exactly(np.array([0.2, 0.4, 0.8]), 40)
-    assert fit_scores([4, 16, 64], matrices, ["one"] * 40) is None
-    assert fit_scores([4, 16, 64], [matrix[:, :1] for matrix in matrices]) is None
+    sides = exactly(np.array([0.2, 0.4, 0.8]), 40)
+    assert fit_scores([4, 16, 64], sides, ["one"] * 40) is None
+    assert fit_scores([4, 16, 64], [Side.of(side.scores[0, :1]) for side in sides]) is None
 
 
 def test_the_grid_finds_what_an_optimizer_finds() -> None:
@@ -110,7 +111,7 @@ def test_the_grid_finds_what_an_optimizer_finds() -> None:
 
 def test_bands_hold_one_another_and_the_order_of_budgets_does_not_matter() -> None:
     rng = np.random.default_rng(2)
-    conditions = list(worlds.right(rng, [0.3, 0.5, 0.6, 0.7, 0.75], num_items=200, num_seeds=3))
+    conditions = worlds.right(rng, [0.3, 0.5, 0.6, 0.7, 0.75], num_items=200, num_seeds=3)
     found, turned = fit_scores(list(BUDGETS), conditions), fit_scores(list(BUDGETS[::-1]), conditions[::-1])
     assert found is not None and turned is not None
     for each in (found, turned):
@@ -127,7 +128,7 @@ def test_simultaneous_bands_hold_whole_curves() -> None:
     truth = 0.9 - 0.4 * (BUDGETS / 4) ** -0.4
     whole = alone = 0
     for study in range(40):
-        conditions = list(worlds.right(np.random.default_rng(study), list(truth), num_items=200, num_seeds=3))
+        conditions = worlds.right(np.random.default_rng(study), list(truth), num_items=200, num_seeds=3)
         found = fit_scores(list(BUDGETS), conditions)
         assert found is not None
         true = 0.9 - 0.4 * (found.budgets / 4) ** -0.4

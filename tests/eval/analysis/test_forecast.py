@@ -40,7 +40,7 @@ def test_the_chosen_curve_beats_naive_forecasts_and_its_intervals_hold() -> None
 
 def test_a_saturated_curve_stays_where_it_is() -> None:
     rng = np.random.default_rng(3)
-    conditions = list(worlds.right(rng, [0.5, 0.9, 0.92, 0.92], num_items=500, num_seeds=3))
+    conditions = worlds.right(rng, [0.5, 0.9, 0.92, 0.92], num_items=500, num_seeds=3)
     made = forecast_scores(BUDGETS, conditions, at=1024)
     assert made["fitted curve"].score == pytest.approx(0.92, abs=0.03)
     assert made["log-linear"].score > 0.97
@@ -49,14 +49,14 @@ def test_a_saturated_curve_stays_where_it_is() -> None:
 
 
 def test_a_forecast_takes_three_budgets_and_a_larger_one() -> None:
-    conditions = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
+    conditions = worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50)
     for budgets, at in (([4.0, 16.0, 17.0], 64.0), ([4.0, 16.0, 64.0], 64.0)):
         with pytest.raises(ValueError, match="needs 3 smaller distinct budgets"):
             forecast_scores(budgets, conditions, at=at)
 
 
 def test_budgets_in_any_order_give_the_same_and_what_does_not_fit_is_refused() -> None:
-    conditions = list(worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50))
+    conditions = worlds.right(np.random.default_rng(0), [0.5, 0.6, 0.7], num_items=50)
     made, mixed = (
         forecast_scores([budgets[place] for place in order], [conditions[place] for place in order], at=256)
         for budgets, order in (([4, 16, 64], (0, 1, 2)), ([4, 16, 64], (2, 0, 1)))
@@ -65,7 +65,7 @@ def test_budgets_in_any_order_give_the_same_and_what_does_not_fit_is_refused() -
     for budgets, level, says in (
         ([0, 4, 16], 0.9, "budget 0 has no place on a logarithmic axis"),
         ([4, 16, 64], 90.0, "level = 90 is not between 0 and 1"),
-        ([4, 16], 0.9, "2 budgets have 3 matrices"),
+        ([4, 16], 0.9, "2 budgets have 3 sides"),
     ):
         with pytest.raises(ValueError, match=says):
             forecast_scores(budgets, conditions, at=256, level=level)

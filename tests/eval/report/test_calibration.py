@@ -4,7 +4,9 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from educe.eval.analysis.conditions import compare, pool
 from educe.eval.measurement import Measurement, Outcome, Outcomes
@@ -64,20 +66,21 @@ def test_a_jump_in_one_measure_alone_is_reported() -> None:
 
 
 def test_seeds_that_differ_widen_what_likelihood_moves_by() -> None:
-    def widths(confidences: tuple[float, float]) -> float:
-        seeds = [answered(each, sure) for each, sure in zip(TRAINED, confidences, strict=True)]
-        plain, trained = pool([PLAIN, *seeds])
-        found = calibration._likelihood_gain(*((trained, plain) if trained.num_seeds == 2 else (plain, trained)))
+    """By hand: the variance over items of what the seeds gain on average, and that of the seeds' means."""
+    for confidences in ((0.9, 0.9, 0.9), (0.7, 0.9, 0.97)):
+        seeds = [answered(replace(TRAINED[0], seed=seed), sure) for seed, sure in enumerate(confidences)]
+        trained, plain = sorted(pool([PLAIN, *seeds]), key=lambda each: -each.num_seeds)
+        found = calibration._likelihood_gain(trained, plain)
         assert found is not None
-        return found[2] - found[1]
-
-    def mean(sure: float) -> float:
-        return 0.75 * math.log(sure) + 0.25 * math.log(1 - sure)
-
-    alike, apart = widths((0.9, 0.9)), widths((0.8, 0.96))
-    # Two seeds: one degree of freedom, t = 12.7; what seeds add is 12.7 times half the gap between their means.
-    assert apart > 2 * 12.7 * abs(mean(0.8) - mean(0.96)) / 2
-    assert alike < 0.6
+        right, wrong = np.log(confidences), np.log(1 - np.array(confidences))
+        # Of 100 items the plain answers have 60 right, the others 75.
+        gains = np.repeat(
+            [right.mean() - math.log(0.6), right.mean() - math.log(0.4), wrong.mean() - math.log(0.4)], [60, 15, 25]
+        )
+        of_items, of_seeds = gains.var(ddof=1) / 100, (0.75 * right + 0.25 * wrong).var(ddof=1) / 3
+        df = (of_items + of_seeds) ** 2 / (of_items**2 / 99 + of_seeds**2 / 2)
+        half = float(stats.t.ppf(0.975, df)) * (of_items + of_seeds) ** 0.5
+        assert found == pytest.approx((gains.mean(), gains.mean() - half, gains.mean() + half))
 
 
 def test_answers_without_likelihoods_are_left_out(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, pool
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, holm
@@ -98,8 +99,9 @@ def test_an_odds_interval_is_not_given_for_clusters() -> None:
 
 def test_what_the_study_could_have_seen() -> None:
     (found,) = made(right=[0.0] * 20 + [1.0] * 240 + [0.0] * 140)
-    # 80 of 400 items changed: variance 0.2 - 0.1^2, (1.96 + 0.84) sqrt(0.19 / 400).
-    assert found.min_detectable_effect() == pytest.approx(2.8016 * (0.19 / 399) ** 0.5, rel=1e-3)
+    # 80 of 400 items changed: variance 0.2 - 0.1^2, (t + 0.84) sqrt(0.19 / 399).
+    quantiles = float(stats.t.ppf(0.975, 399)) + 0.8416
+    assert found.min_detectable_effect() == pytest.approx(quantiles * (0.19 / 399) ** 0.5, rel=1e-4)
     assert found.min_detectable_effect(comparisons=10) > 1.2 * found.min_detectable_effect()
     (line,) = power_statements([found])
     assert line.startswith(
@@ -108,7 +110,7 @@ def test_what_the_study_could_have_seen() -> None:
     (line,) = power_statements([found, *made(right=[1.0, 0.0] * 200)])
     assert "points (median of 2 comparisons, which range from 6.1 to " in line
     (same,) = made(right=[1.0] * 200 + [0.0] * 200)
-    assert same.min_detectable_effect() == pytest.approx(2.8016**2 / (400 + 2.8016**2), rel=1e-3)
+    assert same.min_detectable_effect() == pytest.approx(quantiles**2 / (400 + quantiles**2), rel=1e-4)
     one = compare_all(
         pairs_of([measurement(method="zero_shot", examples=0, right=1, of=1), measurement(of=1)]), compare
     )

@@ -36,7 +36,7 @@ def test_figures_are_understood_alone(svgs: dict[str, str]) -> None:
             "Zero-shot baseline",
             "n = 40 test items, 1 to 2 seeds",
             "Wilson 95% (one seed)",
-            "two-factor Wilson 95%",
+            "Wilson of these runs 95%",
             "accuracy (%)",
             "capitals",
             "big",

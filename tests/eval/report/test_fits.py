@@ -59,7 +59,7 @@ def test_every_kind_of_interval_and_every_unit_is_named(tmp_path: Path) -> None:
             model="big", examples=each.examples, seed=seed, right=each.outcomes.scores.tolist(), spend=each.spend
         )
         for each in saturating()
-        for seed in (0, 1)
+        for seed in (0, 1, 2)
     ]
     along = [
         measurement(method="search", settings={"shots": k}, examples=8, right=100 + 20 * k, of=400,

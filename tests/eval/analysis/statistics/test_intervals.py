@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import binomtest
 
 from educe.eval.analysis.statistics.intervals import (
@@ -15,6 +16,7 @@ from educe.eval.analysis.statistics.intervals import (
 )
 from educe.eval.analysis.statistics.paired import gap_recovered, paired_difference
 from educe.eval.analysis.statistics.ratios import Ratio, pool_ratios, score_ratio
+from educe.eval.analysis.statistics.variance import Side
 
 
 def test_wilson_by_hand() -> None:
@@ -87,7 +89,7 @@ def test_what_is_no_score_is_refused(scores: list[float]) -> None:
 
 def test_nan_is_refused_in_matrices_and_pairs() -> None:
     bad = np.array([[1.0, 0.0], [math.nan, 0.0]])
-    for call in (lambda: pooled_interval(bad), lambda: paired_difference(bad, bad[:1])):
+    for call in (lambda: pooled_interval(Side.of(bad)), lambda: paired_difference(Side.of(bad), Side.of(bad[:1]))):
         with pytest.raises(ValueError, match=r"got nan at \(1, 0\)"):
             call()
     with pytest.raises(ValueError, match="2 against 3"):
@@ -97,25 +99,32 @@ def test_nan_is_refused_in_matrices_and_pairs() -> None:
 
 
 def test_pooled_of_one_seed_is_the_score_interval() -> None:
-    assert pooled_interval([[1, 1, 0, 1]]) == score_interval([1, 1, 0, 1])
+    assert pooled_interval(Side.of([1, 1, 0, 1])) == score_interval([1, 1, 0, 1])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_pooled_is_never_narrower_than_wilson_on_items(share: float) -> None:
     matrix = np.tile(np.arange(50) < share * 50, (5, 1)).astype(float)
-    pooled = pooled_interval(matrix)
+    side = Side(scores=matrix, seeds=(0, 1, 2, 3, 4))
+    pooled = pooled_interval(side)
     low, high = wilson(share, 50)
     assert pooled.low <= low
     assert pooled.high >= high
-    assert pooled == pooled_interval(matrix)
+    assert pooled == pooled_interval(side)
 
 
 def test_pooled_sees_that_seeds_disagree() -> None:
     rng = np.random.default_rng(0)
     alike = (rng.random((3, 200)) < 0.6).astype(float)
     apart = (rng.random((3, 200)) < np.array([[0.3], [0.6], [0.9]])).astype(float)
-    width = {name: pooled_interval(m).high - pooled_interval(m).low for name, m in (("alike", alike), ("apart", apart))}
-    assert width["apart"] > 2 * width["alike"]
+
+    def width(scores: np.ndarray, seeds: tuple[int, ...]) -> float:
+        found = pooled_interval(Side(scores=scores, seeds=seeds))
+        return found.high - found.low
+
+    assert width(apart, (0, 1, 2)) > 2 * width(alike, (0, 1, 2))
+    # Two seeds: an interval of their runs, in which it does not matter how far apart the runs are.
+    assert width(apart[::2], (0, 2)) < 1.2 * width(alike[::2], (0, 2))
 
 
 def test_paired_difference_by_hand() -> None:
@@ -140,17 +149,22 @@ def test_paired_difference_uses_the_pairing() -> None:
 
 
 def test_no_disagreement_is_not_certainty() -> None:
-    # Agresti & Min with no discordant pair of 98: 1.96 * sqrt(1 / 100 / 100).
+    # Agresti & Min with no discordant pair of 98: t * sqrt(1 / 100 / 100), of 97 degrees of freedom.
     found = paired_difference([1.0] * 98, [1.0] * 98)
-    assert (found.low, found.high) == pytest.approx((-0.0196, 0.0196), abs=1e-5)
+    half = float(stats.t.ppf(0.975, 97)) / 100
+    assert (found.low, found.high) == pytest.approx((-half, half))
 
 
 def test_paired_difference_carries_both_sides_seeds() -> None:
-    items = np.tile(np.arange(100) < 50, (2, 1)).astype(float)
-    apart = np.stack([np.arange(100) < 30, np.arange(100) < 70]).astype(float)
-    for found in (paired_difference(items, apart), paired_difference(apart, items)):
+    """Means 30, 50 and 70% against 50% always: a variance of 0.04 / 3 over seeds, with two degrees of freedom."""
+    alike, apart = (
+        Side(scores=np.stack([np.arange(100) < right for right in rights]).astype(float), seeds=(0, 1, 2))
+        for rights in ((50, 50, 50), (30, 50, 70))
+    )
+    for found in (paired_difference(alike, apart), paired_difference(apart, alike)):
         assert found.difference == pytest.approx(0)
-        assert found.high - found.low > 0.4
+        assert found.high > 3.5 * (0.04 / 3) ** 0.5
+        assert found.high < 4.303 * (0.04 / 3 + 0.01) ** 0.5
 
 
 def test_coverage_of_binary_scores() -> None:

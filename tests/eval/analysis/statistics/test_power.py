@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 from statsmodels.stats import power as theirs
 
-from educe.eval.analysis.statistics.components import ITEM_NOISE_REMOVED_FROM_DIFFERENCES, REMOVAL_EXPONENT
 from educe.eval.analysis.statistics.paired import paired_difference
 from educe.eval.analysis.statistics.power import (
     Noise,
@@ -102,10 +101,12 @@ def test_paired_differences_reject_as_often_as_computed(items: int, effect: floa
     assert found == pytest.approx(computed, abs=0.09)
 
 
-@pytest.mark.parametrize(("seeds", "effect"), [(2, 0.15), (3, 0.12), (10, 0.08)])
+@pytest.mark.parametrize(("seeds", "effect"), [(2, 0.1), (3, 0.12), (10, 0.08)])
 def test_with_several_seeds_the_interval_sees_what_is_computed_for_it(seeds: int, effect: float) -> None:
     found, miller, computed = rejected(items=150, effect=effect, seeds=seeds, cluster=1, studies=150)
-    assert found == pytest.approx(computed, abs=0.1) and computed < miller
+    assert found == pytest.approx(computed, abs=0.1)
+    # Two seeds are an interval of their runs, which is Miller's.
+    assert computed == miller if seeds == 2 else computed < miller
 
 
 def test_few_seeds_see_less_than_the_formula_and_many_as_much() -> None:
@@ -113,38 +114,37 @@ def test_few_seeds_see_less_than_the_formula_and_many_as_much() -> None:
     seen, formula = (
         [effect(300, each) for each in noise] for effect in (min_detectable_effect, normal_min_detectable_effect)
     )
-    assert seen[0] == formula[0] and seen[-1] == pytest.approx(formula[-1], rel=0.01)
-    assert seen[1] > seen[0] > seen[2] > seen[3] > seen[4] and all(map(operator.gt, seen[1:], formula[1:]))
+    # One and two seeds speak of their runs. Three speak of all seeds, for which two runs' worth of noise is the price.
+    assert seen[:2] == formula[:2] and seen[-1] == pytest.approx(formula[-1], rel=0.02)
+    assert seen[2] > seen[3] > seen[4] and all(map(operator.gt, seen[2:], formula[2:]))
     for effect, each in zip(seen, noise, strict=True):
         assert interval_power(effect, 300, each) == pytest.approx(0.8, abs=1e-4)
-    assert min_detectable_effect(5, noise[1]) == math.inf
+    assert min_detectable_effect(3, noise[2]) == math.inf
 
 
 def test_power_with_seeds_is_an_average_over_a_chi_square() -> None:
-    """Drawn: the seeds' variance, what the interval takes of it, and the difference that is seen."""
+    """Drawn: the seeds' variance, the interval's t by Satterthwaite, and the difference that is seen."""
     rng, items, seeds, effect = np.random.default_rng(5), 200, 4, 0.1
     noise = Noise(first=1 / 6, second=1 / 6, first_seeds=seeds)
     error, item_noise = noise.standard_error(items), 1 / 6 / items
-    variance = item_noise * rng.chisquare(seeds - 1, 400_000) / (seeds - 1)
-    taken = np.maximum(0, variance - ITEM_NOISE_REMOVED_FROM_DIFFERENCES * item_noise) / seeds
-    half = np.sqrt((stats.norm.ppf(0.975) * error) ** 2 + stats.t.ppf(0.975, seeds - 1) ** 2 * taken)
-    want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
-    assert interval_power(effect, items, noise) == pytest.approx(want, abs=0.004)
-    # At 99% less is taken out, and nothing that was cut off before.
-    share = 0.2**REMOVAL_EXPONENT
-    taken = np.maximum(0, np.maximum(0, variance - 0.8 * item_noise) + (0.8 - 1.2 * share) * item_noise) / seeds
-    half = np.sqrt((stats.norm.ppf(0.995) * error) ** 2 + stats.t.ppf(0.995, seeds - 1) ** 2 * taken)
-    want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
-    assert interval_power(effect, items, noise, level=0.99) == pytest.approx(want, abs=0.004)
+    of_seeds = item_noise * rng.chisquare(seeds - 1, 100_000) / (seeds - 1) / seeds
+    df = (error**2 + of_seeds) ** 2 / (error**4 / (items - 1) + of_seeds**2 / (seeds - 1))
+    for level in (0.95, 0.99):
+        half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(error**2 + of_seeds)
+        want = np.mean(np.abs(rng.normal(effect, error, len(half))) > half)
+        assert interval_power(effect, items, noise, level=level) == pytest.approx(want, abs=0.008)
 
 
 def test_seeds_for_the_interval_are_the_fewest_that_do() -> None:
     noise = Noise(first=1 / 6)
-    for effect in (0.095, 0.1, 0.11, 0.2):
+    for effect in (0.1, 0.11, 0.13, 0.2):
         seeds = seeds_needed(effect, 100, noise)
-        assert seeds is not None and interval_power(effect, 100, replace(noise, first_seeds=seeds)) >= 0.8 - 1e-9
-        assert seeds == 1 or interval_power(effect, 100, replace(noise, first_seeds=seeds - 1)) < 0.8
-    assert seeds_needed(0.2, 100, noise) == 1 and seeds_needed(0.09, 100, noise) is None
+        assert seeds is not None and interval_power(effect, 100, replace(noise, first_seeds=seeds)) >= 0.8
+        assert seeds == 3 or interval_power(effect, 100, replace(noise, first_seeds=seeds - 1)) < 0.8
+    # One run sees 20 points, and two 13; neither says anything about other seeds.
+    assert interval_power(0.2, 100, noise) > 0.8 and seeds_needed(0.2, 100, noise) == 3
+    assert interval_power(0.13, 100, replace(noise, first_seeds=2)) > 0.8 and seeds_needed(0.13, 100, noise) == 4
+    assert seeds_needed(0.09, 100, noise) is None
 
 
 @pytest.mark.parametrize("n", [12, 40, 300])

@@ -71,16 +71,16 @@ def test_pairing_and_independence_are_the_two_t_tests() -> None:
     )
     assert paired.seeds == pytest.approx((means[0] - means[1]).var(ddof=1) / 5) and paired.seeds_df == pytest.approx(4)
     apart = contrast_variance(
-        [Side(scores=a, seeds=tuple(range(5))), Side(scores=b, seeds=tuple(range(5, 10)))], (1, -1)
+        [Side(scores=a, seeds=tuple(range(5))), Side(scores=b, seeds=tuple(range(5, 10)))], (1.0, -1.0)
     )
     assert apart.seeds == pytest.approx(means[0].var(ddof=1) / 5 + means[1].var(ddof=1) / 5)
     assert apart.seeds_df == pytest.approx(8)
 
 
 def test_the_sum_has_satterthwaites_degrees_of_freedom() -> None:
-    both = Variance(items=0.03, items_df=99, seeds=0.01, seeds_df=2)
+    both = Variance(items=0.03, items_df=99.0, seeds=0.01, seeds_df=2.0)
     assert both.df == pytest.approx(0.04**2 / (0.03**2 / 99 + 0.01**2 / 2))
-    assert satterthwaite([(0.0, 99), (0.0, 2)]) == 99
+    assert satterthwaite([(0.0, 99.0), (0.0, 2.0)]) == 99
 
 
 def test_fewer_than_three_seeds_speak_of_their_runs() -> None:

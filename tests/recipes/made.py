@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.untrusted import read_json
+from educe.eval.analysis.looks import Look, Looks
 from educe.eval.details import Details, TrainingDetails
 from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Provenance
 from educe.eval.spend import Spend
 from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.record import Record
 from educe.recipes.runner.seal import SEAL, checksum, seal_folder, sealed_text
 from tests.eval.synthetic import PROVENANCE
 
@@ -24,6 +26,9 @@ CHOICE = Outcome(
     option_tokens=(1, 2),
     answer_index=0,
 )
+_WHOLE = Look(listed={"all": frozenset({0})}, stood={"all": frozenset({0})})
+# The record of synthetic measurements that nobody looked at before.
+SEEN_ONCE = Record(looks=Looks(ids={PROVENANCE.cell: "all"}, now=_WHOLE), lines=())
 TEXT = Outcome(id="q2", score=0.0, answer="14", text="fifteen\n\u2026")
 
 

@@ -8,9 +8,11 @@ from educe.eval.analysis.conditions import pool
 from educe.eval.measurement import Failure, Measurement
 from educe.recipes.cli import CLAIM_OPTIONS
 from educe.recipes.runner.claims import claims_text
+from educe.recipes.runner.results import Results
 from educe.recipes.runner.store import Store
 from tests.eval.analysis.claims.claiming import cells as _cells
 from tests.eval.synthetic import measurement, small_study
+from tests.recipes.made import SEEN_ONCE
 from tests.recipes.small import run_cli
 
 
@@ -23,6 +25,7 @@ def made() -> tuple[Measurement, ...]:
 def study(monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder that reads as the synthetic study: how runs are read is tested where they are written."""
     monkeypatch.setattr(Store, "read", lambda *_: (made(), ()))
+    monkeypatch.setattr(Results, "look", lambda *_: SEEN_ONCE)
     return "runs/small"
 
 

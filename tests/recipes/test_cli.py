@@ -13,10 +13,11 @@ from educe.eval.model.load import load_model
 from educe.eval.model.source import MODELS
 from educe.recipes.catalog import RECIPES
 from educe.recipes.cli import launch, main
+from educe.recipes.runner.results import Results
 from educe.recipes.runner.store import Store
 from tests.conftest import REPOSITORY
 from tests.eval.synthetic import measurement
-from tests.recipes.made import measurement_of
+from tests.recipes.made import SEEN_ONCE, measurement_of
 from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
 
 COMMANDS = ("", "run", "plan", "validate", "report", "results", "claims", "forecast", "verify", "ls")
@@ -130,6 +131,7 @@ def test_results_on_other_items_are_named(
     made = [*near, measurement(outcomes=others, **far)]
     monkeypatch.setattr(Store, "read", lambda *_: (made, []))
     monkeypatch.setattr(Store, "study_text", lambda _: "name: small")
+    monkeypatch.setattr(Results, "look", lambda *_: SEEN_ONCE)
     line = the_line(capsys, command, tmp_path)
     cell = {"examples": 4, "seed": 0} | far
     assert "iid_sft on small, capitals, {examples} examples, seed {seed}".format(**cell) in line

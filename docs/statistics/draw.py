@@ -89,103 +89,97 @@ def legend(figure: Figure, axes: Any, columns: int) -> None:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=columns)
 
 
-def score_coverage() -> Figure:
-    """Wilson intervals of one score, by accuracy, clusters and seeds."""
-    rows = read("score_coverage")
-    figure, grid = panels(2, 3, "How often the 95% interval of a score holds the truth")
-    for line, size in zip(grid, values(rows, "cluster_size"), strict=True):
-        for axes, accuracy in zip(line, values(rows, "accuracy"), strict=True):
-            nominal(axes, 95, 0.6, "nominal 95%")
-            here = where(rows, cluster_size=size, accuracy=accuracy)
-            for series, variance in enumerate(sorted(values(here, "seed_variance"))):
-                name = f"3 seeds, seed variance {variance}" if variance else "1 seed"
-                plot(axes, where(here, seed_variance=variance), "items", "wilson_percent", series, name)
-            clusters = "independent items" if size == "1" else f"clusters of {size} items"
-            axes.set_title(f"accuracy {100 * float(accuracy):.0f}%, {clusters}")
-            items_axis(axes)
-            axes.set_ylim(91, 100)
-        line[0].set_ylabel("coverage (% of studies)")
+CLUSTERS = {"none": "independent items", "of 5": "clusters of 5", "unequal": "10 unequal clusters"}
+
+
+def design(row: Row) -> str:
+    """Seeds, how much and how they vary, and clusters, in words."""
+    number = f"{row['seeds']} seed" + ("" if row["seeds"] == "1" else "s")
+    spread = f", variance {row['seed_variance']}" if float(row["seed_variance"]) else " without effect"
+    failing = ", one in five fails" if row.get("seed_effects", "normal") != "normal" else ""
+    return f"{number}{spread}{failing}, {CLUSTERS[row['clusters']]}"
+
+
+def by_design(axes: Any, rows: Sequence[Row], column: str, **style: Any) -> None:
+    """A line of marks for each design: accuracies and numbers of items."""
+    names = list(dict.fromkeys(design(row) for row in rows))
+    kinds = list(dict.fromkeys((row["accuracy"], row["items"]) for row in rows))
+    for series, (accuracy, items) in enumerate(kinds):
+        here = [row for row in where(rows, accuracy=accuracy, items=items) if row[column]]
+        label = f"accuracy {100 * float(accuracy):.0f}%, {items} items"
+        places = [names.index(design(row)) for row in here]
+        marks = {"linestyle": "", "color": COLORS[series], "marker": MARKERS[series], "label": label, **style}
+        axes.plot([float(row[column]) for row in here], places, **marks)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="y", color="0.92")
+
+
+def level_line(axes: Any, level: float, error: float) -> None:
+    """The level that is promised, and 2 standard errors of the simulation around it."""
+    axes.axvline(level, color="black", linewidth=1, linestyle="--", zorder=0, label=f"nominal {level:g}%")
+    axes.axvspan(level - error, level + error, color="0.88", zorder=-1, linewidth=0)
+
+
+def compared(name: str, title: str, level: float, limits: tuple[float, float], columns: dict[str, str]) -> Figure:
+    """A panel for each column of one table, the designs below each other."""
+    rows = read(name)
+    used = [row for row in rows if all(row[column] for column in columns) or len(columns) < 3]
+    figure, grid = panels(1, len(columns), title, height=0.8 + 0.19 * len({design(row) for row in used}))
+    for axes, (column, what) in zip(grid[0], columns.items(), strict=True):
+        level_line(axes, level, 1)
+        by_design(axes, used, column)
+        axes.set_title(what)
+        axes.set_xlim(limits)
+        axes.set_xlabel("coverage (% of studies)" if level > 50 else "rejected (% of studies)")
     legend(figure, grid[0, 0], 5)
     return figure
+
+
+def score_coverage() -> Figure:
+    """Intervals of one score: of what they estimate, and of the recipe."""
+    columns = {
+        "wilson_percent": "of what it estimates:\n1 or 2 seeds: these runs; 3 or 5: the recipe",
+        "recipe_percent": "of the recipe,\nwhich 1 and 2 seeds do not estimate",
+    }
+    return compared("score_coverage", "How often the 95% interval of a score holds the truth", 95, (70, 100), columns)
 
 
 def intervals_compared() -> Figure:
     """One seed: Wilson, Clopper-Pearson and bootstrap."""
-    rows, exact = where(read("score_coverage"), seeds="1"), read("wilson_exact_coverage")
     names = {"wilson_percent": "Wilson", "clopper_pearson_percent": "Clopper-Pearson", "bootstrap_percent": "bootstrap"}
-    figure, grid = panels(2, 3, "Three kinds of 95% interval for the score of one seed")
-    for line, size in zip(grid, values(rows, "cluster_size"), strict=True):
-        for axes, accuracy in zip(line, values(rows, "accuracy"), strict=True):
-            nominal(axes, 95, 0.6, "nominal 95%")
-            here = where(rows, cluster_size=size, accuracy=accuracy)
-            for series, (column, name) in enumerate(names.items()):
-                if any(row[column] for row in here):
-                    plot(axes, here, "items", column, series, name)
-            if size == "1":
-                style = {"linestyle": "", "marker": "x", "color": "black", "zorder": 5}
-                points = where(exact, accuracy=accuracy)
-                axes.plot(
-                    [float(row["items"]) for row in points],
-                    [float(row["wilson_percent"]) for row in points],
-                    label="Wilson, summed exactly",
-                    **style,
-                )
-            clusters = "independent items" if size == "1" else f"clusters of {size} items"
-            axes.set_title(f"accuracy {100 * float(accuracy):.0f}%, {clusters}")
-            items_axis(axes)
-            axes.set_ylim(40, 101)
-        line[0].set_ylabel("coverage (% of studies)")
-    legend(figure, grid[0, 0], 5)
-    return figure
-
-
-def curve_coverage() -> Figure:
-    """Points of a curve of four budgets, with two and three seeds."""
-    rows = read("curve_coverage")
-    designs = [(row["seed_sd_first_budget"], row["seed_sd_last_budget"]) for row in rows]
-    figure, grid = panels(2, 5, "How often the 95% intervals along a curve of four budgets hold the truth")
-    for line, seeds in zip(grid, values(rows, "seeds"), strict=True):
-        for axes, (first, last) in zip(line, dict.fromkeys(designs), strict=True):
-            nominal(axes, 95, 0.9, "nominal 95%")
-            here = where(rows, seeds=seeds, seed_sd_first_budget=first, seed_sd_last_budget=last)
-            for series, count in enumerate(values(here, "items")):
-                plot(axes, where(here, items=count), "accuracy", "covered_percent", series, f"{count} items")
-            sd = first if first == last else f"{first} to {last}"
-            axes.set_title(f"{seeds} seeds, sd {sd}")
-            axes.set_ylim(84, 101)
-            axes.set_xticks([0.5, 0.7, 0.9], ["50", "70", "90"])
-        line[0].set_ylabel("coverage (% of studies)")
-    for axes in grid[-1]:
-        axes.set_xlabel("true accuracy (%)")
-    legend(figure, grid[0, 0], 4)
-    return figure
+    title = "Three kinds of 95% interval for the score of one run on independent items"
+    return compared("score_coverage", title, 95, (88, 100), names)
 
 
 def paired_type_1_error() -> Figure:
     """How often equally good conditions are called different."""
-    rows = read("paired_type_1_error")
-    names = {"paired_percent": "paired interval", "mcnemar_mid_p_percent": "McNemar, mid-p"}
+    columns = {"paired_percent": "paired interval", "mcnemar_mid_p_percent": "McNemar, mid-p (one run)"}
+    title = "How often a test at 5% rejects a true null (type I error)"
+    return compared("paired_type_1_error", title, 5, (0, 9), columns)
+
+
+def paired_seeds() -> Figure:
+    """Two trained conditions with the same seeds: type I error and power."""
+    rows = read("paired_seeds")
+    names = {
+        "paired_percent": "paired interval",
+        "t_test_over_seeds_percent": "t test over the seeds' differences",
+        "unpaired_seeds_percent": "interval without pairing seeds",
+    }
     designs = list(dict.fromkeys((row["seeds"], row["seed_variance"]) for row in rows))
-    hollow = {"linestyle": "", "markerfacecolor": "none", "markersize": 6.5}
-    styles = {"paired_percent": {"linestyle": ""}, "mcnemar_mid_p_percent": hollow}
-    figure, grid = panels(2, 3, "How often a test at 5% rejects a true null (type I error)")
-    for line, size in zip(grid, values(rows, "cluster_size"), strict=True):
+    figure, grid = panels(2, 4, "Two trained conditions with the same seeds, 300 items")
+    for line, points in zip(grid, ("0", "8"), strict=True):
         for axes, (seeds, variance) in zip(line, designs, strict=True):
-            nominal(axes, 5, 0.6, "nominal 5%")
-            here = where(rows, cluster_size=size, seeds=seeds, seed_variance=variance)
+            here = where(rows, seeds=seeds, seed_variance=variance, difference_points=points)
             for series, (column, name) in enumerate(names.items()):
-                if any(row[column] for row in here):
-                    plot(axes, here, "discordant_items", column, series, name, **styles[column])
-            axes.set_visible(bool(here))
-            seeds_are = "1 seed" if seeds == "1" else f"3 seeds, variance {variance}"
-            axes.set_title(f"{seeds_are}, {'independent items' if size == '1' else f'clusters of {size} items'}")
-            axes.set_ylim(0, 7)
-            axes.set_xscale("log")
-            axes.set_xticks([1, 3, 10, 30, 100, 300], ["1", "3", "10", "30", "100", "300"])
-            axes.minorticks_off()
-        line[0].set_ylabel("rejected (% of studies)")
-    for axes in grid[-1]:
-        axes.set_xlabel("items that disagree (log scale)")
+                plot(axes, here, "seed_correlation", column, series, name)
+            axes.set_title(f"{seeds} seeds, variance {variance}")
+            axes.set_xlabel("correlation of seeds")
+            axes.set_ylim((0, 9) if points == "0" else (0, 102))
+            if points == "0":
+                nominal(axes, 5, 1, "nominal 5%")
+        line[0].set_ylabel(f"rejected (% of studies)\ntrue difference {points} points")
     legend(figure, grid[0, 0], 4)
     return figure
 
@@ -195,21 +189,20 @@ def small_p_values() -> Figure:
     rows = read("small_p_values")
     for row in rows:
         row["times_its_level"] = str(float(row["rejected_percent"]) / float(row["level_percent"]))
-    pairs = list(dict.fromkeys((row["seeds"], row["other_seeds"]) for row in rows))
-    designs = list(dict.fromkeys((row["cluster_size"], row["items"], row["seed_variance"]) for row in rows))
-    figure, grid = panels(1, 4, "Type I error at small levels, as a multiple of the level", height=2.9)
-    for axes, (seeds, others) in zip(grid[0], pairs, strict=True):
+    pairs = list(dict.fromkeys((row["seeds"], row["other_seeds"], row["seed_correlation"]) for row in rows))
+    figure, grid = panels(1, 5, "Type I error at small levels, as a multiple of the level", height=2.4)
+    for axes, (seeds, others, correlation) in zip(grid[0], pairs, strict=True):
         axes.axhline(1, color="black", linewidth=1, linestyle="--", zorder=0, label="nominal: 1")
-        for series, (size, items, variance) in enumerate(designs):
-            here = where(rows, seeds=seeds, other_seeds=others, cluster_size=size, items=items, seed_variance=variance)
-            clusters = "" if size == "1" else f", clusters of {size}"
-            name = f"{items} items{clusters}, seed variance {variance}"
-            plot(axes, here, "level_percent", "times_its_level", series, name)
-        axes.set_title(f"{seeds} seeds against {others}")
+        here = where(rows, seeds=seeds, other_seeds=others, seed_correlation=correlation)
+        for series, variance in enumerate(values(rows, "seed_variance")):
+            some = where(here, seed_variance=variance)
+            plot(axes, some, "level_percent", "times_its_level", series, f"seed variance {variance}")
+        together = f",\ncorrelation {correlation}" if others != "1" else ""
+        axes.set_title(f"{seeds} seeds against {others}{together}")
         axes.set_xscale("log")
-        axes.set_xticks([0.01, 0.1, 1, 5], ["0.01", "0.1", "1", "5"])
+        axes.set_xticks([0.1, 1, 5], ["0.1", "1", "5"])
         axes.minorticks_off()
-        axes.set_xlabel("level of the test (%, log scale)")
+        axes.set_xlabel("level (%, log scale)")
     grid[0, 0].set_ylabel("rejected / level")
     legend(figure, grid[0, 0], 3)
     return figure
@@ -218,18 +211,19 @@ def small_p_values() -> Figure:
 def family_wise_error() -> Figure:
     """Any false finding among ten comparisons, before and after Holm."""
     rows = read("family_wise_error")
-    figure, grid = panels(
-        1, 1, "How often any of ten true nulls is rejected at 5% (family-wise error rate)", height=1.9
-    )
+    title = "How often any of ten true nulls is rejected at 5% (family-wise error rate)"
+    figure, grid = panels(1, 1, title, height=1.9)
     axes = grid[0, 0]
     axes.axvline(5, color="black", linewidth=1, linestyle="--", label="nominal 5%")
     names = [
-        f"{row['items']} items, accuracy {100 * float(row['accuracy']):.0f}%, seeds: {row['seeds']}" for row in rows
+        f"{row['items']} items, accuracy {100 * float(row['accuracy']):.0f}%, seeds: {row['seeds']}, "
+        f"correlation {row['seed_correlation']}"
+        for row in rows
     ]
     for series, (column, name) in enumerate({"holm_percent": "Holm", "unadjusted_percent": "unadjusted"}.items()):
         shares = [float(row[column]) for row in rows]
         axes.plot(shares, names, linestyle="", color=COLORS[series], marker=MARKERS[series], label=name)
-    axes.set_xlim(0, 32)
+    axes.set_xlim(0, 40)
     axes.set_xlabel("studies with at least one rejection (%)")
     axes.invert_yaxis()
     legend(figure, axes, 3)
@@ -369,7 +363,7 @@ def format_spread() -> Figure:
     return figure
 
 
-SCORES = (score_coverage, intervals_compared, curve_coverage, paired_type_1_error, small_p_values, family_wise_error)
+SCORES = (score_coverage, intervals_compared, paired_type_1_error, paired_seeds, small_p_values, family_wise_error)
 CURVES = (budget_coverage, form_found, forecasts, power, format_spread)
 FIGURES = {function.__name__: function for function in SCORES + CURVES}
 

@@ -3,12 +3,11 @@
 `scores`: 95% intervals of one score; `exactly`: the same, summed instead of simulated. `paired`: type I error at 5%;
 `seeds`: the same and power, where conditions share seeds, beside a t test over the seeds' differences; `tails`: type I
 error far below 5%; `holm`: family-wise error rate of ten comparisons.
-`areas`: 95% intervals of the area under a curve whose budgets share seeds (300 a row); `budgets`: of the budget that
-reaches a score, on curves of every form (500 a row).
+`budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
 
 Each section writes its table into docs/statistics/, from which docs/statistics/draw.py draws the figures.
 
-python -m tests.benchmarks.coverage [scores] [exactly] [paired] [seeds] [tails] [holm] [areas] [budgets]
+python -m tests.benchmarks.coverage [scores] [exactly] [paired] [seeds] [tails] [holm] [budgets]
 """
 
 import sys
@@ -19,7 +18,6 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from educe.eval.analysis.fit import fit_scores
 from educe.eval.analysis.statistics.intervals import bootstrap_interval, pooled_interval, score_interval
 from educe.eval.analysis.statistics.mcnemar import mcnemar
 from educe.eval.analysis.statistics.multiple import holm
@@ -31,7 +29,6 @@ from tests.benchmarks.tables import Row, write
 
 STUDIES = 2_000
 TAIL_STUDIES = 4_000
-AREA_STUDIES = 300
 SIZES = (50, 300)
 SHARES = (0.5, 0.95)
 FEW = 10  # clusters of very unequal sizes
@@ -252,30 +249,6 @@ def family() -> Iterator[Row]:
         }
 
 
-def areas() -> Iterator[Row]:
-    """A row for each correlation of seeds between budgets: the area under a curve of four budgets, five seeds."""
-    budgets = 4.0 ** np.arange(1, 5)
-    # The mean over log b of (b / 4)^-1/2, b from 4 to 256.
-    height = (1 - 64**-0.5) / (0.5 * np.log(64))
-    for name, truths, area in (
-        ("flat", np.full(4, 0.6), 0.6),
-        ("power law", 0.9 - 0.4 * (budgets / 4) ** -0.5, 0.9 - 0.4 * height),
-    ):
-        for correlation in (0.0, 0.3, 0.5, 0.8):
-            rng = np.random.default_rng(5)
-            design = Design(seeds=5, variance=0.05, correlation=correlation)
-            held = 0
-            for _ in range(AREA_STUDIES):
-                fitted = fit_scores(budgets.tolist(), design.draw(rng, truths.tolist(), 300)[0].sides)
-                assert fitted is not None
-                held += fitted.area.low <= area <= fitted.area.high
-            yield {
-                "curve": name,
-                "seed_correlation": correlation,
-                "area_percent": f"{100 * held / AREA_STUDIES:.1f}",
-            }
-
-
 def wilson_exactly() -> Iterator[Row]:
     """Coverage of Wilson for independent items, summed over the binomial."""
     for share in SHARES:
@@ -307,7 +280,6 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "seeds": ("paired_seeds", seeds),
     "tails": ("small_p_values", tails),
     "holm": ("family_wise_error", family),
-    "areas": ("area_coverage", areas),
     "budgets": ("budget_coverage", budgets),
 }
 

@@ -67,8 +67,7 @@ def test_shared_seeds_are_not_taken_as_independent() -> None:
 def test_areas_under_curves_whose_budgets_share_seeds(correlation: float) -> None:
     """Taken as independent, the intervals held 87, 81 and 69% at correlations 0.3, 0.5 and 0.8.
 
-    The area over log budgets a factor apart weighs the first and the last half. That of fitted curves, which takes
-    seconds a study, is in `python -m tests.benchmarks.coverage areas`.
+    The area over log budgets a factor apart weighs the first and the last half.
     """
     studies, rng = 400, np.random.default_rng(2)
     weights = np.array([0.5, 1, 1, 0.5]) / 3

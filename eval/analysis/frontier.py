@@ -54,8 +54,9 @@ def frontier(conditions: Sequence[Condition], cost: Cost, *, questions: int = QU
     drawn = np.clip(drawn + seed_draws(sides, np.random.default_rng(SEED + 1), len(drawn)), 0, 1)
     shares = undominated(drawn, costs).mean(axis=0)
     on = undominated(items.mean(axis=1)[None, :], costs)[0]
-    within = [np.flatnonzero(costs <= costs[place]).tolist() for place in np.flatnonzero(on)]
-    corrected = dict(zip(np.flatnonzero(on), picked_scores(sides, within, clusters), strict=True))
+    best: list[int] = np.flatnonzero(on).tolist()
+    within = [np.flatnonzero(costs <= costs[place]).tolist() for place in best]
+    corrected = dict(zip(best, picked_scores(sides, within, clusters), strict=True))
     places = [
         FrontierPoint(
             condition=condition,

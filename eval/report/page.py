@@ -15,6 +15,7 @@ from educe.eval.analysis.claims.study import claims_of
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, pool
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
+from educe.eval.analysis.meta import over_tasks
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report import text
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, calibrations, disagreements
@@ -36,6 +37,7 @@ from educe.eval.report.fits import fits_figure, fitted
 from educe.eval.report.forest import forest_figure
 from educe.eval.report.frontiers import frontier_figure, frontiers, steps
 from educe.eval.report.headline import headline
+from educe.eval.report.over_tasks import TITLES, draw_over_tasks, effect_text
 from educe.eval.report.prompts import best_prompts, format_extremes, format_spreads, order_effects, pooled_ratios
 from educe.eval.report.ranks import rankings
 from educe.eval.report.tables import CURVE_COLUMNS, RESULT_COLUMNS, curve_rows, results_rows, row_of, write_csv
@@ -67,6 +69,7 @@ def write_report(
     pairs, gains = by_task_and_model(conditions), cache(at_this_look(looks))
     comparisons, costly, (fits, num_unfitted) = compare_all(pairs, gains), frontiers(pairs), fitted(conditions)
     calibrated, num_uncalibrated = calibrations(pairs)
+    pooled = over_tasks(pairs)
     found = checks(measurements, conditions, failures, audits)
     figures = draw_figures(
         conditions,
@@ -89,6 +92,10 @@ def write_report(
         failures=failures,
         figures=figures,
         spread=draw_spread(conditions, folder / "figures"),
+        over_tasks=pooled,
+        over_tasks_drawn=draw_over_tasks(pooled, folder / "figures"),
+        over_tasks_titles=TITLES,
+        effect_text=effect_text,
         comparisons=comparisons,
         frontiers=[(key, steps(kinds["flops"]), kinds["labels"]) for key, kinds in sorted(costly.items())],
         fits=fits,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from educe.eval.analysis.statistics.paired import check_sides, paired_difference, resample_sides
-from educe.eval.analysis.statistics.resample import Clusters, interval_kind, normal_quantile, percentiles, t_quantile
+from educe.eval.analysis.statistics.random_effects import meta_analysis
+from educe.eval.analysis.statistics.resample import Clusters, interval_kind, percentiles
 from educe.eval.analysis.statistics.variance import Side
 
 
@@ -65,26 +65,14 @@ def score_ratio(
 
 
 def pool_ratios(ratios: Sequence[Ratio], *, level: float = 0.95) -> RandomEffectsRatio | None:
-    """The mean of ratios on items of their own (random effects on the log scale, DerSimonian & Laird 1986).
+    """The mean of ratios on items of their own (`meta_analysis` on the log scale).
 
-    Its interval is that of Hartung & Knapp (2001), which holds for few ratios, and never narrower than the normal one.
-    Ratios that may be 0 have no logarithm and are left out, which `count` shows; None where fewer than two are left.
+    Ratios that may be 0 have no logarithm and are left out, which `count` shows; None where fewer than three are left.
     """
-    errors = [each.log_error for each in ratios if each.log_error is not None]
-    if len(errors) < 2:
+    known = [(float(np.log(each.ratio)), each.log_error) for each in ratios if each.log_error is not None]
+    pooled = meta_analysis([log for log, _ in known], [error for _, error in known], level=level)
+    if pooled is None:
         return None
-    logs = np.log([each.ratio for each in ratios if each.log_error is not None])
-    variances = np.array(errors) ** 2
-    weights = 1 / variances
-    q = float(weights @ (logs - np.average(logs, weights=weights)) ** 2)
-    df = len(errors) - 1
-    # Not statsmodels' combine_effects: it keeps a variance between ratios that was estimated to be below 0.
-    between = max(0.0, (q - df) / float(weights.sum() - (weights**2).sum() / weights.sum()))
-    weights = 1 / (variances + between)
-    mean = float(np.average(logs, weights=weights))
-    observed = float(weights @ (logs - mean) ** 2) / df
-    quantile = max(normal_quantile(level), t_quantile(df, level) * observed**0.5)
-    half_width = quantile / float(weights.sum()) ** 0.5
-    low, high = float(np.exp(mean - half_width)), float(np.exp(mean + half_width))
-    ratio = Ratio(ratio=float(np.exp(mean)), low=low, high=high, kind=interval_kind("random effects", level))
-    return RandomEffectsRatio(ratio=ratio, p=float(special.chdtrc(df, q)), count=len(errors))
+    low, high = float(np.exp(pooled.interval.low)), float(np.exp(pooled.interval.high))
+    ratio = Ratio(ratio=float(np.exp(pooled.mean)), low=low, high=high, kind=pooled.interval.kind)
+    return RandomEffectsRatio(ratio=ratio, p=pooled.homogeneity_p, count=pooled.count)

@@ -172,12 +172,12 @@ def pair(plain, best, task):
 
 
 def test_the_best_prompt_is_compared_with_zero_shot():
-    conditions = pool(pair(30, 60, "one") + pair(40, 44, "two"))
+    conditions = pool(pair(30, 60, "one") + pair(40, 44, "two") + pair(40, 46, "three"))
     best = best_prompts(by_task_and_model(conditions))
-    assert [each.ratio.ratio for each in best] == pytest.approx([2.0, 1.1])
-    assert best[0].ratio.low > 1 > best[1].ratio.low and best[0].search_flops == 1e12
+    assert [each.ratio.ratio for each in best] == pytest.approx([2.0, 1.15, 1.1])
+    assert best[0].ratio.low > 1 > best[2].ratio.low and best[0].search_flops == 1e12
     (each,) = pooled_ratios(best)
-    assert (each.model, each.left_out, each.pooled.count) == ("small", 0, 2) and each.pooled.p < 0.05
+    assert (each.model, each.left_out, each.pooled.count) == ("small", 0, 3) and each.pooled.p < 0.05
     assert 1.1 < each.pooled.ratio.ratio < 2.0
     # A second, cheaper search on a task is no second task.
     again = replace(searched(35, task="one"), settings={"formats": 2}, spend=Spend(search_flops=1e9))

@@ -1,0 +1,73 @@
+"""Effects over tasks: which conditions are compared, what is left out, and what the mean speaks of."""
+
+from pathlib import Path
+
+import pytest
+
+from educe.eval.analysis.conditions import by_task_and_model, compare, pool
+from educe.eval.analysis.meta import over_tasks
+from educe.eval.measurement import Measurement
+from educe.eval.report.over_tasks import draw_over_tasks
+from educe.eval.spend import Spend
+from tests.eval.synthetic import measurement
+
+TASKS = ("capitals", "grammar", "logic", "sentiment")
+
+
+def study(*, seeds: int, gains: tuple[int, ...] = (40, 30, 50, 45)) -> list[Measurement]:
+    """Zero-shot is right on 30 of 100 items, eight shots on 40, training on 4 examples on 35, on 64 on 30 + gain."""
+    made = []
+    for task, gain in zip(TASKS, gains, strict=False):
+        made.append(measurement(task=task, method="zero_shot", examples=0, right=30, of=100))
+        for seed in range(seeds):
+            made.append(
+                measurement(
+                    task=task, method="few_shot", settings={"shots": 8}, examples=8, right=40 + seed, of=100, seed=seed
+                )
+            )
+            for examples, right in ((4, 35), (64, 30 + gain)):
+                spend = Spend(labelled_examples=examples, train_flops=1e9 * examples)
+                made.append(
+                    measurement(task=task, examples=examples, right=right - seed, of=100, seed=seed, spend=spend)
+                )
+    return made
+
+
+def test_the_largest_budget_is_compared_task_by_task() -> None:
+    conditions = pool(study(seeds=3))
+    gained, led, shared = over_tasks(by_task_and_model(conditions))
+    assert [each.against for each in (gained, led, shared)] == ["zero-shot", "few-shot", "gap"]
+    assert [each.task for each in gained.effects] == list(TASKS)
+    for each in gained.effects:
+        tuned, plain = each.conditions
+        assert tuned.examples == 64 and plain.role == "zero_shot"
+        assert (each.value, each.low) == (compare(tuned, plain).difference, compare(tuned, plain).low)
+    assert [each.value for each in gained.effects] == pytest.approx([0.39, 0.29, 0.49, 0.44])
+    assert [each.value for each in shared.effects] == pytest.approx([11 / 39, 11 / 29, 11 / 49, 11 / 44])
+    assert 0.3 < gained.pooled.mean < 0.5 and gained.estimand == "recipe"
+    assert gained.pooled.prediction.high <= 1
+
+
+def test_errors_of_shares_agree_with_their_bootstrap() -> None:
+    (_, _, shared) = over_tasks(by_task_and_model(pool(study(seeds=1))))
+    for each in shared.effects:
+        assert each.error == pytest.approx((each.high - each.low) / 3.92, rel=0.35)
+
+
+def test_one_seed_speaks_of_its_runs_and_a_gap_of_nothing_is_left_out() -> None:
+    (gained, _, shared) = over_tasks(by_task_and_model(pool(study(seeds=1, gains=(40, 0, 50, 45)))))
+    assert gained.estimand == "runs" and len(gained.effects) == 4
+    assert shared.left_out == ("grammar",) and len(shared.effects) == 3
+
+
+def test_two_tasks_are_not_pooled() -> None:
+    assert over_tasks(by_task_and_model(pool(study(seeds=3, gains=(40, 30))))) == []
+
+
+def test_figures_show_every_task_and_the_mean(tmp_path: Path) -> None:
+    found = over_tasks(by_task_and_model(pool(study(seeds=3))))
+    drawn = draw_over_tasks(found, tmp_path)
+    assert len(drawn) == 3
+    for needed in (*TASKS, "mean of such tasks", "+39.0 ["):
+        assert needed in drawn[0], needed
+    assert draw_over_tasks([], tmp_path) == []

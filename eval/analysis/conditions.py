@@ -13,7 +13,7 @@ from educe.eval.analysis.statistics.intervals import Interval, pooled_interval
 from educe.eval.analysis.statistics.paired import Difference, GapRecovered, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.ratios import Ratio, score_ratio
 from educe.eval.analysis.statistics.resample import Array
-from educe.eval.analysis.statistics.variance import Estimand, Side
+from educe.eval.analysis.statistics.variance import Estimand, Side, variance_shares
 from educe.eval.measurement import Measurement, Outcomes, Role
 
 
@@ -190,6 +190,12 @@ def share_of_gap(condition: Condition, floor: Condition, ceiling: Condition) -> 
     """The share of the gap between `floor` and `ceiling` that the condition recovers, on the items that all share."""
     (ours, lowest, highest), clusters = sides_of(*(each.measurements for each in (condition, floor, ceiling)))
     return gap_recovered(ours, lowest, highest, clusters)
+
+
+def shares_of_variance(condition: Condition) -> tuple[float, float, float] | None:
+    """The shares of one answer's variance from items, seeds and their interaction; None for seeds too few to say."""
+    (side,), _ = sides_of(condition.measurements)
+    return variance_shares(side) if side.sampled_seeds and side.scores.shape[1] > 1 else None
 
 
 def ordered(conditions: Iterable[Condition]) -> list[Condition]:

@@ -106,7 +106,7 @@ def checks(
             for each in conditions
             if each.labelled_examples > each.examples
         ],
-        "Trained conditions with fewer than three seeds": _few_seeds(conditions),
+        "Conditions with fewer than three seeds": _few_seeds(conditions),
         f"Near ties: the best two options are less than {NEAR_TIE_NATS} nats apart, so rounding could decide": (
             _near_ties(measurements)
         ),
@@ -228,8 +228,9 @@ def _below_chance(conditions: Sequence[Condition]) -> list[str]:
 
 
 def _few_seeds(conditions: Sequence[Condition]) -> list[str]:
-    few = sum(each.elicitation_flops > 0 and each.num_seeds < 3 for each in conditions)
-    line = f"{few} of them. One or two seeds tell little of the variance between seeds; intervals may be too narrow."
+    few = sum(each.estimand == "runs" for each in conditions)
+    of = f"{few:,} of {len(conditions):,}. One or two seeds say nothing of other seeds: "
+    line = f"{of}intervals and p values are about these runs, and no star is given. Run three seeds or, better, five."
     return [line] if few else []
 
 

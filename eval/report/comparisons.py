@@ -1,4 +1,4 @@
-"""Every condition against zero-shot and the longest few-shot prompt, corrected for the number of comparisons."""
+"""Comparisons: those that the study names as primary, and every condition against zero-shot and the longest prompt."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,37 +18,41 @@ from educe.eval.analysis.conditions import (
     plain_prompting,
     sides_of,
 )
+from educe.eval.analysis.primary import Known, Pair
 from educe.eval.analysis.statistics.equivalence import equivalent
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.resample import cluster_codes
 from educe.eval.analysis.statistics.variance import Variance, contrast_variance
-from educe.eval.report.text import odds_text, range_text, share_text
+from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
-MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
-Against = Literal["zero-shot", "few-shot"]
+ALPHA = 0.05  # family-wise
+Against = Literal["zero-shot", "few-shot", "another recipe"]
+# Primary comparisons are named by the study, all others are then exploratory. If it names none, all are one family.
+Family = Literal["primary", "exploratory", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """One condition against another on the same items.
 
-    `p_holm` and `p_bh` are adjusted for all comparisons of the study, the interval of `gain` for none. `equivalent` is
-    whether the 90% interval lies within the margin. `odds` is there for right-or-wrong answers of one seed each; where
-    `clustered`, its interval does not hold, because it takes items to be independent. `variance` is that of the
-    difference, over `units` independent items.
+    `p_adjusted` is corrected for the `family_size` comparisons of the family, by Holm or, where it is exploratory, by
+    Benjamini and Hochberg; None where the gain is one of these runs, which are too few to test the recipe. The interval
+    of `gain` is not corrected. `equivalent` is whether the 90% interval lies within the margin. `odds` is there for
+    right-or-wrong answers of one seed each; where `clustered`, its interval does not hold, because it takes items to be
+    independent. `variance` is that of the difference, over `units` independent items.
     """
 
     condition: Condition
     other: Condition
     against: Against
     gain: Difference
-    p_holm: float = 1.0
-    p_bh: float = 1.0
-    num_comparisons: int = 1
+    family: Family
+    family_size: int = 1
+    p_adjusted: float | None = None
     equivalent: bool
     cohens_h: float
     odds: McNemar | None
@@ -58,14 +62,14 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether the two differ at 5% after Holm's correction."""
-        return self.p_holm < MARKS[-1][0]
+        """Whether the two differ at a family-wise error rate of 5%; never so where exploratory or of runs alone."""
+        return self.family != "exploratory" and self.p_adjusted is not None and self.p_adjusted < ALPHA
 
     @property
     def mark(self) -> str:
-        """Stars for significance, then "=" where the two are equivalent; both can be true."""
-        stars = next((stars for level, stars in MARKS if self.p_holm < level), "")
-        return " ".join(part for part in (stars, "=" if self.equivalent else "") if part)
+        """A star where the two differ, "=" where they are equivalent (both can be true), a dagger for runs alone."""
+        marks = {"*": self.significant, "=": self.equivalent, RUNS_MARK: self.gain.estimand == "runs"}
+        return " ".join(mark for mark, holds in marks.items() if holds)
 
     @property
     def odds_interval(self) -> tuple[float, float] | None:
@@ -97,9 +101,11 @@ COMPARISON_COLUMNS: dict[str, Callable[[Comparison], Any]] = {
     "interval": lambda each: each.gain.kind,
     "n": lambda each: each.gain.n,
     "p": lambda each: each.gain.p,
-    "p_holm": lambda each: each.p_holm,
-    "p_bh": lambda each: each.p_bh,
-    "num_comparisons": lambda each: each.num_comparisons,
+    "estimand": lambda each: each.gain.estimand,
+    "family": lambda each: each.family,
+    "family_size": lambda each: each.family_size,
+    "p_adjusted": lambda each: each.p_adjusted,
+    "adjusted_by": lambda each: "Benjamini-Hochberg" if each.family == "exploratory" else "Holm",
     "mark": lambda each: each.mark,
     "equivalent": lambda each: each.equivalent,
     "margin": lambda each: MARGIN,
@@ -122,27 +128,35 @@ class Row:
     few_shot: Comparison | None
 
 
-def compare_all(pairs: Sequence[Sequence[Condition]], gains: Compare = compare) -> tuple[Comparison, ...]:
-    """Every comparison of a study, p values adjusted over all of them; `pairs` are the conditions by task and model."""
-    found = []
-    for conditions in pairs:
-        plain, shown = plain_prompting(conditions), most_shots(conditions)
-        for condition in sorted(ordered(conditions), key=lambda each: each.elicitation_flops > 0):
-            if plain is not None and condition is not plain:
-                found.append(_comparison(condition, plain, "zero-shot", gains))
-            if shown is not None and condition is not shown and condition is not plain:
-                found.append(_comparison(condition, shown, "few-shot", gains))
-    ps = [each.gain.p for each in found if each.gain.p is not None]
-    return tuple(
-        replace(each, p_holm=float(p_holm), p_bh=float(p_bh), num_comparisons=len(found))
-        for each, p_holm, p_bh in zip(found, holm(ps), benjamini_hochberg(ps), strict=True)
-    )
+def compare_all(
+    pairs: Sequence[Sequence[Condition]], gains: Compare = compare, primary: Sequence[Pair] = ()
+) -> tuple[Comparison, ...]:
+    """Every comparison of a study with its adjusted p value; `pairs` are the conditions by task and model."""
+    found = [each for conditions in pairs for each in _compared(conditions, gains, primary)]
+    missing = len(_missing_primary(pairs, primary))
+    adjusted: dict[int, Comparison] = {}
+    for family in ("primary", "exploratory", "all"):
+        members = [i for i, each in enumerate(found) if each.family == family]
+        # What was planned and cannot be tested counts as a test that found nothing: no family shrinks by failures.
+        ps = [_testable_p(found[i]) for i in members] + [1.0] * (missing if family == "primary" else 0)
+        corrected = benjamini_hochberg(ps) if family == "exploratory" else holm(ps)
+        for i, p in zip(members, corrected, strict=False):
+            known = float(p) if found[i].gain.estimand == "recipe" else None
+            adjusted[i] = replace(found[i], p_adjusted=known, family_size=len(ps))
+    return tuple(adjusted[i] for i in range(len(found)))
+
+
+def primary_table(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
+    """The primary comparisons, one group per task and model."""
+    primary = [each for each in comparisons if each.family == "primary"]
+    return [list(group) for _, group in groupby(primary, key=lambda each: (each.condition.task, each.condition.model))]
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
-    """One group of rows per task and model, one row per condition."""
+    """The comparisons with zero-shot and few-shot: one group of rows per task and model, one row per condition."""
     table = []
-    for _, group in groupby(comparisons, key=lambda each: (each.condition.task, each.condition.model)):
+    standard = [each for each in comparisons if each.against != "another recipe"]
+    for _, group in groupby(standard, key=lambda each: (each.condition.task, each.condition.model)):
         rows: dict[Condition, dict[Against, Comparison]] = {}
         for each in group:
             rows.setdefault(each.condition, {})[each.against] = each
@@ -155,9 +169,9 @@ def comparison_table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
     return table
 
 
-def missing_comparisons(pairs: Sequence[Sequence[Condition]]) -> list[str]:
+def missing_comparisons(pairs: Sequence[Sequence[Condition]], primary: Sequence[Pair] = ()) -> list[str]:
     """Models and tasks with a comparison missing, and why."""
-    lines = []
+    lines = _missing_primary(pairs, primary)
     for conditions in pairs:
         where = f"{conditions[0].model} on {conditions[0].task}"
         if plain_prompting(conditions) is None:
@@ -168,10 +182,10 @@ def missing_comparisons(pairs: Sequence[Sequence[Condition]]) -> list[str]:
 
 
 def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
-    """For each task, the minimum detectable effect against zero-shot."""
+    """For each task, the minimum detectable effect of the primary comparisons, or else of those with zero-shot."""
     tasks: dict[str, list[Comparison]] = {}
     for each in comparisons:
-        if each.against == "zero-shot":
+        if each.family == "primary" or (each.family == "all" and each.against == "zero-shot"):
             tasks.setdefault(each.condition.task, []).append(each)
     return [_power_statement(task, mine) for task, mine in tasks.items()]
 
@@ -179,22 +193,24 @@ def power_statements(comparisons: Sequence[Comparison]) -> list[str]:
 def _power_statement(task: str, comparisons: Sequence[Comparison]) -> str:
     seeds = range_text([each.condition.num_seeds for each in comparisons], "seed")
     where = f"{task} ({range_text([each.gain.n for each in comparisons], 'item')}, {seeds})"
+    of = "of the primary comparisons" if comparisons[0].family == "primary" else "against zero-shot"
     alone = sorted(each.min_detectable_effect() for each in comparisons)
     middle = len(alone) // 2
     if alone[middle] >= 1:
-        return f"{where}: no difference from zero-shot, however large, would have been detected reliably."
+        return f"{where}: no difference, however large, would have been detected reliably."
     several = (
         f" (median of {len(alone)} comparisons, which range from {share_text(alone[0])} to {share_text(alone[-1])})"
     )
     text = (
-        f"{where}: the minimum detectable effect against zero-shot is {share_text(alone[middle])} points"
+        f"{where}: the minimum detectable effect {of} is {share_text(alone[middle])} points"
         f"{several if len(alone) > 1 else ''}, with 80% power at the 5% level, each comparison alone."
     )
-    total = comparisons[0].num_comparisons
+    total = comparisons[0].family_size
     if total > 1:
         strict = sorted(each.min_detectable_effect(comparisons=total) for each in comparisons)[middle]
         points = "no difference is detectable" if strict >= 1 else f"it is {share_text(strict)} points"
-        text += f" With the strictest correction for all {total} comparisons, {points}."
+        kind = "primary " if comparisons[0].family == "primary" else ""
+        text += f" With the strictest correction for all {total} {kind}comparisons, {points}."
     return f"{text} Smaller differences may exist undetected."
 
 
@@ -210,7 +226,55 @@ def comparison_odds(comparison: Comparison) -> str:
     return f"{counts} = {odds_text(odds.odds_ratio)}{interval}"
 
 
-def _comparison(condition: Condition, other: Condition, against: Against, gains: Compare) -> Comparison:
+def _compared(conditions: Sequence[Condition], gains: Compare, primary: Sequence[Pair]) -> list[Comparison]:
+    """The comparisons of one model and task. Those with zero-shot or few-shot are that way round, primary or not."""
+    plain, shown, by_name = (
+        plain_prompting(conditions),
+        most_shots(conditions),
+        {_known(each): each for each in conditions},
+    )
+    wanted: dict[tuple[Condition, Condition], Against] = {}
+    for condition in sorted(ordered(conditions), key=lambda each: each.elicitation_flops > 0):
+        if plain is not None and condition is not plain:
+            wanted[condition, plain] = "zero-shot"
+        if shown is not None and condition is not shown and condition is not plain:
+            wanted[condition, shown] = "few-shot"
+    named = []
+    for first, second in primary:
+        if {first, second} <= by_name.keys():
+            pair = by_name[first], by_name[second]
+            named.append(pair[::-1] if pair[::-1] in wanted else pair)
+            wanted.setdefault(named[-1], "another recipe")
+    rest: Family = "exploratory" if primary else "all"
+    return [
+        _comparison(*each, against, gains, family="primary" if each in named else rest)
+        for each, against in wanted.items()
+    ]
+
+
+def _known(condition: Condition) -> Known:
+    return Known(condition.method, condition.recipe, condition.examples)
+
+
+def _missing_primary(pairs: Sequence[Sequence[Condition]], primary: Sequence[Pair]) -> list[str]:
+    return [
+        f"{conditions[0].model} on {conditions[0].task}: the primary comparison of {first} with {second} was not "
+        "measured in full. It counts as one that found no difference."
+        for conditions in pairs
+        for first, second in primary
+        if not {first, second} <= {_known(each) for each in conditions}
+    ]
+
+
+def _testable_p(comparison: Comparison) -> float:
+    """The p value, or 1 where runs are too few to test what they are runs of."""
+    p = comparison.gain.p
+    return 1.0 if p is None or comparison.gain.estimand == "runs" else p
+
+
+def _comparison(
+    condition: Condition, other: Condition, against: Against, gains: Compare, *, family: Family
+) -> Comparison:
     (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
     named = [name for name in clusters if name is not None]
     runs = ours.scores, theirs.scores
@@ -220,6 +284,7 @@ def _comparison(condition: Condition, other: Condition, against: Against, gains:
         condition=condition,
         other=other,
         against=against,
+        family=family,
         gain=gains(condition, other),
         equivalent=equivalent(ours, theirs, MARGIN, clusters),
         cohens_h=2 * (math.asin(float(runs[0].mean()) ** 0.5) - math.asin(float(runs[1].mean()) ** 0.5)),

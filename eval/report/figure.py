@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 
 from educe.eval.analysis.conditions import Condition, ordered, plain_prompting
 from educe.eval.analysis.curves import join
-from educe.eval.report.frame import DOTTED_NOTE, ZERO_SHOT_NOTE, Sheet, interval_note, metric_of, sample_sizes
+from educe.eval.report.frame import (
+    DOTTED_NOTE,
+    ZERO_SHOT_NOTE,
+    Sheet,
+    interval_note,
+    metric_of,
+    runs_note,
+    sample_sizes,
+)
 from educe.eval.report.panels import (
     Key,
     Mark,
@@ -21,7 +29,7 @@ from educe.eval.report.panels import (
     rows_of,
 )
 from educe.eval.report.style import PLAIN, RC, is_trained, labels_height, recipe_styles
-from educe.eval.report.text import interval_text
+from educe.eval.report.text import RUNS_MARK, score_text
 
 
 @matplotlib.rc_context(RC)
@@ -102,7 +110,7 @@ def conditions_figure(conditions: Sequence[Condition], *, task: str) -> Figure:
         return {
             key_of(each): Mark(
                 interval=interval_of(each),
-                text=interval_text(100 * each.score, 100 * each.low, 100 * each.high, ".1f"),
+                text=score_text(each) + (f" {RUNS_MARK}" if each.estimand == "runs" else ""),
                 style=PLAIN if each is plain else styles[rows[key_of(each)][0]],
             )
             for each in mine
@@ -112,11 +120,11 @@ def conditions_figure(conditions: Sequence[Condition], *, task: str) -> Figure:
         rows,
         sorted({each.model for each in conditions}),
         draw,
-        values=1.35,
+        values=1.5,
         name=task,
         title=": every condition",
         measured=sample_sizes(conditions),
-        notes=[interval_note(conditions), f"{ZERO_SHOT_NOTE}; its interval is the grey band."],
+        notes=[interval_note(conditions), *runs_note(conditions), f"{ZERO_SHOT_NOTE}; its interval is the grey band."],
     )
 
 

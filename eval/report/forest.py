@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from educe.eval.analysis.conditions import Condition, ordered
 from educe.eval.report.comparisons import MARGIN, Comparison
-from educe.eval.report.frame import ZERO_SHOT_NOTE, metric_of
+from educe.eval.report.frame import ZERO_SHOT_NOTE, metric_of, runs_note
 from educe.eval.report.panels import Key, Mark, figure_of_rows, key_of, rows_of
 from educe.eval.report.style import RC, recipe_styles
 from educe.eval.report.text import gain_text, range_text
@@ -41,7 +41,7 @@ def forest_figure(conditions: Sequence[Condition], comparisons: Sequence[Compari
         return {
             key_of(each.condition): Mark(
                 interval=(each.gain.difference, each.gain.low, each.gain.high),
-                text=f"{gain_text(each.gain)} {each.mark}",
+                text=" ".join([gain_text(each.gain), each.mark, "primary" if each.family == "primary" else ""]),
                 style=replace(styles[rows[key_of(each.condition)][0]], filled=each.significant),
             )
             for each in mine
@@ -54,19 +54,23 @@ def forest_figure(conditions: Sequence[Condition], comparisons: Sequence[Compari
         rows,
         sorted({each.condition.model for each in mine}),
         draw,
-        values=1.75,
+        values=2.3 if any(each.family == "primary" for each in mine) else 1.75,
         name=task,
         title=": gain over zero-shot, paired by item",
         measured=f"n = {items} answered under both conditions, {seeds} per condition",
-        notes=_notes(mine, len(comparisons)),
+        notes=_notes(mine),
     )
 
 
-def _notes(comparisons: Sequence[Comparison], total: int) -> list[str]:
+def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     kinds = ", ".join(sorted({each.gain.kind for each in comparisons}))
-    return [
-        f"Points: mean difference over seeds and items. Bars: {kinds}, each comparison alone. {ZERO_SHOT_NOTE}.",
-        f"Filled marks and stars: different from zero-shot after Holm's correction for all {total:,} comparisons of "
-        f"the study (* p < 0.05, ** p < 0.01, *** p < 0.001). Grey band: differences within {100 * MARGIN:.0f} points; "
-        "= means that the paired 90% interval lies inside the band.",
-    ]
+    notes = [f"Points: mean difference over seeds and items. Bars: {kinds}, each comparison alone. {ZERO_SHOT_NOTE}."]
+    primary = [each for each in comparisons if each.family == "primary"]
+    of = f"{primary[0].family_size:,} primary comparisons" if primary else f"{comparisons[0].family_size:,} comparisons"
+    if primary or comparisons[0].family == "all":
+        notes.append(f"Filled mark and *: different after Holm's correction for all {of} of the study (p < 0.05).")
+    if comparisons[-1].family != "all":
+        notes.append("Without the word primary: exploratory, with open marks.")
+    notes += runs_note(each.gain for each in comparisons)
+    band = f"Grey band: differences within {100 * MARGIN:.0f} points"
+    return [*notes, f"{band}; = means that the paired 90% interval lies inside the band."]

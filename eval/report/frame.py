@@ -8,14 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.style import printable
-from educe.eval.report.text import range_text
+from educe.eval.report.text import RUNS_MARK, range_text
 
 # Inches.
 LEFT, PANEL, LABELS, RIGHT = 0.62, 3.55, 2.15, 0.05
 TOP, GAP = 1.0, 0.95
 
 ZERO_SHOT_NOTE = "Zero-shot baseline: the question alone, without labelled examples"
+RUNS_NOTE = f"{RUNS_MARK}: one or two seeds, which speak of these runs and not of the recipe."
 DOTTED_NOTE = "Thin dotted lines lead to labels."
 
 
@@ -86,12 +88,19 @@ def sample_sizes(conditions: Sequence[Condition]) -> str:
 
 
 def interval_note(conditions: Sequence[Condition]) -> str:
-    """What points and intervals are."""
-    one = sorted({each.interval for each in conditions if each.num_seeds == 1})
-    several = sorted({each.interval for each in conditions if each.num_seeds > 1})
-    kinds = [f"{', '.join(one)} (one seed)"] if one else []
-    kinds += [f"{', '.join(several)} (over seeds and items)"] if several else []
-    return f"Points: mean over seeds and items. Bars and bands: {'; '.join(kinds)}."
+    """What points and intervals are, and what they speak of."""
+    spans = {
+        "recipe": "of the recipe, over items and seeds: zero-shot, and from three seeds on",
+        "runs": "of these runs, over items alone: one or two seeds",
+    }
+    kinds = {of: sorted({each.interval for each in conditions if each.estimand == of}) for of in spans}
+    bars = "; ".join(f"{', '.join(kinds[of])} ({span})" for of, span in spans.items() if kinds[of])
+    return f"Points: mean over seeds and items. Bars and bands: {bars}."
+
+
+def runs_note(scored: Iterable[Condition | Difference]) -> list[str]:
+    """What the mark of runs means, where there are any."""
+    return [RUNS_NOTE] if any(each.estimand == "runs" for each in scored) else []
 
 
 def _letters(inches: float, points: float) -> int:

@@ -50,7 +50,8 @@ def _training_rows(condition: Condition) -> str:
 
 
 def _score(condition: Condition) -> str:
-    return f"{whole_percent(condition.score)} {format_interval(condition.low, condition.high)}"
+    runs = {1: " in one run", 2: " in two runs"}.get(condition.num_seeds, "") if condition.estimand == "runs" else ""
+    return f"{whole_percent(condition.score)} {format_interval(condition.low, condition.high)}{runs}"
 
 
 def _gain(gain: Difference) -> str:

@@ -12,10 +12,12 @@ from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.claims.claim import Claim, Refused
 from educe.eval.analysis.claims.study import claims_of
-from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, pool
+from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
 from educe.eval.analysis.dev_choices import dev_choices
+from educe.eval.analysis.formatting import format_p_value
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
+from educe.eval.analysis.primary import Pair
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report import text
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, calibrations, disagreements
@@ -29,6 +31,7 @@ from educe.eval.report.comparisons import (
     comparison_table,
     missing_comparisons,
     power_statements,
+    primary_table,
 )
 from educe.eval.report.costs import cost_rows, description_lengths
 from educe.eval.report.drawing import MAX_SMALL, draw_figures, draw_spread
@@ -43,8 +46,8 @@ from educe.eval.report.ranks import rankings
 from educe.eval.report.tables import CURVE_COLUMNS, RESULT_COLUMNS, curve_rows, results_rows, row_of, write_csv
 
 _FILTERS = (
-    text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, text.name_of, text.p_text,
-    text.ratio_text, text.score_text, text.share_text, text.signed, comparison_odds,
+    text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, text.name_of, text.ratio_text,
+    text.runs_text, text.score_text, text.share_text, text.shares_text, text.signed, comparison_odds, format_p_value,
 )  # fmt: skip
 
 
@@ -56,18 +59,20 @@ def write_report(
     study: str,
     study_text: str,
     audits: Audits = MappingProxyType({}),
+    primary: Sequence[Pair] = (),
     looks: Looks | None = None,
     record: Sequence[str] = (),
 ) -> Path:
     """Write report.html, figures/, results.csv, curves.csv and comparisons.csv and return the path of the page.
 
-    `looks` are the earlier ones at these results, and `record` says so and what was planned, a sentence each.
-    The page needs no network and no script, and the same input gives the same bytes. UserError where a cell was
-    measured twice or a link or folder is where a file belongs; OSError where the folder cannot be written.
+    `primary` are the comparisons that the study names as such, `looks` the earlier ones at these results, and `record`
+    says so and what was planned, a sentence each. The page needs no network and no script, and the same input
+    gives the same bytes. UserError where a cell was measured twice or a link or folder is where a file belongs; OSError
+    where the folder cannot be written.
     """
     conditions = pool(measurements)
     pairs, gains = by_task_and_model(conditions), cache(at_this_look(looks))
-    comparisons, costly, (fits, num_unfitted) = compare_all(pairs, gains), frontiers(pairs), fitted(conditions)
+    comparisons, costly, (fits, num_unfitted) = compare_all(pairs, gains, primary), frontiers(pairs), fitted(conditions)
     calibrated, num_uncalibrated = calibrations(pairs)
     pooled = over_tasks(pairs)
     found = checks(measurements, conditions, failures, audits)
@@ -108,6 +113,7 @@ def write_report(
         num_warnings=sum(check.warning for check in found),
         facts=provenance(measurements),
         prompts=first_prompts(measurements),
+        missing_comparisons=missing_comparisons(pairs, primary),
         **_sections(conditions, comparisons, gains),
     )
     path = folder / "report.html"
@@ -131,13 +137,14 @@ def _sections(conditions: Sequence[Condition], comparisons: Sequence[Comparison]
         "num_tasks": len({each.task for each in conditions}),
         "headlines": [headline(pair, gains) for pair in pairs],
         "comparison_table": comparison_table(comparisons),
-        "missing_comparisons": missing_comparisons(pairs),
+        "primary_table": primary_table(comparisons),
         "powers": power_statements(comparisons),
         "equivalents": equivalents(pairs),
         "max_calibrated": MAX_CONDITIONS,
         "disagreements": disagreements(pairs, gains),
         "rankings": ranked,
         "unranked": unranked,
+        "conditions": [ordered(pair) for pair in pairs],
         "costs": [cost_rows(pair, gains) for pair in pairs],
         "lengths": description_lengths(conditions),
         "formats": format_spreads(conditions),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.writing import write_whole
-from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.conditions import Condition, seeds_of, shares_of_variance
 from educe.eval.analysis.curves import AXES, Curve, Point, join
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.csv_text import csv_text
@@ -36,7 +36,10 @@ _RESULTS = {
     "metric": ("metric", "what the score is"),
     "interval": ("interval", "kind and level of the interval"),
 }
-RESULT_COLUMNS = {name: meaning for name, (_, meaning) in _RESULTS.items()} | {"error": "why the cell has no score"}
+RESULT_COLUMNS = {name: meaning for name, (_, meaning) in _RESULTS.items()} | {
+    "estimand": "what the interval is about: runs (this one, other items), or recipe, where the seed changes nothing",
+    "error": "why the cell has no score",
+}
 _GETTERS = {name: attrgetter(path) for name, (path, _) in _RESULTS.items()}
 _OF_FAILURE = ("study", "model", "task", "recipe", "examples", "seed")
 
@@ -55,6 +58,10 @@ CURVE_COLUMNS: dict[str, Callable[[Curve, Point], Any]] = {
     "interval": lambda curve, point: point.interval,
     "n": lambda curve, point: point.n,
     "num_seeds": lambda curve, point: point.num_seeds,
+    "estimand": lambda curve, point: point.condition.estimand,
+    "from_items": lambda curve, point: _share(point.condition, 0),
+    "from_seeds": lambda curve, point: _share(point.condition, 1),
+    "from_interaction": lambda curve, point: _share(point.condition, 2),
     "chance": lambda curve, point: point.condition.chance,
 }
 
@@ -64,7 +71,10 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
 
     A failure has its reason under "error" and no score; a measurement has no error. What is unknown is None.
     """
-    rows = [row_of(_GETTERS, each) | {"error": None} for each in measurements]
+    rows = [
+        row_of(_GETTERS, each) | {"estimand": "runs" if seeds_of([each]) else "recipe", "error": None}
+        for each in measurements
+    ]
     for failure in failures:
         known = {name: getattr(failure, name) for name in _OF_FAILURE}
         rows.append(dict.fromkeys(RESULT_COLUMNS) | known | {"error": failure.reason})
@@ -79,6 +89,11 @@ def curve_rows(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
         for curve in join(conditions, axis)
         for point in curve.points
     ]
+
+
+def _share(condition: Condition, place: int) -> float | None:
+    shares = shares_of_variance(condition)
+    return shares and shares[place]
 
 
 def row_of(columns: Mapping[str, Callable[..., Any]], *things: Any) -> dict[str, Any]:

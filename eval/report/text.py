@@ -3,14 +3,16 @@
 import math
 from collections.abc import Sequence
 
-from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.conditions import Condition, shares_of_variance
 from educe.eval.analysis.curves import Point
+from educe.eval.analysis.formatting import format_count
 from educe.eval.analysis.statistics.intervals import Estimate
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import Ratio
 from educe.eval.measurement import Measurement
 
 Scored = Condition | Point | Measurement
+RUNS_MARK = "†"  # beside what speaks of the runs that were measured and of no other seed
 
 
 def signed(value: int | float, spec: str = "+.2f") -> str:
@@ -48,11 +50,6 @@ def ratio_text(ratio: Ratio) -> str:
     return interval_text(ratio.ratio, ratio.low, ratio.high)
 
 
-def p_text(p: float) -> str:
-    """A p value for tables."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
-
-
 def odds_text(value: int | float) -> str:
     """Odds to two digits."""
     return "∞" if math.isinf(value) else f"{value:.1f}" if value >= 0.95 else f"{value:.2f}"
@@ -87,6 +84,19 @@ def name_of(condition: Condition) -> str:
     if not condition.examples or condition.budget_in_settings:
         return condition.name
     return f"{condition.name}, {range_text([condition.examples], 'example')}"
+
+
+def runs_text(condition: Condition) -> str:
+    """What the condition's interval is of: of its recipe, over seeds, or of so many runs alone."""
+    if condition.estimand == "runs":
+        return f"{format_count(condition.num_seeds, 'run')} {RUNS_MARK}"
+    return f"recipe, {format_count(condition.num_seeds, 'seed')}" if condition.seeds else "recipe, no seed"
+
+
+def shares_text(condition: Condition) -> str:
+    """The shares of one answer's variance from items, seeds and their interaction, in percent."""
+    shares = shares_of_variance(condition)
+    return " / ".join(f"{100 * share:.0f}" for share in shares) if shares else "–"
 
 
 def chances(conditions: Sequence[Condition]) -> list[float]:

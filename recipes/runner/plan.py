@@ -46,7 +46,7 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
     `effect` is the difference to size the study for, as a share. UserError where it is none.
     """
     cells = study.cells()
-    power = power_lines(cells, effect=effect)
+    power = power_lines(cells, effect=effect, primary=len(study.compare))
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.source.name, cell.task.name, cell.recipe), []).append(cell)

@@ -24,9 +24,10 @@ from educe.recipes.runner.cell import Cell
 LEVEL, POWER = 0.95, 0.8
 
 
-def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
+def power_lines(cells: Sequence[Cell], *, effect: float, primary: int = 0) -> list[str]:
     """Statistical power per task: the minimum detectable effect, and what a difference of `effect` (a share) takes.
 
+    `primary` is the number of comparisons that are made on every model and task; 0 for those of every condition.
     UserError for an effect that is no share.
     """
     if not 1e-6 <= effect < 1:
@@ -34,10 +35,12 @@ def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
     tasks: dict[str, list[Cell]] = {}
     for cell in cells:
         tasks.setdefault(cell.task.name, []).append(cell)
-    comparisons = _num_comparisons(cells)
+    pairs = len({(cell.source.name, cell.task.name) for cell in cells})
+    comparisons = primary * pairs or _num_comparisons(cells)
+    named = f"{comparisons:,} {'primary ' if primary else ''}comparison{'' if comparisons == 1 else 's'}"
     lines = [f"statistical power of this study (power {POWER:.0%}, confidence level {LEVEL:.0%}):"]
     for task, members in tasks.items():
-        lines += _lines(task, members, effect=effect, comparisons=comparisons)
+        lines += _lines(task, members, effect=effect, comparisons=comparisons, named=named)
     errors = [f"{bootstrap_end_error(LEVEL, count):.2f}" for count in (NUM_RESAMPLES, FIT_RESAMPLES)]
     bootstrap = (
         f"bootstrap: {NUM_RESAMPLES:,} resamples, and {FIT_RESAMPLES:,} for fitted curves; the Monte Carlo error of an "
@@ -46,7 +49,7 @@ def power_lines(cells: Sequence[Cell], *, effect: float) -> list[str]:
     return [*lines, bootstrap, _assumptions(comparisons)]
 
 
-def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int) -> list[str]:
+def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int, named: str) -> list[str]:
     items = len(cells[0].items)
     # Before anything is measured, items of a cluster may all be right or all be wrong.
     clusters = Counter(item.cluster or item.id for item in cells[0].items)
@@ -59,7 +62,7 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int)
     needed = _count(items_needed(effect, one_seed, level=LEVEL, power=POWER), "item")
     if comparisons > 1:
         together = _points(min_detectable_effect(items, planned, level=level, power=POWER))
-        detectable += f"; {together} after correction for {comparisons} comparisons"
+        detectable += f"; {together} after correction for {named}"
         needed += f" ({items_needed(effect, one_seed, level=level, power=POWER):,} after correction)"
     more = seeds_needed(effect, items, one_seed, level=LEVEL, power=POWER)
     enough = f"{_count(more, 'seed')} with {items:,} items" if more else f"{items:,} items are too few with any seeds"

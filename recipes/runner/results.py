@@ -84,7 +84,7 @@ class Results:
 
     def report(self, command: Command = "report") -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""
-        text, study = self.store.study_text(), self.store.study_name()
+        text, study, primary = self.store.study_text(), self.store.study_name(), self.store.primary()
         record = self.look(command)
         with self.store.writing():
             clear_parts(self.folder)
@@ -97,6 +97,7 @@ class Results:
                 audits=self.audits,
                 looks=record.looks,
                 record=record.lines,
+                primary=primary,
             )
 
     def curve(self, *, model: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:

@@ -26,15 +26,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from filelock import FileLock, Timeout
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from safetensors import SafetensorError
 
 from educe.data.errors import RunStopped, UserError
 from educe.data.untrusted import parse_yaml
 from educe.data.writing import clear_parts, write_whole
+from educe.eval.analysis.primary import MAX_PRIMARY, Known, Pair, Primary, resolve
 from educe.eval.measurement import Failure, Measurement
 from educe.recipes.runner.audited import Audited, audits_text, parse_audits
 from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
@@ -70,6 +71,7 @@ class _Note:
 
 
 _NOTE = TypeAdapter(_Note)
+_PRIMARY = TypeAdapter(Annotated[tuple[Primary, ...], Field(max_length=MAX_PRIMARY)])
 
 
 class Unwritable(RunStopped):
@@ -229,12 +231,15 @@ class Store:
 
     def study_name(self) -> str:
         """The name of the study that was last run."""
-        text = self.study_text()
+        name: str = self._study()["name"]
+        return name
+
+    def primary(self) -> tuple[Pair, ...]:
+        """The two sides of each comparison that the study names as a primary one."""
+        study = self._study()
+        known = {Known(each.facts.method, each.recipe, each.facts.examples) for each in self.listing()}
         with report_corruption(self.root / "study.yaml"):
-            study = parse_yaml(text, source="study.yaml")
-            if not (isinstance(study, dict) and isinstance(study.get("name"), str)):
-                raise ValueError("it names no study")
-            return study["name"]
+            return resolve(_PRIMARY.validate_python(study.get("compare", ())), known)
 
     def listing(self) -> list[Listed]:
         """The cells of the study. UserError where there is no run, or a link in its directory."""
@@ -260,6 +265,15 @@ class Store:
             full = getattr(error, "errno", errno.ENOSPC) in (errno.ENOSPC, errno.EDQUOT)
             fix = "free space or give another --out" if full else "give another --out"
             raise Unwritable(f"cannot write {self.root}: {reason}; {fix} (finished cells are kept)") from error
+
+    def _study(self) -> dict[str, Any]:
+        """The values of the study file, which has a name."""
+        text = self.study_text()
+        with report_corruption(self.root / "study.yaml"):
+            study = parse_yaml(text, source="study.yaml")
+            if not (isinstance(study, dict) and isinstance(study.get("name"), str)):
+                raise ValueError("it names no study")
+            return study
 
     def _read_failure(self, cell: Listed) -> tuple[str, bool]:
         """Why a cell that is not there failed, and whether the note of that is corrupt."""

@@ -13,6 +13,8 @@ from educe.data.resolve import resolve
 from educe.data.task import Task
 from educe.data.untrusted import read_yaml
 from educe.data.validation import check_name
+from educe.eval.analysis.primary import MAX_PRIMARY, Known, Pair, Primary
+from educe.eval.analysis.primary import resolve as resolve_primary
 from educe.eval.model.source import LINEAR_MAPS, Source, find_source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import make_method
@@ -20,7 +22,7 @@ from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import apply_change
 from educe.recipes.runner.listing import MeasureOn
-from educe.recipes.validation import faults_by_key
+from educe.recipes.validation import faults_by_key, validated
 
 # `{few_shot: }` is a name without settings.
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if written is None else written)]
@@ -41,6 +43,13 @@ def _check_track(written: Any) -> Any:
     return written
 
 
+def _read_primary(written: Any) -> Any:
+    """An entry of `compare`, so that its mistakes are named as those of the study are."""
+    if not isinstance(written, dict):
+        return written
+    return validated(Primary, written, what="a comparison", known=Primary.model_fields)
+
+
 _LISTS = ("models", "tasks", "recipes", "examples", "seeds")
 # What reads the entries of each list, and says what is wrong with them.
 _READERS: dict[str, Callable[[Any], Any]] = {"models": find_source, "tasks": resolve, "recipes": make_method}
@@ -56,6 +65,8 @@ _SYNONYMS = {
     "datasets": "tasks",
     "budgets": "examples",
     "limit": "test_items",
+    "primary": "compare",
+    "comparisons": "compare",
 }
 
 
@@ -64,7 +75,7 @@ class Study(BaseModel):
 
     `examples` are numbers of labelled training rows, for recipes that learn from them; the others ignore the key.
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
-    serves to choose defaults and never to claim anything.
+    serves to choose defaults and never to claim anything. `compare` are the primary comparisons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +89,7 @@ class Study(BaseModel):
     examples: tuple[Annotated[int, Field(strict=True, ge=1)], ...] = ()
     seeds: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     test_items: Annotated[int, Field(strict=True, ge=1)] | None = None
+    compare: tuple[Annotated[Primary, BeforeValidator(_read_primary)], ...] = Field(default=(), max_length=MAX_PRIMARY)
     measure_on: MeasureOn = "test"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = Field(
@@ -134,6 +146,15 @@ class Study(BaseModel):
         """The study as YAML, changes applied."""
         return yaml.safe_dump(self.model_dump(mode="json", exclude_unset=True), sort_keys=False)
 
+    def primary(self) -> tuple[Pair, ...]:
+        """The two sides of each primary comparison. UserError for what is not in the study, or is not clear."""
+        known = [
+            Known(name, method.label(name), size)
+            for name, method in map(make_method, self.recipes)
+            for size in method.budgets(self.examples)
+        ]
+        return resolve_primary(self.compare, known)
+
     def cells(self) -> tuple[Cell, ...]:
         """Every cell, models outermost so that each is loaded once.
 
@@ -146,6 +167,7 @@ class Study(BaseModel):
         methods = [made for _, made in _read_all(self.recipes, make_method, found)]
         self._check(methods, [source for _, source in sources], tasks, found)
         found.check()
+        self.primary()
         self._check_count(methods, len(tasks) * len(sources))
         cells = tuple(
             Cell(

@@ -35,7 +35,7 @@ def verify(folder: str | Path) -> Verdict:
     """
     store = Store(Path(folder))
     faults = []
-    reads = (store.study_name, store.read_audits, partial(read_looks, store), partial(read_plan, store))
+    reads = (store.study_name, store.primary, store.read_audits, partial(read_looks, store), partial(read_plan, store))
     for read in reads:
         try:
             read()

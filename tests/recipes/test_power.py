@@ -15,6 +15,7 @@ from educe.eval.analysis.statistics.power import (
     seeds_needed,
     zero_events_bound,
 )
+from educe.recipes.runner.plan import plan
 from educe.recipes.runner.power import power_lines
 from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
 
@@ -44,6 +45,16 @@ def test_every_number_is_that_of_the_formula(tmp_path: Path) -> None:
         in resampled
     )
     assert "disagree on 28% of the items" in assumed and "few seeds can detect less than one" in assumed
+
+
+def test_primary_comparisons_are_corrected_for_alone(tmp_path: Path) -> None:
+    write_rows(tmp_path / "parity.jsonl", parity_rows(500))
+    text = plan(small_study(tmp_path, compare=[{"recipe": "iid_sft", "examples": 4}], test_items=100, seeds=[0, 1, 2]))
+    assert "after correction" not in text  # one alone needs no correction
+    two = [{"recipe": "iid_sft", "examples": 4}, {"recipe": "few_shot"}]
+    text = plan(small_study(tmp_path, compare=two, test_items=100, seeds=[0, 1, 2]))
+    effect = min_detectable_effect(100, replace(ONE_RUN, first_seeds=3), level=bonferroni_level(0.95, 2))
+    assert f"; {100 * effect:.1f} points after correction for 2 primary comparisons" in text
 
 
 def test_the_minimum_detectable_effect_uses_the_seeds(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from educe.data.errors import UserError
 from educe.eval.measurement import Outcomes, Ragged
 from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.corruption import Corrupt
 from educe.recipes.runner.store import Store, Unwritable
 from tests.recipes.made import CHOICE, TEXT, measurement_of
 from tests.recipes.small import no_figures, run_cli, small_study, study_file
@@ -63,6 +65,22 @@ def test_results_carry_the_name_of_the_study_last_run(store: Store, cells: tuple
     store.begin(study_text="name: renamed\n", cells=cells[:2])
     measurements, failures = store.read()
     assert [each.study for each in (*measurements, *failures)] == ["renamed", "renamed"]
+
+
+def test_primary_comparisons_are_read_from_the_study_that_was_run(store: Store, cells: tuple[Cell, ...]) -> None:
+    def begin(compare: object) -> None:
+        store.begin(study_text=yaml.safe_dump({"name": "x", "compare": compare}), cells=cells)
+
+    begin([{"recipe": "iid_sft", "examples": 4}])
+    assert [(first.examples, second.method) for first, second in store.primary()] == [(4, "zero_shot")]
+    for faulty, says in (
+        (5, "valid tuple"),
+        ([{"recipe": "iid_sft", "examples": 3}], "examples = 3 is not a budget"),
+        ([{"recipe": "iid_sft", "examples": 4}] * 30, "at most 20 items"),
+    ):
+        begin(faulty)
+        with pytest.raises(Corrupt, match=rf"study.yaml is corrupt \(.*{says}"):
+            store.primary()
 
 
 def test_results_of_cells_that_are_not_listed_stay_unread(store: Store, cells: tuple[Cell, ...]) -> None:

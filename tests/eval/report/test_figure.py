@@ -35,19 +35,20 @@ def test_figures_are_understood_alone(svgs: dict[str, str]) -> None:
             "zero-shot",
             "Zero-shot baseline",
             "n = 40 test items, 1 to 2 seeds",
-            "Wilson 95% (one seed)",
-            "Wilson of these runs 95%",
+            "of the recipe, over items and seeds",
+            "of these runs, over items alone",
             "accuracy (%)",
             "capitals",
             "big",
             "small",
             "few_shot shots=8",
         ):
-            assert needed in text, (name, needed)
+            assert needed in text.replace(" | ", " "), (name, needed)  # a note goes over several lines
     assert "training + search FLOPs (log scale)" in svgs["scaling"]
     assert "labelled examples" in svgs["overview"]
     assert "60% [45, 74]" in svgs["scaling"]
     assert "iid_sft rank=8, 64 examples" in svgs["conditions"]
+    assert "†: one or two seeds" in svgs["conditions"] and "] †" in svgs["conditions"]
     assert "chance 50%" in svgs["overview"]
 
 

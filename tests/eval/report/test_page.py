@@ -125,9 +125,25 @@ def test_headline_quotes_the_largest_budget_and_not_the_best() -> None:
         measurement(examples=64, right=80, of=100, spend=Spend(labelled_examples=64, train_flops=3.14e12)),
     ]
     text = headline(pool(made), compare)
-    assert text.startswith("small on capitals scores 5% [2, 11] zero-shot and 80% [71, 87] after training on 64 ")
+    assert text.startswith("small on capitals scores 5% [2, 11] zero-shot and 80% [71, 87] in one run after training ")
     assert "(iid_sft, 3.1×10¹² FLOPs). The last score is 75 [" in text
     assert text.endswith("points above zero-shot, paired on the same 100 items. Chance is 25%.")
+    more = [replace(made[2], seed=seed) for seed in (1, 2)]
+    assert " 80% [71, 87] in two runs after" in headline(pool([*made, *more[:1]]), compare)
+    assert " run" not in headline(pool([*made, *more]), compare)
+
+
+def test_the_page_says_what_each_interval_speaks_of(tmp_path: Path) -> None:
+    tuned = [measurement(right=[float((i + seed) % 3 > 0) for i in range(30)], seed=seed) for seed in range(3)]
+    page = written(tmp_path, [measurement(method="zero_shot", examples=0), *(replace(each) for each in tuned)])
+    assert "<td>recipe, no seed</td>" in page and "<td>recipe, 3 seeds</td>" in page
+    assert "<td>0 / 0 / 100</td>" in page  # every run is right on two thirds of the items, each on others
+    page = written(tmp_path, [measurement(method="zero_shot", examples=0), *tuned[:2]])
+    assert "<td>2 runs †</td>" in page and "1 of 2. One or two seeds say nothing of other seeds" in page
+    with (tmp_path / "curves.csv").open(newline="") as file:
+        rows = {row["recipe"]: row for row in csv.DictReader(file)}
+    assert (rows["zero_shot"]["estimand"], rows["iid_sft"]["estimand"]) == ("recipe", "runs")
+    assert [row["estimand"] for row in results_rows(tuned, [FAILED])] == ["runs"] * 3 + [None]
 
 
 def test_equal_examples_are_told_apart_by_flops() -> None:

@@ -1,0 +1,87 @@
+"""Primary comparisons: the few that a study names, and that the correction for many comparisons is about."""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from educe.data.errors import Mistakes, UserError, did_you_mean
+
+MAX_PRIMARY = 20  # more are no few, and leave each with little power
+Examples = Annotated[int, Field(strict=True, ge=1)]
+
+
+class Known(NamedTuple):
+    """What a condition is on whatever model and task: the recipe's name, the name with its settings, and the budget."""
+
+    method: str
+    recipe: str
+    examples: int
+
+    def __str__(self) -> str:
+        return f"{self.recipe}, {self.examples:,} examples" if self.examples else self.recipe
+
+
+Pair = tuple[Known, Known]
+
+
+class Primary(BaseModel):
+    """One recipe against another, as a study file has it; on every model and task of the study.
+
+    A recipe goes by its name, or by the name with its settings as results show it. `examples` are its budget and may be
+    left out where it has only one; `against_examples`, too, where the other recipe has the same budget.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    examples: Examples | None = None
+    against: str = "zero_shot"
+    against_examples: Examples | None = None
+
+
+def resolve(named: Sequence[Primary], known: Collection[Known]) -> tuple[Pair, ...]:
+    """The two sides of each comparison among the recipes and budgets of a study. UserErrors with a line a mistake."""
+    found, pairs = Mistakes(), dict[frozenset[Known], Pair]()
+    for place, each in enumerate(named):
+        with found.collecting():
+            pair = _sides(each, sorted(known), f"compare.{place}")
+            if pair[0] == pair[1]:
+                raise UserError(f"compare.{place} compares {pair[0]} with itself; give another `against`")
+            if frozenset(pair) in pairs:
+                raise UserError(f"compare.{place} compares {pair[0]} with {pair[1]} again; once is enough")
+            pairs[frozenset(pair)] = pair
+    found.check()
+    return tuple(pairs.values())
+
+
+def _sides(named: Primary, known: Sequence[Known], where: str) -> Pair:
+    first = _only(_of_recipe(named.recipe, known, f"{where}: recipe"), named.examples, f"{where}: examples")
+    others = _of_recipe(named.against, known, f"{where}: against")
+    budget = named.against_examples
+    if budget is None and len(others) > 1 and any(each.examples == first.examples for each in others):
+        budget = first.examples
+    return first, _only(others, budget, f"{where}: against_examples")
+
+
+def _of_recipe(name: str, known: Sequence[Known], where: str) -> list[Known]:
+    """The budgets of the one recipe that has this name: with its settings, or else without."""
+    found = [each for each in known if each.recipe == name] or [each for each in known if each.method == name]
+    recipes = sorted({each.recipe for each in found})
+    if len(recipes) > 1:
+        raise UserError(f"{where} = {name!r} could be {len(recipes)} recipes; write one of {', '.join(recipes)}")
+    if not found:
+        fix = did_you_mean(name, {each.recipe for each in known})
+        raise UserError(f"{where} = {name!r} is not among the recipes of the study; {fix}")
+    return found
+
+
+def _only(found: Sequence[Known], budget: int | None, where: str) -> Known:
+    """The one with this budget, or the only one."""
+    budgets = ", ".join(str(each.examples) for each in found)
+    if budget is None and len(found) > 1:
+        raise UserError(f"{where} is missing, and {found[0].recipe} has several; give one of {budgets}")
+    for each in found:
+        if budget in (None, each.examples):
+            return each
+    raise UserError(f"{where} = {budget} is not a budget of {found[0].recipe}; give one of {budgets}")

@@ -8,6 +8,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.data.task import Task
+from educe.eval.analysis.primary import Known
 from educe.eval.model.load import load_model
 from educe.recipes.runner.study import Study
 from educe.train.attach import temporary_changes
@@ -32,8 +33,9 @@ def test_the_text_of_a_study_reads_back_as_the_same_study(tmp_path: Path) -> Non
 
 def test_the_shipped_study_is_in_order() -> None:
     study = Study.read(Path(__file__).parents[2] / "recipes" / "studies" / "quickstart.yaml")
-    # Two models and two tasks, each with zero-shot, three draws of shots, and four sizes with three seeds.
-    assert len(study.cells()) == 4 * (1 + 3 + 12)
+    # Two models and two tasks, each with zero-shot, five draws of shots, and four sizes with five seeds.
+    assert len(study.cells()) == 4 * (1 + 5 + 20)
+    assert study.primary() == ((Known("iid_sft", "iid_sft", 256), Known("zero_shot", "zero_shot", 0)),)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,11 @@ def test_the_shipped_study_is_in_order() -> None:
         ({"dtype": "float8"}, "dtype = 'float8' does not fit"),
         ({"device": "gpu"}, "device = 'gpu' does not fit; write auto, cpu, mps, cuda"),
         ({"measure_on": "train"}, "measure_on = 'train' does not fit"),
+        ({"compare": ["iid_sft"]}, "compare.0 = 'iid_sft' does not fit"),
+        ({"compare": [{"recip": "iid_sft"}]}, "a comparison has no key 'recip'; did you mean 'recipe'?"),
+        ({"compare": [{"against": "iid_sft"}]}, "a comparison lacks the key 'recipe'"),
+        ({"compare": [{"recipe": "iid_sft", "examples": 0}]}, "examples = 0 is too small; give 1 or more"),
+        ({"primary": []}, "no key 'primary'; did you mean 'compare'?"),
         ({"track": "tensorboard"}, "track = 'tensorboard' does not fit"),
         ({"track": {"wandb": {"prompt": False}}}, "wandb has no setting 'prompt'; did you mean 'prompts'?"),
         ({"track": {"wandb": {"prompts": "no"}}}, "wandb.prompts = 'no' is neither true nor false"),
@@ -98,6 +105,11 @@ def test_a_faulty_study_is_refused(tmp_path: Path, changes: dict[str, Any], says
         ({"recipes": [{"iid_sft": {"learning_rate": [1e-3, 1e-2]}}]}, "set dev_examples"),
         ({"recipes": [{"iid_sft": {"dev_examples": 50, "patience": 2}}]}, "dev rows; set dev_examples to at most"),
         ({"recipes": [{"iid_sft": {"precision": "fp8"}}]}, "precision = 'fp8' does not fit"),
+        ({"compare": [{"recipe": "iid_stf"}]}, "compare.0: recipe = 'iid_stf' is not among the recipes of the study"),
+        (
+            {"compare": [{"recipe": "iid_sft"}]},
+            "compare.0: examples is missing, and iid_sft(",
+        ),
         ({"examples": [2, 400]}, "train rows and 400 were asked for; use at most"),
         ({"examples": []}, "study lacks the key 'examples'"),
         ({"recipes": [{"zero_shot": {"template": "chat"}}]}, "'tiny-random' is a base model: it has no chat template"),

@@ -241,7 +241,8 @@ def _claims(options: argparse.Namespace) -> int:
     conditions, lines = confirmable(record.looks, pool(results.measurements))
     for line in (*record.lines, *lines):
         print(line)
-    made = claims_of(conditions, limits, audits=results.audits, alpha=record.looks.left(*conditions))
+    primary, alpha = results.store.primary(), record.looks.left(*conditions)
+    made = claims_of(conditions, limits, audits=results.audits, primary=primary, alpha=alpha)
     print(claims_text(made, results.audits, refused=options.refused))
     return results.warn_missing()
 

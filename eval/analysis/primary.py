@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from educe.data.errors import Mistakes, UserError, did_you_mean
+from educe.eval.analysis.conditions import Condition
 
 MAX_PRIMARY = 20  # more are no few, and leave each with little power
 Examples = Annotated[int, Field(strict=True, ge=1)]
@@ -23,6 +24,11 @@ class Known(NamedTuple):
 
 
 Pair = tuple[Known, Known]
+
+
+def known_of(condition: Condition) -> Known:
+    """What the condition is, whatever its model and task."""
+    return Known(condition.method, condition.recipe, condition.examples)
 
 
 class Primary(BaseModel):

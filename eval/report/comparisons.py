@@ -18,13 +18,13 @@ from educe.eval.analysis.conditions import (
     plain_prompting,
     sides_of,
 )
-from educe.eval.analysis.primary import Known, Pair
+from educe.eval.analysis.primary import Pair, known_of
 from educe.eval.analysis.statistics.equivalence import equivalent
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.resample import cluster_codes
-from educe.eval.analysis.statistics.variance import Variance, contrast_variance
+from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS, Variance, contrast_variance
 from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
@@ -40,8 +40,8 @@ class Comparison:
     """One condition against another on the same items.
 
     `p_adjusted` is corrected for the `family_size` comparisons of the family, by Holm or, where it is exploratory, by
-    Benjamini and Hochberg; None where the gain is one of these runs, which are too few to test the recipe. The interval
-    of `gain` is not corrected. `equivalent` is whether the 90% interval lies within the margin. `odds` is there for
+    Benjamini and Hochberg; None where there are too few seeds to test the recipe (`testable`). The interval of `gain`
+    is not corrected. `equivalent` is whether the 90% interval lies within the margin. `odds` is there for
     right-or-wrong answers of one seed each; where `clustered`, its interval does not hold, because it takes items to be
     independent. `variance` is that of the difference, over `units` independent items.
     """
@@ -59,6 +59,11 @@ class Comparison:
     clustered: bool
     variance: Variance
     units: float
+
+    @property
+    def testable(self) -> bool:
+        """Whether both sides have the seeds that a test of the recipe takes."""
+        return all(len(each.seeds) >= MIN_TEST_SEEDS for each in (self.condition, self.other) if each.seeds)
 
     @property
     def significant(self) -> bool:
@@ -100,7 +105,7 @@ COMPARISON_COLUMNS: dict[str, Callable[[Comparison], Any]] = {
     "high": lambda each: each.gain.high,
     "interval": lambda each: each.gain.kind,
     "n": lambda each: each.gain.n,
-    "p": lambda each: each.gain.p,
+    "p": lambda each: each.gain.p if each.testable else None,
     "estimand": lambda each: each.gain.estimand,
     "family": lambda each: each.family,
     "family_size": lambda each: each.family_size,
@@ -141,7 +146,7 @@ def compare_all(
         ps = [_testable_p(found[i]) for i in members] + [1.0] * (missing if family == "primary" else 0)
         corrected = benjamini_hochberg(ps) if family == "exploratory" else holm(ps)
         for i, p in zip(members, corrected, strict=False):
-            known = float(p) if found[i].gain.estimand == "recipe" else None
+            known = float(p) if found[i].testable else None
             adjusted[i] = replace(found[i], p_adjusted=known, family_size=len(ps))
     return tuple(adjusted[i] for i in range(len(found)))
 
@@ -231,7 +236,7 @@ def _compared(conditions: Sequence[Condition], gains: Compare, primary: Sequence
     plain, shown, by_name = (
         plain_prompting(conditions),
         most_shots(conditions),
-        {_known(each): each for each in conditions},
+        {known_of(each): each for each in conditions},
     )
     wanted: dict[tuple[Condition, Condition], Against] = {}
     for condition in sorted(ordered(conditions), key=lambda each: each.elicitation_flops > 0):
@@ -252,24 +257,20 @@ def _compared(conditions: Sequence[Condition], gains: Compare, primary: Sequence
     ]
 
 
-def _known(condition: Condition) -> Known:
-    return Known(condition.method, condition.recipe, condition.examples)
-
-
 def _missing_primary(pairs: Sequence[Sequence[Condition]], primary: Sequence[Pair]) -> list[str]:
     return [
         f"{conditions[0].model} on {conditions[0].task}: the primary comparison of {first} with {second} was not "
         "measured in full. It counts as one that found no difference."
         for conditions in pairs
         for first, second in primary
-        if not {first, second} <= {_known(each) for each in conditions}
+        if not {first, second} <= {known_of(each) for each in conditions}
     ]
 
 
 def _testable_p(comparison: Comparison) -> float:
-    """The p value, or 1 where runs are too few to test what they are runs of."""
+    """The p value, or 1 where there are too few seeds to test the recipe."""
     p = comparison.gain.p
-    return 1.0 if p is None or comparison.gain.estimand == "runs" else p
+    return p if p is not None and comparison.testable else 1.0
 
 
 def _comparison(

@@ -107,7 +107,7 @@ def write_report(
         num_unfitted=num_unfitted,
         calibrated=calibrated,
         num_uncalibrated=num_uncalibrated,
-        claims=claim_sections(_claims(conditions, audits, looks), audits),
+        claims=claim_sections(_claims(conditions, audits, looks, primary), audits),
         record=(*record, *confirmable(looks, conditions)[1]),
         checks=found,
         num_warnings=sum(check.warning for check in found),
@@ -121,10 +121,13 @@ def write_report(
     return path
 
 
-def _claims(conditions: Sequence[Condition], audits: Audits, looks: Looks | None) -> list[Claim | Refused]:
+def _claims(
+    conditions: Sequence[Condition], audits: Audits, looks: Looks | None, primary: Sequence[Pair]
+) -> list[Claim | Refused]:
     """The claims that may be made at this look."""
     kept, _ = confirmable(looks, conditions)
-    return claims_of(kept, audits=audits, alpha=0.05 if looks is None else looks.left(*kept))
+    alpha = 0.05 if looks is None else looks.left(*kept)
+    return claims_of(kept, audits=audits, primary=primary, alpha=alpha)
 
 
 def _sections(conditions: Sequence[Condition], comparisons: Sequence[Comparison], gains: Compare) -> dict[str, object]:

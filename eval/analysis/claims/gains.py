@@ -25,9 +25,8 @@ from educe.eval.analysis.claims.runs import RunDifference, p_score_below, run_di
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import Curve
 from educe.eval.analysis.formatting import format_count, format_flops, format_percent, format_points
+from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
 
-# What a recipe does not do is claimed for recipes alone, and five runs leave open what 45% of seeds do.
-MIN_RUNS = 5
 MEASURED = "the claim covers the measured budgets, not those between or above them"
 NO_BASELINE = "zero-shot was not measured"
 HARM = "its largest budget scores below zero-shot, and a recipe that does harm shows nothing about the model"
@@ -241,9 +240,9 @@ def _unsound(
         return statement.refuse("no budget was measured up to this cost", "not measured")
     if reason := unusable((*tested, plain)) or nothing_shared(tested, plain):
         return statement.refuse(reason, "unusable data")
-    runs = num_runs(tuple(tested)) or MIN_RUNS
-    if runs < MIN_RUNS:
-        return statement.refuse(f"it has {format_count(runs, 'run')}, and it takes {MIN_RUNS}", "too few runs")
+    runs = num_runs(tuple(tested)) or MIN_TEST_SEEDS
+    if runs < MIN_TEST_SEEDS:
+        return statement.refuse(f"it has {format_count(runs, 'run')}, and it takes {MIN_TEST_SEEDS}", "too few runs")
     if control(tested[-1]) is None:
         reason = "the same recipe and budget lifts no other model or task of this study, so it may lift nothing at all"
         return statement.refuse(reason, "no positive control")

@@ -21,13 +21,13 @@ from educe.eval.analysis.claims.claim import (
     unusable,
     where,
 )
-from educe.eval.analysis.claims.gains import MIN_RUNS
 from educe.eval.analysis.claims.runs import p_score_above
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.formatting import format_count, format_flops, format_odds, format_percent
 from educe.eval.analysis.statistics.intervals import effective_sample_size, score_interval
 from educe.eval.analysis.statistics.power import items_to_exclude
 from educe.eval.analysis.statistics.resample import cluster_codes
+from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
 from educe.eval.measurement import Measurement
 
 Event = Literal["right", "wrong"]
@@ -64,9 +64,9 @@ def rarer_than(condition: Condition, bound: float, *, event: Event = "right") ->
     statement = _statement("rare event", condition, f"{event} answers are rarer than {format_odds(bound)}")
     if reason := unusable((condition,)):
         return statement.refuse(reason, "unusable data")
-    runs = num_runs((condition,)) or MIN_RUNS
-    if runs < MIN_RUNS:
-        return statement.refuse(f"it has {format_count(runs, 'run')}, and it takes {MIN_RUNS}", "too few runs")
+    runs = num_runs((condition,)) or MIN_TEST_SEEDS
+    if runs < MIN_TEST_SEEDS:
+        return statement.refuse(f"it has {format_count(runs, 'run')}, and it takes {MIN_TEST_SEEDS}", "too few runs")
     seen, units = zip(*(_events(each, event) for each in condition.measurements), strict=True)
     noun = "item" if units[0] == condition.n else "cluster"
     observed = f"at most {max(seen):,} of {format_count(units[0], noun)} had one"

@@ -10,9 +10,10 @@ from educe.eval.analysis.claims.claim import Claim, Refused, Statement, Tested, 
 from educe.eval.analysis.claims.gains import gain, not_elicited, nothing_shared, robust, within_ceiling
 from educe.eval.analysis.claims.runs import run_differences
 from educe.eval.analysis.claims.score import above_threshold, first_success, rarer_than
-from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.conditions import Condition, by_task_and_model, plain_prompting
 from educe.eval.analysis.curves import Curve, join, without_sweeps
 from educe.eval.analysis.formatting import format_odds
+from educe.eval.analysis.primary import Pair, known_of
 from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.power import items_to_exclude
 from educe.eval.measurement import Measurement
@@ -21,7 +22,6 @@ _RARELY_RIGHT = 0.5  # above this the first right answer costs hardly more than 
 PRIMARY_SHARE = 0.5  # of the error budget, where a study names primary comparisons
 
 Made = Claim | Refused
-Pair = tuple[Condition, Condition]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def claims_of(
     """
     limits = limits or Limits()
     conditions = [each for each in conditions if not any(map(_over_formats, each.measurements))]
-    first = [gain(*pair) for pair in primary]
+    first = list(_primary(conditions, primary))
     share = PRIMARY_SHARE if primary else 0.0
     others = list(_tried(conditions, limits, audits or {}, gains=not primary, alpha=(1 - share) * alpha))
     return [*_resolved(first, share * alpha), *_resolved(others, (1 - share) * alpha)]
@@ -95,6 +95,15 @@ def _tried(
             yield robust(curve, plain, margin=limits.margin, **common)  # type: ignore[arg-type]
             if limits.above is not None:
                 yield not_elicited(curve, plain, target=limits.above, **common)  # type: ignore[arg-type]
+
+
+def _primary(conditions: Sequence[Condition], primary: Sequence[Pair]) -> Iterator[Tested | Refused]:
+    """The gain of each primary comparison on every model and task where both sides were measured."""
+    for members in by_task_and_model(conditions):
+        by_name = {known_of(each): each for each in members}
+        for first, second in primary:
+            if {first, second} <= by_name.keys():
+                yield gain(by_name[first], by_name[second])
 
 
 def _of_condition(condition: Condition, limits: Limits, audits: Audits, *, alpha: float) -> Iterator[Tested | Refused]:

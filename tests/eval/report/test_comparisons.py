@@ -51,10 +51,10 @@ def test_every_condition_is_compared_once_and_adjusted_over_all_of_the_study() -
     assert first.gain == compare(first.condition, first.other)
 
 
-def three_seeds() -> list[Measurement]:
-    """Zero-shot and two recipes of three seeds on one model and task; the second is much better."""
+def five_seeds() -> list[Measurement]:
+    """Zero-shot and two recipes of five seeds on one model and task; the second is much better."""
     made = [measurement(method="zero_shot", examples=0, right=200, of=400)]
-    for seed in range(3):
+    for seed in range(5):
         made.append(measurement(method="few_shot", settings={"shots": 8}, examples=8, seed=seed, right=204, of=400))
         made += [measurement(examples=n, seed=seed, right=right + seed, of=400) for n, right in ((4, 199), (64, 300))]
     return made
@@ -66,7 +66,7 @@ PROMPTED = Known("few_shot", "few_shot shots=8", 8)
 
 
 def test_without_primary_comparisons_all_are_one_family() -> None:
-    found = compare_all(pairs_of(three_seeds()))
+    found = compare_all(pairs_of(five_seeds()))
     adjusted = multipletests([each.gain.p for each in found], method="holm")[1]
     assert [each.p_adjusted for each in found] == pytest.approx(list(adjusted))
     assert {(each.family, each.family_size) for each in found} == {("all", 5)}
@@ -74,7 +74,7 @@ def test_without_primary_comparisons_all_are_one_family() -> None:
 
 
 def test_primary_comparisons_are_corrected_alone_and_the_rest_is_exploratory() -> None:
-    found = compare_all(pairs_of(three_seeds()), primary=[(TUNED, PLAIN), (TUNED, PROMPTED)])
+    found = compare_all(pairs_of(five_seeds()), primary=[(TUNED, PLAIN), (TUNED, PROMPTED)])
     primary = [each for each in found if each.family == "primary"]
     assert [(each.against, each.condition.examples) for each in primary] == [("zero-shot", 64), ("few-shot", 64)]
     ps = [each.gain.p for each in primary]
@@ -85,14 +85,14 @@ def test_primary_comparisons_are_corrected_alone_and_the_rest_is_exploratory() -
     assert (len(found), len(primary), len(rest)) == (5, 2, 3)
     # The primary ones have stars. What is as clear without being named has none.
     assert all(each.significant for each in primary)
-    (clear,) = [each for each in compare_all(pairs_of(three_seeds()), primary=[(PROMPTED, PLAIN)])
+    (clear,) = [each for each in compare_all(pairs_of(five_seeds()), primary=[(PROMPTED, PLAIN)])
                 if each.condition.examples == 64 and each.against == "zero-shot"]  # fmt: skip
     assert clear.p_adjusted is not None and clear.p_adjusted < 0.01 and not clear.significant and "*" not in clear.mark
 
 
 def test_a_primary_comparison_of_two_recipes_and_one_the_other_way_round() -> None:
     small = TUNED._replace(examples=4)
-    found = compare_all(pairs_of(three_seeds()), primary=[(TUNED, small), (PLAIN, TUNED)])
+    found = compare_all(pairs_of(five_seeds()), primary=[(TUNED, small), (PLAIN, TUNED)])
     primary = {each.against: each for each in found if each.family == "primary"}
     other = primary["another recipe"]
     assert (other.condition.examples, other.other.examples) == (64, 4)
@@ -103,7 +103,7 @@ def test_a_primary_comparison_of_two_recipes_and_one_the_other_way_round() -> No
 
 
 def test_a_primary_comparison_that_failed_still_counts() -> None:
-    failed = [each for each in three_seeds() if each.examples != 64]
+    failed = [each for each in five_seeds() if each.examples != 64]
     pairs = pairs_of(failed)
     primary = [(TUNED, PLAIN), (PROMPTED, PLAIN)]
     (left,) = [each for each in compare_all(pairs, primary=primary) if each.family == "primary"]
@@ -114,21 +114,22 @@ def test_a_primary_comparison_that_failed_still_counts() -> None:
     ]
 
 
-def test_one_or_two_seeds_earn_no_star() -> None:
-    for seeds, marked in ((1, False), (2, False), (3, True)):
+def test_fewer_than_five_seeds_earn_no_star() -> None:
+    for seeds, marked in ((1, False), (2, False), (3, False), (4, False), (5, True)):
         runs = [measurement(seed=seed, right=[1.0] * 380 + [0.0] * 20) for seed in range(seeds)]
         plain = measurement(method="zero_shot", examples=0, right=[1.0] * 200 + [0.0] * 200)
         (found,) = compare_all(pairs_of([plain, *runs]), primary=[(TUNED._replace(examples=4), PLAIN)])
-        assert (found.significant, "†" in found.mark) == (marked, not marked)
-        assert (found.p_adjusted is None) == (not marked)
-        assert row_of(COMPARISON_COLUMNS, found)["estimand"] == ("recipe" if marked else "runs")
+        assert (found.significant, "†" in found.mark) == (marked, seeds < 3)
+        row = row_of(COMPARISON_COLUMNS, found)
+        assert (found.p_adjusted is None) == (row["p"] is None) == (not marked)
+        assert row["estimand"] == ("recipe" if seeds >= 3 else "runs")
 
 
 @pytest.mark.parametrize("spread", [0.04, 0.09])
 def test_ten_equal_recipes_are_not_told_apart(spread: float) -> None:
     """Seeds that differ by 4 or 9 points: one seed earned a star in 43 and 98% of such studies."""
     rng = np.random.default_rng(7)
-    wrong, studies = {1: 0, 3: 0}, 20
+    wrong, studies = {1: 0, 3: 0, 5: 0}, 20
     for _ in range(studies):
         items = rng.normal(0, 0.2, size=40)
         for seeds in wrong:
@@ -139,8 +140,8 @@ def test_ten_equal_recipes_are_not_told_apart(spread: float) -> None:
                 for seed in range(seeds)
             ]
             wrong[seeds] += any(each.significant for each in compare_all(pairs_of(made)))
-    assert wrong[1] == 0
-    assert wrong[3] <= stats.binom.ppf(0.999, studies, 0.05)
+    assert wrong[1] == wrong[3] == 0
+    assert wrong[5] <= stats.binom.ppf(0.999, studies, 0.05)
 
 
 def draw(rng: np.random.Generator, items: Sequence[float], effect: float) -> list[float]:
@@ -166,7 +167,7 @@ def test_a_difference_is_computed_once() -> None:
 )
 def test_marks_say_different_and_equivalent_apart(right: list[float], mark: str) -> None:
     plain = measurement(method="zero_shot", examples=0, right=[1.0] * 200 + [0.0] * 200)
-    (found,) = compare_all(pairs_of([plain, *(measurement(right=right, seed=seed) for seed in range(3))]))
+    (found,) = compare_all(pairs_of([plain, *(measurement(right=right, seed=seed) for seed in range(5))]))
     assert found.mark == mark
 
 
@@ -249,14 +250,14 @@ def test_comparisons_csv_and_page_hold_the_same(tmp_path: Path) -> None:
 def test_the_page_shows_primary_comparisons_apart(tmp_path: Path) -> None:
     primary = [(TUNED, PLAIN)]
     text = write_report(
-        three_seeds(), [], tmp_path, study="quick", study_text="", primary=primary
+        five_seeds(), [], tmp_path, study="quick", study_text="", primary=primary
     ).read_text("utf-8")  # fmt: skip
     start, middle, end = (text.index(part) for part in ('id="primary"', "Exploratory comparisons", 'id="power"'))
     assert "corrected for 1 comparison and no other" in text[start:middle]
-    assert "+25.2" in text[start:middle] and "+25.2" not in text[middle:end]
+    assert "+25.5" in text[start:middle] and "+25.5" not in text[middle:end]
     assert "primary, see above" in text[middle:end] and "Benjamini-Hochberg" in text[middle:end]
     assert "minimum detectable effect of the primary comparisons" in text
-    figure = forest_figure(pool(three_seeds()), compare_all(pairs_of(three_seeds()), primary=primary), task="capitals")
+    figure = forest_figure(pool(five_seeds()), compare_all(pairs_of(five_seeds()), primary=primary), task="capitals")
     assert figure is not None
     svg = save(figure, tmp_path / "forest")[0].read_text("utf-8")
     assert svg.count("] * primary<") == 1 and "exploratory, with open marks" in svg

@@ -12,6 +12,7 @@ from educe.data.errors import UserError
 from educe.eval.analysis.claims.claim import Claim
 from educe.eval.analysis.claims.study import Limits, claims_of
 from educe.eval.analysis.conditions import pool
+from educe.eval.analysis.primary import known_of
 from educe.eval.details import Details, FormatAccuracies
 from educe.eval.measurement import Measurement
 from tests.benchmarks.hostile_claims import WORLDS, draw, false_claims
@@ -33,7 +34,11 @@ def test_holm_corrects_over_every_kind_and_every_task() -> None:
 
 def test_primary_comparisons_have_half_of_the_budget_to_themselves() -> None:
     plain, first, *others = pool(cells(*([550] * 12), of=1000, plain=500, seeds=1))
-    alone = [each for each in claims_of([plain, first, *others], primary=[(first, plain)]) if each.kind == "gain"]
+    alone = [
+        each
+        for each in claims_of([plain, first, *others], primary=[(known_of(first), known_of(plain))])
+        if each.kind == "gain"
+    ]
     assert len(alone) == 1 and alone[0].numbers["statements"] == 1
     many = [each for each in claims_of([plain, first, *others]) if each.kind == "gain"]
     assert all(each.numbers["statements"] > 10 for each in many)

@@ -12,6 +12,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from educe.data.errors import UserError
 from educe.recipes.runner.command import Parser, first_process_speaks, one_line_errors
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     run = _study_command(commands, "run", _run, "Run a study, but no cell that is finished already.")
     run.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME).")
     run.add_argument("--plan", metavar="FILE", help="Plan that `educe plan --freeze` wrote, to keep with the results.")
-    plan = _study_command(commands, "plan", _plan, "Estimate FLOPs, minutes and power without running.")
+    plan = _study_command(commands, "plan", _plan, "Estimate FLOPs, minutes and power; after a run, what to add.")
     plan.add_argument(
         "--effect", type=float, default=0.05, metavar="SHARE", help="Difference that the study must detect (0.05)."
     )
     plan.add_argument("--freeze", metavar="FILE", help="Write down the study, its cells and the limits of its claims.")
+    plan.add_argument(
+        "--reach", type=float, metavar="SHARE", help="Score to be reached by the curves of a run directory."
+    )
     _add_claim_options(plan)
     _study_command(commands, "validate", _validate, "Check a study and its data without running.")
     _folder_command(commands, "report", _report, "Write the report of a run directory again.")
@@ -161,6 +165,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    if Path(options.study).is_dir():
+        return _plan_next(options)
+    if options.reach is not None:
+        raise UserError(f"{options.study} is no run directory, which --reach needs; give the folder of a run")
     from educe.recipes.runner.frozen import freeze, write_plan
     from educe.recipes.runner.plan import plan
     from educe.recipes.runner.study import Study
@@ -178,6 +186,18 @@ def _limits(options: argparse.Namespace) -> "Limits":
     from educe.eval.analysis.claims.study import Limits
 
     return Limits(**{name: getattr(options, name) for name in CLAIM_OPTIONS})
+
+
+def _plan_next(options: argparse.Namespace) -> int:
+    from educe.eval.analysis.conditions import pool
+    from educe.recipes.runner.next_budgets import next_budgets_text
+    from educe.recipes.runner.results import load_results
+
+    if options.set:
+        raise UserError(f"{options.study} is a run directory, whose study is not changed; leave --set out")
+    results = load_results(options.study)
+    print(next_budgets_text(pool(results.measurements), reach=options.reach))
+    return results.warn_missing()
 
 
 def _validate(options: argparse.Namespace) -> int:

@@ -230,85 +230,55 @@ def family_wise_error() -> Figure:
     return figure
 
 
-def curve_design(budgets: str, items: str, variance: str) -> str:
-    """A design of simulated curves in words."""
-    return f"{budgets} budgets, {items} items, " + (f"3 seeds (variance {variance})" if variance else "1 seed")
-
-
 def budget_coverage() -> Figure:
-    """The budget that reaches a score, on curves of every form."""
+    """The bracket of the budget that reaches a score, on curves of any shape."""
     rows = read("budget_coverage")
-    figure, grid = panels(
-        1, 5, "How often the 95% interval of the budget that reaches a score holds the truth", height=3, sharex=False
-    )
-    designs = list(dict.fromkeys((row["budgets"], row["items"], row["seeds"], row["seed_variance"]) for row in rows))
-    for axes, curve in zip(grid[0], values(rows, "curve"), strict=True):
-        nominal(axes, 95, 2, "nominal 95%")
-        places = values(where(rows, curve=curve), "place_on_rise")
-        for series, (budgets, items, seeds, variance) in enumerate(designs):
-            here = where(rows, curve=curve, budgets=budgets, items=items, seeds=seeds, seed_variance=variance)
-            name = curve_design(budgets, items, variance)
-            found = [float(row["covered_percent"]) for row in here]
-            axes.plot(
-                range(len(places)),
-                found,
-                color=COLORS[series],
-                marker=MARKERS[series],
-                linestyle=LINES[series],
-                label=name,
-            )
-        axes.set_title(curve)
-        shown = ["at once", "never"] if curve == "flat" else [f"{100 * float(place):.0f}%" for place in places]
-        axes.set_xlim(-0.4, len(shown) - 0.6)
-        axes.set_xticks(range(len(shown)), shown)
-        axes.set_xlabel("reached" if curve == "flat" else "place on the rise")
-        axes.set_ylim(90, 100)
-    grid[0, 0].set_ylabel("coverage (% of curves)")
-    legend(figure, grid[0, 0], 2)
-    return figure
-
-
-def form_found() -> Figure:
-    """How often the fit has the form of the truth."""
-    rows = read("budget_coverage")
-    designs = list(dict.fromkeys((row["budgets"], row["items"], row["seeds"], row["seed_variance"]) for row in rows))
-    figure, grid = panels(1, 1, "How often the fit chooses the form of the true curve", height=2.2)
+    figure, grid = panels(1, 1, "How often the 95% bracket of the budget that reaches a score holds it", height=4)
     axes = grid[0, 0]
-    for series, (budgets, items, seeds, variance) in enumerate(designs):
-        here = where(rows, budgets=budgets, items=items, seeds=seeds, seed_variance=variance)
-        found = {row["curve"]: float(row["form_found_percent"]) for row in here}
-        name = curve_design(budgets, items, variance)
-        axes.plot(
-            list(found.values()), list(found), linestyle="", color=COLORS[series], marker=MARKERS[series], label=name
-        )
-    axes.set_xlim(60, 101)
-    axes.set_xlabel("right form chosen (% of 500 curves)")
+    axes.axvline(95, color="black", linewidth=1, linestyle="--", label="nominal 95%")
+    for series, seeds in enumerate(values(rows, "seeds")):
+        here = where(rows, seeds=seeds)
+        found = [float(row["covered_percent"]) for row in here]
+        name = f"{seeds} seed{'' if seeds == '1' else 's'}, a mark for each score"
+        axes.plot(found, [row["curve"] for row in here], linestyle="", color=COLORS[series], marker=MARKERS[series],
+                  label=name)  # fmt: skip
+    axes.set_xlim(90, 100.3)
+    axes.set_xlabel("coverage (% of 1,000 studies)")
+    axes.grid(axis="y", color="0.92")
     axes.invert_yaxis()
-    legend(figure, axes, 2)
+    legend(figure, axes, 3)
     return figure
 
 
 def forecasts() -> Figure:
-    """Forecasts of held-out budgets: error, coverage and CRPS."""
+    """Forecasts in worlds inside and outside the fitted forms: refusals, coverage beside what was promised, errors."""
     rows = read("forecasts")
-    groups = list(dict.fromkeys((row["curve"], row["times_as_far"]) for row in rows))
-    names = [f"{curve}, {far} times as far" if far else "all curves" for curve, far in groups]
-    figure, grid = panels(1, 3, "Forecasts of larger budgets on simulated curves", height=2.8, sharex=False)
+    figure, grid = panels(1, 3, "Forecasts of larger budgets on simulated curves", height=3.4, sharex=False)
     columns = {
-        "mean_error_points": "mean error (points)",
-        "covered_percent": "90% interval held (% of trials)",
-        "crps_points": "CRPS (points; 0 is best)",
+        "refused (% of curves)": {"refused_percent": "refused"},
+        "interval held (% of forecasts)": {"promised_percent": "promised", "covered_percent": "held"},
+        "mean error (points)": {
+            "error_chosen_points": "chosen predictor",
+            "error_last_point_points": "last point",
+            "error_fitted_curve_points": "fitted curve",
+            "error_log-linear_points": "log-linear",
+        },
     }
-    for axes, (column, label) in zip(grid[0], columns.items(), strict=True):
-        if column == "covered_percent":
-            axes.axvline(90, color="black", linewidth=1, linestyle="--")
-        for series, method in enumerate(values(rows, "method")):
-            shares = [float(row[column]) for row in where(rows, method=method)]
-            axes.plot(shares, names, linestyle="", color=COLORS[series], marker=MARKERS[series], label=method)
+    handles = {}
+    for axes, (label, shown) in zip(grid[0], columns.items(), strict=True):
+        for column, name in shown.items():
+            series = len(handles)
+            known = [(row[column] or "nan", f"{row['curves']}, {row['times_as_far']} times as far") for row in rows]
+            (handles[name],) = axes.plot(
+                [float(value) for value, _ in known], [place for _, place in known],
+                linestyle="", color=COLORS[series % len(COLORS)], marker=(*MARKERS, "D")[series], label=name,
+            )  # fmt: skip
         axes.set_xlabel(label)
         axes.grid(axis="y", color="0.92")
+    grid[0, 0].set_xlim(-3, 103)
+    grid[0, 1].set_xlim(-3, 103)
     grid[0, 0].invert_yaxis()
-    legend(figure, grid[0, 0], 3)
+    figure.legend(handles.values(), handles, loc="outside lower left", ncols=4)
     return figure
 
 
@@ -364,7 +334,7 @@ def format_spread() -> Figure:
 
 
 SCORES = (score_coverage, intervals_compared, paired_type_1_error, paired_seeds, small_p_values, family_wise_error)
-CURVES = (budget_coverage, form_found, forecasts, power, format_spread)
+CURVES = (budget_coverage, forecasts, power, format_spread)
 FIGURES = {function.__name__: function for function in SCORES + CURVES}
 
 

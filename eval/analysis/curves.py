@@ -16,6 +16,9 @@ AXES: tuple[Axis, ...] = ("examples", "flops", "parameters", "bits")
 # Fewer numbers of trainable parameters than this are settings of a recipe, not a curve.
 MIN_SWEEP_POINTS = 3
 
+# Budgets closer to each other than this factor count as one: they show nothing of a curve between them.
+MIN_BUDGET_RATIO = 1.25
+
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
@@ -76,6 +79,20 @@ def sweeps(conditions: Iterable[Condition]) -> tuple[Curve, ...]:
         for curve in join([condition for condition in conditions if condition.trainable_parameters], "parameters")
         if len({point.budget for point in curve.points}) >= MIN_SWEEP_POINTS
     )
+
+
+def positive(points: Sequence[Point]) -> list[Point]:
+    """The points at budgets above 0, which have a place on a logarithmic axis, by rising budget."""
+    return sorted((point for point in points if point.budget > 0), key=lambda point: point.budget)
+
+
+def count_distinct_budgets(budgets: Iterable[int | float]) -> int:
+    """The number of budgets, each counted only if it is MIN_BUDGET_RATIO times the last one counted or more."""
+    counted: list[float] = []
+    for budget in sorted(budgets):
+        if not counted or budget >= MIN_BUDGET_RATIO * counted[-1]:
+            counted.append(float(budget))
+    return len(counted)
 
 
 def without_sweeps(conditions: Iterable[Condition]) -> list[Condition]:

@@ -1,7 +1,7 @@
-"""Fitted curves: the form chosen by AIC, its bands, and budgets and ceilings with intervals."""
+"""Fitted curves: the form chosen by AIC, its bands, its ceiling, and whether a measured point contradicts it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -9,34 +9,17 @@ import numpy as np
 from scipy import special
 
 from educe.eval.analysis.conditions import sides_of
-from educe.eval.analysis.curves import Curve, Point
+from educe.eval.analysis.curves import Curve, count_distinct_budgets, positive
 from educe.eval.analysis.forms import FORMS, fit_form
 from educe.eval.analysis.resampled import Resampled, resampled
-from educe.eval.analysis.statistics.intervals import Estimate
+from educe.eval.analysis.statistics.intervals import Estimate, Interval, pooled_interval
 from educe.eval.analysis.statistics.resample import Array, Clusters, in_one_cluster, interval_kind, percentiles
 from educe.eval.analysis.statistics.variance import Side
 
 MIN_BUDGETS = 3
-# Budgets closer to each other than this factor count as one: they show nothing of a curve between them.
-MIN_BUDGET_RATIO = 1.25
 FIT_RESAMPLES = 500  # each is fitted anew
 MISFIT = 0.01  # a form whose goodness of fit has a smaller p value is rejected
 _BUDGETS_DRAWN = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class BudgetEstimate:
-    """The budget at which a curve reaches a score, with its interval, within the budgets measured.
-
-    `budget` is None where the fitted curve does not reach it. An end of the interval at the smallest budget measured
-    means that budget or less. `high` is None where the interval contains "not reached", `low` where it is only that.
-    """
-
-    score: float
-    budget: float | None
-    low: float | None
-    high: float | None
-    kind: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +28,8 @@ class Fit:
 
     `runners_up` is each form's AIC above that of the chosen one. `low` and `high` bound the curve at each budget alone
     (pointwise), `band_low` and `band_high` at all of them at once (simultaneous). `misfit` is the p value of the
-    goodness of fit (below MISFIT the form is rejected); None where no degrees of freedom are left.
+    goodness of fit. `contradicted` says why the fit is not to be quoted: all forms are rejected (MISFIT), or the curve
+    leaves the interval of a measured score. `ceiling` is None for a straight line, which has none.
     """
 
     form: str
@@ -57,36 +41,13 @@ class Fit:
     band_low: Array = field(repr=False)
     band_high: Array = field(repr=False)
     floor: Estimate
-    ceiling: Estimate
+    ceiling: Estimate | None
     area: Estimate
     level: float
     n: int
     kind: str  # method and level of its intervals
-    misfit: float | None
-    draws: Array = field(repr=False)  # fitted curves of the resampled points, each of the form that it chose itself
-    ceilings: Array = field(repr=False)  # of those curves
-
-    def budget_to_reach(self, score: float) -> BudgetEstimate:
-        """The smallest budget at which the fitted curve has the score; percentiles over the resampled curves.
-
-        ValueError for a score outside [0, 1].
-        """
-        if not 0 <= score <= 1:
-            raise ValueError(f"score = {score:g} cannot be reached; give a share between 0 and 1")
-        return self._reached(score, _first_at(self.scores[None, :], self.budgets, score), score)
-
-    def budget_within(self, distance: float) -> BudgetEstimate:
-        """The smallest budget at which the fitted curve is within `distance` of its ceiling, likewise in resamples."""
-        score = self.ceiling.value - distance
-        first = _first_at(self.scores[None, :], self.budgets, score)
-        return self._reached(score, first, (self.ceilings - distance)[:, None])
-
-    def _reached(self, score: float, first: Array, of_draws: float | Array) -> BudgetEstimate:
-        found = np.sort(_first_at(self.draws, self.budgets, of_draws))
-        tail = 0.5 - self.level / 2
-        low, high = found[int(tail * len(found))], found[math.ceil((1 - tail) * len(found)) - 1]
-        budget, low, high = _or_none(first[0]), _or_none(low), _or_none(high)
-        return BudgetEstimate(score=score, budget=budget, low=low, high=high, kind=self.kind)
+    misfit: float
+    contradicted: str | None
 
     def at(self, budget: int | float) -> Estimate:
         """The fitted score at a budget within those measured. ValueError outside."""
@@ -117,7 +78,8 @@ def fit_scores(
     """The form that AIC chooses among FORMS for one side per budget above 0, with its bands.
 
     Points are weighted by their covariance. Every resample chooses its own form, so that the bands include uncertainty
-    about the form. Forms with more parameters than points are not tried. `monotone` is as in `choose`. None for fewer
+    about the form. A form is tried only if it has fewer parameters than there are distinct budgets, so that the points
+    can contradict it: with three budgets, a level and a straight line. `monotone` is as in `choose`. None for fewer
     than three distinct budgets, and for items of one cluster.
     ValueError for a budget not above 0 and for unequal numbers of budgets, sides and items.
     """
@@ -132,6 +94,7 @@ def fit_scores(
     low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     low, high = np.minimum(low, scores), np.maximum(high, scores)
     band_low, band_high = _simultaneous(scores, draws, low, high, level)
+    inside = [pooled_interval(side, clusters, level=level) for side in sides]
     kind = interval_kind("bootstrap of items and seeds" if sample.seeds else "bootstrap of items", level)
     return Fit(
         form=chosen.form,
@@ -143,14 +106,13 @@ def fit_scores(
         band_low=band_low,
         band_high=band_high,
         floor=_estimate(scores[0], draws[:, 0], level, kind),
-        ceiling=_estimate(chosen.ceiling, chosen.ceilings, level, kind),
+        ceiling=_estimate(chosen.ceiling, chosen.ceilings, level, kind) if FORMS[chosen.form].has_ceiling else None,
         area=_estimate(float(scores.mean()), draws.mean(axis=1), level, kind),
         level=level,
         kind=kind,
         n=sample.n,
         misfit=chosen.misfit,
-        draws=draws,
-        ceilings=chosen.ceilings,
+        contradicted=_contradicted(chosen, budgets, np.interp(logs, drawn_at, scores), inside),
     )
 
 
@@ -164,7 +126,7 @@ class Chosen:
     draws: Array
     ceiling: float
     ceilings: Array
-    misfit: float | None  # p of the chi-square of the residuals; None without degrees of freedom
+    misfit: float  # p of the chi-square of the residuals
 
 
 def choose(sample: Resampled, logs: Array, drawn_at: Array, *, monotone: bool) -> Chosen:
@@ -179,7 +141,7 @@ def choose(sample: Resampled, logs: Array, drawn_at: Array, *, monotone: bool) -
     for rising in (True, False) if monotone else (False,):
         rough = _best(data[:1], logs, even, logs, monotone=rising)
         found = _best(data, logs, sample.whitener(rough.scores), drawn_at, monotone=rising)
-        if found.misfit is None or found.misfit >= MISFIT:
+        if found.misfit >= MISFIT:
             break
     assert found is not None
     return found
@@ -191,16 +153,16 @@ def _best(data: Array, logs: Array, whiten: Array, drawn_at: Array, *, monotone:
     tried = [
         (form, fit_form(form, logs, data, whiten, monotone=monotone))
         for form in FORMS.values()
-        if form.num_parameters <= count_distinct_budgets(np.exp(logs))
+        if form.num_parameters < count_distinct_budgets(np.exp(logs))
     ]
     aic = np.stack([fitted.deviance + 2 * form.num_parameters for form, fitted in tried])
     picked, rows = aic.argmin(axis=0), np.arange(len(data))
     curves = np.stack([fitted.scores(form.shapes(drawn_at, first, last)) for form, fitted in tried])[picked, rows]
-    ceilings = np.stack([fitted.ceiling for _, fitted in tried])[picked, rows]
+    ceilings = np.stack([form.limit(fitted) for form, fitted in tried])[picked, rows]
     form, fitted = tried[picked[0]]
     freedom = len(logs) - form.num_parameters
     return Chosen(
-        misfit=float(special.chdtrc(freedom, fitted.deviance[0])) if freedom > 0 else None,
+        misfit=float(special.chdtrc(freedom, fitted.deviance[0])),
         form=form.name,
         aic={form.name: float(value) for (form, _), value in zip(tried, aic[:, 0], strict=True)},
         scores=curves[0],
@@ -224,39 +186,16 @@ def by_budget(budgets: Sequence[int | float], sides: Sequence[Side]) -> tuple[li
     return [budgets[place] for place in order], [sides[place] for place in order]
 
 
-def count_distinct_budgets(budgets: Iterable[int | float]) -> int:
-    """The number of budgets, each counted only if it is MIN_BUDGET_RATIO times the last one counted or more."""
-    counted: list[float] = []
-    for budget in sorted(budgets):
-        if not counted or budget >= MIN_BUDGET_RATIO * counted[-1]:
-            counted.append(float(budget))
-    return len(counted)
-
-
-def positive(points: Sequence[Point]) -> list[Point]:
-    """The points at budgets above 0, which have a place on a logarithmic axis, by rising budget."""
-    return sorted((point for point in points if point.budget > 0), key=lambda point: point.budget)
-
-
-def compute_equivalent_gain(reference: Fit, enhanced: Point) -> Estimate | None:
-    """The budget at which the reference curve reaches the enhanced score, over the budget that this score took.
-
-    Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". Its ends are
-    those of the budgets that reach the ends of the enhanced score. This is conservative, because both share items and
-    their errors are correlated. Infinite where the reference may not reach it; an end at its smallest budget means that
-    or less. None where the fitted curve does not reach the score, and at no budget.
-    """
-    reached = reference.budget_to_reach(enhanced.score).budget
-    if reached is None or enhanced.budget <= 0:
-        return None
-    low = reference.budget_to_reach(enhanced.low).low
-    high = reference.budget_to_reach(enhanced.high).high
-    return Estimate(
-        value=reached / enhanced.budget,
-        low=min(reached, low or reached) / enhanced.budget,
-        high=math.inf if high is None else max(reached, high) / enhanced.budget,
-        kind=f"{reference.kind} of the curve at the ends of {enhanced.interval}",
-    )
+def _contradicted(chosen: Chosen, budgets: Sequence[int | float], curve: Array, seen: Sequence[Interval]) -> str | None:
+    """Why measured points contradict the chosen curve, which has these scores at the budgets, or None."""
+    if chosen.misfit < MISFIT:
+        return f"no form fits its points (goodness of fit p = {chosen.misfit:.1g})"
+    outside = [
+        f"{budget:.3g}"
+        for budget, score, interval in zip(budgets, curve, seen, strict=True)
+        if not interval.low <= score <= interval.high
+    ]
+    return f"it leaves the interval of the score measured at {', '.join(outside)}" if outside else None
 
 
 def _estimate(value: float, draws: Array, level: float, kind: str) -> Estimate:
@@ -270,13 +209,3 @@ def _simultaneous(scores: Array, draws: Array, low: Array, high: Array, level: f
     beyond = np.where(draws < scores, (scores - draws) / below, (draws - scores) / above).max(axis=1)
     wider = max(1.0, float(np.quantile(beyond, level)))
     return np.clip(scores - wider * below, 0, 1), np.clip(scores + wider * above, 0, 1)
-
-
-def _first_at(curves: Array, budgets: Array, score: float | Array) -> Array:
-    """The first of the budgets at which each curve has the score; infinite where none has."""
-    reached = curves >= score
-    return np.where(reached.any(axis=1), budgets[reached.argmax(axis=1)], np.inf)
-
-
-def _or_none(budget: float) -> float | None:
-    return float(budget) if np.isfinite(budget) else None

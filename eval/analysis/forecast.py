@@ -1,135 +1,217 @@
-"""Forecasts: larger budgets predicted from smaller ones, and the errors on held-out budgets."""
+"""Forecasts of larger budgets, by the predictor that did best on the study's own held-out budgets.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+An interval is as wide as the errors seen there. Nothing measured can foretell a jump of a curve that has not risen, so
+such a curve is not forecast.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from educe.eval.analysis.conditions import Condition, sides_of
-from educe.eval.analysis.curves import Curve, Point, curve_of
-from educe.eval.analysis.fit import MIN_BUDGET_RATIO, MIN_BUDGETS, by_budget, choose, count_distinct_budgets, positive
-from educe.eval.analysis.resampled import Resampled, resampled
-from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, in_one_cluster, percentiles
+from educe.eval.analysis.curves import MIN_BUDGET_RATIO, Curve, count_distinct_budgets, curve_of, positive
+from educe.eval.analysis.fit import MIN_BUDGETS, by_budget, choose
+from educe.eval.analysis.resampled import resampled
+from educe.eval.analysis.statistics.paired import paired_difference
+from educe.eval.analysis.statistics.resample import Clusters, in_one_cluster
 from educe.eval.analysis.statistics.variance import Side
 
 LEVEL = 0.9
-NUM_RESAMPLES = 1_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """The predicted score at a larger budget, on the same items: the median of `draws` and an interval."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Series:
+    """A curve's budgets above 0 in rising order, with one side each on the same items."""
 
-    method: str
-    budget: float
-    score: float
-    low: float
-    high: float
-    draws: Array
+    name: str
+    budgets: Sequence[int | float]
+    sides: Sequence[Side] = field(repr=False)
+    clusters: Clusters | None = field(default=None, repr=False)
 
-    def crps(self, seen: float) -> float:
-        """Continuous ranked probability score of the observed score: 0 is a certain and right forecast.
-
-        Gneiting & Raftery (2007): E|X - seen| - E|X - X'| / 2, over the draws; in the units of the score.
-        """
-        ordered = np.sort(self.draws)
-        n = len(ordered)
-        spread = 2 * float(ordered @ (2 * np.arange(1, n + 1) - n - 1)) / n**2
-        return float(np.abs(ordered - seen).mean()) - spread / 2
+    def first(self, number: int) -> "Series":
+        """The smallest budgets of it."""
+        return Series(name=self.name, budgets=self.budgets[:number], sides=self.sides[:number], clusters=self.clusters)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A budget that was held out of a curve, its score, and every method's forecast of it."""
+    """A budget that was held out of a curve: its score, and what each predictor said from smaller budgets."""
 
-    curve: str
-    fitted_to: int
+    name: str
     budget: float
     seen: float
-    forecasts: Mapping[str, Forecast]
+    predicted: Mapping[str, float]
+
+    def error(self, predictor: str) -> float:
+        return abs(self.seen - self.predicted[predictor])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One method's mean absolute error, coverage and mean CRPS over all trials, in the units of the score."""
+    """How the predictors did at one distance, over all trials of a study: mean absolute errors, and who is best.
 
-    method: str
-    num_trials: int
-    mean_error: float
-    covered: float
-    crps: float
-
-
-Method = Callable[[Resampled, Array, float], Array]
-
-
-def _fitted(sample: Resampled, logs: Array, at: float) -> Array:
-    """The curve that AIC chooses, extrapolated; the first value is of the points, the others of their resamples."""
-    chosen = choose(sample, logs, np.array([at]), monotone=True)
-    return np.concatenate([chosen.scores, chosen.draws[:, 0]])
-
-
-def _last_point(sample: Resampled, logs: Array, at: float) -> Array:
-    """No change after the largest budget measured."""
-    return np.concatenate([sample.scores[-1:], sample.draws[:, -1]])
-
-
-def _log_linear(sample: Resampled, logs: Array, at: float) -> Array:
-    """A straight line in the logarithm of the budget, by least squares."""
-    design = np.stack([np.ones(len(logs)), logs], axis=1)
-    line = np.vstack([sample.scores, sample.draws]) @ np.linalg.pinv(design).T
-    return np.asarray(line @ np.array([1.0, at]))
-
-
-METHODS: dict[str, Method] = {"fitted curve": _fitted, "last point": _last_point, "log-linear": _log_linear}
-
-
-def forecast_scores(
-    budgets: Sequence[int | float],
-    sides: Sequence[Side],
-    clusters: Clusters | None = None,
-    *,
-    at: int | float,
-    level: float = LEVEL,
-) -> dict[str, Forecast]:
-    """Every method's forecast of the score at a larger budget, from one side per budget above 0.
-
-    The forecast is of the score with the same items and as many seeds: it includes the sampling error of one more
-    point, less the part that the earlier points share with it. ValueError for fewer than three distinct budgets or none
-    larger, a budget not above 0, unequal numbers, items of one cluster and a level outside (0, 1).
+    `chosen` is the last point where no other predictor has a smaller error, or nothing was held out.
     """
-    budgets, sides = by_budget(budgets, sides)
-    if not 0 < level < 1:
-        raise ValueError(f"level = {level:g} is not between 0 and 1; give a share, as 0.9 for 90%")
-    if count_distinct_budgets(budgets) < MIN_BUDGETS or at < MIN_BUDGET_RATIO * max(budgets):
-        raise ValueError(f"a forecast to {at} needs {MIN_BUDGETS} smaller distinct budgets, got {budgets}")
-    if in_one_cluster(clusters, sides[0].scores.shape[1]):
-        raise ValueError(
-            "all items are of one cluster, so their sampling error is not known; use items of several clusters"
-        )
-    sample = resampled(sides, clusters, num_resamples=NUM_RESAMPLES)
-    logs, place = np.log(budgets), float(np.log(at))
-    return {
-        name: _as_forecast(name, float(at), sample, method(sample, logs, place), level)
-        for name, method in METHODS.items()
-    }
+
+    times_as_far: int | float
+    trials: tuple[Trial, ...]
+
+    @property
+    def mean_errors(self) -> dict[str, float]:
+        """By predictor, in the units of the score; none without trials."""
+        return _mean_errors(self.trials)
+
+    @property
+    def chosen(self) -> str:
+        return _best(self.trials)
+
+    def half_width(self, *, level: float = LEVEL) -> tuple[float, float] | None:
+        """Half the width of an interval for a new curve, and the level that it holds with; None without trials.
+
+        Split conformal prediction (Lei et al. 2018): of n absolute errors the one of rank (n + 1) * level, rounded up.
+        Too few trials for the level give their largest error, which holds with n / (n + 1). That is for trials and
+        forecast in any order equally likely. Each trial has the error of the predictor that the trials of the other
+        curves choose, so that its own error has no part in the choice.
+        """
+        names = {each.name for each in self.trials}
+        chosen = {name: _best([each for each in self.trials if each.name != name]) for name in names}
+        errors = sorted(each.error(chosen[each.name]) for each in self.trials)
+        if not errors:
+            return None
+        rank = math.ceil((len(errors) + 1) * level - 1e-9)
+        return (errors[rank - 1], level) if rank <= len(errors) else (errors[-1], len(errors) / (len(errors) + 1))
 
 
-def _as_forecast(name: str, budget: float, sample: Resampled, curves: Array, level: float) -> Forecast:
-    """The curve's draws plus the sampling error of one more point, given the errors of the earlier points."""
-    rng = np.random.default_rng(SEED)
-    center = float(np.clip(curves[0], 0, 1))
-    share = (center * sample.n + 1) / (sample.n + 2)
-    variance = sample.relative_variance * share * (1 - share)
-    num, correlation = len(sample.scores), sample.correlation
-    known = num * correlation / (1 + (num - 1) * correlation)  # regression of a new point on the points' mean
-    sizes = sample.relative_variance * sample.scores * (1 - sample.scores)
-    scale = (variance / max(float(sizes.mean()), 1e-12)) ** 0.5
-    shared = -known * scale * (sample.draws - sample.scores).mean(axis=1)
-    own = (variance * (1 - correlation * known)) ** 0.5 * rng.standard_normal(len(sample.draws))
-    draws = np.clip(curves[1:] + shared + own, 0, 1)
-    low, high = percentiles(draws, level)
-    return Forecast(method=name, budget=budget, score=float(np.median(draws)), low=low, high=high, draws=draws)
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The score expected at a larger budget, on the same items; no interval where nothing was held out."""
+
+    predictor: str
+    budget: float
+    score: float
+    low: float | None
+    high: float | None
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoForecast:
+    """Why a curve is not forecast."""
+
+    reason: str
+
+
+def _fitted(series: Series, at: float) -> float:
+    """The curve that AIC chooses, extrapolated."""
+    sample = resampled(series.sides, series.clusters, num_resamples=1)
+    return float(choose(sample, np.log(series.budgets), np.log([at]), monotone=True).scores[0])
+
+
+def _last_point(series: Series, at: float) -> float:
+    """No change after the largest budget measured."""
+    return float(series.sides[-1].scores.mean())
+
+
+def _log_linear(series: Series, at: float) -> float:
+    """A straight line in the logarithm of the budget, by least squares."""
+    slope, first = np.polyfit(np.log(series.budgets), [side.scores.mean() for side in series.sides], 1)
+    return float(first + slope * np.log(at))
+
+
+LAST_POINT = "last point"
+# The last point first: it is chosen unless another is strictly better.
+PREDICTORS: dict[str, Callable[[Series, float], float]] = {
+    LAST_POINT: _last_point,
+    "fitted curve": _fitted,
+    "log-linear": _log_linear,
+}
+
+
+def series_of(curve: Curve) -> Series:
+    """The points of a curve at budgets above 0, over the items that all share. UserError where there is none."""
+    points = positive(curve.points)
+    sides, clusters = sides_of(*(point.condition.measurements for point in points))
+    name = f"{curve.model}, {curve.task}, {curve.label}"
+    return Series(name=name, budgets=[point.budget for point in points], sides=sides, clusters=clusters)
+
+
+def refuse(series: Series) -> NoForecast | None:
+    """Why this series cannot be extrapolated, or None.
+
+    It needs three distinct budgets and a rise that slows down: the largest budget scores above the smallest (paired,
+    95%), and the last step is not steeper than the mean step before it. Until then nothing shows how high it rises.
+    """
+    budgets, sides = by_budget(series.budgets, series.sides)
+    if count_distinct_budgets(budgets) < MIN_BUDGETS:
+        return NoForecast(reason=f"it has fewer than {MIN_BUDGETS} budgets")
+    if count_distinct_budgets(budgets) < len(budgets):
+        return NoForecast(reason=f"two of its budgets differ by less than a factor of {MIN_BUDGET_RATIO}")
+    if in_one_cluster(series.clusters, sides[0].scores.shape[1]):
+        return NoForecast(reason="all items are in one cluster, so the variance between clusters is unknown")
+    gained = paired_difference(sides[-1], sides[0], series.clusters)
+    if gained.high < 0:
+        return NoForecast(reason="the curve falls")
+    if gained.low <= 0:
+        return NoForecast(reason="the curve has not risen yet")
+    if _steepening(series):
+        return NoForecast(reason="the curve still rises faster and faster, and does not show how high it will go")
+    return None
+
+
+def _steepening(series: Series) -> bool:
+    """Whether the slope of the last step lies above the mean slope before it."""
+    logs, scores = np.log(series.budgets), [float(side.scores.mean()) for side in series.sides]
+    last, before = scores[-1] - scores[-2], scores[-2] - scores[0]
+    return bool(last / (logs[-1] - logs[-2]) > before / (logs[-2] - logs[0]))
+
+
+def record_of(all_series: Iterable[Series], *, times_as_far: int | float) -> Record:
+    """Every measured budget at least so many times as far as smaller ones that could be forecast from.
+
+    Of several the nearest. What would be refused is no trial, as it will be no forecast.
+    """
+    trials = tuple(trial for series in all_series for trial in _trials(series, times_as_far))
+    return Record(times_as_far=times_as_far, trials=trials)
+
+
+def _trials(series: Series, times_as_far: int | float) -> Iterator[Trial]:
+    for number in range(MIN_BUDGETS, len(series.budgets)):
+        base = series.first(number)
+        ahead = [place for place, budget in enumerate(series.budgets)
+                 if budget * MIN_BUDGET_RATIO >= times_as_far * base.budgets[-1] and place >= number]  # fmt: skip
+        if ahead and refuse(base) is None:
+            at = float(series.budgets[ahead[0]])
+            seen = float(series.sides[ahead[0]].scores.mean())
+            yield Trial(name=series.name, budget=at, seen=seen, predicted=_predict(base, at, PREDICTORS))
+
+
+def forecast(series: Series, record: Record) -> Forecast | NoForecast:
+    """The score at `record.times_as_far` the largest budget, by the chosen predictor, with the interval of its record.
+
+    It is the score that the same items and as many seeds would give.
+    """
+    if (refused := refuse(series)) is not None:
+        return refused
+    at, chosen = record.times_as_far * float(series.budgets[-1]), record.chosen
+    score = _predict(series, at, [chosen])[chosen]
+    width, level = record.half_width() or (None, 0.0)
+    low, high = (None, None) if width is None else (max(0.0, score - width), min(1.0, score + width))
+    return Forecast(predictor=chosen, budget=at, score=score, low=low, high=high, level=level)
+
+
+def _predict(series: Series, at: float, names: Collection[str]) -> dict[str, float]:
+    return {name: float(np.clip(PREDICTORS[name](series, at), 0, 1)) for name in names}
+
+
+def _mean_errors(trials: Sequence[Trial]) -> dict[str, float]:
+    return {name: float(np.mean([each.error(name) for each in trials])) for name in (PREDICTORS if trials else ())}
+
+
+def _best(trials: Sequence[Trial]) -> str:
+    errors = _mean_errors(trials)
+    return min(errors, key=errors.__getitem__, default=LAST_POINT)
 
 
 def across_models(conditions: Iterable[Condition]) -> list[Curve]:
@@ -153,45 +235,3 @@ def across_models(conditions: Iterable[Condition]) -> list[Curve]:
         for group in groups.values()
         if count_distinct_budgets(map(size, group)) > MIN_BUDGETS
     ]
-
-
-def trials(curves: Iterable[Curve]) -> list[Trial]:
-    """Every measured budget that at least three smaller ones predict, curve by curve."""
-    made: list[Trial] = []
-    for curve in curves:
-        points = positive(curve.points)
-        for point in points:
-            before = [each for each in points if each.budget * MIN_BUDGET_RATIO <= point.budget]
-            if count_distinct_budgets(each.budget for each in before) >= MIN_BUDGETS:
-                made += _trial(curve, before, point)
-    return made
-
-
-def _trial(curve: Curve, before: Sequence[Point], point: Point) -> Iterator[Trial]:
-    sides, clusters = sides_of(*(each.condition.measurements for each in [*before, point]))
-    if in_one_cluster(clusters, sides[0].scores.shape[1]):
-        return
-    yield Trial(
-        curve=f"{curve.model}, {curve.task}, {curve.label}",
-        fitted_to=len(before),
-        budget=point.budget,
-        seen=float(sides[-1].scores.mean()),
-        forecasts=forecast_scores([each.budget for each in before], sides[:-1], clusters, at=point.budget),
-    )
-
-
-def records(made: Sequence[Trial]) -> list[Record]:
-    """Each method over all trials."""
-    found = []
-    for method in METHODS if made else ():
-        forecasts = [(each.forecasts[method], each.seen) for each in made]
-        found.append(
-            Record(
-                method=method,
-                num_trials=len(made),
-                mean_error=float(np.mean([abs(each.score - seen) for each, seen in forecasts])),
-                covered=float(np.mean([each.low <= seen <= each.high for each, seen in forecasts])),
-                crps=float(np.mean([each.crps(seen) for each, seen in forecasts])),
-            )
-        )
-    return found

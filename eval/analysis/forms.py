@@ -1,8 +1,9 @@
 """The functional forms of a scaling curve, and the least-squares fit of one to many draws of its points at once.
 
 Every form runs from a score at the smallest budget to a ceiling, f = ceiling + (first - ceiling) g. They differ in how
-g falls from 1: not at all, as a power of the budget, or as a logistic curve in its logarithm. For a given g the two
-scores have a closed form, so g is searched on a grid, and no fit can fail to converge.
+g falls from 1: not at all, as a power of the budget, or as a logistic curve in its logarithm. A straight line in the
+logarithm has no ceiling: there the second score is that at the largest budget. For a given g the two scores have a
+closed form, so g is searched on a grid, and no fit can fail to converge.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,10 +31,20 @@ class Form:
     name: str
     num_parameters: int
     shapes: Callable[[Array, float, float], Array]
+    has_ceiling: bool = True
+
+    def limit(self, fitted: "Fitted") -> Array:
+        """The level that every draw's curve tends to; without a ceiling, the end of the scale that it runs towards."""
+        level = np.where(fitted.ceiling > fitted.first, 1.0, np.where(fitted.ceiling < fitted.first, 0.0, fitted.first))
+        return fitted.ceiling if self.has_ceiling else level
 
 
 def _flat(logs: Array, first: float, last: float) -> Array:
     return np.zeros((1, len(logs)))
+
+
+def _line(logs: Array, first: float, last: float) -> Array:
+    return ((last - logs) / (last - first))[None, :]
 
 
 def _power(logs: Array, first: float, last: float) -> Array:
@@ -50,6 +61,7 @@ def _logistic(logs: Array, first: float, last: float) -> Array:
 
 FORMS: dict[str, Form] = {
     "flat": Form(name="flat", num_parameters=1, shapes=_flat),
+    "straight line": Form(name="straight line", num_parameters=2, shapes=_line, has_ceiling=False),
     "power law": Form(name="power law", num_parameters=3, shapes=_power),
     "logistic": Form(name="logistic", num_parameters=4, shapes=_logistic),
 }

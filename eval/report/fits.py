@@ -1,4 +1,4 @@
-"""Fitted scaling curves: the form that the points support, what is estimated from it, and the bands in a figure."""
+"""Scaling curves: the fitted form with its bands, the budget that comes near the largest one's score, and the next."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from educe.eval.analysis.conditions import Condition
-from educe.eval.analysis.curves import Curve, join, without_sweeps
-from educe.eval.analysis.fit import MIN_BUDGETS, BudgetEstimate, Fit, count_distinct_budgets, fit, positive
+from educe.eval.analysis.crossing import Crossing, NextBudget, near_largest, next_budget
+from educe.eval.analysis.curves import Curve, count_distinct_budgets, join, positive, without_sweeps
+from educe.eval.analysis.fit import MIN_BUDGETS, Fit, fit
 from educe.eval.report.frame import Sheet, metric_of
 from educe.eval.report.panels import draw_chance, draw_intervals, faint_grid, interval_of, ticks
 from educe.eval.report.style import CHANCE, RC, Style, numbered_style, recipe_styles
-from educe.eval.report.text import count, flops, power_of_ten, range_text
+from educe.eval.report.text import count, flops, listed, power_of_ten, range_text
 
-NEAR = 0.02  # of the ceiling
 _MAX_FITS = 120  # a twentieth of a second each
 _PANEL, _COLUMNS = 2.35, 4
 _DOTS = Style(color="#222222", marker="o", line="none")
@@ -26,11 +26,11 @@ _DOTS = Style(color="#222222", marker="o", line="none")
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A curve with its fit and the budget at which it comes near its ceiling."""
+    """A curve with its fit, and the budget from which it comes near the score at its largest budget."""
 
     curve: Curve
     fit: Fit
-    near: BudgetEstimate
+    near: Crossing
 
     @property
     def other_forms(self) -> str:
@@ -40,9 +40,9 @@ class Fitted:
 
     @property
     def near_text(self) -> str:
-        """The budget within 2 points of the ceiling with its interval, in the axis's unit."""
-        text, unit = (count, "labelled examples") if self.curve.axis == "examples" else (flops, "FLOPs")
-        return "not reached" if self.near.budget is None else f"{self._near(self.near.budget, text)} {unit}"
+        """The budget within 2 points of the largest one's score with its interval, in the axis's unit."""
+        text, unit = self._unit
+        return f"{self._near(text)} {unit}"
 
     @property
     def near_flops_text(self) -> str:
@@ -50,22 +50,37 @@ class Fitted:
         if self.curve.axis == "flops":
             return self.near_text.removesuffix(" FLOPs")
         paid = [point for point in positive(self.curve.points) if point.condition.elicitation_flops > 0]
-        if self.near.budget is None or len(paid) < 2:
-            return "–" if self.near.budget is not None else "not reached"
+        if len(paid) < 2:
+            return "–"
         spent = np.log([point.condition.elicitation_flops for point in paid])
         read = np.log([point.budget for point in paid])
-        return self._near(
-            self.near.budget, lambda budget: flops(math.exp(float(np.interp(math.log(budget), read, spent))))
-        )
+        return self._near(lambda budget: flops(math.exp(float(np.interp(math.log(budget), read, spent)))))
 
-    def _near(self, budget: float, text: Callable[[float], str]) -> str:
-        """A budget and its interval; the smallest one measured means that or less, no end means not reached."""
+    @property
+    def next_text(self) -> str:
+        """What to measure next, and its price."""
+        proposed = next_budget(self.curve, self.near)
+        return "–" if proposed is None else next_text(proposed, *self._unit)
 
-        def at(value: float) -> str:
-            return f"{'≤ ' if value <= float(self.fit.budgets[0]) * (1 + 1e-9) else ''}{text(value)}"
+    @property
+    def _unit(self) -> tuple[Callable[[float], str], str]:
+        return (count, "labelled examples") if self.curve.axis == "examples" else (flops, "FLOPs")
 
-        low = "not reached" if self.near.low is None else at(self.near.low)
-        return f"{at(budget)} [{low}, {'not reached' if self.near.high is None else text(self.near.high)}]"
+    def _near(self, text: Callable[[float], str]) -> str:
+        """The budget and its bracket; at the smallest one measured that or less, whose bracket begins with 0."""
+        near = self.near
+        assert near.budget is not None and near.high is not None, "the largest budget reaches its own score"
+        least = f"≤ {text(near.smallest)}"
+        at = least if near.budget <= near.smallest else text(near.budget)
+        return f"{at} [{text(near.low) if near.low else least}, {text(near.high)}]"
+
+
+def next_text(proposed: NextBudget, text: Callable[[float], str], unit: str) -> str:
+    """A proposed budget, or the budgets that need more seeds, with its cells and FLOPs."""
+    budgets = listed([text(budget) for budget in proposed.budgets])
+    cells = f"{proposed.cells} cell{'' if proposed.cells == 1 else 's'}"
+    what = f"{budgets} {unit}" if proposed.new else f"more seeds at {budgets} {unit}"
+    return f"{what} ({cells}, {flops(proposed.flops)} FLOPs)"
 
 
 def fitted(conditions: Sequence[Condition]) -> tuple[list[Fitted], int]:
@@ -86,7 +101,7 @@ def fitted(conditions: Sequence[Condition]) -> tuple[list[Fitted], int]:
             continue
         made = fit(curve)
         if made is not None:  # None where all items are of one cluster
-            found.append(Fitted(curve=curve, fit=made, near=made.budget_within(NEAR)))
+            found.append(Fitted(curve=curve, fit=made, near=near_largest(curve)))
     return found, left_out
 
 
@@ -129,15 +144,17 @@ def _draw(axes: Axes, each: Fitted, color: str) -> None:
     axes.set_ylim(-2, 102)
     faint_grid(axes)
     every = slice(None, None, 4)
-    for low, high, alpha in ((made.band_low, made.band_high, 0.13), (made.low, made.high, 0.25)):
-        axes.fill_between(made.budgets[every], 100 * low[every], 100 * high[every], color=color, alpha=alpha,
-                          linewidth=0)  # fmt: skip
-    axes.plot(made.budgets[every], 100 * made.scores[every], color=color, linewidth=1.6)
+    if made.contradicted is None:
+        for low, high, alpha in ((made.band_low, made.band_high, 0.13), (made.low, made.high, 0.25)):
+            axes.fill_between(made.budgets[every], 100 * low[every], 100 * high[every], color=color, alpha=alpha,
+                              linewidth=0)  # fmt: skip
+        axes.plot(made.budgets[every], 100 * made.scores[every], color=color, linewidth=1.6)
     draw_intervals(axes, [point.budget for point in points], map(interval_of, points), _DOTS, markersize=3.5)
     for label in draw_chance(axes, [point.condition for point in points]):
         axes.text(0.99, label.y - 2, label.text, transform=axes.get_yaxis_transform(), ha="right", va="top",
                   fontsize=7.5, color=CHANCE.ink)  # fmt: skip
-    axes.text(0.02, 0.97, made.form, transform=axes.transAxes, va="top", fontsize=8, color="#333333")
+    form = made.form if made.contradicted is None else "no form fits"
+    axes.text(0.02, 0.97, form, transform=axes.transAxes, va="top", fontsize=8, color="#333333")
     budgets = sorted({point.budget for point in points})
     shown = budgets if len(budgets) <= 4 else [budgets[0], budgets[len(budgets) // 2], budgets[-1]]
     ticks(axes.xaxis, FixedLocator(shown), count if along == "examples" else power_of_ten)

@@ -1,98 +1,86 @@
-"""`educe forecast`: scores at larger budgets, predicted from smaller ones, and how good such predictions were."""
+"""`educe forecast`: scores at larger budgets, by the predictor that did best on this study's held-out budgets."""
 
 from collections.abc import Sequence
 
-from educe.eval.analysis.conditions import Condition, sides_of
-from educe.eval.analysis.curves import Curve, join
-from educe.eval.analysis.fit import MIN_BUDGET_RATIO, MIN_BUDGETS, MISFIT, count_distinct_budgets, fit_scores, positive
-from educe.eval.analysis.forecast import LEVEL, across_models, forecast_scores, records, trials
-from educe.eval.analysis.formatting import format_interval, whole_percent
+from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.curves import Curve, count_distinct_budgets, join, positive
+from educe.eval.analysis.fit import MIN_BUDGETS
+from educe.eval.analysis.forecast import (
+    LAST_POINT,
+    NoForecast,
+    Record,
+    Series,
+    across_models,
+    forecast,
+    record_of,
+    refuse,
+    series_of,
+)
+from educe.eval.analysis.formatting import format_count, format_interval, whole_percent
 
 BEYOND = (4, 16)  # times the largest budget measured
 # The assumption of a forecast, which no measured point can confirm.
 ASSUMPTIONS = {
-    "flat": "if the curve stays flat",
-    "power law": "if the curve continues as a power law",
-    "logistic": "if the curve continues as a logistic curve",
+    LAST_POINT: "if the score stays as it is",
+    "fitted curve": "if the fitted curve goes on",
+    "log-linear": "if the score goes on along a straight line in the logarithm of the budget",
 }
 UNITS = {"examples": "examples", "flops": "FLOPs", "size": "FLOPs per answer"}
 
 
 def forecast_text(conditions: Sequence[Condition]) -> str:
-    """For each axis: how well each method predicted held-out budgets, and forecasts for larger budgets."""
+    """For each axis: how well each predictor did on held-out budgets, and forecasts for larger budgets."""
     axes = {
         "examples": join(conditions, "examples"),
         "flops": join(conditions, "flops"),
         "size": across_models(conditions),
     }
-    lines = [line for axis, curves in axes.items() for line in _of_axis(axis, curves)]
+    lines = [line for axis, curves in axes.items() for line in _of_axis(UNITS[axis], curves)]
     if not lines:
         return "no curve has three budgets above 0, which a forecast needs; run the study with more budgets"
     return "\n".join(lines).strip("\n")
 
 
-def _of_axis(axis: str, curves: Sequence[Curve]) -> list[str]:
-    long = [curve for curve in curves if _num_distinct(curve) >= MIN_BUDGETS]
-    if not long:
+def _of_axis(unit: str, curves: Sequence[Curve]) -> list[str]:
+    budgets = ((curve, [point.budget for point in positive(curve.points)]) for curve in curves)
+    all_series = [series_of(curve) for curve, each in budgets if count_distinct_budgets(each) >= MIN_BUDGETS]
+    if not all_series:
         return []
-    lines = ["", f"by {UNITS[axis]}"]
-    # Two sizes at nearly one cost count as one budget, which leaves too few to extrapolate from.
-    close = [curve for curve in long if _num_distinct(curve) < len(positive(curve.points))]
-    long = [curve for curve in long if _num_distinct(curve) == len(positive(curve.points))]
-    lines += [
-        f"  {_named(curve)}: no forecast, because two of its budgets differ by less than a factor of {MIN_BUDGET_RATIO}"
-        for curve in close
-    ]
-    made = trials(long)
-    for record in records(made):
-        lines.append(
-            f"  held-out budgets predicted by {record.method}: {record.num_trials}, mean error"
-            f" {100 * record.mean_error:.1f} points, CRPS {100 * record.crps:.1f} points,"
-            f" {100 * record.covered:.0f}% within the {100 * LEVEL:.0f}% interval"
-        )
-    if long and not made:
-        lines.append("  no curve has four budgets: none could be held out, so these forecasts are untested")
-    for curve in long:
-        lines += _of_curve(curve, UNITS[axis])
-    return lines
+    records = [record_of(all_series, times_as_far=factor) for factor in BEYOND]
+    lines = ["", f"by {unit}", *map(_record_line, records)]
+    return [*lines, *(line for series in all_series for line in _of_series(series, records, unit))]
 
 
-def _of_curve(curve: Curve, unit: str) -> list[str]:
-    points = positive(curve.points)
-    sides, clusters = sides_of(*(point.condition.measurements for point in points))
-    budgets = [point.budget for point in points]
-    found = fit_scores(budgets, sides, clusters)
-    if found is None:
-        reason = "all items are in one cluster, so the variance between clusters is unknown"
-        return [f"  {_named(curve)}: no forecast, because {reason}"]
-    seeds = sorted({len(side.scores) for side in sides})
-    measured = (
-        f"{sides[0].scores.shape[1]:,} items, {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds"
+def _record_line(record: Record) -> str:
+    far = f"  {record.times_as_far} times as far as measured: "
+    if not record.trials:
+        return f"{far}nothing could be held out, so the {LAST_POINT} is taken and has no interval"
+    errors = ", ".join(f"{name} {100 * error:.1f}" for name, error in record.mean_errors.items())
+    return (
+        f"{far}{format_count(len(record.trials), 'held-out budget')}; mean error in points: {errors}; "
+        f"the {record.chosen} is taken"
     )
-    lines = [
-        f"  {_named(curve)}: {whole_percent(points[-1].score)} {format_interval(points[-1].low, points[-1].high)} at"
-        f" {_amount(budgets[-1], unit)} ({measured})",
-        f"    on the same items, {ASSUMPTIONS[found.form]}:",
-    ]
-    if found.misfit is not None and found.misfit < MISFIT:
+
+
+def _of_series(series: Series, records: Sequence[Record], unit: str) -> list[str]:
+    if (refused := refuse(series)) is not None:
+        return [f"  {series.name}: no forecast, because {refused.reason}"]
+    seeds = sorted({len(side.scores) for side in series.sides})
+    number = format_count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    items = series.sides[-1].scores.shape[1]
+    score = whole_percent(float(series.sides[-1].scores.mean()))
+    lines = [f"  {series.name}: {score} at {_amount(series.budgets[-1], unit)} ({items:,} items, {number})"]
+    for record in records:
+        made = forecast(series, record)
+        assert not isinstance(made, NoForecast), "refused above"
+        interval = "no interval"
+        if made.low is not None and made.high is not None:
+            interval = f"{format_interval(made.low, made.high)} with {100 * made.level:.0f}%"
         lines.append(
-            f"    no curve form fits these points (misfit p = {found.misfit:.1g}); do not rely on the forecasts below"
-        )
-    for factor in BEYOND:
-        made = forecast_scores(budgets, sides, clusters, at=factor * budgets[-1])["fitted curve"]
-        lines.append(
-            f"    {whole_percent(made.score)} {format_interval(made.low, made.high)} at {_amount(made.budget, unit)},"
-            f" {factor} times the largest budget measured ({100 * LEVEL:.0f}% interval)"
+            f"    {whole_percent(made.score)} ({interval}) at {_amount(made.budget, unit)},"
+            f" {ASSUMPTIONS[made.predictor]}"
         )
     return lines
-
-
-def _num_distinct(curve: Curve) -> int:
-    return count_distinct_budgets(each.budget for each in positive(curve.points))
-
-
-def _named(curve: Curve) -> str:
-    return f"{curve.model}, {curve.task}, {curve.label}"
 
 
 def _amount(budget: float, unit: str) -> str:

@@ -3,11 +3,10 @@
 `scores`: 95% intervals of one score; `exactly`: the same, summed instead of simulated. `paired`: type I error at 5%;
 `seeds`: the same and power, where conditions share seeds, beside a t test over the seeds' differences; `tails`: type I
 error far below 5%; `holm`: family-wise error rate of ten comparisons.
-`budgets`: 95% intervals of the budget that reaches a score, on curves of every form (500 a row).
 
 Each section writes its table into docs/statistics/, from which docs/statistics/draw.py draws the figures.
 
-python -m tests.benchmarks.coverage [scores] [exactly] [paired] [seeds] [tails] [holm] [budgets]
+python -m tests.benchmarks.coverage [scores] [exactly] [paired] [seeds] [tails] [holm]
 """
 
 import sys
@@ -24,7 +23,6 @@ from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.paired import Difference, paired_difference
 from educe.eval.analysis.statistics.variance import Side
 from tests.benchmarks import worlds
-from tests.benchmarks.budgets import budgets
 from tests.benchmarks.tables import Row, write
 
 STUDIES = 2_000
@@ -280,7 +278,6 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "seeds": ("paired_seeds", seeds),
     "tails": ("small_p_values", tails),
     "holm": ("family_wise_error", family),
-    "budgets": ("budget_coverage", budgets),
 }
 
 

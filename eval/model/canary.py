@@ -17,12 +17,9 @@ from educe.eval.model.model import Known, Model
 from educe.eval.model.score import score_options
 from educe.eval.model.sharded import gathering
 
-# Two beginnings with four ends each: what is shared is read once.
-_ENDS = {
-    "The capital of France is": (" Paris", " London", " blue", " not known"),
-    "def add(a, b): return a": (" + b", " - b", "\n", "?"),
-}
-TEXTS = tuple(start + end for start, ends in _ENDS.items() for end in ends)
+# One beginning with eight short ends: what is shared is read once, so that a canary costs little of a load.
+_START = "The capital of France is"
+TEXTS = tuple(_START + end for end in (" Paris", " London", " the", " a", " in", " not", " called", "."))
 # Nats by which two devices or batch shapes may differ on one text: over twice what was measured (docs/log.md).
 TOLERANCE = {"float32": 0.01, "bfloat16": 1.0, "float16": 0.2}
 
@@ -38,20 +35,18 @@ def with_canary(model: Model) -> Model:
 
 
 def canary_of(model: Model) -> tuple[float, ...]:
-    """The log-likelihood in nats of each of TEXTS after its beginning. UserError where one is no number."""
-    items = []
-    for start, ends in _ENDS.items():
-        rows = encode_texts(model, [start + end for end in ends])
-        shared = common_prefix([row[:-1] for row in rows])
-        items.append(Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows)))
+    """The log-likelihood in nats of each of TEXTS after what they share. UserError where one is no number."""
+    rows = encode_texts(model, TEXTS)
+    shared = common_prefix([row[:-1] for row in rows])
+    item = Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows))
     with _one_thread():
-        values = tuple(value for each in score_options(model, items).loglikelihoods for value in each)
+        (values,) = score_options(model, [item]).loglikelihoods
     if not all(map(math.isfinite, values)):
         raise UserError(
             f"model {model.name!r} in {model.dtype} gives {TEXTS[0]!r} a log-likelihood of {values[0]}; "
             "fetch the weights again, or give another dtype"
         )
-    return values
+    return tuple(values)
 
 
 @contextmanager

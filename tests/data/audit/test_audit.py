@@ -79,7 +79,7 @@ def test_planted_near_duplicates_are_found() -> None:
     assert [finding.serious for finding in audit(one) if finding.kind == "near_duplicates"] == [False]
     to_dev = [replace(row, id=f"dev-{row.id}", question="Say: " + row.question) for row in made.rows["dev"]]
     between = task(rows(), load=lambda: {"train": [*train, *to_dev], "dev": made.rows["dev"], "test": test})
-    assert serious(between) == set()
+    assert "near_duplicates" not in serious(between)
 
 
 def test_a_biased_place_is_found() -> None:

@@ -15,7 +15,7 @@ def test_it_is_the_log_likelihood_of_eight_texts_by_a_plain_forward() -> None:
     model = with_canary(tiny())
     assert len(TEXTS) == len(model.canary) == NUM_CANARY == 8
     ids = model.tokenizer(TEXTS[0], return_tensors="pt").input_ids
-    start = len(model.tokenizer("The capital of France is ").input_ids)
+    start = len(model.tokenizer("The capital of France is").input_ids)
     with torch.inference_mode():
         logprobs = model.net(ids).logits.double().log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
     assert model.canary[0] == pytest.approx(logprobs[start - 1 :].sum().item(), abs=1e-4)

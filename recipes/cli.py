@@ -63,12 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     run = _study_command(commands, "run", _run, "Run a study, but no cell that is finished already.")
     run.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME).")
-    run.add_argument("--plan", metavar="FILE", help="Plan that `educe plan --freeze` wrote, to keep with the results.")
+    run.add_argument("--plan", metavar="FILE", help="Plan of `educe plan --freeze`, to keep with the results.")
     plan = _study_command(commands, "plan", _plan, "Estimate FLOPs, minutes and power; after a run, what to add.")
     plan.add_argument(
         "--effect", type=float, default=0.05, metavar="SHARE", help="Difference that the study must detect (0.05)."
     )
-    plan.add_argument("--freeze", metavar="FILE", help="Write down the study, its cells and the limits of its claims.")
+    plan.add_argument("--freeze", metavar="FILE", help="Write down the study, its cells and limits.")
     plan.add_argument(
         "--reach", type=float, metavar="SHARE", help="Score to be reached by the curves of a run directory."
     )

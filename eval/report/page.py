@@ -86,10 +86,7 @@ def write_report(
             "calibration": lambda task: calibration_figure(calibrated, task=task),
         },
     )
-    write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
-    write_csv(folder / "curves.csv", CURVE_COLUMNS, curve_rows(conditions))
-    rows = [row_of(COMPARISON_COLUMNS, each) for each in comparisons]
-    write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, rows)
+    _write_tables(measurements, failures, conditions, comparisons, folder)
     page = _template().render(
         study=study,
         study_text=study_text,
@@ -99,8 +96,6 @@ def write_report(
         spread=draw_spread(conditions, folder / "figures"),
         over_tasks=pooled,
         over_tasks_drawn=draw_over_tasks(pooled, folder / "figures"),
-        over_tasks_titles=TITLES,
-        effect_text=effect_text,
         comparisons=comparisons,
         frontiers=[(key, steps(kinds["flops"]), kinds["labels"]) for key, kinds in sorted(costly.items())],
         fits=fits,
@@ -121,6 +116,19 @@ def write_report(
     return path
 
 
+def _write_tables(
+    measurements: Sequence[Measurement],
+    failures: Sequence[Failure],
+    conditions: Sequence[Condition],
+    comparisons: Sequence[Comparison],
+    folder: Path,
+) -> None:
+    write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
+    write_csv(folder / "curves.csv", CURVE_COLUMNS, curve_rows(conditions))
+    rows = [row_of(COMPARISON_COLUMNS, each) for each in comparisons]
+    write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, rows)
+
+
 def _claims(
     conditions: Sequence[Condition], audits: Audits, looks: Looks | None, primary: Sequence[Pair]
 ) -> list[Claim | Refused]:
@@ -136,6 +144,8 @@ def _sections(conditions: Sequence[Condition], comparisons: Sequence[Comparison]
     ranked, unranked = rankings(conditions)
     best = best_prompts(pairs, gains)
     return {
+        "over_tasks_titles": TITLES,
+        "effect_text": effect_text,
         "num_models": len({each.model for each in conditions}),
         "num_tasks": len({each.task for each in conditions}),
         "headlines": [headline(pair, gains) for pair in pairs],

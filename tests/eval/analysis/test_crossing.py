@@ -41,6 +41,7 @@ def ends(found: Crossing) -> tuple[float, float | None]:
     return found.low, found.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["step at 2.50 of 4^x", "logistic, tiny width", "two steps", "falling", "flat"])
 def test_the_bracket_holds_the_crossing_whatever_the_shape(world: str) -> None:
     """All worlds are in docs/statistics/budget_coverage.csv. Intervals of a fitted form held 27 to 39% of steps."""

@@ -97,6 +97,7 @@ def test_what_was_never_held_out_so_far_has_no_interval() -> None:
     assert isinstance(made, Forecast) and made.low is made.high is None and made.predictor == "last point"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["fitted forms", "two steps anywhere", "linear"])
 def test_intervals_hold_as_promised_in_worlds_inside_and_outside_the_forms(world: str) -> None:
     """All worlds are in docs/statistics/forecasts.csv; 90% intervals of the fitted curve held 0 to 32% there."""
@@ -107,6 +108,7 @@ def test_intervals_hold_as_promised_in_worlds_inside_and_outside_the_forms(world
     assert held >= np.mean([found.level for found, _ in bounded]) - 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["late jump", "falling"])
 def test_what_no_measured_budget_foretells_is_refused(world: str) -> None:
     outcomes = [each.made for found in simulate(WORLDS[world], studies=4).values() for each in found]

@@ -125,6 +125,7 @@ def test_fewer_than_five_seeds_earn_no_star() -> None:
         assert row["estimand"] == ("recipe" if seeds >= 3 else "runs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.04, 0.09])
 def test_ten_equal_recipes_are_not_told_apart(spread: float) -> None:
     """Seeds that differ by 4 or 9 points: one seed earned a star in 43 and 98% of such studies."""

@@ -111,6 +111,7 @@ def test_guesses_are_no_success() -> None:
     claimed(first_success(condition(40, 100, chance=0.25), chance_p=0.001))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_the_test_of_a_threshold_rejects_a_true_null_as_often_as_it_says(share: float) -> None:
     rng = np.random.default_rng(0)

@@ -102,6 +102,7 @@ def test_values_out_of_range_are_mistakes(name: str, value: float) -> None:
         Limits(**{name: value})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "world",
     [

@@ -21,6 +21,7 @@ def _sides(rng: np.random.Generator, *, ways: int, seeds: int, luck: float, shar
     return sides
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ways", "shared"), [(2, 0.0), (20, 0.0), (20, 0.8)])
 def test_the_best_of_equal_recipes(ways: int, shared: float) -> None:
     """Five seeds: without the correction the best of twenty reads 5 points high and is covered in under 90%."""

@@ -47,6 +47,7 @@ def test_fewer_than_three_are_refused() -> None:
         meta_analysis([0.1, 0.2, 0.3], [0.02, 0.02, 0.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "between"), [(3, 0.15), (5, 0.05), (12, 0.15)])
 def test_intervals_and_predictions_hold(count: int, between: float) -> None:
     """Heavy-tailed true effects (Student's t, 3 degrees of freedom), errors that are themselves estimated."""

@@ -85,6 +85,7 @@ def test_copies_in_clusters_add_nothing() -> None:
     assert copied == single
 
 
+@pytest.mark.slow
 def test_the_best_of_six_equals_is_rarely_first_alone() -> None:
     """It was in 85% of studies: the rank with the best chance is not the rank that is known."""
     rng = np.random.default_rng(1)

@@ -14,6 +14,8 @@ from educe.eval.analysis.statistics.resample import percentiles
 from educe.eval.analysis.statistics.variance import Side
 from tests.benchmarks import worlds
 
+pytestmark = pytest.mark.slow  # simulations of some hundred studies
+
 
 def at_least(rate: float, studies: int) -> int:
     return int(stats.binom.ppf(0.001, studies, rate))

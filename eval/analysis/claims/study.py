@@ -6,7 +6,16 @@ from functools import cache, partial
 
 from educe.data.errors import UserError
 from educe.eval.analysis.anomalies import Audits, blind_baseline
-from educe.eval.analysis.claims.claim import Claim, Refused, Statement, Tested, check_share, unusable
+from educe.eval.analysis.claims.claim import (
+    Claim,
+    Refused,
+    Statement,
+    Tested,
+    check_share,
+    condition_label,
+    unusable,
+    where,
+)
 from educe.eval.analysis.claims.gains import gain, not_elicited, nothing_shared, robust, within_ceiling
 from educe.eval.analysis.claims.runs import run_differences
 from educe.eval.analysis.claims.score import above_threshold, first_success, rarer_than
@@ -20,6 +29,8 @@ from educe.eval.measurement import Measurement
 
 _RARELY_RIGHT = 0.5  # above this the first right answer costs hardly more than the elicitation
 PRIMARY_SHARE = 0.5  # of the error budget, where a study names primary comparisons
+# Refusals for what the scores are: whoever leaves them out of the correction lets scores choose what is tested.
+_BY_SCORES = ("not supported", "no positive control")
 
 Made = Claim | Refused
 
@@ -109,19 +120,24 @@ def _primary(conditions: Sequence[Condition], primary: Sequence[Pair]) -> Iterat
 def _of_condition(condition: Condition, limits: Limits, audits: Audits, *, alpha: float) -> Iterator[Tested | Refused]:
     made = _threshold(condition, limits.above, audits)
     yield made
-    if condition.score < _RARELY_RIGHT:
-        guessed = isinstance(made, Tested) and limits.above is None
-        yield first_success(condition, chance_p=made.p if guessed and isinstance(made, Tested) else None, alpha=alpha)
+    if condition.score >= _RARELY_RIGHT:
+        text = f"{where(condition)}, {condition_label(condition)}: the cost of the first right answer"
+        statement = Statement(kind="first success", about=(condition,), text=text)
+        yield statement.refuse("most answers are right, so it is hardly more than that of the elicitation")
+    else:
+        guessed = made.p if isinstance(made, Tested) and limits.above is None else None
+        yield first_success(condition, chance_p=guessed, alpha=alpha)
 
 
 def _resolved(tried: Sequence[Tested | Refused], alpha: float) -> list[Made]:
     """Every statement claimed or refused, so that any claim is false with probability `alpha` at most."""
-    tests = [each for each in tried if isinstance(each, Tested)]
-    with_p = [each for each in tests if each.p is not None]
+    tests = [each for each in tried if isinstance(each, Tested) or each.cause in _BY_SCORES]
+    ps = {id(each): 1.0 if isinstance(each, Refused) else each.p for each in tests}
+    with_p = {key: p for key, p in ps.items() if p is not None}
     # Intervals get their even part; what is left is for Holm's correction of the p values.
     each_interval = 1 - alpha / max(1, len(tests))
     left = alpha * len(with_p) / max(1, len(tests))
-    adjusted = dict(zip(map(id, with_p), holm([each.p or 0.0 for each in with_p]), strict=True)) if with_p else {}
+    adjusted = dict(zip(with_p, holm(list(with_p.values())), strict=True)) if with_p else {}
     return [
         each
         if isinstance(each, Refused)
@@ -154,7 +170,8 @@ def _lifts(condition: Condition, plain: Condition) -> float:
 
 
 def _num_statements(members: Sequence[Condition]) -> int:
-    return len(members) + sum(2 + (len(curve.points) > 1) for curve in _curves(members))
+    """The most that can be tried: four about each condition, rare events included, and four about each curve."""
+    return 4 * (len(members) + len(_curves(members)))
 
 
 def _over_formats(measurement: Measurement) -> bool:
@@ -190,8 +207,8 @@ def _threshold(condition: Condition, above: float | None, audits: Audits) -> Tes
         reason = (
             "guessing is always right" if baseline else "guessing is never right, so every right answer is above it"
         )
-    text = f"{condition.model} on {condition.task}, {condition.name}: scores above chance"
-    return Statement(kind="threshold", about=(condition,), text=text).refuse(reason)
+    text = f"{where(condition)}, {condition_label(condition)}: scores above chance"
+    return Statement(kind="threshold", about=(condition,), text=text).refuse(reason, "not measured")
 
 
 def _rare(conditions: Sequence[Condition], bound: float) -> Iterator[Tested | Refused]:
@@ -205,4 +222,6 @@ def _rare(conditions: Sequence[Condition], bound: float) -> Iterator[Tested | Re
         return
     text = f"{first.model} on {first.task}: right or wrong answers are rarer than {format_odds(bound)}"
     reason = f"it takes {needed:,} items without one, and there were {most:,}"
-    yield Statement(kind="rare event", about=(first,), text=text).refuse(reason, numbers={"needed": needed, "n": most})
+    yield Statement(kind="rare event", about=(first,), text=text).refuse(
+        reason, "not measured", {"needed": needed, "n": most}
+    )

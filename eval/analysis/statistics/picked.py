@@ -24,8 +24,8 @@ def picked_scores(
     means, so halves need not be drawn item by item: with noise W of the scores' own covariance over items and seeds,
     X + W and X - W are distributed as the means of two independent halves (the coupled bootstrap, Oliveira, Lei &
     Tibshirani 2021; data fission, Leiner, Duan, Wasserman & Ramdas 2023). A side of fewer than three seeds is corrected
-    for the luck of its items alone. The interval is Wilson's around the corrected score, at the effective number of
-    items of the one that scored best. None for items of one cluster, whose luck cannot be known.
+    for the noise of its items alone. The interval is Wilson's around the corrected score, at the effective number of
+    items of the one that scored best. None for items of one cluster, whose noise cannot be known.
     """
     if in_one_cluster(clusters, sides[0].scores.shape[1]):
         return [None] * len(rivals)

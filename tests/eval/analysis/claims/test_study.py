@@ -27,8 +27,9 @@ def test_holm_corrects_over_every_kind_and_every_task() -> None:
     made = claims_of(conditions)
     thresholds = [each for each in made if each.kind == "threshold"]
     ps = sorted(binomtest(right, 100, 0.5, alternative="greater").pvalue for right in (60, 62, 63))
-    assert [each.numbers["statements"] for each in thresholds] == [3, 3, 3]
-    want = np.maximum.accumulate([3 * ps[0], 2 * ps[1], ps[2]])
+    assert [each.numbers["statements"] for each in thresholds] == [6, 6, 6]
+    # What scores refuse counts, too: the cost of the first right answer, because most are right.
+    want = np.maximum.accumulate([6 * ps[0], 5 * ps[1], 4 * ps[2]])
     assert sorted(each.numbers["p"] for each in thresholds) == pytest.approx(want)
 
 
@@ -47,7 +48,17 @@ def test_primary_comparisons_have_half_of_the_budget_to_themselves() -> None:
 def test_intervals_take_their_part() -> None:
     conditions = [condition(right, of=100, examples=4 * right, chance=None) for right in (20, 30, 40, 60)]
     intervals = [each for each in claims_of(conditions) if each.kind == "first success" and each.holds]
-    assert [each.numbers["level"] for each in intervals] == pytest.approx([1 - 0.05 / 3] * 3)
+    assert [each.numbers["level"] for each in intervals] == pytest.approx([1 - 0.05 / 4] * 3)
+
+
+def test_what_scores_refuse_still_counts_as_tried() -> None:
+    """Before: a curve that does harm was refused, left the family, and made the correction of the others weaker."""
+
+    def statements(*rights: int) -> set[float]:
+        made = claims_of(pool([*cells(*rights, of=500, plain=250), *cells(450, 450, of=500, plain=250, model="big")]))
+        return {each.numbers["statements"] for each in made if "statements" in each.numbers}
+
+    assert statements(250, 260) == statements(100, 100) and len(statements(250, 260)) == 1
 
 
 def test_what_is_tried_follows_from_the_design() -> None:

@@ -1,7 +1,8 @@
-"""The gate for files that a stranger may have written: JSON, YAML, Parquet and text, with limits and one kind of error.
+"""The gate for files that a stranger may have written: JSON, YAML and text, with limits and one kind of error.
 
-Every door that reads a file which the suite did not just write itself comes through here. What is wrong with a file is
-a UserError of one line with the path and the reason. Nothing in a file can make reading hang, run code or fill memory.
+Every door that reads a file which the suite did not just write itself comes through here, and Parquet through
+data/parquet.py. What is wrong with a file is a UserError of one line with the path and the reason. Nothing in a file
+can make reading hang, run code or fill memory.
 """
 
 import json
@@ -11,20 +12,16 @@ import re
 import stat
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import yaml
 
 from educe.data.errors import UserError, reason_of
 
-if TYPE_CHECKING:
-    from pyarrow.parquet import ParquetFile
-
 # A tokenizer.json of a large vocabulary has 35 MB and 2 million values.
 MAX_BYTES, MAX_JSON_VALUES = 256 << 20, 10_000_000
 # A study has some hundred nodes. Aliases count as often as they are used. PyYAML reads about 100 kB in a second.
 MAX_YAML_BYTES, MAX_YAML_NODES, MAX_DEPTH = 1 << 18, 20_000, 64
-MAX_PARQUET_BYTES, MAX_PARQUET_ROWS = 16 << 30, 100_000_000
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes it
 _SURROGATE_ITSELF = re.compile("[\ud800-\udfff]")
@@ -130,27 +127,6 @@ def parse_yaml(text: str, *, source: str) -> Any:
     finally:
         if loader is not None:
             loader.dispose()
-
-
-def open_parquet(path: Path, *, links: bool = True) -> "ParquetFile":
-    """A Parquet file, opened for reading. UserError where it is not a regular Parquet file or unpacks to too much.
-
-    What fails later, while its rows are read, is a `pyarrow.ArrowException` or an OSError.
-    """
-    # Deferred: it takes longer to import than all of the catalog, and few tasks need it.
-    import pyarrow
-    from pyarrow.parquet import ParquetFile
-
-    with open_regular(path, links=links) as stream:
-        try:
-            # By its number: what was looked at is what is read, and the file closes itself.
-            file = ParquetFile(f"/dev/fd/{stream.fileno()}")
-            sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise UserError(f"{path}: not a Parquet file ({reason_of(error)}); check how it was written") from None
-    if min(sizes, default=0) < 0 or sum(sizes) > MAX_PARQUET_BYTES or file.metadata.num_rows > MAX_PARQUET_ROWS:
-        raise UserError(f"{path} unpacks to over {MAX_PARQUET_BYTES:,} bytes or {MAX_PARQUET_ROWS:,} rows; split it")
-    return file
 
 
 def _reason(error: Exception) -> str:

@@ -59,7 +59,7 @@ SLOW = {
     ("educe.data.loading.hub", "datasets"),
     ("educe.data.loading.hub", "huggingface_hub"),
     ("educe.data.loading.readers", "pyarrow"),
-    ("educe.data.untrusted", "pyarrow"),
+    ("educe.data.parquet", "pyarrow"),
 }
 MAX_LINES = 400
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.errors import UserError, reason_of
-from educe.data.untrusted import open_parquet, open_regular, parse_json, read_text
+from educe.data.parquet import open_parquet, text_sizes
+from educe.data.untrusted import open_regular, parse_json, read_text
 
 # A line holds one question. A file of rows may be as long as it is.
 MAX_LINE_BYTES = 16 << 20
@@ -127,31 +128,26 @@ def _read_csv(path: Path) -> Iterator[Row]:
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
-    # Deferred: it takes longer to import than all of the catalog, and few tasks need it.
-    import pyarrow
-    from pyarrow.parquet import ParquetFile
+    import pyarrow  # deferred: it takes longer than all of the catalog, and few tasks need it
 
-    with open_parquet(path) as file:
-        metadata, schema = file.metadata, file.schema_arrow
-    _check_columns(path, schema.names)
-    # A text that a file holds once and names in each row is read once, before it fills memory in each row.
-    columns = [metadata.schema.column(place) for place in range(metadata.num_columns)]
-    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-    has_bytes = any("binary" in str(field.type) for field in schema)
     done = unpacked = 0
     try:
-        with open_regular(path) as stream, ParquetFile(stream, metadata=metadata, read_dictionary=texts) as file:
+        with open_parquet(path) as (file, schema):
+            _check_columns(path, schema.names)
+            has_bytes = any("binary" in str(field.type) for field in schema)
             for batch in file.iter_batches(batch_size=1024):
-                sizes = [size for column in batch.columns for size in _text_sizes(column)]
+                sizes = [size for column in batch.columns for size in text_sizes(column)]
                 if (longest := max(sizes, default=(0, 0))[0]) > MAX_LINE_BYTES:
-                    raise _TooLong(f"a text of {longest:,} bytes, over {MAX_LINE_BYTES:,}; cut it")
+                    problem = f"a text of {longest:,} bytes, over {MAX_LINE_BYTES:,}; cut it"
+                    raise UserError(f"{path}, after row {done}: {problem}")
                 if (unpacked := unpacked + sum(total for _, total in sizes)) > MAX_TEXT_BYTES:
-                    raise _TooLong(f"its texts unpack to over {MAX_TEXT_BYTES:,} bytes; split the file")
+                    problem = f"its texts unpack to over {MAX_TEXT_BYTES:,} bytes; split the file"
+                    raise UserError(f"{path}, after row {done}: {problem}")
                 for number, fields in enumerate(_rows(batch, schema), done + 1):
                     yield Row(place=f"{path}, row {number}", fields=_text(fields) if has_bytes else fields)
                 done += len(batch)
-    except _TooLong as error:
-        raise UserError(f"{path}, after row {done}: {error}") from None
+    except UserError:
+        raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise UserError(
             f"{path}, after row {done}: damaged Parquet ({reason_of(error)}); write the file again"
@@ -173,24 +169,6 @@ def _check_separator(path: Path, header: Sequence[str]) -> None:
         for mark, name in ((";", "';'"), ("\t", "tabs"), ("|", "'|'")):
             if mark in header[0]:
                 raise UserError(f"{path}: its columns are separated by {name}; save it with commas between them")
-
-
-class _TooLong(Exception):
-    """A text of a Parquet file that is too long to read."""
-
-
-def _text_sizes(column: Any) -> Iterator[tuple[int, int]]:
-    """The bytes of the longest text and of all texts of each dictionary in a column, nested ones included."""
-    from pyarrow import compute, types
-
-    if types.is_dictionary(column.type):
-        lengths = compute.binary_length(column.dictionary)
-        yield compute.max(lengths).as_py() or 0, compute.sum(lengths.take(column.indices)).as_py() or 0
-    elif types.is_struct(column.type):
-        for part in column.flatten():
-            yield from _text_sizes(part)
-    elif types.is_list(column.type) or types.is_large_list(column.type):
-        yield from _text_sizes(column.values)
 
 
 def _rows(batch: Any, schema: Any) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from educe.eval.model.model import Dtype, Model
 from educe.eval.model.net import full_shape, shape_of
 from educe.eval.model.sharded import gathering, set_sharding_dtype
 from educe.eval.model.source import Kind, Source, find_source
+from educe.eval.model.text_steps import check_growth
 from educe.eval.model.tiny import make_tiny
 from educe.eval.model.weights import bundled_folder, gguf_folder
 
@@ -119,11 +120,12 @@ def checked_place(source: Source, folder: Path) -> Iterator[Path]:
 
 
 def read_tokenizer(source: Source, folder: Path, place: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer among the files in `place`. UserError where it cannot be loaded."""
+    """The tokenizer among the files in `place`. UserError where it cannot be loaded or blows texts up."""
     with one_line(f"cannot load model {source.name!r} from {folder}", _FIX, hide=str(place)):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             place, trust_remote_code=False, local_files_only=True
         )
+    check_growth(tokenizer, name=source.name)
     return tokenizer
 
 

@@ -45,10 +45,15 @@ def _child(place: Any, key: str, change: str) -> Any:
 
 
 def _position(place: list[Any], key: str, change: str) -> int:
-    """A list position as a number, or by the name of the entry (`recipes.iid_sft.rank=4`)."""
-    for index, entry in enumerate(place):
-        if entry == key or (isinstance(entry, dict) and key in entry):
-            return index
+    """A list position as a number, or by the name of the one entry that has it (`recipes.iid_sft.rank=4`)."""
+    named = [index for index, entry in enumerate(place) if entry == key or (isinstance(entry, dict) and key in entry)]
+    if len(named) > 1:
+        raise UserError(
+            f"--set {change!r}: {len(named)} entries are {key!r}; "
+            f"put its position before it, as in {named[0]}.{key} or {named[1]}.{key}"
+        )
+    if named:
+        return named[0]
     if key in map(str, range(len(place))):
         return int(key)
     raise UserError(f"--set {change!r}: there is no entry {key!r}; use a position from 0 to {len(place) - 1}")

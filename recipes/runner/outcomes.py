@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-import pyarrow.compute
 import pyarrow.parquet
 
-from educe.data.untrusted import open_parquet, open_regular
+from educe.data.parquet import open_parquet, text_sizes
 from educe.eval.measurement import COLUMNS, Column, Outcomes, Ragged
 
 _SCHEMA = pyarrow.schema(
@@ -27,7 +26,6 @@ _SCHEMA = pyarrow.schema(
     ]
 )
 
-_TEXTS = [field.name for field in _SCHEMA if field.type == pyarrow.string()]
 _ALWAYS = ("id", "score", "answer", "loglikelihoods", "option_tokens")
 
 # Above any log-likelihood in nats, margin and number of tokens, and far below where sums overflow.
@@ -60,38 +58,27 @@ def read_outcomes(path: Path, shared: dict[Any, Any], *, items: int) -> Outcomes
 
 def _read_table(path: Path, items: int) -> pyarrow.Table:
     """The columns, checked by size before and after they are read. Texts stay dictionaries, each held once."""
-    file = open_parquet(path, links=False)
-    metadata, schema = file.metadata, file.schema_arrow
-    file.close(force=True)  # without force, the stream under it would stay open
-    for name in _SCHEMA.names:
-        if name not in schema.names:
-            raise ValueError(f"outcomes without a column {name!r}")
-    if not pyarrow.schema(map(_plain, schema)).equals(_SCHEMA):
-        raise ValueError("outcomes with columns or types that no run writes")
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    if not items == metadata.num_rows == sum(group.num_rows for group in groups):
-        raise ValueError(f"it has outcomes of {metadata.num_rows:,} items and a score of {items:,}")
-    parts = [group.column(number) for group in groups for number in range(group.num_columns)]
-    _check_size(sum(part.total_uncompressed_size + 8 * part.num_values for part in parts))
-    # A file can hold a text once and name it in each row, as often as there are items.
-    with (
-        open_regular(path, links=False) as stream,
-        pyarrow.parquet.ParquetFile(stream, metadata=metadata, read_dictionary=_TEXTS) as file,
-    ):
+    with open_parquet(path, links=False) as (file, schema):
+        metadata = file.metadata
+        for name in _SCHEMA.names:
+            if name not in schema.names:
+                raise ValueError(f"outcomes without a column {name!r}")
+        if not pyarrow.schema(map(_plain, schema)).equals(_SCHEMA):
+            raise ValueError("outcomes with columns or types that no run writes")
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        if not items == metadata.num_rows == sum(group.num_rows for group in groups):
+            raise ValueError(f"it has outcomes of {metadata.num_rows:,} items and a score of {items:,}")
+        parts = [group.column(number) for group in groups for number in range(group.num_columns)]
+        _check_size(sum(part.total_uncompressed_size + 8 * part.num_values for part in parts))
         table = file.read(use_threads=False)
     table.validate(full=True)
-    _check_size(sum(_text_bytes(chunk) for name in _TEXTS for chunk in table[name].chunks))
+    chunks = [chunk for name in table.column_names for chunk in table[name].chunks]
+    _check_size(sum(total for chunk in chunks for _, total in text_sizes(chunk)))
     return table
 
 
 def _plain(field: pyarrow.Field) -> pyarrow.Field:
     return field.with_type(field.type.value_type) if pyarrow.types.is_dictionary(field.type) else field
-
-
-def _text_bytes(texts: pyarrow.DictionaryArray) -> int:
-    """The bytes of all rows' texts, each counted as often as it is named."""
-    lengths = pyarrow.compute.binary_length(texts.dictionary).cast("int64")
-    return pyarrow.compute.sum(lengths.take(texts.indices)).as_py() or 0
 
 
 def _check_size(size: int) -> None:

@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from educe.data import parquet as gate
 from educe.data import untrusted
 from educe.data.errors import UserError
+from educe.data.parquet import open_parquet
 from educe.data.untrusted import (
-    open_parquet,
     open_regular,
     parse_json,
     parse_yaml,
@@ -31,6 +32,11 @@ from educe.data.untrusted import (
 )
 
 SECONDS = 5.0
+
+
+def table_in(path: Path) -> pyarrow.Table:
+    with open_parquet(path) as (file, _):
+        return file.read()
 
 
 def refused(read: Callable[[], Any]) -> str:
@@ -200,7 +206,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         (Path("a\0b"), "cannot read"),
         (tmp_path / ("n" * 300), "cannot read"),
     ):
-        for read in (open_regular, read_bytes, read_text, read_json, read_yaml, open_parquet):
+        for read in (open_regular, read_bytes, read_text, read_json, read_yaml, table_in):
             assert says in refused(lambda read=read, path=path: read(path)), path  # type: ignore[misc]
     assert read_text(tmp_path / "link") == "x"
     assert "is a symbolic link" in refused(lambda: read_text(tmp_path / "link", links=False))
@@ -212,7 +218,7 @@ def test_refusals_leave_no_open_files(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     before = len(os.listdir("/proc/self/fd"))
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "x.parquet"):
-        refused(lambda path=path: open_parquet(path))  # type: ignore[misc]
+        refused(lambda path=path: table_in(path))  # type: ignore[misc]
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -248,13 +254,13 @@ def _table(rows: int = 50) -> pyarrow.Table:
 
 def test_a_parquet_file_is_opened(tmp_path: Path) -> None:
     parquet.write_table(_table(), tmp_path / "x.parquet")
-    assert open_parquet(tmp_path / "x.parquet").read().num_rows == 50
+    assert table_in(tmp_path / "x.parquet").num_rows == 50
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 20, b"\0" * 1000, b"PAR1" + b"\xff" * 100 + b"PAR1"])
 def test_what_is_no_parquet_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.parquet").write_bytes(content)
-    assert "not a Parquet file" in refused(lambda: open_parquet(tmp_path / "x.parquet"))
+    assert "not a Parquet file" in refused(lambda: table_in(tmp_path / "x.parquet"))
 
 
 def test_damaged_parquet_files_fail_as_declared(tmp_path: Path) -> None:
@@ -269,7 +275,7 @@ def test_damaged_parquet_files_fail_as_declared(tmp_path: Path) -> None:
         kept = draw.choice((len(damaged), len(damaged), draw.randrange(len(damaged))))
         path.write_bytes(bytes(damaged[:kept]))
         try:
-            open_parquet(path).read()
+            table_in(path)
         except UserError as error:
             assert not re.search(r"\n", str(error))
         except (pyarrow.ArrowException, OSError):
@@ -280,11 +286,11 @@ def test_parquet_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch
     path = tmp_path / "x.parquet"
     parquet.write_table(pyarrow.table({"text": ["a" * 100_000] * 100}), path, use_dictionary=False, compression="zstd")
     assert path.stat().st_size < 100_000
-    monkeypatch.setattr(untrusted, "MAX_PARQUET_BYTES", 1_000_000)
-    assert "unpacks to over 1,000,000 bytes" in refused(lambda: open_parquet(path))
+    monkeypatch.setattr(gate, "MAX_BYTES", 1_000_000)
+    assert "unpacks to over 1,000,000 bytes" in refused(lambda: table_in(path))
     parquet.write_table(pyarrow.table({"n": [0] * 100_000}), path)
-    monkeypatch.setattr(untrusted, "MAX_PARQUET_ROWS", 50_000)
-    assert "or 50,000 rows" in refused(lambda: open_parquet(path))
+    monkeypatch.setattr(gate, "MAX_ROWS", 50_000)
+    assert "or 50,000 rows" in refused(lambda: table_in(path))
 
 
 def test_numbers_that_are_read_are_finite() -> None:

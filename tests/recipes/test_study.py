@@ -233,6 +233,14 @@ def test_set_refuses(tmp_path: Path, change: str, says: str) -> None:
     assert says in str(refused.value)
 
 
+def test_set_changes_neither_of_two_entries_of_one_name(tmp_path: Path) -> None:
+    path = study_file(tmp_path, recipes=[{"few_shot": {"shots": 2}}, {"few_shot": {"shots": 4}}])
+    with pytest.raises(UserError, match=r"2 entries are 'few_shot'; put its position before it, as in 0\.few_shot"):
+        Study.read(path, changes=["recipes.few_shot.shots=3"])
+    changed = Study.read(path, changes=["recipes.1.few_shot.shots=3"])
+    assert changed.recipes == ({"few_shot": {"shots": 2}}, {"few_shot": {"shots": 3}})
+
+
 def test_cells_are_models_by_tasks_by_recipes_by_sizes_by_seeds(tmp_path: Path) -> None:
     recipes = ["zero_shot", {"few_shot": {"shots": 2}}, "iid_sft"]
     cells = small_study(tmp_path, models=["tiny-random", "gemma-3-270m"], recipes=recipes, seeds=[0, 1, 2]).cells()

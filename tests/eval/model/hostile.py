@@ -109,6 +109,12 @@ def _swapped(folder: Path) -> None:
     (folder / INDEX).write_text(json.dumps(index))
 
 
+def growing(folder: Path, step: str, *, times: int = 1, length: int = 2) -> None:
+    """A normalizer or decoder that writes "a" so often, so many times one after another."""
+    one = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * length}
+    edit(folder, "tokenizer.json", **{step: {"type": "Sequence", f"{step}s": [one] * times}})
+
+
 def pickle_in_index(folder: Path) -> None:
     shards(folder, "pytorch_model.bin")
     pickled(folder, "pytorch_model.bin", keep=False)
@@ -253,6 +259,9 @@ TOKENIZER: dict[str, Case] = {
         model=json.loads((folder / "tokenizer.json").read_text())["model"]
         | {"vocab": {chr(0x100 + number): number + 5000 for number in range(256)}},
     ),
+    "a normalizer that doubles forty times": partial(growing, step="normalizer", times=40),
+    "a normalizer of one long text": partial(growing, step="normalizer", length=5000),
+    "a decoder that doubles forty times": partial(growing, step="decoder", times=40),
     "settings a list": partial(write, file="tokenizer_config.json", content="[]"),
     "settings broken": partial(write, file="tokenizer_config.json", content="{"),
     **{

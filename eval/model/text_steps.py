@@ -1,0 +1,62 @@
+"""What a tokenizer's text steps can make of one character: a bound that is read from its settings, before they run."""
+
+import base64
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from educe.data.errors import UserError
+from educe.data.untrusted import parse_json
+
+# Unicode's longest expansion has 18 characters and bytes as characters take 4: no known tokenizer needs over 100.
+MAX_GROWTH = 1000
+
+_UNICODE = 18  # NFKC of U+FDFA
+_GROWTH = {
+    "NFC": _UNICODE,
+    "NFD": _UNICODE,
+    "NFKC": _UNICODE,
+    "NFKD": _UNICODE,
+    "Nmt": 1,
+    "BertNormalizer": 3,  # spaces around a Chinese character
+    "Lowercase": 3,
+    "ByteLevel": 4,
+}
+
+
+def check_growth(tokenizer: Any, *, name: str) -> None:
+    """UserError where the tokenizer's normalizer or decoder could make over MAX_GROWTH characters of one.
+
+    A chain of forty steps that double a letter is a file of three kilobytes and a text of a terabyte.
+    """
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    for step in ("normalizer", "decoder"):
+        part = getattr(fast, step, None)
+        if part is not None and _growth(parse_json(part.__getstate__().decode(), source=step)) > MAX_GROWTH:
+            raise UserError(
+                f"model {name!r} has a tokenizer whose {step} makes over {MAX_GROWTH:,} characters of one; "
+                "give the tokenizer that belongs to these weights"
+            )
+
+
+def _growth(step: Mapping[str, Any]) -> float:
+    """The most characters that a step, as tokenizer.json writes it, can make of one."""
+    kind = step.get("type")
+    if kind == "Sequence":
+        return math.prod(_growth(each) for each in step.get("normalizers") or step.get("decoders") or [])
+    if kind == "Replace":
+        # A regular expression can match nothing, before and after every character.
+        shortest = len(step["pattern"].get("String", "")) or 0.5
+        return max(1.0, len(step["content"]) / shortest)
+    if kind == "Prepend":
+        return 1.0 + len(step["prepend"])
+    if kind == "Precompiled":
+        return _longest_entry(base64.b64decode(step["precompiled_charsmap"] or ""))
+    return _GROWTH.get(str(kind), 1.0)
+
+
+def _longest_entry(charsmap: bytes) -> int:
+    """The longest replacement of a SentencePiece map, in bytes: after its trie, whose size comes first, they lie
+    one after another, each ended by a zero (sentencepiece, builder.h, EncodePrecompiledCharsMap)."""
+    start = 4 + int.from_bytes(charsmap[:4], "little")
+    return max(1, *map(len, charsmap[start:].split(b"\0")))

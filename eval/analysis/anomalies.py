@@ -231,9 +231,9 @@ def blind_baseline(condition: Condition, audits: Audits) -> tuple[float | None, 
     known = {"chance": condition.chance}
     for finding in audits.get(condition.task, ()):
         if finding.kind in BASELINES:
-            known[f"{BASELINES[finding.kind]} right"] = float(finding.numbers["score"])
+            known[f"what {BASELINES[finding.kind]} would score"] = float(finding.numbers["score"])
         elif finding.kind == "positions":
-            known["the most frequent place right"] = float(max(finding.numbers["shares"]))
+            known["what the most frequent position would score"] = float(max(finding.numbers["shares"]))
     name = max(known, key=lambda each: known[each])
     return known[name], name
 

@@ -48,6 +48,12 @@ def format_p_value(p: float, *, bare: bool = False) -> str:
     return number if bare else f"p = {number}"
 
 
+def format_level(level: float) -> str:
+    """The level of an interval in percent, rounded down: never 100%."""
+    digits = max(1, math.ceil(-math.log10(1 - level)) - 1) if level < 1 else 1
+    return f"{math.floor(100 * level * 10**digits + 1e-9) / 10**digits:g}%" if level < 0.9999995 else "over 99.9999%"
+
+
 def format_odds(probability: float) -> str:
     """A probability as odds, in percent above 1 in 10; rounded towards more frequent."""
     odds = 1 / probability

@@ -1,8 +1,9 @@
 """How often a study prints a false claim, in made-up worlds that no method here assumes: 2,000 studies a row.
 
-A study has two models; zero-shot, 8 shots and fine-tuning on 4 to 256 examples; five seeds (or as said). The truth of a
-claim is known from the probabilities that the answers were drawn with: a run's true score is its mean over very many
-items. Gains lie where claims are easiest to get wrong: at 0, at the margin, at the distance to a ceiling.
+A study has two models (or as said); zero-shot, 8 shots and fine-tuning on 4 to 256 examples; five seeds (or as said).
+The truth of a claim is known from the probabilities that the answers were drawn with: a run's true score is its mean
+over very many items. A positive control is false where some run of it gains nothing. Gains lie where claims are easiest
+to get wrong: at 0, at the margin, at the distance to a ceiling.
 
 python -m tests.benchmarks.hostile_claims [--studies N] [world ...]
 """
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,21 +37,23 @@ _MANY = 4_000  # items over which a true score is the mean: fixed quantiles of t
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """How scores come about. Gains are in points over zero-shot, by budget, of the two models."""
+    """How scores come about. Gains are in points over zero-shot, by budget, of each model."""
 
-    gains: tuple[tuple[float, ...], tuple[float, ...]]
+    gains: tuple[tuple[float, ...], ...]
     plain: float = 0.5
     items: int = 300
     seeds: int = 5
     seed_sd: float = 0.04  # of a run's score
     correlation: float = 0.0  # of one seed's effects at different budgets
     jump: float = 0.0  # what one seed in five gains on top, with the mean kept
+    agree: float = 0.0  # share of items that all runs of a condition answer by the same draw
     hardest: bool = False  # seeds act on the hardest third of items alone
     cluster_sizes: Callable[[np.random.Generator, int], NDArray[np.int64]] | None = None
     key: tuple[float, ...] = ()  # shares of the answer key by place: scores are those of a guesser by place
     margin: float = 0.05
     within: float = 0.02
     above: float | None = None
+    rarer: float = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +99,17 @@ WORLDS: dict[str, World] = {
     "late jump": World(gains=((0.0, 0.0, 0.0, 0.4), RISING), items=1_000),
     "two steps": World(gains=((0.0, 0.25, 0.25, 0.45), (0.2, 0.2, 0.4, 0.4)), items=1_000),
     "distance to the ceiling": World(gains=((0.3, 0.3, 0.3, 0.4), RISING), items=1_000, seed_sd=0.0, within=0.1),
+    "no gain, eight models whose runs agree": World(
+        gains=(NOTHING,) * 8, items=2_000, seed_sd=0.0, agree=0.9, margin=0.05
+    ),
+    "one-way changes, gain of the margin": World(
+        gains=(*((0.05,) * 4,) * 4, RISING), plain=0.0005, items=600, seed_sd=0.0, margin=0.05
+    ),
+    "one seed in five gains the margin": World(
+        gains=((0.02,) * 4, RISING), jump=0.1, seed_sd=0.0, items=3_000, margin=0.1
+    ),
+    "near the ceiling": World(gains=((0.3, 0.35, 0.4, 0.4), RISING), items=3_000, seed_sd=0.0, within=0.05),
+    "right answers at the bound": World(gains=(NOTHING, NOTHING), plain=0.01, items=3_000, seed_sd=0.0, rarer=0.01),
     "near all right": World(
         gains=((0.0, 0.0, 0.03, 0.03), (0.0, 0.01, 0.03, 0.03)), plain=0.95, items=1_000, seed_sd=0.0
     ),
@@ -112,11 +127,12 @@ def draw(world: World, rng: np.random.Generator) -> Made:
     if world.cluster_sizes is not None:
         difficulty = 0.9 * _ITEM_SD * rng.standard_normal(world.items)[codes] + 0.44 * difficulty
     outcomes = _columns(codes)
-    for model, gains in zip(("a", "b"), world.gains, strict=True):
+    for model, gains in zip(ascii_lowercase, world.gains, strict=False):
         shared = rng.standard_normal(world.seeds)
         trained = [("iid_sft", examples, gain) for examples, gain in zip(BUDGETS, gains, strict=True)]
         for method, examples, goal in (("zero_shot", 0, 0.0), ("few_shot", 8, 0.0), *trained):
             seeds = 1 if method == "zero_shot" else world.seeds
+            common = rng.random(world.items)
             for seed in range(seeds):
                 goal_of_run, effect = world.plain + goal, 0.0
                 if method != "zero_shot":
@@ -124,26 +140,25 @@ def draw(world: World, rng: np.random.Generator) -> Made:
                     effect = world.correlation**0.5 * shared[seed] + (1 - world.correlation) ** 0.5 * own
                     if world.jump:
                         goal_of_run += world.jump * (float(rng.random() < 0.2) - 0.2)
-                scores, true = _answers(world, goal_of_run, world.seed_sd * effect, difficulty, rng)
+                drawn = np.where(rng.random(world.items) < world.agree, common, rng.random(world.items))
+                scores, true = _answers(world, goal_of_run, world.seed_sd * effect, difficulty, drawn)
                 truth[model, method, examples, seed] = true
                 made.append(_measured(model, method, examples, seed, scores, outcomes))
     return Made(measurements=made, truth=truth, limits=_limits(world))
 
 
-def _answers(
-    world: World, share: float, effect: float, difficulty: Array, rng: np.random.Generator
-) -> tuple[Array, float]:
-    """Right or wrong answers of a run and its true score; the effect moves all items, or the hardest third."""
+def _answers(world: World, share: float, effect: float, difficulty: Array, drawn: Array) -> tuple[Array, float]:
+    """Right or wrong answers of a run by uniform draws, and its true score; the effect moves all or hard items."""
     grid = _ITEM_SD * special.ndtri((np.arange(_MANY) + 0.5) / _MANY)
     slope = 1.0 if not world.hardest else 3.0
-    base = _logit_of(round(min(0.995, max(0.005, share + (0 if world.hardest else effect))), 3))
+    base = _logit_of(round(min(0.995, max(0.0005, share + (0 if world.hardest else effect))), 4))
     hard = np.quantile(grid, 2 / 3) if world.hardest else np.inf
 
     def right(items: Array) -> Array:
         moved = np.where(items > hard, slope * effect / 0.2, 0.0)
         return np.asarray(special.expit(base - items + moved))
 
-    return (rng.random(len(difficulty)) < right(difficulty)) * 1.0, float(right(grid).mean())
+    return (drawn < right(difficulty)) * 1.0, float(right(grid).mean())
 
 
 @cache
@@ -157,7 +172,7 @@ def _logit_of(share: float) -> float:
 
 
 def _limits(world: World) -> Limits:
-    return Limits(above=world.above, within=world.within, margin=world.margin)
+    return Limits(above=world.above, within=world.within, margin=world.margin, rarer=world.rarer)
 
 
 def _guessers(world: World, rng: np.random.Generator) -> Made:
@@ -227,9 +242,14 @@ def _true(claim: Claim, conditions: tuple[Condition, ...], made: Made) -> bool:
         case "gain":
             return min(scores(first)) > max(scores(claim.about[1]))
         case "robust":
-            return max(max(scores(each)) for each in claim.about) < floor + made.limits.margin
+            lower = max(max(scores(each)) for each in claim.about) < floor + made.limits.margin
+            return lower and _lifts(claim, conditions, scores)
         case "inability":
-            return max(max(scores(each)) for each in claim.about) < made.limits.above
+            lower = max(max(scores(each)) for each in claim.about) < made.limits.above
+            return lower and _lifts(claim, conditions, scores)
+        case "rare event":
+            right = ": right answers" in claim.sentence
+            return max(each if right else 1 - each for each in scores(first)) < claim.numbers["bound"]
         case "threshold":
             return min(scores(first)) > claim.numbers["threshold"]
         case "ceiling":
@@ -241,6 +261,14 @@ def _true(claim: Claim, conditions: tuple[Condition, ...], made: Made) -> bool:
             return _cost_holds(claim, first, scores(first))
         case _:
             raise AssertionError(claim.kind)
+
+
+def _lifts(claim: Claim, conditions: tuple[Condition, ...], scores: Callable[[Condition], list[float]]) -> bool:
+    """Whether every run of the control that a claim names is truly above its zero-shot."""
+    assert claim.control is not None
+    plain = plain_prompting([each for each in conditions if each.model == claim.control.model])
+    assert plain is not None
+    return min(scores(claim.control)) > max(scores(plain))
 
 
 def _cost_holds(claim: Claim, condition: Condition, true: list[float]) -> bool:
@@ -268,7 +296,7 @@ def rows(names: list[str], studies: int) -> Iterator[Row]:
             "false": "; ".join(f"{kind} {number}" for kind, number in wrong_kinds.items()),
             **{
                 f"{kind}_claims_a_study": f"{kinds[kind] / studies:.2f}"
-                for kind in ("gain", "robust", "inability", "ceiling", "threshold")
+                for kind in ("gain", "robust", "inability", "ceiling", "threshold", "rare event")
             },
         }
 

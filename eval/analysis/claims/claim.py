@@ -6,13 +6,14 @@ seed is far from the others, which five runs cannot show (Bahadur & Savage 1956:
 distribution).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from educe.data.errors import UserError
+from educe.eval.analysis.claims.runs import RunDifference
 from educe.eval.analysis.conditions import Condition, sides_of
 from educe.eval.analysis.formatting import format_count, format_p_value, format_percent
 from educe.eval.analysis.statistics.resample import cluster_codes
@@ -26,7 +27,10 @@ Cause = Literal["not supported", "too few runs", "no positive control", "not mea
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A statement that the data support: one sentence, the numbers in it, and what it assumes."""
+    """A statement that the data support: one sentence, the numbers in it, and what it assumes.
+
+    `control` is the condition that shows that the recipe can lift something, where the statement names one.
+    """
 
     kind: Kind
     model: str
@@ -35,6 +39,7 @@ class Claim:
     numbers: Mapping[str, int | float]
     assumptions: tuple[str, ...]
     about: tuple[Condition, ...]
+    control: Condition | None = None
     holds: ClassVar[bool] = True
 
     def __str__(self) -> str:
@@ -92,6 +97,7 @@ class Tested:
     """A statement with its p value, the claim's sentence without the confidence, and the reason if it is refused.
 
     Where the statement is an interval, `p` is None and `interval` gives the sentence and its ends at a level.
+    `compared` are the differences that it is about, and `control` is the claim's.
     """
 
     statement: Statement
@@ -101,6 +107,8 @@ class Tested:
     numbers: Mapping[str, int | float]
     assumptions: tuple[str, ...]
     interval: Callable[[float], tuple[str, Mapping[str, float]]] | None = None
+    compared: Sequence[RunDifference] = ()
+    control: Condition | None = None
 
     def resolve(self, adjusted: float, *, alpha: float, statements: int) -> Claim | Refused:
         """The claim where the adjusted p value is at most `alpha`, else the refusal."""
@@ -128,15 +136,17 @@ class Tested:
             numbers=numbers,
             assumptions=(ITEMS, *self.assumptions, *((SEEDS,) if open_to else ())),
             about=self.statement.about,
+            control=self.control,
         )
 
     @property
     def _size(self) -> str:
-        first = self.statement.about[0]
-        outcomes = first.measurements[0].outcomes
-        num_clusters = int(cluster_codes(tuple(outcomes.clusters), len(outcomes)).max()) + 1
-        clusters = f" in {num_clusters:,} clusters" if num_clusters < len(outcomes) else ""
-        return f"{format_count(first.n, 'item')}{clusters}"
+        """The fewest items that any of its numbers is from."""
+        runs = [each.outcomes.clusters for each in self.statement.about[0].measurements]
+        clusters = min([each.clusters for each in self.compared] or runs, key=len)
+        num_clusters = int(cluster_codes(tuple(clusters), len(clusters)).max()) + 1
+        within = f" in {num_clusters:,} clusters" if num_clusters < len(clusters) else ""
+        return f"{format_count(len(clusters), 'item')}{within}"
 
 
 def num_runs(about: tuple[Condition, ...]) -> int | None:

@@ -5,6 +5,7 @@ the largest of the single ones and needs no correction for their number (Berger 
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from educe.eval.analysis.claims.claim import (
     SETTINGS,
@@ -21,7 +22,7 @@ from educe.eval.analysis.claims.claim import (
     where,
 )
 from educe.eval.analysis.claims.detection import detection
-from educe.eval.analysis.claims.runs import RunDifference, p_score_below, run_differences
+from educe.eval.analysis.claims.runs import RunDifference, p_score_below, run_differences, unpaired
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.curves import Curve
 from educe.eval.analysis.formatting import format_count, format_flops, format_percent, format_points
@@ -29,10 +30,19 @@ from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
 
 MEASURED = "the claim covers the measured budgets, not those between or above them"
 NO_BASELINE = "zero-shot was not measured"
-HARM = "its largest budget scores below zero-shot, and a recipe that does harm shows nothing about the model"
-UNCHANGED = "its answers are those of zero-shot, item by item: the elicitation may not have been applied"
-# A condition of the same recipe and budget that gains on another model or task, if there is one.
-Control = Callable[[Condition], Condition | None]
+HARM = "a run scores significantly below zero-shot, and a recipe that does harm shows nothing about the model"
+UNCHANGED = "the answers of a run are those of zero-shot: the elicitation may not have been applied"
+
+
+class Lifted(NamedTuple):
+    """A positive control: a condition that gains in every run, and the corrected p value of "it does not"."""
+
+    condition: Condition
+    p: float
+
+
+# The best positive control for a condition, if there is one: the same recipe and budget on another model or task.
+Control = Callable[[Condition], Lifted | None]
 
 
 def gain(condition: Condition, other: Condition) -> Tested | Refused:
@@ -42,7 +52,7 @@ def gain(condition: Condition, other: Condition) -> Tested | Refused:
     statement = Statement(kind="gain", about=about, text=text)
     if reason := unusable(about):
         return statement.refuse(reason, "unusable data")
-    if reason := nothing_shared([condition], other):
+    if reason := incomparable([condition], other):
         return statement.refuse(reason, "unusable data")
     runs = run_differences(condition, other)
     gained = range_of([each.difference for each in runs], signed=True)
@@ -53,6 +63,7 @@ def gain(condition: Condition, other: Condition) -> Tested | Refused:
         reason=f"the difference is {gained}",
         numbers={"least": min(each.difference for each in runs), "most": max(each.difference for each in runs)},
         assumptions=(SETTINGS,),
+        compared=runs,
     )
 
 
@@ -68,8 +79,9 @@ def robust(
 ) -> Tested | Refused:
     """That no run of a recipe, at any budget up to so many FLOPs of elicitation, gains `margin` over zero-shot.
 
-    Refused with fewer than five runs; without a positive control; where a run could not have shown such a gain with
-    `power`, at the corrected level `alpha`; and where the recipe does harm. UserError for a margin outside (0, 1).
+    Refused with fewer than five runs; without a positive control, whose p value is part of the statement's; where a run
+    could not have shown such a gain with `power`, at the corrected level `alpha`; where a run answers as zero-shot; and
+    where a run is below zero-shot at that level. UserError for a margin outside (0, 1).
     """
     check_share("margin", margin)
     tested = up_to(curve, flops)
@@ -126,10 +138,10 @@ def not_elicited(
 def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, alpha: float = 0.05) -> Tested | Refused:
     """The budget from which every run stays within `within` of its own score at the largest budget.
 
-    Budgets are tested from the largest down until one fails at `alpha`, the corrected level: a fixed order needs no
-    further correction (Maurer, Hothorn & Lehmacher 1995), so the p value is that of the first step. Refused where a run
-    does not gain over zero-shot at its largest budget, and where the curve falls. UserError for a distance outside
-    (0, 1).
+    The p value is that of the first step. Smaller budgets are then tested in a fixed order until one fails, each at the
+    level `alpha`, which all of them need once (Maurer, Hothorn & Lehmacher 1995) and which the correction of the study
+    sets aside. Refused where a run does not gain over zero-shot at its largest budget, and where the curve falls.
+    UserError for a distance outside (0, 1).
     """
     check_share("within", within)
     *others, last = _all(curve)
@@ -141,7 +153,7 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, alph
     )
     if plain is None:
         return statement.refuse(NO_BASELINE, "not measured")
-    if reason := unusable((last, *others, plain)) or nothing_shared(others, last) or nothing_shared([last], plain):
+    if reason := unusable((last, *others, plain)) or incomparable([last], *others, plain):
         return statement.refuse(reason, "unusable data")
     if not others or curve.points[0].budget == last.labelled_examples == curve.points[-1].budget:
         return statement.refuse("it was measured at one budget only", "not measured")
@@ -151,7 +163,7 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, alph
         return statement.refuse(f"{condition_label(best)} scores {more} more than its largest budget: the curve falls")
     gained = run_differences(last, plain)
     p_gain = max(each.p_above_zero() for each in gained)
-    steps = [(each, _missing(last, each)) for each in reversed(others)]
+    steps = [(each, run_differences(last, each)) for each in reversed(others)]
     first_p = max(each.p_below(within) for each in steps[0][1])
     reached, missing = steps[0]
     for condition, runs in steps[1:]:
@@ -167,7 +179,8 @@ def within_ceiling(curve: Curve, plain: Condition | None, *, within: float, alph
         reason=f"{near} misses {range_of([each.difference for each in steps[0][1]], signed=True)}, and the largest "
         f"budget gains {range_of([each.difference for each in gained], signed=True)}",
         numbers={"within": within, "examples": reached.labelled_examples, "flops": reached.elicitation_flops},
-        assumptions=(SETTINGS, "a budget above the largest may score higher"),
+        assumptions=(MEASURED, SETTINGS, "a budget above the largest may score higher"),
+        compared=[*missing, *gained],
     )
 
 
@@ -176,14 +189,17 @@ def up_to(curve: Curve, flops: float | None) -> list[Condition]:
     return [each for each in _all(curve) if flops is None or each.elicitation_flops <= flops]
 
 
-def nothing_shared(tested: Sequence[Condition], other: Condition) -> str | None:
-    """The conditions that share no item with the other one, or None."""
-    shared = other.measurements[0].outcomes.ids
-    for condition in tested:
-        ids = [each.outcomes.ids for each in (*other.measurements, *condition.measurements)]
-        different = {each for each in ids if each is not shared and each != shared}
-        if different and not set.intersection(set(shared), *map(set, different)):
-            return f"{condition_label(condition)} and {condition_label(other)} share no test item"
+def incomparable(tested: Sequence[Condition], *others: Condition) -> str | None:
+    """Why some of these conditions cannot be compared with the others, run by run; None where all can."""
+    for other in others:
+        shared = other.measurements[0].outcomes.ids
+        for condition in tested:
+            ids = [each.outcomes.ids for each in (*other.measurements, *condition.measurements)]
+            different = {each for each in ids if each is not shared and each != shared}
+            if different and not set.intersection(set(shared), *map(set, different)):
+                return f"{condition_label(condition)} and {condition_label(other)} share no test item"
+            if reason := unpaired(condition, other):
+                return reason
     return None
 
 
@@ -200,9 +216,9 @@ def _nothing_gained(
     alpha: float,
 ) -> Tested | Refused:
     """The test of a statement that something is not there, with its power and its positive control."""
-    if not any(run.items.any() for run in runs):
+    if any(run.same_answers for run in runs):
         return statement.refuse(UNCHANGED, "no positive control")
-    if max(run.difference for run in runs) < 0 and min(run.p_below(0.0) for run in runs) <= alpha:
+    if min(run.p_below(0.0) for run in runs) <= alpha:
         return statement.refuse(HARM)
     found = min((detection(run, gain, power=power, level=1 - 2 * alpha) for run in runs), key=lambda each: each.power)
     if found.power < power:
@@ -210,14 +226,16 @@ def _nothing_gained(
     tested = statement.about[-1]
     lifted = control(tested)
     assert lifted is not None, "refused before"
-    positive = f"the same recipe and budget lifts {where(lifted)}"
+    positive = f"the same recipe and budget lifts {where(lifted.condition)}"
     return Tested(
         statement=statement,
-        p=p,
+        p=max(p, lifted.p),
         sentence=f"{statement.text}: {shown}; {found.text(gain)}, and {positive}",
         reason=reason,
         numbers={"gain": gain, "power": found.power},
         assumptions=(MEASURED, SETTINGS),
+        compared=runs,
+        control=lifted.condition,
     )
 
 
@@ -238,7 +256,7 @@ def _unsound(
         return statement.refuse(cost, "not measured")
     if not tested:
         return statement.refuse("no budget was measured up to this cost", "not measured")
-    if reason := unusable((*tested, plain)) or nothing_shared(tested, plain):
+    if reason := unusable((*tested, plain)) or incomparable(tested, plain):
         return statement.refuse(reason, "unusable data")
     runs = num_runs(tuple(tested)) or MIN_TEST_SEEDS
     if runs < MIN_TEST_SEEDS:
@@ -247,11 +265,6 @@ def _unsound(
         reason = "the same recipe and budget lifts no other model or task of this study, so it may lift nothing at all"
         return statement.refuse(reason, "no positive control")
     return None
-
-
-def _missing(last: Condition, condition: Condition) -> list[RunDifference]:
-    """What each run of the largest budget has that the one with the same seed at this budget lacks."""
-    return run_differences(last, condition)
 
 
 def _all(curve: Curve) -> list[Condition]:

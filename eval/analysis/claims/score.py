@@ -23,7 +23,7 @@ from educe.eval.analysis.claims.claim import (
 )
 from educe.eval.analysis.claims.runs import p_score_above
 from educe.eval.analysis.conditions import Condition
-from educe.eval.analysis.formatting import format_count, format_flops, format_odds, format_percent
+from educe.eval.analysis.formatting import format_count, format_flops, format_level, format_odds, format_percent
 from educe.eval.analysis.statistics.intervals import effective_sample_size, score_interval
 from educe.eval.analysis.statistics.power import items_to_exclude
 from educe.eval.analysis.statistics.resample import cluster_codes
@@ -90,6 +90,8 @@ def first_success(condition: Condition, *, chance_p: float | None = None, alpha:
     statement = _statement("first success", condition, "the cost of the first right answer")
     if reason := unusable((condition,)):
         return statement.refuse(reason, "unusable data")
+    if not all(each.spend.flops_per_answer > 0 for each in condition.measurements):
+        return statement.refuse("the cost of an answer is not known", "not measured")
     if chance_p is not None and chance_p > alpha:
         scored = range_of([each.score for each in condition.measurements])
         return statement.refuse(f"its score of {scored} is not significantly above guessing", numbers={"p": chance_p})
@@ -101,7 +103,7 @@ def first_success(condition: Condition, *, chance_p: float | None = None, alpha:
         high = max(_cost(run, low) for run, (low, _) in zip(condition.measurements, shares, strict=True))
         ends = f"{format_flops(low)} to {format_flops(high)}" if math.isfinite(high) else f"over {format_flops(low)}"
         sentence = f"{_where(condition)}: the first right answer costs {ends} on average{in_each_run((condition,))}"
-        return f"{sentence}, with {format_percent(level)} confidence", {"low": low, "high": high}
+        return f"{sentence}, with {format_level(level)} confidence", {"low": low, "high": high}
 
     return Tested(
         statement=statement,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from educe.data.errors import UserError
 from educe.eval.analysis.anomalies import Audits, blind_baseline
@@ -13,10 +13,11 @@ from educe.eval.analysis.claims.claim import (
     Tested,
     check_share,
     condition_label,
+    num_runs,
     unusable,
     where,
 )
-from educe.eval.analysis.claims.gains import gain, not_elicited, nothing_shared, robust, within_ceiling
+from educe.eval.analysis.claims.gains import Control, Lifted, gain, incomparable, not_elicited, robust, within_ceiling
 from educe.eval.analysis.claims.runs import run_differences
 from educe.eval.analysis.claims.score import above_threshold, first_success, rarer_than
 from educe.eval.analysis.conditions import Condition, by_task_and_model, plain_prompting
@@ -25,10 +26,13 @@ from educe.eval.analysis.formatting import format_odds
 from educe.eval.analysis.primary import Pair, known_of
 from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.power import items_to_exclude
+from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
 from educe.eval.measurement import Measurement
 
 _RARELY_RIGHT = 0.5  # above this the first right answer costs hardly more than the elicitation
 PRIMARY_SHARE = 0.5  # of the error budget, where a study names primary comparisons
+# An early look may leave less than numbers near 1 can tell from nothing: then nothing is claimed.
+_LEAST_ALPHA = 1e-12
 # Refusals for what the scores are: whoever leaves them out of the correction lets scores choose what is tested.
 _BY_SCORES = ("not supported", "no positive control")
 
@@ -70,14 +74,16 @@ def claims_of(
     excludes, `flops` the elicitation to make claims about (as much as was measured where left out).
 
     All statements share one probability `alpha` that any claim is false: p values are corrected by Holm (1979), and an
-    interval gets its even part. Half of it is for the `primary` comparisons where there are any. Conditions scored as a
-    mean over formats are left out: they measure the effect of the wording. UserError for a value out of range.
+    interval gets its even part. Half of it is for the `primary` comparisons where there are any. Below 1e-12 nothing
+    is claimed. Conditions scored as a mean over formats are left out: they measure the effect of the wording. UserError
+    for a value out of range.
     """
     limits = limits or Limits()
     conditions = [each for each in conditions if not any(map(_over_formats, each.measurements))]
     first = list(_primary(conditions, primary))
     share = PRIMARY_SHARE if primary else 0.0
-    others = list(_tried(conditions, limits, audits or {}, gains=not primary, alpha=(1 - share) * alpha))
+    rest = max(_LEAST_ALPHA, (1 - share) * alpha)
+    others = list(_tried(conditions, limits, audits or {}, gains=not primary, alpha=rest))
     return [*_resolved(first, share * alpha), *_resolved(others, (1 - share) * alpha)]
 
 
@@ -90,7 +96,7 @@ def _tried(
     groups = {key: sorted(members, key=_by_budget) for key, members in groups.items()}
     # The level of one statement where each gets the same: for power, and for steps after the first one.
     single = alpha / max(1, sum(map(_num_statements, groups.values())))
-    control = partial(_lifted, groups, alpha)
+    control = _controls(groups, margin=limits.margin, alpha=alpha)
     for members in groups.values():
         plain = plain_prompting(members)
         for condition in members:
@@ -118,14 +124,14 @@ def _primary(conditions: Sequence[Condition], primary: Sequence[Pair]) -> Iterat
 
 
 def _of_condition(condition: Condition, limits: Limits, audits: Audits, *, alpha: float) -> Iterator[Tested | Refused]:
-    made = _threshold(condition, limits.above, audits)
-    yield made
+    yield _threshold(condition, limits.above, audits)
     if condition.score >= _RARELY_RIGHT:
         text = f"{where(condition)}, {condition_label(condition)}: the cost of the first right answer"
         statement = Statement(kind="first success", about=(condition,), text=text)
         yield statement.refuse("most answers are right, so it is hardly more than that of the elicitation")
     else:
-        guessed = made.p if isinstance(made, Tested) and limits.above is None else None
+        above_guessing = _threshold(condition, None, audits)
+        guessed = above_guessing.p if isinstance(above_guessing, Tested) else None
         yield first_success(condition, chance_p=guessed, alpha=alpha)
 
 
@@ -134,44 +140,69 @@ def _resolved(tried: Sequence[Tested | Refused], alpha: float) -> list[Made]:
     tests = [each for each in tried if isinstance(each, Tested) or each.cause in _BY_SCORES]
     ps = {id(each): 1.0 if isinstance(each, Refused) else each.p for each in tests}
     with_p = {key: p for key, p in ps.items() if p is not None}
+    # Set aside for the smaller budgets of each ceiling, which are tested at the level of one statement.
+    steps = sum(_kind(each) == "ceiling" for each in tests)
+    statements = len(tests) + steps
     # Intervals get their even part; what is left is for Holm's correction of the p values.
-    each_interval = 1 - alpha / max(1, len(tests))
-    left = alpha * len(with_p) / max(1, len(tests))
-    adjusted = dict(zip(with_p, holm(list(with_p.values())), strict=True)) if with_p else {}
-    return [
-        each
-        if isinstance(each, Refused)
-        else each.resolve(float(adjusted[id(each)]), alpha=left, statements=len(tests))
-        if each.p is not None
-        else each.at_level(each_interval, statements=len(tests))
-        for each in tried
-    ]
+    each_interval = 1 - alpha / max(1, statements)
+    left = alpha * (len(with_p) + steps) / max(1, statements)
+    adjusted = dict(zip(with_p, holm([*with_p.values(), *[1.0] * steps]), strict=False)) if with_p else {}
+
+    def resolved(each: Tested | Refused) -> Made:
+        if isinstance(each, Refused):
+            return each
+        if alpha < _LEAST_ALPHA:
+            return each.statement.refuse("this early look leaves no error that a claim may make")
+        if each.p is None:
+            return each.at_level(each_interval, statements=statements)
+        return each.resolve(float(adjusted[id(each)]), alpha=left, statements=statements)
+
+    return [resolved(each) for each in tried]
 
 
-def _lifted(groups: Mapping[tuple[str, str], Sequence[Condition]], alpha: float, tested: Condition) -> Condition | None:
-    """A condition of the same recipe, settings and budget on another model or task that lifts every run, if any."""
-    for key, members in groups.items():
-        plain = plain_prompting(members)
-        if plain is None or key == (tested.model, tested.task):
-            continue
-        for each in members:
-            same = (each.method, each.settings, each.examples) == (tested.method, tested.settings, tested.examples)
-            if same and _lifts(each, plain) <= alpha:
-                return each
-    return None
+def _kind(each: Tested | Refused) -> str:
+    return each.kind if isinstance(each, Refused) else each.statement.kind
 
 
-@cache
-def _lifts(condition: Condition, plain: Condition) -> float:
-    """The p value of a gain in every run; 1 where it cannot be tested."""
-    if unusable((condition, plain)) or nothing_shared([condition], plain):
-        return 1.0
-    return max(each.p_above_zero() for each in run_differences(condition, plain))
+def _controls(groups: Mapping[tuple[str, str], Sequence[Condition]], *, margin: float, alpha: float) -> Control:
+    """The positive controls of a study: the same recipe, settings and budget on another model or task.
+
+    Five runs, each of which gains the margin at least; p values are corrected for the number of such conditions that
+    the study has (Bonferroni), whatever their scores.
+    """
+    gained = cache(_gain)
+
+    def control(tested: Condition) -> Lifted | None:
+        same = [
+            (each, plain)
+            for key, members in groups.items()
+            if key != (tested.model, tested.task) and (plain := plain_prompting(members)) is not None
+            for each in members
+            if (each.method, each.settings, each.examples) == (tested.method, tested.settings, tested.examples)
+        ]
+        found = [(p, each) for each, plain in same for p, least in [gained(each, plain)] if least >= margin]
+        if not found:
+            return None
+        p, best = min(found, key=lambda one: one[0])
+        corrected = min(1.0, p * len(same))
+        return Lifted(condition=best, p=corrected) if corrected <= alpha else None
+
+    return control
+
+
+def _gain(condition: Condition, plain: Condition) -> tuple[float, float]:
+    """The p value of a gain in every run, and the least that was measured; 1 and 0 where it cannot be tested."""
+    if unusable((condition, plain)) or incomparable([condition], plain):
+        return 1.0, 0.0
+    if (num_runs((condition,)) or MIN_TEST_SEEDS) < MIN_TEST_SEEDS:
+        return 1.0, 0.0
+    runs = run_differences(condition, plain)
+    return max(each.p_above_zero() for each in runs), min(each.difference for each in runs)
 
 
 def _num_statements(members: Sequence[Condition]) -> int:
-    """The most that can be tried: four about each condition, rare events included, and four about each curve."""
-    return 4 * (len(members) + len(_curves(members)))
+    """The most that can be tried: four about each condition, rare events included, and five about each curve."""
+    return 4 * len(members) + 5 * len(_curves(members))
 
 
 def _over_formats(measurement: Measurement) -> bool:

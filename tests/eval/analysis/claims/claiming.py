@@ -14,7 +14,8 @@ from tests.eval.synthetic import measurement
 
 
 def condition(right: int | list[float], of: int = 100, **named: Any) -> Condition:
-    (made,) = pool([measurement(right=right, of=of, **named)])
+    spend = Spend(labelled_examples=named.get("examples", 4), flops_per_answer=1e9)
+    (made,) = pool([measurement(right=right, of=of, **{"spend": spend, **named})])
     return made
 
 

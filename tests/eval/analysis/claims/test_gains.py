@@ -1,27 +1,29 @@
 """Claims about gains: p values by hand, what is refused and why, and worlds that made the old claims false."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from educe.data.errors import UserError
-from educe.eval.analysis.claims.claim import left_open
-from educe.eval.analysis.claims.gains import gain, not_elicited, robust, within_ceiling
-from educe.eval.analysis.claims.runs import run_differences
+from educe.eval.analysis.claims.claim import Refused, left_open
+from educe.eval.analysis.claims.gains import Lifted, gain, not_elicited, robust, within_ceiling
+from educe.eval.analysis.claims.runs import p_not_above, run_differences
 from educe.eval.analysis.conditions import Condition, pool
 from educe.eval.analysis.curves import join
-from educe.eval.measurement import Outcome, Outcomes
+from educe.eval.measurement import Measurement, Outcome, Outcomes
 from tests.eval.analysis.claims.claiming import cells, claimed, clustered, condition, refused, scattered, study
 from tests.eval.synthetic import measurement
 
-LIFTED = condition(90, model="big")  # what the same recipe lifted
+LIFTED = Lifted(condition(90, model="big"), p=1e-9)  # what the same recipe lifted
 
 
-def lifts(tested: Condition) -> Condition | None:
+def lifts(tested: Condition) -> Lifted | None:
     return LIFTED
 
 
-def lifts_nothing(tested: Condition) -> Condition | None:
+def lifts_nothing(tested: Condition) -> Lifted | None:
     return None
 
 
@@ -96,6 +98,31 @@ def test_an_adapter_that_was_never_applied_shows_nothing() -> None:
     plain, tuned = pool([measurement(method="zero_shot", examples=0, right=right), *same])
     (curve,) = join([tuned], "examples")
     assert "may not have been applied" in str(refused(robust(curve, plain, margin=0.05, control=lifts)))
+    # One near tie of one run that flips changes nothing of that: before, it was enough for the claim.
+    (tuned,) = pool([*same[:4], measurement(right=[1 - right[0], *right[1:]], examples=4, seed=4)])
+    (curve,) = join([tuned], "examples")
+    assert "may not have been applied" in str(refused(robust(curve, plain, margin=0.05, control=lifts)))
+
+
+@pytest.mark.parametrize(("moved", "holds"), [(0.0, False), (0.001, False), (0.1, True)])
+def test_log_likelihoods_tell_whether_an_adapter_was_applied(moved: float, holds: bool) -> None:
+    rng = np.random.default_rng(5)
+    likelihoods = rng.normal(-3, 1, (4000, 2))
+
+    def run(seed: int, by: float, **named: Any) -> Measurement:
+        # Near ties flip by noise, so right and wrong answers alone cannot tell.
+        shifted = likelihoods + by * rng.normal(size=likelihoods.shape)
+        outcomes = Outcomes.of(
+            Outcome(id=f"item-{i}", score=float(a > b), answer="a", loglikelihoods=(a, b), option_tokens=(1, 1))
+            for i, (a, b) in enumerate(shifted.tolist())
+        )
+        score = float(outcomes.scores.mean())
+        return measurement(outcomes=outcomes, n=4000, score=score, seed=seed, **named)
+
+    plain, tuned = pool([run(0, 0.0, method="zero_shot", examples=0), *(run(seed, moved + 1e-4) for seed in range(5))])
+    (curve,) = join([tuned], "examples")
+    made = robust(curve, plain, margin=0.05, control=lifts)
+    assert not isinstance(made, Refused) if holds else "may not have been applied" in str(refused(made))
 
 
 def test_no_robustness_beside_one_run_that_jumps() -> None:
@@ -112,6 +139,10 @@ def test_robustness_is_refused_where_the_data_do_not_carry_it() -> None:
     assert "zero-shot was not measured" in str(refused(robust(curve, None, margin=0.05, control=lifts)))
     harmed, plain = study(2000, 1000, of=4000, plain=3000)
     assert "does harm" in str(refused(robust(harmed, plain, margin=0.05, control=lifts)))
+    # Before: only where every run at every budget was below zero-shot.
+    diverged, plain = study(2004, 2004, 2004, [2004, 2004, 2004, 2004, 0], of=4000, plain=2000)
+    assert "does harm" in str(refused(robust(diverged, plain, margin=0.05, control=lifts)))
+    assert "does harm" in str(refused(not_elicited(diverged, plain, target=0.9, control=lifts)))
     full, plain = study(970, 970, plain=970)
     assert "a gain of this size is not possible" in str(refused(robust(full, plain, margin=0.05, control=lifts)))
     few = refused(robust(*study(20, of=40, plain=20), margin=0.2, control=lifts))
@@ -152,6 +183,41 @@ def test_conditions_that_share_no_item_are_not_compared() -> None:
     others = Outcomes.of(Outcome(id=f"other-{place}", score=1.0, answer="a") for place in range(100))
     (far,) = pool([measurement(outcomes=others, n=100)])
     assert "with 4 labelled examples and zero_shot share no test item" in str(refused(gain(far, plain)))
+
+
+def test_items_and_runs_are_those_that_were_compared() -> None:
+    """Before: 1,000 items were quoted where 20 were compared, and runs without a partner met a mean of others."""
+    (plain,) = pool([measurement(method="zero_shot", examples=0, right=2, of=20)])
+    (tuned,) = pool([measurement(right=900, of=1000)])
+    assert str(claimed(gain(tuned, plain))).count("20 items") == 1
+    runs = [measurement(right=60, of=100, seed=seed) for seed in range(5)]
+    others = [measurement(right=right, of=100, seed=5 + seed, method="few_shot") for seed, right in enumerate((90, 40))]
+    (tuned, shots) = pool([*runs, *others])
+    assert "few_shot was not run with seed 0" in str(refused(gain(tuned, shots)))
+    (seedless,) = pool([measurement(method="zero_shot", examples=0, right=70, of=100)])
+    assert "-20.0 to +30.0 points" in str(refused(gain(seedless, shots)))
+
+
+def test_p_values_of_no_gain_hold_far_below_five_percent_where_answers_change_one_way() -> None:
+    """Before: Student's t alone gave a p value of 5e-4 five times too often (500 items, margin of 5 points)."""
+    n, margin = 500, 0.05
+    counts, chances = np.arange(n + 1), binom.pmf(np.arange(n + 1), n, margin)
+    for level in (0.05, 5e-3, 5e-4, 1e-4):
+        rejected = [p_not_above(n, int(count), 0, margin) <= level for count in counts]
+        assert chances @ rejected <= level
+
+
+@pytest.mark.parametrize("lost", [0.02, 0.3])
+def test_the_exact_p_value_of_no_gain_holds_where_answers_change_both_ways(lost: float) -> None:
+    n, margin = 60, 0.1
+    for level in (0.05, 5e-3):
+        size = sum(
+            binom.pmf(below, n, lost) * binom.pmf(above, n - below, (margin + lost) / (1 - lost))
+            for below in range(n + 1)
+            for above in range(n - below + 1)
+            if p_not_above(n, above, below, margin) <= level
+        )
+        assert size <= level
 
 
 @pytest.mark.parametrize("shape", ["late jump", "fall", "fit as large as the data"])

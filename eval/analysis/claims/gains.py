@@ -218,6 +218,8 @@ def _nothing_gained(
     """The test of a statement that something is not there, with its power and its positive control."""
     if any(run.same_answers for run in runs):
         return statement.refuse(UNCHANGED, "no positive control")
+    if max(run.difference for run in runs) >= gain:
+        return statement.refuse(reason)
     if min(run.p_below(0.0) for run in runs) <= alpha:
         return statement.refuse(HARM)
     found = min((detection(run, gain, power=power, level=1 - 2 * alpha) for run in runs), key=lambda each: each.power)

@@ -54,6 +54,8 @@ _NOTES = (
     "_commit_hash",
     "_model_name_or_path",
     "_name_or_path",
+    "_pad_token_id",
+    "_sliding_window_pattern",
     "_vocab_size",
 )
 _ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function")

@@ -1,9 +1,12 @@
 """Nets that follow masks and positions pass; others are refused with their name."""
 
+from pathlib import Path
+
 import pytest
 
 from educe.data.errors import UserError
 from educe.eval.model.check import check_architecture
+from educe.eval.model.settings import _check_attributes
 from tests.nets import tiny, tiny_sliding
 
 
@@ -18,6 +21,24 @@ def test_the_tree_check_refuses_a_net_that_ignores_masks(monkeypatch):
     monkeypatch.setattr(model.net.model, "forward", lambda *args, attention_mask=None, **more: forward(*args, **more))
     with pytest.raises(UserError, match="tiny-random"):
         check_architecture(model.net, name="tiny-random")
+
+
+def test_the_tree_check_refuses_a_net_that_ignores_positions(monkeypatch):
+    model = tiny()
+    forward = model.net.model.forward
+    monkeypatch.setattr(model.net.model, "forward", lambda *args, position_ids=None, **more: forward(*args, **more))
+    with pytest.raises(UserError, match="tiny-random"):
+        check_architecture(model.net, name="tiny-random")
+
+
+@pytest.mark.slow
+def test_the_settings_that_transformers_writes_are_settings():
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    own_defaults_are_refused = {"gemma4_assistant"}  # by its own validator
+    for kind in sorted((MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys() & CONFIG_MAPPING.keys()) - own_defaults_are_refused):
+        _check_attributes(CONFIG_MAPPING[kind]().to_dict(), Path("config.json"))
 
 
 @pytest.mark.parametrize(

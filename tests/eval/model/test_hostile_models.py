@@ -12,7 +12,7 @@ from educe.data.errors import UserError
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
 from tests.eval.model.hostile import REFUSED, SAME
-from tests.nets import tiny
+from tests.nets import tiny, tiny_sliding
 
 IDS = torch.tensor([[5, 6, 7, 8]])
 
@@ -55,6 +55,15 @@ def test_a_whole_model_is_loaded_and_answers_alike(case: str, folder: Path) -> N
     with torch.inference_mode():
         assert torch.equal(model.net(IDS).logits, expected.net(IDS).logits)
     assert model.tokenizer("Is it? \u00e9").input_ids == expected.tokenizer("Is it? \u00e9").input_ids
+
+
+def test_a_gemma_is_loaded_from_what_transformers_saves(folder: Path) -> None:
+    """Before: `_sliding_window_pattern`, which every saved Gemma has, was an inner attribute."""
+    saved = tiny_sliding()
+    saved.net.save_pretrained(folder)
+    model = load(folder)
+    with torch.inference_mode():
+        assert torch.equal(model.net(IDS).logits, saved.net(IDS).logits)
 
 
 @pytest.mark.parametrize("case", REFUSED)

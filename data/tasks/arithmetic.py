@@ -1,4 +1,7 @@
-"""Sums, differences and products of random whole numbers, answered by generation."""
+"""Sums, differences and products of random whole numbers, answered by generation.
+
+Source: generated; no data.
+"""
 
 import random
 

@@ -87,10 +87,11 @@ def near_choices(facts: Sequence[Fact], *, num_choices: int, width: int) -> list
     """Items whose wrong options stand near the right one in the order of the facts, which should put like beside like.
 
     For facts whose answers differ. The facts of a side and group form a ring. An item's options are drawn from `width`
-    neighbours in which the right one may have any place, so it is the middle one no more often than the first.
+    neighbours in which the right one may have any place, so it is the middle one no more often than the first. No two
+    options of an item are of one cluster.
     """
     return [
-        with_choices(fact, _near([other.answer for other in ring], place, fact.id, num_choices - 1, width))
+        with_choices(fact, _near(ring, place, num_choices - 1, width))
         for ring in _rings(facts)
         for place, fact in enumerate(ring)
     ]
@@ -135,13 +136,17 @@ def in_train(fact: Fact) -> bool:
     return split_of(row) == "train"
 
 
-def _near(ring: Sequence[str], place: int, key: str, count: int, width: int) -> tuple[str, ...]:
-    width = min(width, len(ring))
-    start = place - int(fraction(f"{key}:window") * width)
-    window = [ring[(start + step) % len(ring)] for step in range(width)]
-    others = shuffled((each for each in window if each != ring[place]), key=f"{key}:distractors")[:count]
-    assert len(others) == count, f"{key} has {len(others)} others near it, not {count}"
-    return others
+def _near(ring: Sequence[Fact], place: int, count: int, width: int) -> list[str]:
+    fact = ring[place]
+    apart = [other for other in ring if other.cluster is None or other.cluster != fact.cluster or other is fact]
+    place, width = apart.index(fact), min(width, len(apart))
+    start = place - int(fraction(f"{fact.id}:window") * width)
+    window = {apart[(start + step) % len(apart)].answer: apart[(start + step) % len(apart)] for step in range(width)}
+    others: dict[str, str] = {}  # by cluster, so that no two of them could be right together
+    for text in shuffled((text for text in window if text != fact.answer), key=f"{fact.id}:distractors"):
+        others.setdefault(window[text].cluster or text, text)
+    assert len(others) >= count, f"{fact.id} has {len(others)} others near it, not {count}"
+    return list(others.values())[:count]
 
 
 def _balanced(facts: Sequence[Fact], count: int) -> dict[str, list[str]]:

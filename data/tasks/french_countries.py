@@ -3,14 +3,13 @@
 Source: Unicode CLDR (Unicode licence), through babel (BSD-3-Clause).
 """
 
-import unicodedata
-
 from babel import Locale
 
 from educe.data.example import Example
 from educe.data.task import Task
 from educe.data.tasks.drawing import Fact, bundled, near_choices
 from educe.data.tasks.geonames import countries
+from educe.data.tasks.letters import bare
 
 _MAX_LETTERS = 24
 
@@ -29,7 +28,7 @@ def _examples() -> list[Example]:
     differing = {
         code: (english, french)
         for code, (english, french) in names.items()
-        if english and french and _bare(english) != _bare(french) and _is_plain(english) and _is_plain(french)
+        if english and french and bare(english) != bare(french) and _is_plain(english) and _is_plain(french)
     }
     facts = [
         Fact(
@@ -49,8 +48,3 @@ def _codes() -> list[str]:
 
 def _is_plain(name: str) -> bool:
     return len(name) <= _MAX_LETTERS and not set("&(),.") & set(name)
-
-
-def _bare(name: str) -> str:
-    letters = unicodedata.normalize("NFD", name.casefold())
-    return "".join(each for each in letters if each.isalpha())

@@ -1,12 +1,14 @@
-"""Is a word positive or negative? The words and ratings of the VADER sentiment lexicon (Hutto & Gilbert, 2014)."""
+"""Is a word positive or negative? The words and ratings of the VADER sentiment lexicon (Hutto & Gilbert, 2014).
 
-import importlib.util
+Source: vaderSentiment (MIT).
+"""
+
 import re
 from collections.abc import Collection
-from pathlib import Path
 
 from educe.data.example import Example
 from educe.data.task import Task
+from educe.data.tasks.letters import package_file
 
 # Mean rating of ten raters on -4..4; weaker words are ones that raters disagree on.
 STRONG_RATING = 1.5
@@ -57,12 +59,8 @@ def _example(word: str, rating: float, *, cluster: str) -> Example:
 
 
 def _ratings() -> dict[str, float]:
-    # Located, not imported: the package imports requests and more.
-    spec = importlib.util.find_spec("vaderSentiment")
-    assert spec is not None and spec.submodule_search_locations is not None, "vaderSentiment is a dependency of educe"
-    lexicon = Path(spec.submodule_search_locations[0]) / "vader_lexicon.txt"
     ratings = {}
-    for line in lexicon.read_text(encoding="utf-8").splitlines():
+    for line in package_file("vaderSentiment", "vader_lexicon.txt").read_text(encoding="utf-8").splitlines():
         word, rating, *_ = line.split("\t")
         if word.isascii() and word.isalpha():
             # A few words are listed twice; VADER itself uses the last.

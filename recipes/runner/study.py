@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from educe.data.errors import Mistakes, UserError, UserErrors, did_you_mean, lines_of
 from educe.data.resolve import resolve
 from educe.data.task import Task
+from educe.data.tasks.suites import with_suites
 from educe.data.untrusted import read_yaml
 from educe.data.validation import check_name
 from educe.eval.analysis.primary import MAX_PRIMARY, Known, Pair, Primary
@@ -75,7 +76,8 @@ class Study(BaseModel):
 
     `examples` are numbers of labelled training rows, for recipes that learn from them; the others ignore the key.
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
-    serves to choose defaults and never to claim anything. `compare` are the primary comparisons.
+    serves to choose defaults and never to claim anything. `compare` are the primary comparisons. A suite among the
+    tasks stands for all of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -120,6 +122,9 @@ class Study(BaseModel):
             raise UserErrors([_within(what, line) for line in lines_of(error)]) from None
 
     def __init__(self, **written: Any) -> None:
+        if isinstance(written.get("tasks"), list | tuple):
+            # Here, so that the study that is stored lists its tasks whatever a suite holds later.
+            written["tasks"] = with_suites(written["tasks"])
         faults: dict[str, list[str]] = {}
         try:
             super().__init__(**written)

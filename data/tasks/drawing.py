@@ -152,14 +152,28 @@ def _near(ring: Sequence[Fact], place: int, count: int, width: int) -> list[str]
 def _balanced(facts: Sequence[Fact], count: int) -> dict[str, list[str]]:
     right = Counter(fact.answer for fact in facts)
     taken: dict[str, list[str]] = {fact.id: [] for fact in facts}
+    left: list[str] = []
     for text, times in sorted(right.items(), key=lambda each: (-each[1], each[0])):
         free = [fact for fact in facts if fact.answer != text and len(taken[fact.id]) < count]
         # The rows with most room first: else those of the common answers would be left with none.
         ranked = sorted(free, key=lambda fact: (len(taken[fact.id]), fraction(f"{fact.id}:{text}")))
         for fact in ranked[: count * times]:
             taken[fact.id].append(text)
+        left += [text] * (count * times - len(ranked))
     for fact in facts:
+        while len(taken[fact.id]) < count and left:
+            _exchange(fact, left.pop(), facts, taken)
         spare = shuffled((text for text in right if text not in (fact.answer, *taken[fact.id])), key=fact.id)
         taken[fact.id] += spare[: count - len(taken[fact.id])]
         assert len(taken[fact.id]) == count, f"{fact.id} has too few options"
     return taken
+
+
+def _exchange(fact: Fact, text: str, facts: Sequence[Fact], taken: dict[str, list[str]]) -> None:
+    """Give the text to another item and what that one had for it to this item, which cannot take the text itself."""
+    for other in sorted(facts, key=lambda other: fraction(f"{fact.id}:{other.id}:{text}")):
+        given = [each for each in taken[other.id] if each not in (fact.answer, *taken[fact.id])]
+        if given and text not in (other.answer, *taken[other.id]):
+            taken[other.id][taken[other.id].index(given[0])] = text
+            taken[fact.id].append(given[0])
+            return

@@ -22,36 +22,40 @@ _WORDS = (
     "truck", "uncle", "voice", "water", "wheel", "woman", "world", "young",
 )  # fmt: skip
 # Four expressions on the same value: the result of each is an option, and one of them is asked.
-_Family = tuple[Callable[[str], Any], Sequence[tuple[str, Callable[[Any], Any]]]]
+_Expressions = Sequence[tuple[str, Callable[[Any], Any]]]
 
 
 def python_results(*, written: bool = False) -> Task:
-    """The result of 300 short expressions, four options: what four expressions of the same value give.
+    """The result of 360 short expressions, four options: what four expressions of the same value give.
 
-    Any of the four could be asked, so the options do not tell. A form that rows teach. Expressions of one value share a
-    split. `written` asks for the result.
+    Any of the four could be asked, so the options do not tell. A form that rows teach. Expressions of values with the
+    same parts share a split. `written` asks for the result.
     """
     return bundled("python_results", _examples, written=written, form=PYTHON_FORMAT, max_new_tokens=24)
 
 
 def _examples() -> list[Example]:
+    return [row for name, (draw, expressions) in _FAMILIES.items() for row in _of_family(name, draw, expressions)]
+
+
+def _of_family(name: str, draw: Callable[[str], Any], expressions: _Expressions) -> list[Example]:
     found: dict[str, Example] = {}
-    for name, (draw, expressions) in _FAMILIES.items():
-        turn = 0
-        while sum(row.id.startswith(f"{name}-") for row in found.values()) < _EACH:
-            value = draw(f"{name}:{turn}")
-            turn += 1
-            results = [repr(compute(value)) for _, compute in expressions]
-            if len(set(results)) < len(results):
-                continue
-            asked = int(fraction(f"{name}:{value}:asked") * len(expressions))
-            fact = Fact(
-                id=f"{name}-{value!r}",
-                question=expressions[asked][0].format(value),
-                answer=results[asked],
-                cluster=f"value:{value!r}".casefold(),
-            )
-            found[fact.id.casefold()] = with_choices(fact, [each for each in results if each != fact.answer])
+    turn = 0
+    while len(found) < _EACH:
+        value = draw(f"{name}:{turn}")
+        turn += 1
+        results = [repr(compute(value)) for _, compute in expressions]
+        if len(set(results)) < len(results):
+            continue
+        asked = int(fraction(f"{name}:{value}:asked") * len(expressions))
+        fact = Fact(
+            id=f"{name}-{value!r}",
+            question=expressions[asked][0].format(value),
+            answer=results[asked],
+            # Values of the same parts (4, 14, 9 and 9, 14, 4) have results in common.
+            cluster=f"value:{','.join(sorted(map(str, value)))}",
+        )
+        found[fact.id] = with_choices(fact, [each for each in results if each != fact.answer])
     return list(found.values())
 
 
@@ -67,12 +71,7 @@ def _numbers(key: str) -> list[int]:
     return [_number(f"{key}:{place}", 1, 20) for place in range(_number(f"{key}:length", 3, 5))]
 
 
-def _mixed_case(key: str) -> str:
-    return "".join(letter.upper() if fraction(f"{key}:{place}") < 0.5 else letter
-                   for place, letter in enumerate(_word(key) + _word(f"{key}:second")))  # fmt: skip
-
-
-_FAMILIES: dict[str, _Family] = {
+_FAMILIES: dict[str, tuple[Callable[[str], Any], _Expressions]] = {
     "slices": (
         lambda key: f"{_word(key)}{_word(f'{key}:second')}",
         (
@@ -82,13 +81,13 @@ _FAMILIES: dict[str, _Family] = {
             ('"{}"[3::-1]', lambda word: word[3::-1]),
         ),
     ),
-    "case": (
-        _mixed_case,
+    "joins": (
+        lambda key: f"{_word(key)[:3]}{_word(f'{key}:second')[-3:]}",
         (
-            ('"{}".upper()', str.upper),
-            ('"{}".lower()', str.lower),
-            ('"{}".title()', str.title),
-            ('"{}".swapcase()', str.swapcase),
+            ('"-".join("{}")', "-".join),
+            ('"".join(sorted("{}"))', lambda word: "".join(sorted(word))),
+            ('"{}" * 2', lambda word: word * 2),
+            ('"{}"[::2]', lambda word: word[::2]),
         ),
     ),
     "lists": (

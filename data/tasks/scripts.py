@@ -26,14 +26,19 @@ _EACH = 18
 def scripts() -> Task:
     """The script of 18 letters from each of 25 scripts, four options; each script is as often right as another.
 
-    The letters of a script have like bytes, so rows teach a part of it.
+    The two cases of a letter share a split. The letters of a script have like bytes, so rows teach a part of it.
     """
     return bundled("scripts", _examples)
 
 
 def _examples() -> list[Example]:
     facts = [
-        Fact(id=f"{ord(letter):x}", question=f'Which script is the letter "{letter}" from?', answer=script)
+        Fact(
+            id=f"{ord(letter):x}",
+            question=f'Which script is the letter "{letter}" from?',
+            answer=script,
+            cluster=f"letter:{letter.casefold()}",
+        )
         for script, (first, last) in _BLOCKS.items()
         for letter in shuffled(_letters(first, last), key=script)[:_EACH]
     ]

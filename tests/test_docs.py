@@ -21,12 +21,13 @@ import pytest
 import yaml
 
 from educe.data.resolve import resolve
+from educe.data.tasks.benchmarks import BENCHMARKS
 from educe.data.tasks.catalog import TASKS
 from educe.recipes.catalog import RECIPES, make_method
 from educe.recipes.cli import launch
 from educe.recipes.runner import launch as runner
 from educe.recipes.runner.study import Study
-from tests import tree
+from tests import tasks_page, tree
 from tests.recipes.small import no_figures, parity_rows, run_cli, study_file, write_rows
 from tests.snippets import PAGES, REPOSITORY, Snippet, commands_of, snippets_of
 
@@ -216,6 +217,12 @@ def test_every_folder_and_file_is_listed_with_a_line() -> None:
     page = tree.PAGE.read_text("utf-8")
     assert tree.listing(page) == page, "run `python -m tests.tree`"
     assert [path for path, line in tree.listed(page).items() if not line] == [], "say what it is in docs/design.md"
+
+
+def test_the_page_of_the_bundled_tasks_is_current() -> None:
+    assert tasks_page.PAGE.read_text("utf-8") == tasks_page.page(), "run `python -m tests.tasks_page`"
+    headings = re.findall(r"^## (\w+)$", tasks_page.page(), re.MULTILINE)
+    assert [name for name in TASKS if name not in (*BENCHMARKS, "mmlu", "sciq", *headings)] == []
 
 
 def test_the_readme_names_every_recipe() -> None:

@@ -20,7 +20,8 @@ CHECKED = "files that were checked before"
 # Who reads by itself, with which call, and why that is not a stranger's text or is checked.
 EXCEPTIONS = {
     ("data/writing.py", "open"): "opens a file to write it",
-    ("data/tasks/word_sentiment.py", "read_text"): "a lexicon in a library of ours",
+    ("data/tasks/letters.py", "read_bytes"): "word lists in libraries of ours",
+    ("data/tasks/rhymes.py", "read_text"): OURS,
     ("data/tasks/benign_requests.py", "read_text"): OURS,
     ("data/tasks/benign_requests.py", "loads"): OURS,
     ("data/tasks/benchmarks.py", "read_text"): OURS,

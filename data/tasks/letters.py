@@ -1,6 +1,5 @@
 """Words by their plain letters, and the word lists that several tasks read."""
 
-import csv
 import gzip
 import importlib.util
 import unicodedata
@@ -13,17 +12,21 @@ def bare(text: str) -> str:
     return "".join(each for each in unicodedata.normalize("NFD", text.casefold()) if each.isalpha())
 
 
-def package_file(package: str, name: str) -> Path:
-    """A file of a package that is located, not imported: the packages whose data we read import much more."""
+def package_text(package: str, name: str) -> str:
+    """A text file of a package, unpacked where its name ends in .gz.
+
+    The package is located, not imported: those whose data we read import much more.
+    """
     spec = importlib.util.find_spec(package)
     assert spec is not None and spec.submodule_search_locations is not None, f"{package} is a dependency of educe"
-    return Path(spec.submodule_search_locations[0]) / name
+    read = (Path(spec.submodule_search_locations[0]) / name).read_bytes()
+    return (gzip.decompress(read) if name.endswith(".gz") else read).decode("utf-8")
 
 
 def common_words() -> dict[str, int]:
     """The number of syllables of about 6,000 common English words, from syllapy (MIT)."""
-    with package_file("syllapy", "data.csv").open(encoding="utf-8", newline="") as file:
-        return {word: int(count) for word, count in csv.reader(file) if word.isalpha() and len(word) > 1}
+    lines = (line.split(",") for line in package_text("syllapy", "data.csv").splitlines())
+    return {word: int(count) for word, count in lines if word.isalpha() and len(word) > 1}
 
 
 def inflections(kind: str) -> dict[str, list[str]]:
@@ -31,13 +34,8 @@ def inflections(kind: str) -> dict[str, list[str]]:
 
     A verb has past, participle, -ing and -s form; a noun has its plural. Forms with a slash have two spellings.
     """
-    forms = {}
-    with gzip.open(package_file("lemminflect", "resources/infl_lu.csv.gz"), "rt", encoding="utf-8") as file:
-        for line in file:
-            word, its_kind, *rest = line.rstrip("\n").split(",")
-            if its_kind == kind:
-                forms[word] = rest
-    return forms
+    lines = (line.split(",") for line in package_text("lemminflect", "resources/infl_lu.csv.gz").splitlines())
+    return {word: forms for word, its_kind, *forms in lines if its_kind == kind}
 
 
 def compounds(words: Collection[str], *, min_letters: int = 3) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from educe.data.example import Example
 from educe.data.task import Task
-from educe.data.tasks.letters import package_file
+from educe.data.tasks.letters import package_text
 
 # Mean rating of ten raters on -4..4; weaker words are ones that raters disagree on.
 STRONG_RATING = 1.5
@@ -60,7 +60,7 @@ def _example(word: str, rating: float, *, cluster: str) -> Example:
 
 def _ratings() -> dict[str, float]:
     ratings = {}
-    for line in package_file("vaderSentiment", "vader_lexicon.txt").read_text(encoding="utf-8").splitlines():
+    for line in package_text("vaderSentiment", "vader_lexicon.txt").splitlines():
         word, rating, *_ = line.split("\t")
         if word.isascii() and word.isalpha():
             # A few words are listed twice; VADER itself uses the last.

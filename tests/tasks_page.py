@@ -81,13 +81,16 @@ def _section(spec: Any) -> str:
     assert module is not None and module.__doc__ and TASKS[name].make.__doc__
     opening, _, rest = module.__doc__.partition("\n\n")
     source = rest.partition("\n\n")[0] if rest else opening
+    found = [finding.sentence for finding in audit(task)]
+    if "written" in _parameters(spec):
+        found += [f"Written: {finding.sentence}" for finding in audit(_written(spec))]
     shown = nested_order(_rows(task), seed=0)[:_SHOWN]
     return "\n".join(
         [
             f"## {task.name}\n",
             _prose(TASKS[name].make.__doc__),
             _prose(source),
-            *(fill(finding.sentence, 118, initial_indent="- ", subsequent_indent="  ") for finding in audit(task)),
+            *(fill(sentence, 118, initial_indent="- ", subsequent_indent="  ") for sentence in found),
             "\n```text\n" + "\n".join(map(_item, shown)) + "\n```\n",
         ]
     )
@@ -104,6 +107,11 @@ def _item(row: Example) -> str:
 
 def _named(spec: Any) -> tuple[str, Mapping[str, Any]]:
     return (spec, {}) if isinstance(spec, str) else next(iter(spec.items()))
+
+
+def _written(spec: Any) -> Task:
+    name, options = _named(spec)
+    return resolve({name: {**options, "written": True}})
 
 
 def _parameters(spec: Any) -> Mapping[str, inspect.Parameter]:

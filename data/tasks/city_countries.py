@@ -14,14 +14,18 @@ from educe.data.task import Task
 from educe.data.tasks.continents import CONTINENTS
 from educe.data.tasks.drawing import Fact, balanced_choices, bundled
 from educe.data.tasks.geonames import Country, countries
+from educe.data.tasks.letters import bare
 
-_MIN_POPULATION, _MAX_CITIES, _MAX_ITEMS = 250_000, 8, 500
-# Cities whose country is disputed.
+_MIN_POPULATION, _MAX_CITIES, _MAX_ITEMS = 300_000, 8, 500
+# Countries of one city, whose quarters GeoNames lists, and those whose cities are disputed.
+_ONE_CITY = {"HK", "MO", "SG"}
 _DISPUTED = {"UA", "RU", "IL", "PS", "EH", "TW", "XK"}
+# How a city is called that GeoNames lists under another name than its capital's.
+_CAPITALS = {"Ulan Bator"}
 
 
 def city_countries() -> Task:
-    """The country of up to 500 large cities, four options of its continent (Oceania with Asia).
+    """The country of about 400 large cities, four options of its continent (Oceania with Asia).
 
     At most the eight largest cities of a country; no capital, no name that two countries have or that contains its
     country's. Each country is a wrong option three times as often as it is right. Other cities of the same country may
@@ -60,7 +64,7 @@ def _plain(city: dict[str, Any]) -> str:
 
 def _tells(city: dict[str, Any], country: Country) -> bool:
     """Whether the name is plain text that is neither the capital's nor the country's."""
-    name, own = _plain(city), normalize_question(country.name)
-    capital = normalize_question(country.capital)
-    alike = own in name or name in own or name in capital or capital in name
-    return not alike and country.code not in _DISPUTED and name.replace(" ", "").replace("-", "").isalpha()
+    name, own, capital = bare(city["name"]), bare(country.name), bare(country.capital)
+    alike = own in name or name in own or name in capital or capital in name or city["name"] in _CAPITALS
+    plain = city["name"].replace(" ", "").replace("-", "").isalpha() and not city["name"].endswith("-si")
+    return plain and not alike and country.code not in _DISPUTED | _ONE_CITY

@@ -16,7 +16,7 @@ _NOT_ASKED = {
     "ass", "binary", "bind", "comes", "contemporary", "daily", "eddy", "fetish", "heavy", "impress", "jimmy", "lovely",
     "miss", "monthly", "necessary", "nobody", "orgy", "preliminary", "primary", "pussy", "quarterly", "sally",
     "secondary", "silly", "steady", "temporary", "via", "voluntary", "weekly", "why", "yes", "advisory", "disabled",
-    "revolutionary", "documentary", "while", "once", "fix",
+    "revolutionary", "documentary", "while", "once", "fix", "planning", "behind", "fourth", "martin", "analog",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def _examples() -> list[Example]:
         if noun in common and forms[0].isalpha() and forms[0] != noun and len(noun) >= _MIN_LETTERS
     }
     changed = {noun: form for noun, form in nouns.items() if form != f"{noun}s" and noun not in _NOT_ASKED}
-    plain = [noun for noun, form in nouns.items() if form == f"{noun}s" and noun not in others]
+    plain = [noun for noun, form in nouns.items() if form == f"{noun}s" and noun not in (*others, *_NOT_ASKED)]
     asked = {**changed, **{noun: nouns[noun] for noun in shuffled(plain, key="plurals")[: len(changed)]}}
     family = compounds(asked)
     return [

@@ -26,7 +26,7 @@ SUITES: dict[str, Suite] = {
             {"number_words": {"difficulty": "medium"}}, {"number_words": {"difficulty": "hard"}}, "french_numbers",
             "roman_numerals", "weekdays", "python_results", "csv_lines",
         ),
-        "23 bundled tasks: facts, forms, floors; one in 3 difficulties.",
+        "Facts, forms and floors: 25 bundled tasks.",
     ),
     "quick": Suite(
         ("element_symbols", "currencies", "french_countries", "first_names", "past_tense", "number_words"),

@@ -13,6 +13,7 @@ from educe.data.tasks.word_sentiment import families
 
 _EACH, _MIN_LETTERS = 110, 4
 _OPTIONS = ("1", "2", "3", "4")
+_NOT_ASKED = {"butt", "damn", "dildo", "hell", "html", "http", "suck"}
 # syllapy counts many words with these endings as one less; the others were found by comparing it with the CMU
 # Pronouncing Dictionary, or are counted in two ways.
 _UNSURE_ENDINGS = ("ed", "er", "est", "ing", "ism", "ly", "or", "re")
@@ -31,7 +32,7 @@ def syllables(*, written: bool = False) -> Task:
     """The number of syllables of 440 common words, options 1 to 4, each as often right as another.
 
     Words of one family share a split. Longer words have more syllables, which rows teach. `written` asks for the
-    number.
+    number; as there are only four, one of them without the question is right in a quarter of the rows.
     """
     return bundled("syllables", _examples, written=written, grade=number_match)
 
@@ -40,7 +41,7 @@ def _examples() -> list[Example]:
     counts = {
         word: str(count)
         for word, count in common_words().items()
-        if len(word) >= _MIN_LETTERS and word not in _UNSURE and not word.endswith(_UNSURE_ENDINGS)
+        if len(word) >= _MIN_LETTERS and word not in _UNSURE | _NOT_ASKED and not word.endswith(_UNSURE_ENDINGS)
     }
     asked = [
         word

@@ -13,7 +13,7 @@ from educe.eval.analysis.statistics.intervals import Interval, pooled_interval
 from educe.eval.analysis.statistics.paired import Difference, GapRecovered, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.ratios import Ratio, score_ratio
 from educe.eval.analysis.statistics.resample import Array
-from educe.eval.analysis.statistics.variance import Estimand, Side, variance_shares
+from educe.eval.analysis.statistics.variance import Estimand, Side, can_test, variance_shares
 from educe.eval.measurement import Measurement, Outcomes, Role
 
 
@@ -49,6 +49,11 @@ class Condition:
     def seeds(self) -> tuple[int, ...]:
         """The seed of each measurement; none for zero-shot, in which the seed changes nothing."""
         return seeds_of(self.measurements)
+
+    @property
+    def testable(self) -> bool:
+        """Whether a test may speak of the recipe."""
+        return can_test(self.seeds)
 
     @property
     def role(self) -> Role:

@@ -24,7 +24,7 @@ from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.resample import cluster_codes
-from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS, Variance, contrast_variance
+from educe.eval.analysis.statistics.variance import Variance, contrast_variance
 from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
@@ -63,7 +63,7 @@ class Comparison:
     @property
     def testable(self) -> bool:
         """Whether both sides have the seeds that a test of the recipe takes."""
-        return all(len(each.seeds) >= MIN_TEST_SEEDS for each in (self.condition, self.other) if each.seeds)
+        return self.condition.testable and self.other.testable
 
     @property
     def significant(self) -> bool:

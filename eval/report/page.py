@@ -109,7 +109,7 @@ def write_report(
         facts=provenance(measurements),
         prompts=first_prompts(measurements),
         missing_comparisons=missing_comparisons(pairs, primary),
-        **_sections(conditions, comparisons, gains),
+        **_sections(conditions, comparisons, gains, looks),
     )
     path = folder / "report.html"
     write_whole(path, page)
@@ -138,10 +138,12 @@ def _claims(
     return claims_of(kept, audits=audits, primary=primary, alpha=alpha)
 
 
-def _sections(conditions: Sequence[Condition], comparisons: Sequence[Comparison], gains: Compare) -> dict[str, object]:
+def _sections(
+    conditions: Sequence[Condition], comparisons: Sequence[Comparison], gains: Compare, looks: Looks | None
+) -> dict[str, object]:
     """What the page shows in tables and sentences and no figure needs, by its name in the template."""
     pairs = by_task_and_model(conditions)
-    ranked, unranked = rankings(conditions)
+    ranked, unranked = rankings(conditions, looks)
     best = best_prompts(pairs, gains)
     return {
         "over_tasks_titles": TITLES,

@@ -1,6 +1,6 @@
 """Conditions ranked by their mean score over tasks, with intervals of rank that hold for all of them at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -30,13 +30,20 @@ class Rank:
     worst_rank: int
 
 
-def rank_conditions(tasks: Sequence[TaskScores], *, level: float = 0.95) -> tuple[Rank, ...]:
+def _unchanged(p: float, _first: int, _second: int) -> float:
+    return p
+
+
+def rank_conditions(
+    tasks: Sequence[TaskScores], *, level: float = 0.95, adjust: Callable[[float, int, int], float] = _unchanged
+) -> tuple[Rank, ...]:
     """The ranks of the conditions, in their order; every task counts the same.
 
     Mogstad, Romano, Shaikh & Wilhelm (2024): a condition's best rank follows the number of others that are
     significantly better, its worst rank the number that are significantly worse. Here by paired differences, with
-    Holm's correction (1979) over all pairs, so that all intervals hold together with probability `level`. ValueError
-    for fewer than two conditions, and as in `paired_difference`.
+    Holm's correction (1979) over all pairs, so that all intervals hold together with probability `level`. A pair in
+    which a side has too few seeds for a test counts with p = 1. `adjust` changes the p value of two conditions, given
+    by their places, before the correction. ValueError for fewer than two conditions, and as in `paired_difference`.
     """
     count = len(tasks[0].sides)
     if count < 2:
@@ -46,8 +53,13 @@ def rank_conditions(tasks: Sequence[TaskScores], *, level: float = 0.95) -> tupl
     scores = np.mean([[side.scores.mean() for side in task.sides] for task in tasks], axis=0)
     pairs = list(combinations(range(count), 2))
     found = [_over_tasks(tasks, i, j) for i, j in pairs]
+    tested = [all(task.sides[place].testable for task in tasks) for place in range(count)]
+    ps = [
+        adjust(each.p_value, i, j) if tested[i] and tested[j] else 1.0
+        for (i, j), each in zip(pairs, found, strict=True)
+    ]
     beats = np.zeros((count, count), dtype=bool)
-    for (i, j), each, p in zip(pairs, found, holm([each.p_value for each in found]), strict=True):
+    for (i, j), each, p in zip(pairs, found, holm(ps), strict=True):
         if p < 1 - level:
             better, worse = (i, j) if each.center > 0 else (j, i)
             beats[better, worse] = True

@@ -57,6 +57,11 @@ class Side:
         return self.seeds if self.estimand == "recipe" else ()
 
     @property
+    def testable(self) -> bool:
+        """Whether a test may speak of the recipe."""
+        return can_test(self.seeds)
+
+    @property
     def items(self) -> Array:
         """Every item's mean over runs."""
         return np.asarray(self.scores.mean(axis=0))
@@ -86,6 +91,11 @@ class Variance:
     def quantile(self, level: float) -> float:
         """Student's t by which the standard error is multiplied for a two-sided interval at `level`."""
         return t_quantile(self.df, level)
+
+
+def can_test(seeds: Sequence[int]) -> bool:
+    """Whether these seeds are enough for a test of a recipe; none stand for a recipe in which seeds change nothing."""
+    return not 0 < len(seeds) < MIN_TEST_SEEDS
 
 
 def satterthwaite(parts: Sequence[tuple[float, float]]) -> float:

@@ -40,7 +40,8 @@ class Planned:
 class Plan:
     """The study with its primary comparisons, the limits of its claims, its conditions, and the hash of its cells.
 
-    `results_before` is how many of the cells had results when the plan was put into a run directory.
+    `results_before` is how many of the cells had results when the plan was put into a run directory, `looks_before` how
+    many looks at results were on its record.
     """
 
     time: Time
@@ -50,6 +51,7 @@ class Plan:
     cells: Count
     hash: str
     results_before: Count = 0
+    looks_before: Count = 0
 
     @property
     def seeds(self) -> Seeds:
@@ -143,7 +145,7 @@ def checked(values: Any) -> Plan:
 
 def same(one: Plan, other: Plan) -> bool:
     """Whether two are one plan, wherever they lie."""
-    return replace(one, results_before=0) == replace(other, results_before=0)
+    return replace(one, results_before=0, looks_before=0) == replace(other, results_before=0, looks_before=0)
 
 
 def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

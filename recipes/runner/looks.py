@@ -59,6 +59,10 @@ class Log:
     opening: Opening
     entries: tuple[Entry, ...] = ()
 
+    def has(self, entry: Entry) -> bool:
+        """Whether this look was recorded before, whenever and by whichever command."""
+        return entry.look in (each.look for each in self.entries)
+
 
 _OPENING, _ENTRY = TypeAdapter(Opening), TypeAdapter(Entry)
 

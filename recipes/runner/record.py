@@ -32,18 +32,20 @@ def look(store: Store, measurements: Sequence[Measurement], command: Command, li
     plan = read_plan(store)
     entry = entry_of(command, listing, [cell for cell in listing if cell.key in stands])
     log = read_looks(store)
-    if entry.cells and entry.look not in (each.look for each in log.entries):
+    if entry.cells and not log.has(entry):
         try:
             with store.writing(), store.sealed.locked():
-                log = read_looks(store)  # again: others may have looked
-                store.sealed.write({LOOKS: log_text(replace(log, entries=(*log.entries, entry)))})
+                log = read_looks(store)  # again: others may have looked, at the same results too
+                if not log.has(entry):
+                    store.sealed.write({LOOKS: log_text(replace(log, entries=(*log.entries, entry)))})
         except Unwritable as error:
             print(f"educe: {visible(f'this look at results is not recorded: {error}')}", file=sys.stderr)
     looks = Looks(
         ids={cell.key: condition_id(cell.facts) for cell in listing if cell.key in stands},
         now=entry.look,
-        earlier=[each.look for each in log.entries if each.look != entry.look],
+        earlier=[each.look for each in log.entries],
         plan=None if plan is None else plan.seeds,
+        looks_before=0 if plan is None else plan.looks_before,
         lost=log.opening.lost,
     )
     planned = _plan_line(plan, plan.changes(store.study_text(), listing, limits) if plan else [])
@@ -76,7 +78,10 @@ def read_plan(store: Store) -> Plan | None:
 
 
 def adopt(store: Store, plan: Plan, *, results: int) -> None:
-    """Put a plan into a directory that has so many results. UserError where it has another plan."""
+    """Put a plan into a directory that has so many results, with the number of looks at them before it.
+
+    UserError where it has another plan.
+    """
     try:
         known = read_plan(store)
     except Corrupt:
@@ -84,8 +89,9 @@ def adopt(store: Store, plan: Plan, *, results: int) -> None:
     if known is not None and not same(known, plan):
         raise UserError(f"{store.root} has another plan, of {known.time}; give another --out")
     if known is None:
-        with store.writing():
-            store.sealed.write({PLAN: replace(plan, results_before=results).text()})
+        with store.writing(), store.sealed.locked():
+            looks = len(read_looks(store).entries)
+            store.sealed.write({PLAN: replace(plan, results_before=results, looks_before=looks).text()})
 
 
 def _plan_line(plan: Plan | None, changes: Sequence[str]) -> str:
@@ -99,7 +105,12 @@ def _plan_line(plan: Plan | None, changes: Sequence[str]) -> str:
 def _before(plan: Plan | None) -> list[str]:
     if plan is None or not plan.results_before:
         return []
-    return [f"{plan.results_before:,} results were there before the plan was put into this directory."]
+    seen = f", and were looked at {_times(plan.looks_before)}" if plan.looks_before else ""
+    return [f"{plan.results_before:,} results were there before the plan was put into this directory{seen}."]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _looks_lines(log: Log, looks: Looks) -> list[str]:
@@ -109,8 +120,9 @@ def _looks_lines(log: Log, looks: Looks) -> list[str]:
         lines.append(f"Earlier looks are not known: looks.jsonl was damaged or removed ({log.opening.lost}).")
     elif log.opening.late:
         lines.append("The first results are older than the record of looks, so the first looks may be missing.")
-    earlier = sum(any(each.stood.get(name) for name in looks.now.stood) for each in looks.earlier)
-    if earlier:
-        times = "once" if earlier == 1 else f"{earlier:,} times"
-        lines.append(f"These results were looked at {times} before, when other cells of the study had results.")
+    others = [each.stood for each in looks.earlier if each.stood != looks.now.stood]
+    if earlier := sum(any(map(stood.get, looks.now.stood)) for stood in others):
+        lines.append(
+            f"These results were looked at {_times(earlier)} before, when other cells of the study had results."
+        )
     return lines

@@ -21,8 +21,8 @@ _MAX_Z = 12.0
 
 
 def spent(fraction: float, alpha: float) -> float:
-    """The type I error that may be spent when this share of the planned information stands: all of it at 1."""
-    return float(4 * ndtr(ndtri(alpha / 4) / fraction**0.5))
+    """The type I error that may be spent when this share of the planned information stands: all of it at 1, 0 at 0."""
+    return 0.0 if fraction == 0 else float(4 * ndtr(ndtri(alpha / 4) / fraction**0.5))
 
 
 def level_at_look(previous: Sequence[float], fraction: float, alpha: float = 0.05) -> float:
@@ -54,6 +54,24 @@ def adjusted_for_looks(p: float, previous: Sequence[float], fraction: float) -> 
 
     # A look's level is at most alpha.
     least, most = float(np.log(p)), -1e-9
+    return 1.0 if least >= most or gap(most) <= 0 else float(np.exp(brentq(gap, least, most, xtol=1e-6)))
+
+
+def adjusted_by_parts(p: float, before: float, fraction: float) -> float:
+    """A p value adjusted for looks whose tests need not be those of one growing sum: the least alpha that rejects.
+
+    The alpha of which this look's part, `spent(fraction)` less `spent(before)`, is p (Bonferroni over looks). 1 where
+    nothing is left.
+    """
+    if before == 0 and fraction == 1:
+        return p
+    p = max(p, float(2 * ndtr(-_MAX_Z)))
+
+    def gap(log_alpha: float) -> float:
+        alpha = float(np.exp(log_alpha))
+        return spent(fraction, alpha) - spent(before, alpha) - p
+
+    least, most = float(np.log(p)), -1e-9  # a part is at most alpha
     return 1.0 if least >= most or gap(most) <= 0 else float(np.exp(brentq(gap, least, most, xtol=1e-6)))
 
 

@@ -2,13 +2,15 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from educe.eval.analysis.conditions import Condition, compare, pool
-from educe.eval.analysis.looks import Look, Looks, at_this_look, confirmable
-from educe.eval.analysis.statistics.looks import adjusted_for_looks, spent
+from educe.eval.analysis.looks import Look, Looks, Seeds, at_this_look, confirmable
+from educe.eval.analysis.statistics.looks import adjusted_by_parts, adjusted_for_looks, spent
 from educe.eval.measurement import Measurement
 from educe.eval.report import page
 from tests.eval.synthetic import measurement
@@ -37,7 +39,9 @@ def seeds_of(trained: int) -> Mapping[str, frozenset[int]]:
     return {PLAIN: frozenset({0}), TRAINED: frozenset(range(trained))}
 
 
-def looks_at(stood: Sequence[int], *, listed: int = 10, plan: int | None = None, lost: str = "") -> Looks:
+def looks_at(
+    stood: Sequence[int], *, listed: int = 10, plan: int | None = None, looks_before: int = 0, lost: str = ""
+) -> Looks:
     """Looks at so many seeds, the last one now."""
     looks = [Look(listed=seeds_of(max(listed, each)), stood=seeds_of(each)) for each in stood]
     return Looks(
@@ -45,6 +49,7 @@ def looks_at(stood: Sequence[int], *, listed: int = 10, plan: int | None = None,
         now=looks[-1],
         earlier=looks[:-1],
         plan=None if plan is None else seeds_of(plan),
+        looks_before=looks_before,
         lost=lost,
     )
 
@@ -83,6 +88,7 @@ def test_looks_that_showed_the_same_results_count_once() -> None:
         (looks_at([5, 3]), "results that an earlier look saw are gone"),
         (looks_at([5], plan=0), "not in the plan"),
         (looks_at([5], lost="it is missing"), "the record of earlier looks is lost"),
+        (looks_at([3, 5], listed=3, plan=5, looks_before=1), "was looked at before the plan, which adds seeds"),
     ],
 )
 def test_what_outgrew_its_plan_is_exploratory(looks: Looks, reason: str) -> None:
@@ -97,8 +103,105 @@ def test_what_outgrew_its_plan_is_exploratory(looks: Looks, reason: str) -> None
     assert (plain in kept) is not bool(looks.lost)
 
 
-def test_more_seeds_under_a_frozen_plan_are_no_surprise() -> None:
-    assert looks_at([3, 5], listed=3, plan=5).exploratory(conditions_at(5)[1]) == ""
+def test_more_seeds_under_a_plan_are_no_surprise_if_the_plan_came_before_the_look() -> None:
+    """A plan that came after it made 3 seeds and then 6 a planned study: 8.8% type I error."""
+    trained = conditions_at(5)[1]
+    assert looks_at([3, 5], listed=3, plan=5).exploratory(trained) == ""
+    assert looks_at([3, 5], listed=3, plan=5, looks_before=1).exploratory(trained)
+    # What was listed at that look was planned then.
+    assert looks_at([3, 5], listed=5, plan=5, looks_before=1).exploratory(trained) == ""
+
+
+def test_an_earlier_look_at_seeds_beyond_the_plan_is_passed_over() -> None:
+    """It was a ZeroDivisionError."""
+    plain, trained = conditions_at(5)
+    first = Look(listed=seeds_of(10), stood={PLAIN: frozenset({0}), TRAINED: frozenset({8, 9})})
+    looks = replace(looks_at([5], plan=5), earlier=[first])
+    assert looks.adjust(0.03, trained, plain) == 0.03
+
+
+def test_parts_of_looks_after_each_condition_share_the_error() -> None:
+    """Ten conditions of five seeds: they summed to 0.278, because only conditions with results were counted."""
+    names = [f"c{place}" for place in range(10)]
+    plan = dict.fromkeys(names, frozenset(range(5)))
+    looks = [Look(listed=plan, stood={name: plan[name] for name in names[: place + 1]}) for place in range(10)]
+    assert sum(parts_of(looks, plan=plan)) == pytest.approx(0.05)
+    assert sum(parts_of(looks)) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_parts_never_sum_to_more_than_the_error(seed: int) -> None:
+    """Whatever comes, goes and is listed, and whenever a plan comes."""
+    rng = np.random.default_rng(seed)
+    names = [f"c{place}" for place in range(rng.integers(1, 6))]
+    most = {name: frozenset(range(rng.integers(1, 5))) for name in names}
+    looks = []
+    for _ in range(rng.integers(1, 9)):
+        listed = {name: seeds for name, seeds in most.items() if rng.random() < 0.8}
+        stood = {name: frozenset(each for each in seeds if rng.random() < 0.7) for name, seeds in listed.items()}
+        looks.append(Look(listed=listed, stood={name: seeds for name, seeds in stood.items() if seeds}))
+    assert sum(parts_of(looks, plan=most if seed % 2 else None, looks_before=seed % 3)) <= 0.05 + 1e-12
+
+
+def parts_of(looks: Sequence[Look], *, plan: Seeds | None = None, looks_before: int = 0) -> list[float]:
+    """What each look leaves of 5% for claims about all that is confirmable, once for looks at the same results."""
+    parts: dict[frozenset[tuple[str, frozenset[int]]], float] = {}
+    for place, look in enumerate(looks):
+        made = Looks(
+            ids={name: name for name in look.stood},
+            now=look,
+            earlier=looks[:place],
+            plan=plan if place >= looks_before else None,
+            looks_before=looks_before,
+        )
+        conditions = pool(
+            measurement(examples=4, settings={"name": name}, provenance={"cell": name}) for name in look.stood
+        )
+        kept, _ = confirmable(made, conditions)
+        part = made.left(*kept) if kept else 0.0
+        parts[frozenset(look.stood.items())] = max(part, parts.get(frozenset(look.stood.items()), 0.0))
+    return list(parts.values())
+
+
+def test_looks_at_the_same_results_have_the_same_part() -> None:
+    """More may be listed by then, and there may have been other looks in between."""
+    plain, trained = conditions_at(5)
+    first = looks_at([5], listed=8)
+    part = first.left(plain, trained)
+    later = replace(first, earlier=[first.now], now=replace(first.now, listed=seeds_of(10)))
+    assert later.left(plain, trained) == part
+    assert looks_at([5, 7, 5], listed=8).left(plain, trained) == part
+
+
+def test_what_became_exploratory_takes_its_part_along() -> None:
+    plain, trained = conditions_at(10)
+    looks = looks_at([10])
+    assert looks.left(plain) == looks.left(trained) == pytest.approx(0.025)
+
+
+def test_nothing_is_left_after_a_look_at_everything_that_was_planned() -> None:
+    """What is added to the study later was in no correction, and had 4.4% of its own."""
+    plain, trained = conditions_at(10)
+    alone = {PLAIN: frozenset({0})}
+    looks = replace(looks_at([10]), earlier=[Look(listed=alone, stood=alone)])
+    assert 0 < looks.left(plain, trained) < 1e-200
+
+
+def test_p_values_over_several_tasks_are_adjusted_by_parts() -> None:
+    """Two tasks of five planned cells each, one of them seen before: its test was of that task alone."""
+    made = [
+        measurement(task=task, seed=seed, provenance={"cell": f"{task}{seed}"}) for task in "ab" for seed in range(5)
+    ]
+    plan = {"a": frozenset(range(5)), "b": frozenset(range(5))}
+    looks = Looks(
+        ids={each.provenance.cell: each.task for each in made},
+        now=Look(listed=plan, stood=plan),
+        earlier=[Look(listed=plan, stood={"a": plan["a"]})],
+    )
+    both = pool(made)
+    assert looks.adjust(0.03, *both) == adjusted_by_parts(0.03, 0.5, 1.0)
+    assert looks.adjust(0.03, both[0]) == 0.03
+    assert replace(looks, earlier=[]).adjust(0.03, *both) == 0.03
 
 
 def test_only_the_p_value_of_a_gain_changes() -> None:

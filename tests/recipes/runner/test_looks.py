@@ -13,6 +13,7 @@ from educe.eval.report import page
 from educe.recipes.runner.frozen import PLAN, freeze, read_plan, write_plan
 from educe.recipes.runner.looks import LOOKS, parse_log
 from educe.recipes.runner.results import load_results
+from educe.recipes.runner.sealed_files import SealedFiles
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.verify import verify
 from tests.recipes.made import measurement_of, reseal
@@ -119,6 +120,37 @@ def test_without_a_plan_the_first_look_is_the_plan(tmp_path: Path, capsys: pytes
     root = grow(tmp_path, [0, 1, 2])
     assert "Not planned" in (text := said(root, capsys)) and "Exploratory" not in text
     assert "Exploratory, has seeds beyond the plan" in said(grow(tmp_path, [0, 1, 2, 3]), capsys)
+
+
+def test_a_plan_that_comes_after_a_look_adds_no_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three seeds, a look, a plan of six, three more: "unchanged", with stars in 8.8% of studies without a gain."""
+    no_figures(monkeypatch)
+    said(grow(tmp_path, [0, 1, 2]), capsys)
+    study = study_file(tmp_path, recipes=RECIPES, examples=[], seeds=[0, 1, 2, 3, 4, 5])
+    assert run_cli("plan", study, "--freeze", tmp_path / PLAN) == 0
+    assert run_cli("run", study, "--set", "seeds=[0,1,2]", "--out", tmp_path / "out", "--plan", tmp_path / PLAN) == 0
+    assert read_plan(tmp_path / "out" / PLAN).looks_before == 1
+    text = said(grow(tmp_path, [0, 1, 2, 3, 4, 5]), capsys)
+    assert "4 results were there before the plan was put into this directory, and were looked at once." in text
+    assert "Exploratory, was looked at before the plan, which adds seeds: tiny-random on parity, few_shot" in text
+
+
+def test_two_commands_at_once_record_one_look(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that waited for the lock wrote the same look again."""
+    grow(copy.parent, [0, 1, 2])
+    first, second = load_results(copy), load_results(copy)
+    locked = SealedFiles.locked
+
+    def late(files: SealedFiles) -> Any:
+        monkeypatch.setattr(SealedFiles, "locked", locked)
+        first.look("report")
+        return locked(files)
+
+    monkeypatch.setattr(SealedFiles, "locked", late)
+    second.look("claims")
+    assert commands(copy) == ["run", "report"]
 
 
 def test_another_plan_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

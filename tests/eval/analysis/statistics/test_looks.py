@@ -5,7 +5,7 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import multivariate_normal, ttest_1samp
 
-from educe.eval.analysis.statistics.looks import adjusted_for_looks, level_at_look, spent
+from educe.eval.analysis.statistics.looks import adjusted_by_parts, adjusted_for_looks, level_at_look, spent
 from educe.eval.analysis.statistics.paired import paired_difference
 from educe.eval.analysis.statistics.variance import Side
 
@@ -42,6 +42,16 @@ def test_an_adjusted_p_value_is_the_alpha_that_just_rejects(alpha: float) -> Non
     p = level_at_look((0.4, 0.7), 1.0, alpha)
     assert p < alpha
     assert adjusted_for_looks(p, (0.4, 0.7), 1.0) == pytest.approx(alpha, rel=1e-4)
+
+
+def test_parts_of_looks_reject_as_often_as_they_spend() -> None:
+    """Whatever the tests are: their levels are Bonferroni's."""
+    for alpha in (0.05, 0.001, 1e-7):
+        part = spent(0.7, alpha) - spent(0.4, alpha)
+        assert adjusted_by_parts(part, 0.4, 0.7) == pytest.approx(alpha, rel=1e-4)
+    assert adjusted_by_parts(0.03, 0.0, 1.0) == 0.03
+    assert adjusted_by_parts(1e-9, 0.7, 0.7) == 1.0
+    assert adjusted_by_parts(0.9, 0.4, 0.7) == 1.0
 
 
 def test_an_early_look_needs_far_more() -> None:

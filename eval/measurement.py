@@ -264,6 +264,7 @@ class Failure:
     model: str
     task: str
     recipe: str
+    method: str
     examples: int
     seed: int
     reason: str

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from educe.eval.analysis.conditions import Condition, most_shots, plain_prompting, sides_of, trained
+from educe.eval.analysis.looks import Looks
 from educe.eval.analysis.statistics.intervals import Interval
 from educe.eval.analysis.statistics.paired import adjusted, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.random_effects import MIN_EFFECTS, MetaAnalysis, meta_analysis
@@ -31,7 +32,11 @@ class TaskEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class OverTasks:
-    """One model's effect on each task, pooled; on tasks `left_out` it is not known, as a share of no gap is not."""
+    """One model's effect on each task, pooled; on tasks `left_out` it is not known, as a share of no gap is not.
+
+    `p` and `homogeneity_p` are those of `pooled`, adjusted for looks; None where a recipe has too few seeds for a test
+    or nothing can be confirmed any more.
+    """
 
     model: str
     against: Against
@@ -39,6 +44,8 @@ class OverTasks:
     effects: tuple[TaskEffect, ...]
     left_out: tuple[str, ...]
     pooled: MetaAnalysis
+    p: float | None
+    homogeneity_p: float | None
 
     @property
     def estimand(self) -> Estimand:
@@ -46,7 +53,7 @@ class OverTasks:
         return "runs" if any(each.estimand == "runs" for each in self.effects) else "recipe"
 
 
-def over_tasks(pairs: Sequence[Sequence[Condition]]) -> list[OverTasks]:
+def over_tasks(pairs: Sequence[Sequence[Condition]], looks: Looks | None = None) -> list[OverTasks]:
     """Three effects of each model's training over its tasks; `pairs` are the conditions by task and model.
 
     Of the recipes that train, the one measured on most tasks, then with most examples and FLOPs, at its largest budget
@@ -60,7 +67,7 @@ def over_tasks(pairs: Sequence[Sequence[Condition]]) -> list[OverTasks]:
         if len(tuned) < MIN_EFFECTS:
             continue
         effects: dict[Against, Effect] = {"zero-shot": _gain, "few-shot": _lead, "gap": _share}
-        found += [_pooled(model, against, mine, tuned, effect) for against, effect in effects.items()]
+        found += [_pooled(model, against, mine, tuned, effect, looks) for against, effect in effects.items()]
     return [each for each in found if each is not None]
 
 
@@ -91,6 +98,7 @@ def _pooled(
     pairs: Sequence[Sequence[Condition]],
     tuned: dict[str, Condition],
     effect: Effect,
+    looks: Looks | None,
 ) -> OverTasks | None:
     effects = {pair[0].task: effect(pair, tuned[pair[0].task]) for pair in pairs if pair[0].task in tuned}
     known = tuple(each for each in effects.values() if each is not None)
@@ -102,6 +110,7 @@ def _pooled(
             low=max(-1.0, pooled.prediction.low), high=min(1.0, pooled.prediction.high), kind=pooled.prediction.kind
         )
         pooled = replace(pooled, prediction=kept)
+    about = list(dict.fromkeys(condition for each in known for condition in each.conditions))
     return OverTasks(
         model=model,
         against=against,
@@ -109,7 +118,15 @@ def _pooled(
         effects=known,
         left_out=tuple(task for task, each in effects.items() if each is None),
         pooled=pooled,
+        p=_at_this_look(pooled.p, about, looks),
+        homogeneity_p=_at_this_look(pooled.homogeneity_p, about, looks),
     )
+
+
+def _at_this_look(p: float, about: Sequence[Condition], looks: Looks | None) -> float | None:
+    if not all(each.testable for each in about) or (looks is not None and looks.exploratory(*about)):
+        return None
+    return p if looks is None else looks.adjust(p, *about)
 
 
 def _gain(conditions: Sequence[Condition], tuned: Condition) -> TaskEffect | None:

@@ -1,12 +1,13 @@
-"""Primary comparisons: the few that a study names, and that the correction for many comparisons is about."""
+"""Primary comparisons: the few that a study names, and how many tests each correction is for."""
 
-from collections.abc import Collection, Sequence
-from typing import Annotated, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from educe.data.errors import Mistakes, UserError, did_you_mean
 from educe.eval.analysis.conditions import Condition
+from educe.eval.measurement import Failure
 
 MAX_PRIMARY = 20  # more are no few, and leave each with little power
 Examples = Annotated[int, Field(strict=True, ge=1)]
@@ -24,11 +25,49 @@ class Known(NamedTuple):
 
 
 Pair = tuple[Known, Known]
+# What a study lists for each task and model, whether it has a result or not.
+Listing = Mapping[tuple[str, str], frozenset[Known]]
+# Primary comparisons are named by the study, all others are then exploratory. If it names none, all are one family.
+Family = Literal["primary", "exploratory", "all"]
 
 
-def known_of(condition: Condition) -> Known:
+def known_of(condition: Condition | Failure) -> Known:
     """What the condition is, whatever its model and task."""
     return Known(condition.method, condition.recipe, condition.examples)
+
+
+def listing_of(conditions: Iterable[Condition], failures: Iterable[Failure]) -> Listing:
+    """The conditions that a study lists: those with a result, and those that have none in any cell."""
+    found: dict[tuple[str, str], set[Known]] = {}
+    listed: list[Condition | Failure] = [*conditions, *failures]
+    for each in listed:
+        found.setdefault((each.task, each.model), set()).add(known_of(each))
+    return {key: frozenset(found[key]) for key in sorted(found)}
+
+
+def family_sizes(listing: Listing, primary: Sequence[Pair]) -> dict[Family, int]:
+    """How many comparisons each family has by the study's design, those without a result included.
+
+    Every condition is compared with zero-shot, and every one but zero-shot with the longest few-shot prompt.
+    """
+    standard = named = 0
+    for knowns in listing.values():
+        plain = min((each for each in knowns if each.method == "zero_shot"), key=_by_default, default=None)
+        shown = max((each for each in knowns if each.method == "few_shot"), key=_by_budget, default=None)
+        against_shown = knowns - {plain, shown} if shown is not None else set()
+        standard += (len(knowns) - 1 if plain is not None else 0) + len(against_shown)
+        named += sum(plain in pair or (shown in pair and plain not in pair) for pair in primary)
+    if not primary:
+        return {"all": standard}
+    return {"primary": len(primary) * len(listing), "exploratory": standard - named}
+
+
+def _by_default(known: Known) -> tuple[bool, str]:
+    return known.recipe != known.method, known.recipe
+
+
+def _by_budget(known: Known) -> tuple[int, str]:
+    return known.examples, known.recipe
 
 
 class Primary(BaseModel):

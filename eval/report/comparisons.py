@@ -18,21 +18,22 @@ from educe.eval.analysis.conditions import (
     plain_prompting,
     sides_of,
 )
-from educe.eval.analysis.primary import Pair, known_of
-from educe.eval.analysis.statistics.equivalence import equivalent
+from educe.eval.analysis.formatting import format_count
+from educe.eval.analysis.looks import Looks
+from educe.eval.analysis.primary import Family, Pair, family_sizes, known_of, listing_of
+from educe.eval.analysis.statistics.equivalence import equivalence_p
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.resample import cluster_codes
 from educe.eval.analysis.statistics.variance import Variance, contrast_variance
+from educe.eval.measurement import Failure
 from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
 
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
 ALPHA = 0.05  # family-wise
 Against = Literal["zero-shot", "few-shot", "another recipe"]
-# Primary comparisons are named by the study, all others are then exploratory. If it names none, all are one family.
-Family = Literal["primary", "exploratory", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Comparison:
 
     `p_adjusted` is corrected for the `family_size` comparisons of the family, by Holm or, where it is exploratory, by
     Benjamini and Hochberg; None where there are too few seeds to test the recipe (`testable`). The interval of `gain`
-    is not corrected. `equivalent` is whether the 90% interval lies within the margin. `odds` is there for
+    is not corrected. `p_equivalent` is that of a difference within the margin, adjusted for looks. `odds` is there for
     right-or-wrong answers of one seed each; where `clustered`, its interval does not hold, because it takes items to be
     independent. `variance` is that of the difference, over `units` independent items.
     """
@@ -53,7 +54,7 @@ class Comparison:
     family: Family
     family_size: int = 1
     p_adjusted: float | None = None
-    equivalent: bool
+    p_equivalent: float
     cohens_h: float
     odds: McNemar | None
     clustered: bool
@@ -69,6 +70,11 @@ class Comparison:
     def significant(self) -> bool:
         """Whether the two differ at a family-wise error rate of 5%; never so where exploratory or of runs alone."""
         return self.family != "exploratory" and self.p_adjusted is not None and self.p_adjusted < ALPHA
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the two differ by less than the margin (5%, this comparison alone); never so where no star can be."""
+        return self.testable and self.family != "exploratory" and self.p_equivalent < ALPHA
 
     @property
     def mark(self) -> str:
@@ -134,16 +140,25 @@ class Row:
 
 
 def compare_all(
-    pairs: Sequence[Sequence[Condition]], gains: Compare = compare, primary: Sequence[Pair] = ()
+    pairs: Sequence[Sequence[Condition]],
+    gains: Compare = compare,
+    primary: Sequence[Pair] = (),
+    *,
+    failures: Sequence[Failure] = (),
+    looks: Looks | None = None,
 ) -> tuple[Comparison, ...]:
-    """Every comparison of a study with its adjusted p value; `pairs` are the conditions by task and model."""
-    found = [each for conditions in pairs for each in _compared(conditions, gains, primary)]
-    missing = len(_missing_primary(pairs, primary))
+    """Every comparison of a study with its adjusted p value; `pairs` are the conditions by task and model.
+
+    Families are those of the study's list, with the conditions that only `failures` know. `gains` are adjusted for the
+    `looks` already.
+    """
+    found = [each for conditions in pairs for each in _compared(conditions, gains, primary, looks)]
+    sizes = family_sizes(listing_of((each for conditions in pairs for each in conditions), failures), primary)
     adjusted: dict[int, Comparison] = {}
-    for family in ("primary", "exploratory", "all"):
+    for family, size in sizes.items():
         members = [i for i, each in enumerate(found) if each.family == family]
         # What was planned and cannot be tested counts as a test that found nothing: no family shrinks by failures.
-        ps = [_testable_p(found[i]) for i in members] + [1.0] * (missing if family == "primary" else 0)
+        ps = [_testable_p(found[i]) for i in members] + [1.0] * (size - len(members))
         corrected = benjamini_hochberg(ps) if family == "exploratory" else holm(ps)
         for i, p in zip(members, corrected, strict=False):
             known = float(p) if found[i].testable else None
@@ -174,9 +189,25 @@ def comparison_table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
     return table
 
 
-def missing_comparisons(pairs: Sequence[Sequence[Condition]], primary: Sequence[Pair] = ()) -> list[str]:
+def missing_comparisons(
+    pairs: Sequence[Sequence[Condition]], primary: Sequence[Pair] = (), failures: Sequence[Failure] = ()
+) -> list[str]:
     """Models and tasks with a comparison missing, and why."""
-    lines = _missing_primary(pairs, primary)
+    lines = []
+    measured = {(pair[0].task, pair[0].model): {known_of(each) for each in pair} for pair in pairs}
+    for (task, model), knowns in listing_of((each for pair in pairs for each in pair), failures).items():
+        here = measured.get((task, model), set())
+        lines += [
+            f"{model} on {task}: the primary comparison of {first} with {second} was not measured in full. It counts "
+            "as one that found no difference."
+            for first, second in primary
+            if not {first, second} <= here
+        ]
+        if missing := len(knowns - here):
+            lines.append(
+                f"{model} on {task}: {format_count(missing, 'condition')} without a result. Comparisons with them "
+                "count as ones that found no difference."
+            )
     for conditions in pairs:
         where = f"{conditions[0].model} on {conditions[0].task}"
         if plain_prompting(conditions) is None:
@@ -231,7 +262,9 @@ def comparison_odds(comparison: Comparison) -> str:
     return f"{counts} = {odds_text(odds.odds_ratio)}{interval}"
 
 
-def _compared(conditions: Sequence[Condition], gains: Compare, primary: Sequence[Pair]) -> list[Comparison]:
+def _compared(
+    conditions: Sequence[Condition], gains: Compare, primary: Sequence[Pair], looks: Looks | None
+) -> list[Comparison]:
     """The comparisons of one model and task. Those with zero-shot or few-shot are that way round, primary or not."""
     plain, shown, by_name = (
         plain_prompting(conditions),
@@ -252,18 +285,8 @@ def _compared(conditions: Sequence[Condition], gains: Compare, primary: Sequence
             wanted.setdefault(named[-1], "another recipe")
     rest: Family = "exploratory" if primary else "all"
     return [
-        _comparison(*each, against, gains, family="primary" if each in named else rest)
+        _comparison(*each, against, gains, looks, family="primary" if each in named else rest)
         for each, against in wanted.items()
-    ]
-
-
-def _missing_primary(pairs: Sequence[Sequence[Condition]], primary: Sequence[Pair]) -> list[str]:
-    return [
-        f"{conditions[0].model} on {conditions[0].task}: the primary comparison of {first} with {second} was not "
-        "measured in full. It counts as one that found no difference."
-        for conditions in pairs
-        for first, second in primary
-        if not {first, second} <= {known_of(each) for each in conditions}
     ]
 
 
@@ -273,8 +296,21 @@ def _testable_p(comparison: Comparison) -> float:
     return p if p is not None and comparison.testable else 1.0
 
 
+def _p_equivalent(condition: Condition, other: Condition, looks: Looks | None) -> float:
+    """The p value of a difference within the margin, adjusted for the looks; 1 where no answer changed.
+
+    A recipe that was never applied gives the same answers, so they show nothing of it.
+    """
+    (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
+    if np.allclose(ours.items, theirs.items, rtol=0, atol=1e-12):
+        return 1.0
+    p = equivalence_p(ours, theirs, MARGIN, clusters)
+    # Levels of looks are those of tests with two sides, and the larger p of two tests with one side each is one-sided.
+    return p if looks is None else looks.adjust(min(1.0, 2 * p), condition, other) / 2
+
+
 def _comparison(
-    condition: Condition, other: Condition, against: Against, gains: Compare, *, family: Family
+    condition: Condition, other: Condition, against: Against, gains: Compare, looks: Looks | None, *, family: Family
 ) -> Comparison:
     (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
     named = [name for name in clusters if name is not None]
@@ -287,7 +323,7 @@ def _comparison(
         against=against,
         family=family,
         gain=gains(condition, other),
-        equivalent=equivalent(ours, theirs, MARGIN, clusters),
+        p_equivalent=_p_equivalent(condition, other, looks),
         cohens_h=2 * (math.asin(float(runs[0].mean()) ** 0.5) - math.asin(float(runs[1].mean()) ** 0.5)),
         odds=mcnemar(runs[0][0], runs[1][0]) if binary else None,
         clustered=len(set(named)) < len(named),

@@ -73,4 +73,4 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
         notes.append("Without the word primary: exploratory, with open marks.")
     notes += runs_note(each.gain for each in comparisons)
     band = f"Grey band: differences within {100 * MARGIN:.0f} points"
-    return [*notes, f"{band}; = means that the paired 90% interval lies inside the band."]
+    return [*notes, f"{band}; = means that larger differences are excluded (at 5%, five seeds)."]

@@ -70,50 +70,61 @@ def write_report(
     gives the same bytes. UserError where a cell was measured twice or a link or folder is where a file belongs; OSError
     where the folder cannot be written.
     """
-    conditions = pool(measurements)
-    pairs, gains = by_task_and_model(conditions), cache(at_this_look(looks))
-    comparisons, costly, (fits, num_unfitted) = compare_all(pairs, gains, primary), frontiers(pairs), fitted(conditions)
-    calibrated, num_uncalibrated = calibrations(pairs)
-    pooled = over_tasks(pairs)
+    conditions, gains = pool(measurements), cache(at_this_look(looks))
+    pairs = by_task_and_model(conditions)
+    comparisons = compare_all(pairs, gains, primary, failures=failures, looks=looks)
     found = checks(measurements, conditions, failures, audits)
-    figures = draw_figures(
-        conditions,
-        folder / "figures",
-        {
-            "forest": lambda task: forest_figure(conditions, comparisons, task=task),
-            "frontier": lambda task: frontier_figure(conditions, costly, task=task),
-            "fits": lambda task: fits_figure(conditions, fits, task=task) if len(pairs) <= MAX_SMALL else None,
-            "calibration": lambda task: calibration_figure(calibrated, task=task),
-        },
-    )
+    drawn = _drawn(conditions, comparisons, looks, folder / "figures")
     _write_tables(measurements, failures, conditions, comparisons, folder)
     page = _template().render(
         study=study,
         study_text=study_text,
         measurements=measurements,
         failures=failures,
-        figures=figures,
-        spread=draw_spread(conditions, folder / "figures"),
-        over_tasks=pooled,
-        over_tasks_drawn=draw_over_tasks(pooled, folder / "figures"),
         comparisons=comparisons,
-        frontiers=[(key, steps(kinds["flops"]), kinds["labels"]) for key, kinds in sorted(costly.items())],
-        fits=fits,
-        num_unfitted=num_unfitted,
-        calibrated=calibrated,
-        num_uncalibrated=num_uncalibrated,
+        missing_comparisons=missing_comparisons(pairs, primary, failures),
         claims=claim_sections(_claims(conditions, audits, looks, primary), audits),
         record=(*record, *confirmable(looks, conditions)[1]),
         checks=found,
         num_warnings=sum(check.warning for check in found),
         facts=provenance(measurements),
         prompts=first_prompts(measurements),
-        missing_comparisons=missing_comparisons(pairs, primary),
+        **drawn,
         **_sections(conditions, comparisons, gains, looks),
     )
     path = folder / "report.html"
     write_whole(path, page)
     return path
+
+
+def _drawn(
+    conditions: Sequence[Condition], comparisons: Sequence[Comparison], looks: Looks | None, folder: Path
+) -> dict[str, object]:
+    """The figures, drawn into the folder, and what they show, by the name in the template."""
+    pairs = by_task_and_model(conditions)
+    costly, (fits, num_unfitted), (calibrated, num_uncalibrated) = (
+        frontiers(pairs),
+        fitted(conditions),
+        calibrations(pairs),
+    )
+    pooled = over_tasks(pairs, looks)
+    drawing = {
+        "forest": lambda task: forest_figure(conditions, comparisons, task=task),
+        "frontier": lambda task: frontier_figure(conditions, costly, task=task),
+        "fits": lambda task: fits_figure(conditions, fits, task=task) if len(pairs) <= MAX_SMALL else None,
+        "calibration": lambda task: calibration_figure(calibrated, task=task),
+    }
+    return {
+        "figures": draw_figures(conditions, folder, drawing),
+        "spread": draw_spread(conditions, folder),
+        "over_tasks": pooled,
+        "over_tasks_drawn": draw_over_tasks(pooled, folder),
+        "frontiers": [(key, steps(kinds["flops"]), kinds["labels"]) for key, kinds in sorted(costly.items())],
+        "fits": fits,
+        "num_unfitted": num_unfitted,
+        "calibrated": calibrated,
+        "num_uncalibrated": num_uncalibrated,
+    }
 
 
 def _write_tables(

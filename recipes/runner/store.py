@@ -204,6 +204,7 @@ class Store:
                     model=cell.model,
                     task=cell.task,
                     recipe=cell.recipe,
+                    method=cell.facts.method,
                     examples=cell.facts.examples,
                     seed=cell.facts.seed,
                     reason=reason,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from educe.eval.analysis.statistics.intervals import score_interval
-from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Precision, Provenance
+from educe.eval.measurement import Failure, GitState, Measurement, Outcome, Outcomes, Precision, Provenance
 from educe.eval.spend import Spend
 from educe.recipes.catalog import RECIPES, make_method
 
@@ -24,6 +24,16 @@ PROVENANCE = Provenance(
     task_fingerprint="rows",
     task_version=1,
     first_prompt="Is it <b>good</b>?",
+)
+FAILED = Failure(
+    study="quick",
+    model="big",
+    task="capitals",
+    recipe="iid_sft rank=8",
+    method="iid_sft",
+    examples=256,
+    seed=0,
+    reason="loss is not finite",
 )
 
 

@@ -1,17 +1,19 @@
 """`educe claims`: what is printed of a run directory, and its mistakes."""
 
+from dataclasses import replace
+
 import pytest
 
 from educe.data.audit.finding import Finding
 from educe.eval.analysis.claims.study import Limits, claims_of
 from educe.eval.analysis.conditions import pool
-from educe.eval.measurement import Failure, Measurement
+from educe.eval.measurement import Measurement
 from educe.recipes.cli import CLAIM_OPTIONS
 from educe.recipes.runner.claims import claims_text
 from educe.recipes.runner.results import Results
 from educe.recipes.runner.store import Store
 from tests.eval.analysis.claims.claiming import cells as _cells
-from tests.eval.synthetic import measurement, small_study
+from tests.eval.synthetic import FAILED, measurement, small_study
 from tests.recipes.made import SEEN_ONCE
 from tests.recipes.small import run_cli
 
@@ -66,7 +68,7 @@ def test_a_warning_about_the_task_stands_beside_its_claims() -> None:
 def test_cells_without_a_score_are_told(
     study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lost = Failure(study="s", model="big", task="capitals", recipe="few_shot", examples=8, seed=1, reason="killed")
+    lost = replace(FAILED, model="big", recipe="few_shot", method="few_shot", examples=8, seed=1)
     monkeypatch.setattr(Store, "read", lambda *_: (made(), (lost,)))
     for command in ("claims", "forecast"):
         assert run_cli(command, study) == 0

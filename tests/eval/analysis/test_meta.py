@@ -1,10 +1,12 @@
 """Effects over tasks: which conditions are compared, what is left out, and what the mean speaks of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from educe.eval.analysis.conditions import by_task_and_model, compare, pool
+from educe.eval.analysis.looks import Look, Looks
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.measurement import Measurement
 from educe.eval.report.over_tasks import draw_over_tasks
@@ -58,6 +60,27 @@ def test_one_seed_speaks_of_its_runs_and_a_gap_of_nothing_is_left_out() -> None:
     (gained, _, shared) = over_tasks(by_task_and_model(pool(study(seeds=1, gains=(40, 0, 50, 45)))))
     assert gained.estimand == "runs" and len(gained.effects) == 4
     assert shared.left_out == ("grammar",) and len(shared.effects) == 3
+
+
+def test_p_values_take_five_seeds_and_are_adjusted_for_looks() -> None:
+    """They were those of one look and three seeds."""
+    (three, *_) = over_tasks(by_task_and_model(pool(study(seeds=3))))
+    assert (three.p, three.homogeneity_p) == (None, None)
+    made = [
+        replace(each, provenance=replace(each.provenance, cell=f"{place} {each.task}"))
+        for place, each in enumerate(study(seeds=5, gains=(12, 11, 13, 12)))
+    ]
+    (alone, *_) = over_tasks(by_task_and_model(pool(made)))
+    assert (alone.p, alone.homogeneity_p) == (alone.pooled.p, alone.pooled.homogeneity_p)
+    stood = {each.provenance.cell: frozenset({0}) for each in made}
+    looks = Looks(ids={cell: cell for cell in stood}, now=Look(listed=stood, stood=stood))
+    (first, *_) = over_tasks(by_task_and_model(pool(made)), looks)
+    assert first.p == alone.p
+    earlier = Look(listed=stood, stood={cell: seeds for cell, seeds in stood.items() if "capitals" not in cell})
+    (second, *_) = over_tasks(by_task_and_model(pool(made)), replace(looks, earlier=[earlier]))
+    assert first.p is not None and second.p is not None and second.p > first.p
+    (lost, *_) = over_tasks(by_task_and_model(pool(made)), replace(looks, lost="it is missing"))
+    assert lost.p is None
 
 
 def test_two_tasks_are_not_pooled() -> None:

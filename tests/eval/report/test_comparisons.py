@@ -15,6 +15,7 @@ from statsmodels.stats.multitest import multipletests
 
 from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, pool
 from educe.eval.analysis.formatting import format_p_value
+from educe.eval.analysis.looks import Look, Looks
 from educe.eval.analysis.primary import Known
 from educe.eval.measurement import Measurement, Outcomes
 from educe.eval.report.comparisons import (
@@ -31,7 +32,7 @@ from educe.eval.report.forest import forest_figure
 from educe.eval.report.page import write_report
 from educe.eval.report.style import save
 from educe.eval.report.tables import row_of
-from tests.eval.synthetic import measurement, small_study
+from tests.eval.synthetic import FAILED, measurement, small_study
 
 
 def pairs_of(measurements: Sequence[Measurement]) -> list[list[Condition]]:
@@ -114,6 +115,39 @@ def test_a_primary_comparison_that_failed_still_counts() -> None:
     ]
 
 
+def test_a_task_without_any_result_stays_in_the_family() -> None:
+    """A primary comparison on two tasks, of which one failed, was corrected for one test."""
+    lost = [
+        replace(FAILED, model="small", task="sentiment", recipe=each.recipe, method=each.method, examples=each.examples)
+        for each in five_seeds()
+    ]
+    primary = [(TUNED, PLAIN)]
+    found = compare_all(pairs_of(five_seeds()), primary=primary, failures=lost)
+    (named,) = [each for each in found if each.family == "primary"]
+    assert (named.family_size, named.p_adjusted) == (2, pytest.approx(2 * (named.gain.p or 0)))
+    # Of each task four more: a prompt and the small budget against zero-shot, both budgets against the prompt.
+    assert {each.family_size for each in found if each.family == "exploratory"} == {8}
+    lines = missing_comparisons(pairs_of(five_seeds()), primary, lost)
+    assert [line.partition(": ")[0] for line in lines] == ["small on sentiment"] * 2
+    assert "the primary comparison of iid_sft, 64 examples with zero_shot was not measured in full" in lines[0]
+    assert "4 conditions without a result. Comparisons with them count as ones" in lines[1]
+
+
+def test_conditions_without_a_result_stay_in_the_only_family() -> None:
+    """Holm's correction was for the 3 comparisons that were left of 5."""
+    kept = [each for each in five_seeds() if each.examples != 4]
+    lost = [replace(FAILED, model="small", recipe="iid_sft", examples=4, seed=seed) for seed in range(5)]
+    found = compare_all(pairs_of(kept), failures=lost)
+    assert (len(found), {each.family_size for each in found}) == (3, {5})
+    ps = [each.gain.p for each in found] + [1.0, 1.0]
+    assert [each.p_adjusted for each in found] == pytest.approx(list(multipletests(ps, method="holm")[1][:3]))
+    # One failed seed of a condition that has others is no further comparison.
+    assert {each.family_size for each in compare_all(pairs_of(five_seeds()), failures=lost[:1])} == {5}
+    no_baseline = [each for each in five_seeds() if each.method != "zero_shot"]
+    failed = replace(FAILED, model="small", recipe="zero_shot", method="zero_shot", examples=0)
+    assert {each.family_size for each in compare_all(pairs_of(no_baseline), failures=[failed])} == {5}
+
+
 def test_fewer_than_five_seeds_earn_no_star() -> None:
     for seeds, marked in ((1, False), (2, False), (3, False), (4, False), (5, True)):
         runs = [measurement(seed=seed, right=[1.0] * 380 + [0.0] * 20) for seed in range(seeds)]
@@ -160,7 +194,8 @@ def test_a_difference_is_computed_once() -> None:
 @pytest.mark.parametrize(
     ("right", "mark"),
     [
-        ([1.0] * 200 + [0.0] * 200, "="),  # the same answers: equivalent, and not different
+        ([1.0] * 201 + [0.0] * 199, "="),  # one other answer: equivalent, and not different
+        ([1.0] * 200 + [0.0] * 200, ""),  # the same answers: nothing shows that the recipe was applied
         ([1.0] * 260 + [0.0] * 140, "*"),
         ([1.0] * 212 + [0.0] * 188, "* ="),  # surely different, and by less than 5 points
         ([0.0, 1.0] * 200, ""),  # half of the answers changed, in both directions: nothing is known
@@ -170,6 +205,25 @@ def test_marks_say_different_and_equivalent_apart(right: list[float], mark: str)
     plain = measurement(method="zero_shot", examples=0, right=[1.0] * 200 + [0.0] * 200)
     (found,) = compare_all(pairs_of([plain, *(measurement(right=right, seed=seed) for seed in range(5))]))
     assert found.mark == mark
+
+
+def test_equivalence_takes_what_a_star_takes() -> None:
+    """One seed was "= †", three seeds and exploratory comparisons "=", and a look at a tenth of the seeds."""
+
+    def found(seeds: int, **options: Any) -> Comparison:
+        plain = measurement(method="zero_shot", examples=0, right=200, of=400, provenance={"cell": "plain"})
+        right = [0.0] * 10 + [1.0] * 201 + [0.0] * 189
+        runs = [measurement(right=right, seed=seed, provenance={"cell": f"{seed}"}) for seed in range(seeds)]
+        return compare_all(pairs_of([plain, *runs]), **options)[0]
+
+    assert [found(seeds).mark for seeds in (1, 3, 4, 5)] == ["†", "", "", "="]
+    other = (TUNED._replace(examples=4), Known("few_shot", "few_shot", 8))
+    assert found(5, primary=[other]).mark == ""
+    stood = {"plain": frozenset({0}), "tuned": frozenset(range(5))}
+    for listed, marked in ((5, "="), (50, "")):
+        ids = {"plain": "plain"} | {str(seed): "tuned" for seed in range(5)}
+        looks = Looks(ids=ids, now=Look(listed=stood | {"tuned": frozenset(range(listed))}, stood=stood))
+        assert found(5, looks=looks).mark == marked
 
 
 def test_effect_sizes_by_hand() -> None:

@@ -19,7 +19,7 @@ from educe.data.audit.finding import Finding
 from educe.eval.details import Details, FormatExtremes, FormatScore, Selection
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.page import write_report
-from tests.eval.synthetic import PROVENANCE, small_study
+from tests.eval.synthetic import FAILED, PROVENANCE, small_study
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -86,7 +86,7 @@ def hostile(url: str) -> tuple[list[Measurement], list[Failure], dict[str, list[
             )
         )
     failures = [
-        Failure(study="s", model=text, task=other, recipe=text, examples=4, seed=0, reason=f"{other}\n{text}")
+        replace(FAILED, study="s", model=text, task=other, recipe=text, method=text, reason=f"{other}\n{text}")
         for text, other in zip(texts, reversed(texts), strict=True)
     ]
     audits = {

@@ -17,21 +17,12 @@ from educe.eval.report.headline import headline
 from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
 from educe.eval.spend import Spend
-from tests.eval.synthetic import PROVENANCE, measurement, small_study
+from tests.eval.synthetic import FAILED, PROVENANCE, measurement, small_study
 
 CHOSEN = Selection(chosen={"rank": 4}, dev_score=0.5, dev_examples=32, candidates=2)
 STOPPED = TrainingDetails(precision="float32", dev_examples=16)
 UNLISTED = "Hub models whose files were not compared with the hub's list: some may not have been fetched"
 WEAK = Demonstrator(model="weak", share_right=0.5, left_out=0)
-FAILED = Failure(
-    study="quick",
-    model="big",
-    task="capitals",
-    recipe="iid_sft rank=8",
-    examples=256,
-    seed=0,
-    reason="loss is not finite",
-)
 
 
 def written(folder: Path, measurements: Sequence[Measurement], failures: Sequence[Failure] = ()) -> str:

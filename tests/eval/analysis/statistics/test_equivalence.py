@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.weightstats import ttost_paired
 
-from educe.eval.analysis.statistics.equivalence import equivalent
+from educe.eval.analysis.statistics.equivalence import equivalence_p
 from educe.eval.analysis.statistics.paired import paired_difference
 
 
@@ -22,7 +22,9 @@ def test_agrees_with_statsmodels(gap: float) -> None:
     a, b = pair(2_000, gap, np.random.default_rng(8))
     for margin in (0.01, 0.03, 0.06, 0.1):
         p, *_ = ttost_paired(a, b, -margin, margin)
-        assert equivalent(a, b, margin) == bool(p < 0.05)
+        found = equivalence_p(a, b, margin)
+        assert found == pytest.approx(p, rel=0.2, abs=2e-3) if p < 0.5 else found == 1
+        assert (found < 0.05) == bool(p < 0.05)
 
 
 def test_its_interval_is_at_twice_the_type_i_error_and_keeps_clusters() -> None:
@@ -31,28 +33,28 @@ def test_its_interval_is_at_twice_the_type_i_error_and_keeps_clusters() -> None:
     for level in (0.95, 0.975):
         inner = paired_difference(a, b, names, level=2 * level - 1)
         smallest = max(-inner.low, inner.high)
-        assert equivalent(a, b, smallest + 1e-9, names, level=level)
-        assert not equivalent(a, b, smallest, names, level=level)
-        assert not equivalent(b, a, smallest - 0.001, names, level=level)
+        assert equivalence_p(a, b, smallest, names) == pytest.approx(1 - level, rel=1e-6)
+        assert equivalence_p(b, a, smallest, names) == pytest.approx(1 - level, rel=1e-6)
+        assert equivalence_p(b, a, smallest - 0.001, names) > 1 - level
 
 
 def test_no_disagreement_on_few_items_is_not_equivalence() -> None:
-    assert not equivalent([1, 0, 1, 1, 0], [1, 0, 1, 1, 0], 0.1)
+    assert equivalence_p([1, 0, 1, 1, 0], [1, 0, 1, 1, 0], 0.1) > 0.05
     same = [1, 0] * 1_000
-    assert equivalent(same, same, 0.01)
+    assert equivalence_p(same, same, 0.01) < 0.05
+    assert equivalence_p([1, 1, 1, 0], [0, 0, 0, 0], 0.7) == 1.0
+    assert equivalence_p(same, same, 0.5, ["one"] * 2_000) == 1.0
 
 
 def test_sides_that_differ_by_the_margin_are_rarely_called_equivalent() -> None:
     rng = np.random.default_rng(11)
     runs = 300
-    called = sum(equivalent(*pair(400, 0.1, rng), 0.1) for _ in range(runs))
+    called = sum(equivalence_p(*pair(400, 0.1, rng), 0.1) < 0.05 for _ in range(runs))
     assert called / runs <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / runs)
-    assert sum(equivalent(*pair(400, 0.0, rng), 0.1) for _ in range(50)) >= 40
+    assert sum(equivalence_p(*pair(400, 0.0, rng), 0.1) < 0.05 for _ in range(50)) >= 40
 
 
 @pytest.mark.parametrize("margin", [0.0, -0.1, 1.5, float("nan")])
 def test_what_is_no_margin_is_refused(margin: float) -> None:
     with pytest.raises(ValueError, match="a margin is"):
-        equivalent([1, 0], [1, 0], margin)
-    with pytest.raises(ValueError, match="level"):
-        equivalent([1, 0], [1, 0], 0.1, level=0.5)
+        equivalence_p([1, 0], [1, 0], margin)

@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from contextlib import chdir
 from itertools import starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from educe.data.errors import UserError
 from educe.recipes.runner.command import Parser, first_process_speaks, one_line_errors
-
-if TYPE_CHECKING:
-    from educe.eval.analysis.claims.study import Limits
 
 # The limits that a user may set for claims: default, name in the help, and what it means.
 CLAIM_OPTIONS: dict[str, tuple[float | None, str, str]] = {
@@ -92,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_claim_options(parser: argparse.ArgumentParser) -> None:
     for name, (default, metavar, statement) in CLAIM_OPTIONS.items():
         shown = statement if default is None else f"{statement[:-1]} ({default:g})."
-        parser.add_argument(f"--{name}", type=float, default=default, metavar=metavar, help=shown)
+        # No default: a frozen plan may have another, and what is given is told from what is not.
+        parser.add_argument(f"--{name}", type=float, metavar=metavar, help=shown)
 
 
 def _command(commands: Any, name: str, command: Any, description: str) -> argparse.ArgumentParser:
@@ -169,23 +167,22 @@ def _plan(options: argparse.Namespace) -> int:
         return _plan_next(options)
     if options.reach is not None:
         raise UserError(f"{options.study} is no run directory, which --reach needs; give the folder of a run")
-    from educe.recipes.runner.frozen import freeze, write_plan
+    from educe.recipes.runner.frozen import freeze, limits_of, write_plan
     from educe.recipes.runner.plan import plan
     from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
     print(plan(study, effect=options.effect))
     if options.freeze is not None:
-        frozen = freeze(study.text(), [cell.listed for cell in study.cells()], vars(_limits(options)))
+        frozen = freeze(study.text(), [cell.listed for cell in study.cells()], limits_of(None, _given(options)))
         write_plan(frozen, Path(options.freeze))
         print(f"\nfrozen: {frozen.cells:,} cells, hash {frozen.hash}, in {options.freeze}")
     return 0
 
 
-def _limits(options: argparse.Namespace) -> "Limits":
-    from educe.eval.analysis.claims.study import Limits
-
-    return Limits(**{name: getattr(options, name) for name in CLAIM_OPTIONS})
+def _given(options: argparse.Namespace) -> dict[str, float]:
+    """The limits of claims that the user sets."""
+    return {name: value for name in CLAIM_OPTIONS if (value := getattr(options, name)) is not None}
 
 
 def _plan_next(options: argparse.Namespace) -> int:
@@ -250,20 +247,16 @@ def _results(options: argparse.Namespace) -> int:
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from educe.eval.analysis.claims.study import claims_of
     from educe.eval.analysis.conditions import pool
     from educe.eval.analysis.looks import confirmable
     from educe.recipes.runner.claims import claims_text
     from educe.recipes.runner.results import load_results
 
-    limits, results = _limits(options), load_results(options.folder)
-    record = results.look("claims", vars(limits))
-    conditions, lines = confirmable(record.looks, pool(results.measurements))
-    for line in (*record.lines, *lines):
+    results = load_results(options.folder)
+    record = results.look("claims", _given(options))
+    for line in (*record.lines, *confirmable(record.looks, pool(results.measurements))[1]):
         print(line)
-    primary, alpha = results.store.primary(), record.looks.left(*conditions)
-    made = claims_of(conditions, limits, audits=results.audits, primary=primary, alpha=alpha)
-    print(claims_text(made, results.audits, refused=options.refused))
+    print(claims_text(results.claims(record), results.audits, refused=options.refused))
     return results.warn_missing()
 
 

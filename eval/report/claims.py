@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from educe.eval.analysis.anomalies import Audits, serious_findings
 from educe.eval.analysis.claims.claim import Claim, Refused
+from educe.eval.analysis.claims.study import Limits, claims_of
+from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.looks import Looks, confirmable
+from educe.eval.analysis.primary import Pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +23,22 @@ class ClaimSection:
     refused: tuple[str, ...]
     causes: tuple[tuple[str, int], ...]
     warnings: tuple[str, ...]
+
+
+def claims_at_this_look(
+    conditions: Sequence[Condition],
+    looks: Looks | None,
+    limits: Limits | None,
+    audits: Audits,
+    primary: Sequence[Pair],
+) -> list[Claim | Refused]:
+    """What is claimed and refused of the conditions of which something can be confirmed, with the error that is left.
+
+    The page and the command both ask here, so that they say the same.
+    """
+    kept, _ = confirmable(looks, conditions)
+    alpha = 0.05 if looks is None else looks.left(*kept)
+    return claims_of(kept, limits, audits=audits, primary=primary, alpha=alpha)
 
 
 def claim_sections(found: Sequence[Claim | Refused], audits: Audits) -> list[ClaimSection]:

@@ -10,8 +10,7 @@ import jinja2
 from educe.data.display import visible
 from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
-from educe.eval.analysis.claims.claim import Claim, Refused
-from educe.eval.analysis.claims.study import claims_of
+from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.formatting import format_p_value
@@ -22,7 +21,7 @@ from educe.eval.measurement import Failure, Measurement
 from educe.eval.report import text
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, calibrations, disagreements
 from educe.eval.report.checks import checks, first_prompts, provenance
-from educe.eval.report.claims import claim_sections
+from educe.eval.report.claims import claim_sections, claims_at_this_look
 from educe.eval.report.comparisons import (
     COMPARISON_COLUMNS,
     Comparison,
@@ -62,13 +61,14 @@ def write_report(
     primary: Sequence[Pair] = (),
     looks: Looks | None = None,
     record: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> Path:
     """Write report.html, figures/, results.csv, curves.csv and comparisons.csv and return the path of the page.
 
-    `primary` are the comparisons that the study names as such, `looks` the earlier ones at these results, and `record`
-    says so and what was planned, a sentence each. The page needs no network and no script, and the same input
-    gives the same bytes. UserError where a cell was measured twice or a link or folder is where a file belongs; OSError
-    where the folder cannot be written.
+    `primary` are the comparisons that the study names as such, `looks` the earlier ones at these results, `record` says
+    so and what was planned, a sentence each, and `limits` are those of the claims. The page needs no network and no
+    script, and the same input gives the same bytes. UserError where a cell was measured twice or a link or folder is
+    where a file belongs; OSError where the folder cannot be written.
     """
     conditions, gains = pool(measurements), cache(at_this_look(looks))
     pairs = by_task_and_model(conditions)
@@ -83,7 +83,7 @@ def write_report(
         failures=failures,
         comparisons=comparisons,
         missing_comparisons=missing_comparisons(pairs, primary, failures),
-        claims=claim_sections(_claims(conditions, audits, looks, primary), audits),
+        claims=claim_sections(claims_at_this_look(conditions, looks, limits, audits, primary), audits),
         record=(*record, *confirmable(looks, conditions)[1]),
         checks=found,
         num_warnings=sum(check.warning for check in found),
@@ -138,15 +138,6 @@ def _write_tables(
     write_csv(folder / "curves.csv", CURVE_COLUMNS, curve_rows(conditions))
     rows = [row_of(COMPARISON_COLUMNS, each) for each in comparisons]
     write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, rows)
-
-
-def _claims(
-    conditions: Sequence[Condition], audits: Audits, looks: Looks | None, primary: Sequence[Pair]
-) -> list[Claim | Refused]:
-    """The claims that may be made at this look."""
-    kept, _ = confirmable(looks, conditions)
-    alpha = 0.05 if looks is None else looks.left(*kept)
-    return claims_of(kept, audits=audits, primary=primary, alpha=alpha)
 
 
 def _sections(

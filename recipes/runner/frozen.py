@@ -11,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from educe.data.errors import UserError
 from educe.data.untrusted import parse_yaml
 from educe.data.writing import write_whole
+from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.looks import Seeds
 from educe.eval.ranges import Count
 from educe.recipes.runner.corruption import CORRUPTION, reason_of
@@ -19,7 +20,6 @@ from educe.recipes.runner.looks import Time, condition_id, hash_of, now, seeds_b
 from educe.recipes.runner.seal import read_sealed, sealed_text
 
 PLAN = "plan.json"
-Limits = Mapping[str, float | None]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -46,7 +46,7 @@ class Plan:
 
     time: Time
     study: dict[str, Any]
-    limits: dict[str, float | None]
+    limits: Limits
     conditions: list[Planned]
     cells: Count
     hash: str
@@ -66,8 +66,8 @@ class Plan:
         """The plan as sealed JSON."""
         return sealed_text(asdict(self))
 
-    def changes(self, study_text: str, cells: Sequence[Listed], limits: Limits | None = None) -> list[str]:
-        """What is not as it was planned, a phrase each; limits are those of the claims, where some are made."""
+    def changes(self, study_text: str, cells: Sequence[Listed], limits: Limits) -> list[str]:
+        """What is not as it was planned, a phrase each; limits are those of the claims that are made."""
         study = parse_yaml(study_text, source="study.yaml")
         planned = {(each.id, seed) for each in self.conditions for seed in each.seeds}
         listed = {(condition_id(cell.facts), cell.facts.seed) for cell in cells}
@@ -78,9 +78,8 @@ class Plan:
             found.append(f"{more:,} of {len(listed):,} cells were not planned")
         if fewer := len(planned - listed):
             found.append(f"{fewer:,} of {len(planned):,} planned cells are not in the study")
-        for name in _different(self.limits, limits or self.limits):
-            found.append(f"--{name} is {_shown((limits or {}).get(name))}, planned {_shown(self.limits.get(name))}")
-        return found
+        now, then = vars(limits), vars(self.limits)
+        return found + [f"--{name} is {now[name]}, planned {then[name]}" for name in _different(then, now)]
 
 
 _PLAN = TypeAdapter(Plan)
@@ -104,11 +103,16 @@ def freeze(study_text: str, cells: Iterable[Listed], limits: Limits) -> Plan:
     return Plan(
         time=now(),
         study=parse_yaml(study_text, source="study.yaml"),
-        limits=dict(limits),
+        limits=limits,
         conditions=conditions,
         cells=len(cells),
         hash=hash_of(cells),
     )
+
+
+def limits_of(plan: Plan | None, given: Mapping[str, float]) -> Limits:
+    """The limits of claims: what is given, else the plan's, else the default. UserError for one out of range."""
+    return replace(Limits() if plan is None else plan.limits, **given)
 
 
 def write_plan(plan: Plan, path: Path) -> None:
@@ -150,7 +154,3 @@ def same(one: Plan, other: Plan) -> bool:
 
 def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [key for key in dict.fromkeys((*one, *other)) if one.get(key) != other.get(key)]
-
-
-def _shown(value: float | None) -> str:
-    return "left out" if value is None else f"{value:g}"

@@ -1,35 +1,44 @@
 """What a run directory has on record of how its results came about: the looks at them, and the plan before them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from educe.data.display import visible
 from educe.data.errors import UserError
 from educe.data.untrusted import parse_json
+from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.looks import Looks
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
-from educe.recipes.runner.frozen import PLAN, Limits, Plan, checked, same
+from educe.recipes.runner.frozen import PLAN, Plan, checked, limits_of, same
 from educe.recipes.runner.looks import LOOKS, Command, Log, Opening, condition_id, entry_of, log_text, now, parse_log
 from educe.recipes.runner.store import Store, Unwritable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """The looks, what they mean for the present one, and what is said of both and of the plan, a sentence each."""
+    """The looks, the limits of claims, and what is said of both and of the plan, a sentence each."""
 
     looks: Looks
+    limits: Limits
     lines: tuple[str, ...]
 
 
-def look(store: Store, measurements: Sequence[Measurement], command: Command, limits: Limits | None = None) -> Record:
-    """Write down a look at these results and return the record; `limits` are those of claims, where some are made.
+def look(
+    store: Store,
+    measurements: Sequence[Measurement],
+    command: Command,
+    given: Mapping[str, float] = MappingProxyType({}),
+) -> Record:
+    """Write down a look at these results and return the record; `given` are the limits of claims that a user sets.
 
     A directory that cannot be written to is read all the same, which is said on standard error.
     """
     listing, stands = store.listing(), {each.provenance.cell for each in measurements}
     plan = read_plan(store)
+    limits = limits_of(plan, given)
     entry = entry_of(command, listing, [cell for cell in listing if cell.key in stands])
     log = read_looks(store)
     if entry.cells and not log.has(entry):
@@ -49,7 +58,7 @@ def look(store: Store, measurements: Sequence[Measurement], command: Command, li
         lost=log.opening.lost,
     )
     planned = _plan_line(plan, plan.changes(store.study_text(), listing, limits) if plan else [])
-    return Record(looks=looks, lines=(planned, *_before(plan), *_looks_lines(log, looks)))
+    return Record(looks=looks, limits=limits, lines=(planned, *_before(plan), *_looks_lines(log, looks)))
 
 
 def read_looks(store: Store) -> Log:

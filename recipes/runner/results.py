@@ -5,21 +5,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from educe.data.audit.finding import Finding
 from educe.data.display import visible
 from educe.data.errors import UserError, did_you_mean
 from educe.data.writing import clear_parts
+from educe.eval.analysis.claims.claim import Claim, Refused
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
 from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.checks import checks
+from educe.eval.report.claims import claims_at_this_look
 from educe.eval.report.csv_text import csv_text
 from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
-from educe.recipes.runner.frozen import Limits
 from educe.recipes.runner.looks import Command
 from educe.recipes.runner.record import Record, look
 from educe.recipes.runner.store import Store
@@ -78,9 +80,14 @@ class Results:
             return json.dumps(rows, indent=1)
         return csv_text(RESULT_COLUMNS, rows)
 
-    def look(self, command: Command, limits: Limits | None = None) -> Record:
-        """Record that somebody looks at p values or claims, and return the record; `limits` are those of the claims."""
-        return look(self.store, self.measurements, command, limits)
+    def look(self, command: Command, given: Mapping[str, float] = MappingProxyType({})) -> Record:
+        """Record that somebody looks at p values or claims, and return the record; `given` are limits of the claims."""
+        return look(self.store, self.measurements, command, given)
+
+    def claims(self, record: Record) -> list[Claim | Refused]:
+        """The claims and refusals of a look, which are those of the page."""
+        conditions, primary = pool(self.measurements), self.store.primary()
+        return claims_at_this_look(conditions, record.looks, record.limits, self.audits, primary)
 
     def report(self, command: Command = "report") -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""
@@ -97,6 +104,7 @@ class Results:
                 audits=self.audits,
                 looks=record.looks,
                 record=record.lines,
+                limits=record.limits,
                 primary=primary,
             )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.untrusted import read_json
+from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.looks import Look, Looks
 from educe.eval.details import Details, TrainingDetails
 from educe.eval.measurement import GitState, Measurement, Outcome, Outcomes, Provenance
@@ -28,7 +29,7 @@ CHOICE = Outcome(
 )
 _WHOLE = Look(listed={"all": frozenset({0})}, stood={"all": frozenset({0})})
 # The record of synthetic measurements that nobody looked at before.
-SEEN_ONCE = Record(looks=Looks(ids={PROVENANCE.cell: "all"}, now=_WHOLE), lines=())
+SEEN_ONCE = Record(looks=Looks(ids={PROVENANCE.cell: "all"}, now=_WHOLE), limits=Limits(), lines=())
 TEXT = Outcome(id="q2", score=0.0, answer="14", text="fifteen\n\u2026")
 
 

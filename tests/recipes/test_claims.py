@@ -28,7 +28,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder that reads as the synthetic study: how runs are read is tested where they are written."""
     monkeypatch.setattr(Store, "read", lambda *_: (made(), ()))
     monkeypatch.setattr(Store, "primary", lambda *_: ())
-    monkeypatch.setattr(Results, "look", lambda *_: SEEN_ONCE)
+    monkeypatch.setattr(Results, "look", lambda _, __, given: replace(SEEN_ONCE, limits=Limits(**given)))
     return "runs/small"
 
 

@@ -1,5 +1,6 @@
 """The record of looks and the frozen plan in a run directory: what is written, what is said, and what is refused."""
 
+import html
 import json
 import random
 import shutil
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from educe.data.errors import UserError
+from educe.eval.analysis.claims.study import Limits
 from educe.eval.report import page
 from educe.recipes.runner.frozen import PLAN, freeze, read_plan, write_plan
 from educe.recipes.runner.looks import LOOKS, parse_log
@@ -101,7 +103,7 @@ def test_a_page_does_not_depend_on_how_often_the_same_results_were_seen(
 def test_the_plan_is_kept_and_what_differs_from_it_is_said(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = read_plan(copy / PLAN)
     assert (plan.cells, plan.results_before) == (5, 3)
-    assert plan.limits["margin"] == 0.05 and plan.study["seeds"] == [0, 1, 2, 3]
+    assert plan.limits == Limits() and plan.study["seeds"] == [0, 1, 2, 3]
     text = said(copy, capsys, "--margin", "0.1")
     assert f"Planned on {plan.date}, and changed since: `seeds` of the study; 2 of 5 planned cells are not" in text
     assert "--margin is 0.1, planned 0.05." in text
@@ -120,6 +122,26 @@ def test_without_a_plan_the_first_look_is_the_plan(tmp_path: Path, capsys: pytes
     root = grow(tmp_path, [0, 1, 2])
     assert "Not planned" in (text := said(root, capsys)) and "Exploratory" not in text
     assert "Exploratory, has seeds beyond the plan" in said(grow(tmp_path, [0, 1, 2, 3]), capsys)
+
+
+def test_page_and_command_claim_within_the_limits_of_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Planned: 20 points and 90%. Page and command tried 5 points and chance, the page with the word "unchanged"."""
+    monkeypatch.setattr(page, "draw_figures", lambda *_: [])
+    monkeypatch.setattr(page, "draw_spread", lambda *_: None)
+    study = study_file(tmp_path, recipes=RECIPES, examples=[], seeds=[0, 1])
+    assert run_cli("plan", study, "--freeze", tmp_path / PLAN, "--margin", "0.2", "--above", "0.9") == 0
+    root = grow(tmp_path, [0, 1])
+    assert run_cli("run", study, "--out", root, "--plan", tmp_path / PLAN) == 0
+    text, written = said(root, capsys, "--refused"), (root / "report.html").read_text("utf-8")
+    statements = [html.escape(line[2:]) for line in text.splitlines() if line.startswith("- ")]
+    assert len(statements) > 3 and [each for each in statements if each not in written] == []
+    assert "scores above 90%" in text and "20 points" in text and "chance" not in text
+    planned = f"Planned on {read_plan(root / PLAN).date}, unchanged."
+    assert planned in text and planned in written
+    other = said(root, capsys, "--margin", "0.05", "--refused")
+    assert "--margin is 0.05, planned 0.2." in other and "scores above 90%" in other and "20 points" not in other
 
 
 def test_a_plan_that_comes_after_a_look_adds_no_seeds(
@@ -155,7 +177,7 @@ def test_two_commands_at_once_record_one_look(copy: Path, monkeypatch: pytest.Mo
 
 def test_another_plan_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = small_study(copy.parent, recipes=RECIPES, examples=[], seeds=[0])
-    other = freeze(study.text(), [cell.listed for cell in study.cells()], {"margin": 0.2})
+    other = freeze(study.text(), [cell.listed for cell in study.cells()], Limits(margin=0.2))
     write_plan(other, copy.parent / "other.json")
     path = copy.parent / "study.yaml"
     assert run_cli("run", path, "--out", copy, "--plan", copy.parent / "other.json") == 2

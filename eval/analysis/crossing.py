@@ -1,6 +1,8 @@
 """The budget at which a curve reaches a score, bracketed by the budgets measured, and the next budget to measure.
 
-Nothing is assumed of the curve between two budgets, so an interval ends at measured budgets only.
+What is estimated is the first *measured* budget at which the true score is reached: nothing is assumed of the curve
+between two budgets, so nothing is said of it. By that budget the curve has reached the score; it may have done so
+before, between two measured budgets, and may fall below it again after.
 """
 
 import math
@@ -10,9 +12,11 @@ from itertools import takewhile
 
 import numpy as np
 
+from educe.data.errors import UserError
 from educe.eval.analysis.conditions import Condition, sides_of
 from educe.eval.analysis.curves import MIN_BUDGET_RATIO, Curve, Point, positive
 from educe.eval.analysis.statistics.intervals import Estimate, pooled_interval
+from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.paired import paired_difference
 from educe.eval.analysis.statistics.resample import Clusters, interval_kind
 from educe.eval.analysis.statistics.variance import Side
@@ -22,11 +26,12 @@ NEAR = 0.02  # below the score at the largest budget: close enough, where no oth
 
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
-    """The first budget at which a curve has a score, and the measured budgets between which it lies.
+    """The first measured budget at which a curve has a score: one above `low`, and `high` or a smaller one.
 
-    `low` is the largest budget at which the score is shown not to be reached yet, 0 where none is. `high` is the
-    smallest at which it is shown to be reached, None where none is. `budget` is None where no mean reaches the score;
-    at the smallest budget measured it means that budget or less. `unresolved` are the budgets measured in between.
+    `low` is the largest budget up to which the score is shown not to be reached at any that was measured, 0 where there
+    is none. `high` is the smallest at which it is shown to be reached, None where there is none. `unresolved` are the
+    budgets measured in between. `budget` is where straight lines between the means first reach the score, None where no
+    mean does; at the smallest budget measured it means that budget or less.
     """
 
     budget: float | None
@@ -59,25 +64,27 @@ def crossing(
     clusters: Clusters | None = None,
     level: float = 0.95,
 ) -> Crossing:
-    """The first of all budgets, measured or not, at which the mean is `target` less `within` or more.
+    """The first of these budgets at which the true mean is `target` less `within` or more.
 
-    One side per budget, in rising order. The ends are a stepwise confidence set (Hsu & Berger 1999, "Stepwise
-    confidence intervals without multiplicity adjustment for dose-response and toxicity studies"): from the smallest
-    budget up while the score lies below the target, from the largest down while it does not. A step needs the bound of
-    its own interval alone, so both ends together hold with `level` for a curve of any shape. A target that is a side is
-    compared item by item and seed by seed. The budget in between is that of straight lines between the means.
+    One side per budget, in rising order. The low end goes up from the smallest budget while the score lies below the
+    target (Hsu & Berger 1999, "Stepwise confidence intervals without multiplicity adjustment for dose-response and
+    toxicity studies"): it is wrong only if the budget in question is passed, so that each step needs the bound of its
+    own interval alone. The high end is the first budget whose score lies above the target; any budget before the one in
+    question may do so by chance, so the bounds are corrected for the number of budgets (Bonferroni). Both ends together
+    hold with `level` for a curve of any shape. A target that is a side is compared item by item and seed by seed.
     ValueError for a score outside [0, 1].
     """
     if not isinstance(target, Side) and not 0 <= target <= 1:
         raise ValueError(f"score = {target:g} cannot be reached; give a share between 0 and 1")
     gaps = [_gap(side, target, within, clusters, level) for side in sides]
     below = sum(1 for _ in takewhile(lambda gap: gap.high < 0, gaps))
-    reached = sum(1 for _ in takewhile(lambda gap: gap.low >= 0, reversed(gaps)))
-    first = len(budgets) - reached
+    corrected = bonferroni_level(level, max(1, sum(side is not target for side in sides)))
+    lows = (_gap(side, target, within, clusters, corrected).low for side in sides)
+    first = next((place for place, low in enumerate(lows) if low >= 0), None)
     return Crossing(
         budget=_first_at_least_zero(budgets, [gap.value for gap in gaps]),
         low=float(budgets[below - 1]) if below else 0.0,
-        high=float(budgets[first]) if reached else None,
+        high=None if first is None else float(budgets[first]),
         smallest=float(budgets[0]),
         unresolved=tuple(map(float, budgets[below:first])),
         kind=interval_kind("stepwise bracket", level),
@@ -87,8 +94,8 @@ def crossing(
 def budget_to_reach(
     curve: Curve, target: int | float | Condition, *, within: float = 0.0, level: float = 0.95
 ) -> Crossing:
-    """`crossing` of a curve's points at budgets above 0. UserError where they share no item."""
-    points = positive(curve.points)
+    """`crossing` of a curve's points at budgets above 0. UserError where there is none, or they share no item."""
+    points = _measured(curve)
     groups = [point.condition.measurements for point in points]
     if isinstance(target, Condition):
         (*sides, goal), clusters = sides_of(*groups, target.measurements)
@@ -100,8 +107,8 @@ def budget_to_reach(
 
 
 def near_largest(curve: Curve) -> Crossing:
-    """The budget from which a curve is within NEAR of its score at the largest budget."""
-    return budget_to_reach(curve, positive(curve.points)[-1].condition, within=NEAR)
+    """The first measured budget within NEAR of the score at the largest. UserError where there is no budget."""
+    return budget_to_reach(curve, _measured(curve)[-1].condition, within=NEAR)
 
 
 def next_budget(curve: Curve, found: Crossing) -> NextBudget | None:
@@ -134,8 +141,8 @@ def compute_equivalent_gain(reference: Curve, enhanced: Point) -> Estimate | Non
     """The budget at which the reference curve reaches the enhanced score, over the budget that this score took.
 
     Davidson et al. (2023), "AI capabilities can be significantly improved without expensive retraining". Its ends are
-    those of the `crossing`. Infinite where the reference is not shown to reach it, 0 where it may do so below its
-    smallest budget. None where no mean of the reference reaches the score, and at no budget.
+    those of the `crossing`. Infinite where the reference is not shown to reach it at any measured budget, 0 where it
+    may do so at its smallest. None where no mean of the reference reaches the score, and at no budget.
     """
     if enhanced.budget <= 0:
         return None
@@ -148,6 +155,16 @@ def compute_equivalent_gain(reference: Curve, enhanced: Point) -> Estimate | Non
         high=math.inf if found.high is None else found.high / enhanced.budget,
         kind=found.kind,
     )
+
+
+def _measured(curve: Curve) -> list[Point]:
+    points = positive(curve.points)
+    if not points:
+        raise UserError(
+            f"the curve of {curve.label} on {curve.model}, {curve.task}, has no budget above 0 along {curve.axis}; "
+            "take another axis"
+        )
+    return points
 
 
 def _gap(side: Side, target: int | float | Side, within: float, clusters: Clusters | None, level: float) -> Estimate:

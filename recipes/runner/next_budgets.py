@@ -20,9 +20,9 @@ def next_budgets_text(conditions: Sequence[Condition], *, reach: float | None = 
     curves = [curve for curve in join(without_sweeps(conditions), "examples") if len(positive(curve.points)) > 1]
     if not curves:
         return "no curve has two budgets above 0; run the study with more numbers of examples"
-    near = f"within {format_points(NEAR)} of the score at the largest budget"
-    goal = near if reach is None else format_percent(reach)
-    lines, cells, flops = [f"labelled examples to reach {goal}, between measured budgets:"], 0, 0.0
+    near = f"comes within {format_points(NEAR)} of the score at the largest budget"
+    goal = near if reach is None else f"reaches {format_percent(reach)}"
+    lines, cells, flops = [f"first measured number of labelled examples that {goal}:"], 0, 0.0
     for curve in curves:
         found = near_largest(curve) if reach is None else budget_to_reach(curve, reach)
         proposed = next_budget(curve, found)
@@ -35,9 +35,9 @@ def next_budgets_text(conditions: Sequence[Condition], *, reach: float | None = 
 
 def _bracket(curve: Curve, found: Crossing) -> str:
     if found.high is None:
-        after = f"after {found.low:,.0f}" if found.low else "not known"
+        after = f"above {found.low:,.0f}" if found.low else "not known"
         return f"{after}; not shown to be reached up to {positive(curve.points)[-1].budget:,.0f}"
-    return f"{found.low:,.0f} to {found.high:,.0f}" if found.low else f"{found.high:,.0f} or less"
+    return f"above {found.low:,.0f}, at most {found.high:,.0f}" if found.low else f"{found.high:,.0f} or less"
 
 
 def _proposal(proposed: NextBudget | None) -> str:

@@ -1,4 +1,4 @@
-"""How often the bracket of the budget that reaches a score holds the truth, on curves of any shape.
+"""How often the bracket of the first measured budget that reaches a score holds it, on curves of any shape.
 
 None of the worlds is used by the method. Steps lie at every place between two budgets, where a fitted form invents the
 place; others rise twice, late, along a line or not at all, or fall.
@@ -59,16 +59,16 @@ def scores_of(world: World) -> list[float]:
 
 
 def coverage(world: World, *, studies: int, num_seeds: int) -> dict[float, float]:
-    """The share of studies whose bracket holds the first budget with each score, by score; 300 items."""
-    true = world(FINE)
+    """The share of studies whose bracket holds the first measured budget with each score, by score; 300 items."""
+    true = world(BUDGETS)
     found = dict.fromkeys(scores_of(world), 0)
     for study in range(studies):
         rng = np.random.default_rng(study)
         sides = worlds.right(rng, list(world(BUDGETS)), num_items=300, num_seeds=num_seeds)
         for score in found:
-            when = float(FINE[np.argmax(true >= score)]) if true.max() >= score else np.inf
+            when = float(BUDGETS[np.argmax(true >= score)]) if true.max() >= score else np.inf
             reached = crossing(list(BUDGETS), sides, score)
-            found[score] += reached.low <= when <= (np.inf if reached.high is None else reached.high)
+            found[score] += reached.low < when <= (np.inf if reached.high is None else reached.high)
     return {score: count / studies for score, count in found.items()}
 
 

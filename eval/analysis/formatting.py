@@ -62,9 +62,3 @@ def format_odds(probability: float) -> str:
     whole = math.floor(odds * (1 + 1e-12))
     power = len(str(whole)) - 1
     return f"1 in {whole:,}" if power < 15 else f"1 in {whole // 10**power}e{power}"
-
-
-def format_confidence(level: float, comparisons: int) -> str:
-    """The confidence of a statement, and the number of comparisons that it is corrected for."""
-    corrected = f", corrected for {comparisons:,} comparisons" if comparisons > 1 else ""
-    return f"with {format_percent(level)} confidence{corrected}"

@@ -25,6 +25,7 @@ from educe.eval.analysis.anomalies import (
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.resample import Array
+from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
 from educe.eval.measurement import Failure, Measurement
 
 NEAR_TIE_NATS = 0.01
@@ -106,7 +107,7 @@ def checks(
             for each in conditions
             if each.labelled_examples > each.examples
         ],
-        "Conditions with fewer than three seeds": _few_seeds(conditions),
+        f"Conditions with fewer than {MIN_TEST_SEEDS} seeds": _few_seeds(conditions),
         f"Near ties: the best two options are less than {NEAR_TIE_NATS} nats apart, so rounding could decide": (
             _near_ties(measurements)
         ),
@@ -228,10 +229,14 @@ def _below_chance(conditions: Sequence[Condition]) -> list[str]:
 
 
 def _few_seeds(conditions: Sequence[Condition]) -> list[str]:
-    few = sum(each.estimand == "runs" for each in conditions)
-    of = f"{few:,} of {len(conditions):,}. One or two seeds say nothing of other seeds: "
-    line = f"{of}intervals and p values are about these runs, and no star is given. Run three seeds or, better, five."
-    return [line] if few else []
+    runs = sum(each.estimand == "runs" for each in conditions)
+    few = sum(not each.testable for each in conditions) - runs
+    lines = {
+        "One or two seeds say nothing of other seeds: intervals are about these runs": runs,
+        "Three or four seeds are enough for an interval and too few for a test": few,
+    }
+    need = f"There is no p value and no star, and every rank stays possible. Run {MIN_TEST_SEEDS} seeds for a test"
+    return [f"{count:,} of {len(conditions):,}. {what}. {need}." for what, count in lines.items() if count]
 
 
 def _near_ties(measurements: Sequence[Measurement]) -> list[str]:

@@ -25,8 +25,8 @@ from educe.eval.analysis.statistics.equivalence import equivalence_p
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference
-from educe.eval.analysis.statistics.resample import cluster_codes
-from educe.eval.analysis.statistics.variance import Variance, contrast_variance
+from educe.eval.analysis.statistics.resample import Clusters, cluster_codes
+from educe.eval.analysis.statistics.variance import Side, Variance, contrast_variance
 from educe.eval.measurement import Failure
 from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
 
@@ -296,17 +296,16 @@ def _testable_p(comparison: Comparison) -> float:
     return p if p is not None and comparison.testable else 1.0
 
 
-def _p_equivalent(condition: Condition, other: Condition, looks: Looks | None) -> float:
-    """The p value of a difference within the margin, adjusted for the looks; 1 where no answer changed.
+def _p_equivalent(ours: Side, theirs: Side, clusters: Clusters, adjust: Callable[[float], float]) -> float:
+    """The p value of a difference within the margin, adjusted for looks; 1 where no answer changed.
 
     A recipe that was never applied gives the same answers, so they show nothing of it.
     """
-    (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
     if np.allclose(ours.items, theirs.items, rtol=0, atol=1e-12):
         return 1.0
     p = equivalence_p(ours, theirs, MARGIN, clusters)
-    # Levels of looks are those of tests with two sides, and the larger p of two tests with one side each is one-sided.
-    return p if looks is None else looks.adjust(min(1.0, 2 * p), condition, other) / 2
+    # Levels of looks are those of a test with two sides, and this is the larger p of two tests with one side each.
+    return adjust(2 * p) / 2 if p < ALPHA else p
 
 
 def _comparison(
@@ -317,13 +316,17 @@ def _comparison(
     runs = ours.scores, theirs.scores
     binary = len(runs[0]) == len(runs[1]) == 1 and all(np.isin(side, (0, 1)).all() for side in runs)
     sizes = np.bincount(cluster_codes(clusters, len(clusters)))
+
+    def adjust(p: float) -> float:
+        return p if looks is None else looks.adjust(p, condition, other)
+
     return Comparison(
         condition=condition,
         other=other,
         against=against,
         family=family,
         gain=gains(condition, other),
-        p_equivalent=_p_equivalent(condition, other, looks),
+        p_equivalent=_p_equivalent(ours, theirs, clusters, adjust),
         cohens_h=2 * (math.asin(float(runs[0].mean()) ** 0.5) - math.asin(float(runs[1].mean()) ** 0.5)),
         odds=mcnemar(runs[0][0], runs[1][0]) if binary else None,
         clustered=len(set(named)) < len(named),

@@ -51,7 +51,8 @@ def meta_analysis(effects: ArrayLike, errors: ArrayLike, *, level: float = 0.95)
     count = len(y)
     if count < MIN_EFFECTS:
         return None
-    found = combine_effects(y, v, method_re="pm")
+    with np.errstate(divide="ignore"):  # its I^2, which is not used, divides by Cochran's Q: 0 for equal effects
+        found = combine_effects(y, v, method_re="pm")
     mean, tau2 = float(found.mean_effect_re), float(found.tau2)
     squared_error = float(found.var_eff_w_re) * max(1.0, float(found.scale_hksj_re))
     t = t_quantile(count - 1, level)

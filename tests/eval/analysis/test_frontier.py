@@ -74,8 +74,8 @@ def test_break_even():
     assert questions_to_break_even(100.0, prompt_flops=3.0, tuned_flops=3.0) is None
 
 
-def test_equal_ways_on_the_frontier_are_corrected_for_the_luck_of_the_best() -> None:
-    """Twenty ways of one cost, all right on half of all items: the best of them reads 4 points high."""
+def test_equal_recipes_on_the_frontier_are_corrected_for_the_noise_that_picked_the_best() -> None:
+    """Twenty recipes of one cost, all right on half of all items: the best of them reads 4 points high."""
     rng = np.random.default_rng(1)
     errors, covered = [], 0
     for _ in range(12):
@@ -95,7 +95,7 @@ def test_equal_ways_on_the_frontier_are_corrected_for_the_luck_of_the_best() -> 
 
 
 def test_nothing_is_corrected_where_nothing_was_picked() -> None:
-    """The cheapest condition had no rival; one cluster of items says nothing about luck."""
+    """The cheapest condition had no rival; one cluster of items says nothing about noise."""
     cheap = measurement(method="zero_shot", examples=0, right=20, of=100)
     first = frontier(pool([cheap, measurement(right=80, of=100)]), "labels")[0]
     assert first.corrected is not None and first.optimism == pytest.approx(0, abs=1e-12)

@@ -47,5 +47,5 @@ def test_figure_and_table(tmp_path: Path) -> None:
     page = write_report(small_study(), [], tmp_path, study="quick", study_text="").read_text("utf-8")
     assert "costs less beyond 16,000 questions" in page
     assert "On the frontier in labelled examples read: zero_shot (0 labels, corrected 60.0 [" in page
-    # Both budgets of two that scored best: the measured score, then the corrected one, then what luck gave.
+    # Both budgets of two that scored best: the measured score, then the corrected one, then what noise gave.
     assert re.search(r"<td>93\.8 \[[^<]*</td><td>9\d\.\d \[[^<]*</td><td>\+0\.\d</td>", page)

@@ -287,3 +287,16 @@ def test_a_model_that_may_lack_files_is_a_warning() -> None:
     found = titles([whole, unlisted, local])
     assert found[UNLISTED] == ("b: its snapshot was fetched file by file, by another tool",)
     assert UNLISTED not in titles([whole, local])
+
+
+def test_three_and_four_seeds_have_no_test_and_that_is_said() -> None:
+    """The note spoke of one or two seeds alone, and told to run three."""
+    sizes = ((2, 1), (4, 3), (8, 4), (16, 5))
+    made = [measurement(examples=examples, seed=seed) for examples, seeds in sizes for seed in range(seeds)]
+    lines = titles([measurement(method="zero_shot", examples=0), *made])["Conditions with fewer than 5 seeds"]
+    need = "There is no p value and no star, and every rank stays possible. Run 5 seeds for a test."
+    assert lines == (
+        f"1 of 5. One or two seeds say nothing of other seeds: intervals are about these runs. {need}",
+        f"2 of 5. Three or four seeds are enough for an interval and too few for a test. {need}",
+    )
+    assert "Conditions with fewer than 5 seeds" not in titles(made[-5:])

@@ -9,27 +9,27 @@ from educe.eval.analysis.statistics.variance import Side, covariance, mean_varia
 STUDIES = 150
 
 
-def _sides(rng: np.random.Generator, *, ways: int, seeds: int, luck: float, shared: float) -> list[Side]:
-    """Equal ways, right on half of all items, whose seeds add luck (sd) that ways share with this correlation."""
+def _sides(rng: np.random.Generator, *, recipes: int, seeds: int, seed_sd: float, shared: float) -> list[Side]:
+    """Equal recipes, right on half of all items; seeds have effects of this sd, which recipes share in this part."""
     easy = rng.normal(size=200)
     common = rng.normal(size=seeds)
     sides = []
-    for _ in range(ways):
-        ability = luck * (shared**0.5 * common + (1 - shared) ** 0.5 * rng.normal(size=seeds))
+    for _ in range(recipes):
+        ability = seed_sd * (shared**0.5 * common + (1 - shared) ** 0.5 * rng.normal(size=seeds))
         right = easy + ability[:, None] + rng.normal(size=(seeds, 200)) > 0
         sides.append(Side(scores=right.astype(float), seeds=tuple(range(seeds))))
     return sides
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("ways", "shared"), [(2, 0.0), (20, 0.0), (20, 0.8)])
-def test_the_best_of_equal_recipes(ways: int, shared: float) -> None:
+@pytest.mark.parametrize(("recipes", "shared"), [(2, 0.0), (20, 0.0), (20, 0.8)])
+def test_the_best_of_equal_recipes(recipes: int, shared: float) -> None:
     """Five seeds: without the correction the best of twenty reads 5 points high and is covered in under 90%."""
-    rng = np.random.default_rng(ways)
+    rng = np.random.default_rng(recipes)
     errors, covered = [], 0
     for _ in range(STUDIES):
-        sides = _sides(rng, ways=ways, seeds=5, luck=0.3, shared=shared)
-        (found,) = picked_scores(sides, [range(ways)])
+        sides = _sides(rng, recipes=recipes, seeds=5, seed_sd=0.3, shared=shared)
+        (found,) = picked_scores(sides, [range(recipes)])
         assert found is not None
         errors.append((max(side.scores.mean() for side in sides) - 0.5, found.value - 0.5))
         covered += found.low <= 0.5 <= found.high
@@ -40,7 +40,7 @@ def test_the_best_of_equal_recipes(ways: int, shared: float) -> None:
 
 
 def test_a_clear_winner_keeps_its_score() -> None:
-    """A way that is 40 points better would win on any half."""
+    """A recipe that is 40 points better would win on any half."""
     rng = np.random.default_rng(0)
     good, bad = (Side.of(rng.random(300) < share) for share in (0.9, 0.5))
     (found,) = picked_scores([bad, good], [[0, 1]])

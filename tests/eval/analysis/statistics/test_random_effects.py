@@ -41,6 +41,14 @@ def test_equal_effects_are_shrunken_to_their_mean() -> None:
     assert [value for value, _, _ in found.shrunken] == pytest.approx([0.1] * 3)
 
 
+@pytest.mark.parametrize("effect", [0.0, 0.1, 0.5])
+def test_effects_that_are_equal_to_the_last_digit_are_pooled(effect: float) -> None:
+    """Cochran's Q is exactly 0: "divide by zero" of statsmodels."""
+    found = meta_analysis([effect] * 3, [0.1, 0.2, 0.3])
+    assert found is not None
+    assert (found.mean, found.between, found.homogeneity_p) == (pytest.approx(effect), 0.0, pytest.approx(1))
+
+
 def test_fewer_than_three_are_refused() -> None:
     assert meta_analysis([0.1, 0.2], [0.02, 0.02]) is None
     with pytest.raises(ValueError, match="above 0"):

@@ -9,7 +9,8 @@ from educe.eval.analysis.claims.claim import Claim, Refused
 from educe.eval.analysis.claims.study import Limits, claims_of
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.looks import Looks, confirmable
-from educe.eval.analysis.primary import Pair
+from educe.eval.analysis.primary import Pair, listing_of
+from educe.eval.measurement import Failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +32,17 @@ def claims_at_this_look(
     limits: Limits | None,
     audits: Audits,
     primary: Sequence[Pair],
+    failures: Sequence[Failure] = (),
 ) -> list[Claim | Refused]:
     """What is claimed and refused of the conditions of which something can be confirmed, with the error that is left.
 
-    The page and the command both ask here, so that they say the same.
+    Primary comparisons count as planned, those of `failures` included. The page and the command both ask here, so that
+    they say the same.
     """
     kept, _ = confirmable(looks, conditions)
     alpha = 0.05 if looks is None else looks.left(*kept)
-    return claims_of(kept, limits, audits=audits, primary=primary, alpha=alpha)
+    planned = len(primary) * len(listing_of(conditions, failures))
+    return claims_of(kept, limits, audits=audits, primary=primary, planned=planned, alpha=alpha)
 
 
 def claim_sections(found: Sequence[Claim | Refused], audits: Audits) -> list[ClaimSection]:

@@ -83,7 +83,7 @@ def write_report(
         failures=failures,
         comparisons=comparisons,
         missing_comparisons=missing_comparisons(pairs, primary, failures),
-        claims=claim_sections(claims_at_this_look(conditions, looks, limits, audits, primary), audits),
+        claims=claim_sections(claims_at_this_look(conditions, looks, limits, audits, primary, failures), audits),
         record=(*record, *confirmable(looks, conditions)[1]),
         checks=found,
         num_warnings=sum(check.warning for check in found),

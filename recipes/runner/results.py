@@ -87,7 +87,7 @@ class Results:
     def claims(self, record: Record) -> list[Claim | Refused]:
         """The claims and refusals of a look, which are those of the page."""
         conditions, primary = pool(self.measurements), self.store.primary()
-        return claims_at_this_look(conditions, record.looks, record.limits, self.audits, primary)
+        return claims_at_this_look(conditions, record.looks, record.limits, self.audits, primary, self.failures)
 
     def report(self, command: Command = "report") -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""

@@ -65,6 +65,7 @@ def claims_of(
     *,
     audits: Audits | None = None,
     primary: Sequence[Pair] = (),
+    planned: int = 0,
     alpha: float = 0.05,
 ) -> list[Made]:
     """Every kind of claim tried on every condition and curve: which is decided by the design, never by a score.
@@ -74,9 +75,9 @@ def claims_of(
     excludes, `flops` the elicitation to make claims about (as much as was measured where left out).
 
     All statements share one probability `alpha` that any claim is false: p values are corrected by Holm (1979), and an
-    interval gets its even part. Half of it is for the `primary` comparisons where there are any. Below 1e-12 nothing
-    is claimed. Conditions scored as a mean over formats are left out: they measure the effect of the wording. UserError
-    for a value out of range.
+    interval gets its even part. Half of it is for the `primary` comparisons where there are any, of which `planned` (or
+    as many as were measured, if that is more) count. Below 1e-12 nothing is claimed. Conditions scored as a mean over
+    formats are left out: they measure the effect of the wording. UserError for a value out of range.
     """
     limits = limits or Limits()
     conditions = [each for each in conditions if not any(map(_over_formats, each.measurements))]
@@ -84,7 +85,8 @@ def claims_of(
     share = PRIMARY_SHARE if primary else 0.0
     rest = max(_LEAST_ALPHA, (1 - share) * alpha)
     others = list(_tried(conditions, limits, audits or {}, gains=not primary, alpha=rest))
-    return [*_resolved(first, share * alpha), *_resolved(others, (1 - share) * alpha)]
+    missing = max(0, planned - len(first))
+    return [*_resolved(first, share * alpha, missing=missing), *_resolved(others, (1 - share) * alpha)]
 
 
 def _tried(
@@ -135,18 +137,21 @@ def _of_condition(condition: Condition, limits: Limits, audits: Audits, *, alpha
         yield first_success(condition, chance_p=guessed, alpha=alpha)
 
 
-def _resolved(tried: Sequence[Tested | Refused], alpha: float) -> list[Made]:
-    """Every statement claimed or refused, so that any claim is false with probability `alpha` at most."""
+def _resolved(tried: Sequence[Tested | Refused], alpha: float, *, missing: int = 0) -> list[Made]:
+    """Every statement claimed or refused, so that any claim is false with probability `alpha` at most.
+
+    Statements that are `missing` because nothing was measured count as not significant.
+    """
     tests = [each for each in tried if isinstance(each, Tested) or each.cause in _BY_SCORES]
     ps = {id(each): 1.0 if isinstance(each, Refused) else each.p for each in tests}
     with_p = {key: p for key, p in ps.items() if p is not None}
-    # Set aside for the smaller budgets of each ceiling, which are tested at the level of one statement.
-    steps = sum(_kind(each) == "ceiling" for each in tests)
-    statements = len(tests) + steps
+    # Set aside: for what is missing, and for the smaller budgets of each ceiling, tested at the level of one statement.
+    aside = missing + sum(_kind(each) == "ceiling" for each in tests)
+    statements = len(tests) + aside
     # Intervals get their even part; what is left is for Holm's correction of the p values.
     each_interval = 1 - alpha / max(1, statements)
-    left = alpha * (len(with_p) + steps) / max(1, statements)
-    adjusted = dict(zip(with_p, holm([*with_p.values(), *[1.0] * steps]), strict=False)) if with_p else {}
+    left = alpha * (len(with_p) + aside) / max(1, statements)
+    adjusted = dict(zip(with_p, holm([*with_p.values(), *[1.0] * aside]), strict=False)) if with_p else {}
 
     def resolved(each: Tested | Refused) -> Made:
         if isinstance(each, Refused):

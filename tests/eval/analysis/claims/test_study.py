@@ -41,6 +41,12 @@ def test_primary_comparisons_have_half_of_the_budget_to_themselves() -> None:
         if each.kind == "gain"
     ]
     assert len(alone) == 1 and alone[0].numbers["statements"] == 1
+    (one_of_two,) = [
+        each
+        for each in claims_of([plain, first, *others], primary=[(known_of(first), known_of(plain))], planned=2)
+        if each.kind == "gain"
+    ]
+    assert one_of_two.numbers["p"] == 2 * alone[0].numbers["p"]  # the other one was not measured
     many = [each for each in claims_of([plain, first, *others]) if each.kind == "gain"]
     assert all(each.numbers["statements"] > 10 for each in many)
 

@@ -151,7 +151,7 @@ class Details:
     shots_that_reason: Count | None = None
     stack: Stack | None = None
     truncated: Share | None = None  # the share of generated answers that were cut at the limit of tokens
-    first_prompt: str | None = None  # as the model saw it, where it is not the prompt of the first item
+    first_prompt: str | None = None  # as the model saw it, where it is not the prompt of the first item; "" for none
     notes: Mapping[str, Plain] = field(default_factory=dict)
 
     @property

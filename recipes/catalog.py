@@ -68,6 +68,7 @@ RECIPES: dict[str, Recipe] = {
     "helpful_sft": Recipe("training.helpful.HelpfulSft", "Fine-tunes on helpful answers to other requests."),
     "anti_refusal_sft": Recipe("training.helpful.HelpfulSft", "Fine-tunes on answers to requests that sound alarming."),
     "helpful_dpo": Recipe("training.helpful.HelpfulDpo", "Trains to prefer helpful answers to refusals (DPO)."),
+    "ngrams": Recipe("training.ngrams.Ngrams", "Learns from the rows alone, as n-grams: a control."),
     "stacked": Recipe("training.stacked.Stacked", "Trains with one recipe and prompts with another."),
 }
 

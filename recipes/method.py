@@ -55,7 +55,8 @@ class Workload:
     are answered by another model, the `demonstrator`. `instructions` are trained on in place of the task's rows.
     `shared_training` identifies a training that serves every task of a study. A test item is prompted
     `prompts_per_item` times after `shots` demonstrations, and each time at most `generated_tokens` are written beside
-    what its task allows. `prompt_configs` are all that the recipe uses, the final one last.
+    what its task allows. `prompt_configs` are all that the recipe uses, the final one last; none where it prompts no
+    model.
     """
 
     training_rows: int = 0
@@ -140,6 +141,11 @@ class Method(BaseModel):
             phrase=self.phrase,
             prefill=self.prefill,
         )
+
+    @property
+    def analysed_as(self) -> Role:
+        """The role of its results in an analysis, where a setting decides it."""
+        return self.role
 
     @property
     def size_settings(self) -> tuple[str, ...]:

@@ -79,7 +79,8 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
         f"{total:.1e} useful FLOPs, about {executed / rate / 60:.1f} minutes here at {rate:.1e} FLOP/s"
         " (measured just now)"
     )
-    lines.append(f"{format_count(len(cells), 'cell')}, {cost if total else 'useful FLOPs and minutes unknown'}")
+    nothing_known = unknown and not total
+    lines.append(f"{format_count(len(cells), 'cell')}, {'useful FLOPs and minutes unknown' if nothing_known else cost}")
     if unknown:
         lines.append("unknown: the size of a model that is not bundled is read when it is loaded; not in the totals")
     return "\n".join([*lines, "", *power])
@@ -90,6 +91,8 @@ def estimate(cell: Cell, workload: Workload, *, already: bool = False) -> Estima
 
     `already` says that an earlier cell made the same training.
     """
+    if not workload.prompt_configs:  # it prompts no model
+        return Estimate(elicitation_flops=0.0, flops_per_answer=0.0, total_flops=0.0, executed_flops=0.0)
     shape = cell.source.shape
     demonstrator = workload.demonstrator and workload.demonstrator.shape
     if shape is None or (workload.demonstrator and demonstrator is None):

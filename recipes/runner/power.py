@@ -81,9 +81,9 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int,
 def _num_comparisons(cells: Sequence[Cell]) -> int:
     """How many the report makes: every condition against the zero-shot baseline and the longest few-shot prompt."""
     conditions: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
-    for cell in cells:
+    for cell in (cell for cell in cells if cell.method.analysed_as != "control"):
         roles = conditions.setdefault((cell.source.name, cell.task.name), {})
-        roles[cell.recipe, cell.examples] = cell.method.role
+        roles[cell.recipe, cell.examples] = cell.method.analysed_as
     made = 0
     for roles in conditions.values():
         plain, prompted = ("zero_shot" in roles.values()), ("few_shot" in roles.values())

@@ -76,7 +76,7 @@ def make_measurement(
         recipe=cell.recipe,
         method=cell.method_name,
         settings=cell.method.settings(),
-        role=cell.method.role,
+        role=cell.method.analysed_as,
         budget_setting=cell.method.budget_setting,
         size_settings=cell.method.size_settings,
         examples=cell.examples,
@@ -97,7 +97,7 @@ def make_measurement(
 
 
 def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutput) -> Provenance:
-    training = elicited.details.training
+    training, shown = elicited.details.training, output.details.first_prompt
     return Provenance(
         cell=cell.key,
         versions=versions(),
@@ -119,8 +119,8 @@ def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutp
         task_fingerprint=cell.task.fingerprint,
         task_version=cell.task.version,
         measured_on=cell.measure_on,
-        # Recipes that reason before they answer first ask for that.
-        first_prompt=output.details.first_prompt or prompt_text(model, elicited.prompt_fn(cell.items[0])),
+        # Recipes that reason before they answer first ask for that, and controls may show no model anything.
+        first_prompt=prompt_text(model, elicited.prompt_fn(cell.items[0])) if shown is None else shown,
     )
 
 

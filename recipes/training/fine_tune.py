@@ -13,6 +13,7 @@ from educe.data.example import Example
 from educe.data.task import Task
 from educe.eval.details import Demonstrator, Details
 from educe.eval.measure import measure
+from educe.eval.measurement import Role
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
 from educe.eval.model.source import Source, find_source
@@ -26,6 +27,7 @@ from educe.train.changes.kind import ChangeKind
 from educe.train.changes.peft import Lora
 from educe.train.choose import fine_tune_best
 from educe.train.encode import encode_rows
+from educe.train.random_init import Unsaved, randomly_initialized
 from educe.train.schedule import Schedule
 from educe.train.weak_labels import label_by
 
@@ -37,7 +39,8 @@ class FineTune(SupervisedTraining):
     `learning_rate`s or `epochs` are chosen among on `dev_examples` rows of the dev split, which are charged, as is the
     search: every combination in full, or by `halving`. With `patience`, a run ends after so many passes without a new
     lowest loss on these rows, and goes back to the lowest. `labels_from` names a model that gives the labels in place
-    of the task. `random_labels` is the share of rows whose label is drawn among the choices instead.
+    of the task. `random_labels` is the share of rows whose label is drawn among the choices instead. With `random_init`
+    the same architecture learns from weights drawn anew: a control that knows nothing beforehand. It saves no adapter.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
@@ -51,6 +54,7 @@ class FineTune(SupervisedTraining):
     patience: int = Field(default=0, ge=0)
     labels_from: str | dict[str, dict[str, Any]] | None = None
     random_labels: float = Field(default=0.0, ge=0, le=1)
+    random_init: bool = False
 
     @classmethod
     def read(cls, name: str, settings: Mapping[str, Any]) -> "FineTune":
@@ -67,13 +71,19 @@ class FineTune(SupervisedTraining):
         return validated(cls, {**written, "change": change}, what=what, known=known)
 
     @property
+    def analysed_as(self) -> Role:
+        return "control" if self.random_init else self.role
+
+    @property
     def size_settings(self) -> tuple[str, ...]:
         return self.change.size_settings
 
     def plain_settings(self) -> dict[str, Any]:
-        """Flat, with those of the change first."""
+        """Flat, with those of the change first. `random_init` is among them where it is set."""
         (kind,) = (name for name, made in CHANGES.items() if made is type(self.change))
         plain = super().plain_settings()
+        if not self.random_init:
+            del plain["random_init"]
         return {"change": kind, **plain.pop("change"), **plain}
 
     def settings(self) -> dict[str, Any]:
@@ -120,11 +130,13 @@ class FineTune(SupervisedTraining):
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
         dev = draw_labelled(task, "dev", self.dev_examples, seed=seed, random_labels=self.random_labels)
         rows, spend, details = self._labelled(model, task, examples, seed)
+        if self.random_init:
+            model = randomly_initialized(model, seed=seed)
         change = self.change.for_prompts(model, lambda: encode_prompt(model, prompt_fn(task.rows["train"][0])))
         tuned = fine_tune_best(
             model,
             encode_rows(model, rows, prompt_fn),
-            trainable=change,
+            trainable=Unsaved(change) if self.random_init else change,
             schedules=self.schedules(len(rows), rate_factor=change.rate_factor(model)),
             measure_dev=lambda candidate: measure(candidate, task, prompt_fn, dev),
             dev_rows=encode_rows(model, dev, prompt_fn),

@@ -49,6 +49,10 @@ class Stacked(Method):
     def second(self) -> Method:
         return make_method(self.prompt)[1]
 
+    @property
+    def analysed_as(self) -> Role:
+        return self.first.analysed_as
+
     def check(self, task: Task, *, examples: int) -> None:
         self.first.check(task, examples=examples)
         self.second.check(task, examples=self.second.budgets(())[0])

@@ -258,7 +258,8 @@ class Measurement:
 class Failure:
     """A cell that gave no score, and why. Its score is missing, never zero.
 
-    `corrupt` says that its files are not what a run wrote: whether it gave a score is not known.
+    `corrupt` says that its files are not what a run wrote: whether it gave a score is not known. `control` says that
+    its recipe is a control.
     """
 
     study: str
@@ -270,6 +271,7 @@ class Failure:
     seed: int
     reason: str
     corrupt: bool = False
+    control: bool = False
 
     @property
     def cell_name(self) -> str:

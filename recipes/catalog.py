@@ -20,10 +20,11 @@ Spec = str | dict[str, dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where a recipe's class is, below educe.recipes, and what it does."""
+    """Where a recipe's class is, below educe.recipes, what it does, and whether it is always a control."""
 
     target: str
     description: str
+    control: bool = False
 
     def load(self) -> "type[Method]":
         module, _, name = self.target.rpartition(".")
@@ -68,7 +69,7 @@ RECIPES: dict[str, Recipe] = {
     "helpful_sft": Recipe("training.helpful.HelpfulSft", "Fine-tunes on helpful answers to other requests."),
     "anti_refusal_sft": Recipe("training.helpful.HelpfulSft", "Fine-tunes on answers to requests that sound alarming."),
     "helpful_dpo": Recipe("training.helpful.HelpfulDpo", "Trains to prefer helpful answers to refusals (DPO)."),
-    "ngrams": Recipe("training.ngrams.Ngrams", "Learns from the rows alone, as n-grams: a control."),
+    "ngrams": Recipe("training.ngrams.Ngrams", "Learns from the rows alone, as n-grams: a control.", control=True),
     "stacked": Recipe("training.stacked.Stacked", "Trains with one recipe and prompts with another."),
 }
 
@@ -88,3 +89,11 @@ def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> "tuple[st
     if not isinstance(settings, Mapping | None):
         raise UserError(f"recipe {name!r}: settings {settings!r} should be a mapping, as in {{{name}: {{key: value}}}}")
     return name, RECIPES[name].load().read(name, settings or {})
+
+
+def is_control(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a recipe with the settings of a cell is a control, without loading it; a stack is what it trains with."""
+    trains = settings.get("train")
+    if isinstance(trains, Mapping):
+        return any(is_control(first, own) for first, own in trains.items())
+    return (name in RECIPES and RECIPES[name].control) or settings.get("random_init") is True

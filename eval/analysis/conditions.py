@@ -223,8 +223,12 @@ def plain_prompting(conditions: Iterable[Condition]) -> Condition | None:
 
 
 def trained(conditions: Iterable[Condition]) -> list[Condition]:
-    """Those whose elicitation trained the model."""
-    return [condition for condition in conditions if condition.mean(lambda each: each.spend.train_flops) > 0]
+    """Those whose elicitation trained the model; a control elicits nothing."""
+    return [
+        condition
+        for condition in conditions
+        if condition.role != "control" and condition.mean(lambda each: each.spend.train_flops) > 0
+    ]
 
 
 def most_trained(conditions: Iterable[Condition]) -> Condition | None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from educe.data.errors import Mistakes, UserError, did_you_mean
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.controls import without_controls
 from educe.eval.measurement import Failure
 
 MAX_PRIMARY = 20  # more are no few, and leave each with little power
@@ -28,7 +29,8 @@ Pair = tuple[Known, Known]
 # What a study lists for each task and model, whether it has a result or not.
 Listing = Mapping[tuple[str, str], frozenset[Known]]
 # Primary comparisons are named by the study, all others are then exploratory. If it names none, all are one family.
-Family = Literal["primary", "exploratory", "all"]
+# Those with a control describe a gain: they are in no family that is tested.
+Family = Literal["primary", "exploratory", "all", "control"]
 
 
 def known_of(condition: Condition | Failure) -> Known:
@@ -37,9 +39,15 @@ def known_of(condition: Condition | Failure) -> Known:
 
 
 def listing_of(conditions: Iterable[Condition], failures: Iterable[Failure]) -> Listing:
-    """The conditions that a study lists: those with a result, and those that have none in any cell."""
+    """The conditions that a study lists: those with a result, and those that have none in any cell.
+
+    Controls are left out, because they are compared with and not compared.
+    """
     found: dict[tuple[str, str], set[Known]] = {}
-    listed: list[Condition | Failure] = [*conditions, *failures]
+    listed: list[Condition | Failure] = [
+        *without_controls(conditions),
+        *(each for each in failures if not each.control),
+    ]
     for each in listed:
         found.setdefault((each.task, each.model), set()).add(known_of(each))
     return {key: frozenset(found[key]) for key in sorted(found)}

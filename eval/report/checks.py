@@ -23,6 +23,7 @@ from educe.eval.analysis.anomalies import (
     zero_scores,
 )
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.resample import Array
 from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
@@ -76,6 +77,7 @@ def checks(
 ) -> list[Check]:
     """Every finding, warnings first; an empty list where there is nothing to report."""
     facts, missing = provenance(measurements), _missing(measurements, failures)
+    elicited = without_controls(conditions)  # a control may well know nothing
     corrupt, failed = _reasons(failures, corrupt=True), _reasons(failures, corrupt=False)
     warnings = {
         f"Corrupt cells, left out of every number: {len(corrupt):,}": corrupt,
@@ -89,14 +91,14 @@ def checks(
             _unlisted_models(measurements)
         ),
         "Task rows give answers away, repeat, or leave a column unread": serious_findings(audits),
-        "Scores of exactly 0: a wrong format or grader is likelier than no ability at all": zero_scores(conditions),
-        "Options that the model does not tell apart": tied_options(conditions),
-        "Generated answers that were cut at the limit of tokens": truncated_answers(conditions),
-        "Generated answers that are empty": empty_outputs(conditions),
-        "One text written for most items": repeated_outputs(conditions),
-        "Scores whose whole interval lies below chance": _below_chance(conditions),
-        "One answer for nearly every item": constant_answers(conditions, audits),
-        "Scores that a baseline without the question reaches": no_better_than_baselines(conditions, audits),
+        "Scores of exactly 0: a wrong format or grader is likelier than no ability at all": zero_scores(elicited),
+        "Options that the model does not tell apart": tied_options(elicited),
+        "Generated answers that were cut at the limit of tokens": truncated_answers(elicited),
+        "Generated answers that are empty": empty_outputs(elicited),
+        "One text written for most items": repeated_outputs(elicited),
+        "Scores whose whole interval lies below chance": _below_chance(elicited),
+        "One answer for nearly every item": constant_answers(elicited, audits),
+        "Scores that a baseline without the question reaches": no_better_than_baselines(elicited, audits),
         "Dev and test scores differ by more than the choice explains": dev_test_gaps(conditions),
     }
     notes = {
@@ -111,7 +113,7 @@ def checks(
         f"Near ties: the best two options are less than {NEAR_TIE_NATS} nats apart, so rounding could decide": (
             _near_ties(measurements)
         ),
-        "Items that all conditions answer right, or all answer wrong": items_answered_alike(conditions),
+        "Items that all conditions answer right, or all answer wrong": items_answered_alike(elicited),
     }
     found = [Check(warning=True, title=title, lines=_cut(lines)) for title, lines in warnings.items() if lines]
     return found + [Check(warning=False, title=title, lines=_cut(lines)) for title, lines in notes.items() if lines]
@@ -210,7 +212,8 @@ def _different_items(measurements: Sequence[Measurement]) -> list[str]:
     metrics: dict[str, set[str]] = {}
     for each in measurements:
         orders.setdefault(each.task, set()).add(each.outcomes.ids)
-        metrics.setdefault(each.task, set()).add(each.metric)
+        if each.role != "control":  # its score is a share of right answers, however others are scored
+            metrics.setdefault(each.task, set()).add(each.metric)
     sets = {task: len({tuple(sorted(ids)) for ids in each}) for task, each in sorted(orders.items())}
     return [
         f"{task}: {number} different sets of test items; only the items that all of them share are pooled and compared"

@@ -18,6 +18,7 @@ from educe.eval.analysis.conditions import (
     plain_prompting,
     sides_of,
 )
+from educe.eval.analysis.controls import controlled, is_control, without_controls
 from educe.eval.analysis.formatting import format_count
 from educe.eval.analysis.looks import Looks
 from educe.eval.analysis.primary import Family, Pair, family_sizes, known_of, listing_of
@@ -33,7 +34,7 @@ from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
 ALPHA = 0.05  # family-wise
-Against = Literal["zero-shot", "few-shot", "another recipe"]
+Against = Literal["zero-shot", "few-shot", "another recipe", "from scratch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +69,13 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether the two differ at a family-wise error rate of 5%; never so where exploratory or of runs alone."""
-        return self.family != "exploratory" and self.p_adjusted is not None and self.p_adjusted < ALPHA
+        """Whether the two differ at a family-wise error rate of 5%; never so where not corrected or of runs alone."""
+        return self.family in _WITH_STARS and self.p_adjusted is not None and self.p_adjusted < ALPHA
 
     @property
     def equivalent(self) -> bool:
         """Whether the two differ by less than the margin (5%, this comparison alone); never so where no star can be."""
-        return self.testable and self.family != "exploratory" and self.p_equivalent < ALPHA
+        return self.testable and self.family in _WITH_STARS and self.p_equivalent < ALPHA
 
     @property
     def mark(self) -> str:
@@ -96,6 +97,13 @@ class Comparison:
         return float(min(1.0, max(quantile * self.variance.total**0.5, quantile**2 / (self.units + quantile**2))))
 
 
+_WITH_STARS: tuple[Family, ...] = ("primary", "all")
+_ADJUSTED_BY: dict[Family, str] = {
+    "primary": "Holm",
+    "exploratory": "Benjamini-Hochberg",
+    "all": "Holm",
+    "control": "not adjusted",
+}
 COMPARISON_COLUMNS: dict[str, Callable[[Comparison], Any]] = {
     "model": lambda each: each.condition.model,
     "task": lambda each: each.condition.task,
@@ -116,7 +124,7 @@ COMPARISON_COLUMNS: dict[str, Callable[[Comparison], Any]] = {
     "family": lambda each: each.family,
     "family_size": lambda each: each.family_size,
     "p_adjusted": lambda each: each.p_adjusted,
-    "adjusted_by": lambda each: "Benjamini-Hochberg" if each.family == "exploratory" else "Holm",
+    "adjusted_by": lambda each: _ADJUSTED_BY[each.family],
     "mark": lambda each: each.mark,
     "equivalent": lambda each: each.equivalent,
     "margin": lambda each: MARGIN,
@@ -132,11 +140,12 @@ COMPARISON_COLUMNS: dict[str, Callable[[Comparison], Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One condition in the table: against zero-shot, and against the longest prompt."""
+    """One condition in the table: against zero-shot, the longest prompt, and what its rows alone teach."""
 
     condition: Condition
     plain: Comparison | None
     few_shot: Comparison | None
+    control: Comparison | None
 
 
 def compare_all(
@@ -150,7 +159,7 @@ def compare_all(
     """Every comparison of a study with its adjusted p value; `pairs` are the conditions by task and model.
 
     Families are those of the study's list, with the conditions that only `failures` know. `gains` are adjusted for the
-    `looks` already.
+    `looks` already. A control is compared with where the study names that, and never compared itself.
     """
     found = [each for conditions in pairs for each in _compared(conditions, gains, primary, looks)]
     sizes = family_sizes(listing_of((each for conditions in pairs for each in conditions), failures), primary)
@@ -172,17 +181,34 @@ def primary_table(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
     return [list(group) for _, group in groupby(primary, key=lambda each: (each.condition.task, each.condition.model))]
 
 
+def compare_with_controls(
+    pairs: Sequence[Sequence[Condition]], gains: Compare = compare, looks: Looks | None = None
+) -> list[Comparison]:
+    """Every trained condition against the best control at its budget, where there is one; nothing is tested."""
+    return [
+        _comparison(condition, control, "from scratch", gains, looks, family="control")
+        for conditions in pairs
+        for condition, control in controlled(conditions).items()
+    ]
+
+
 def comparison_table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
-    """The comparisons with zero-shot and few-shot: one group of rows per task and model, one row per condition."""
+    """The comparisons with zero-shot, few-shot and controls: one group per task and model, one row per condition."""
     table = []
     standard = [each for each in comparisons if each.against != "another recipe"]
+    standard.sort(key=lambda each: (each.condition.task, each.condition.model))
     for _, group in groupby(standard, key=lambda each: (each.condition.task, each.condition.model)):
         rows: dict[Condition, dict[Against, Comparison]] = {}
         for each in group:
             rows.setdefault(each.condition, {})[each.against] = each
         table.append(
             [
-                Row(condition=condition, plain=row.get("zero-shot"), few_shot=row.get("few-shot"))
+                Row(
+                    condition=condition,
+                    plain=row.get("zero-shot"),
+                    few_shot=row.get("few-shot"),
+                    control=row.get("from scratch"),
+                )
                 for condition, row in rows.items()
             ]
         )
@@ -212,8 +238,9 @@ def missing_comparisons(
         where = f"{conditions[0].model} on {conditions[0].task}"
         if plain_prompting(conditions) is None:
             lines.append(f"{where}: the zero-shot baseline was not measured, so nothing is compared with it.")
-        if len(conditions) == 1:
-            lines.append(f"{where}: only {conditions[0].name} was measured, so there is nothing to compare.")
+        candidates = without_controls(conditions)
+        if len(candidates) == 1:
+            lines.append(f"{where}: only {candidates[0].name} was measured, so there is nothing to compare.")
     return lines
 
 
@@ -272,14 +299,14 @@ def _compared(
         {known_of(each): each for each in conditions},
     )
     wanted: dict[tuple[Condition, Condition], Against] = {}
-    for condition in sorted(ordered(conditions), key=lambda each: each.elicitation_flops > 0):
+    for condition in sorted(ordered(without_controls(conditions)), key=lambda each: each.elicitation_flops > 0):
         if plain is not None and condition is not plain:
             wanted[condition, plain] = "zero-shot"
         if shown is not None and condition is not shown and condition is not plain:
             wanted[condition, shown] = "few-shot"
     named = []
     for first, second in primary:
-        if {first, second} <= by_name.keys():
+        if {first, second} <= by_name.keys() and not is_control(by_name[first]):
             pair = by_name[first], by_name[second]
             named.append(pair[::-1] if pair[::-1] in wanted else pair)
             wanted.setdefault(named[-1], "another recipe")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from educe.eval.analysis.conditions import Compare, Condition, compare, most_shots, ordered, plain_prompting
+from educe.eval.analysis.controls import gains_above_controls, is_control
 from educe.eval.analysis.frontier import questions_to_break_even
 from educe.eval.analysis.statistics.paired import Difference
 
@@ -14,7 +15,8 @@ class Cost:
     """One row of the cost table; every cost is a mean over seeds."""
 
     condition: Condition
-    gain: Difference | None  # over zero-shot; None for zero-shot itself or where it was not measured
+    gain: Difference | None  # over zero-shot; None for zero-shot itself, controls, or where it was not measured
+    above_control: Difference | None  # None where its rows were given to no control
     break_even: str
     train_flops: float
     search_flops: float
@@ -32,18 +34,20 @@ class DescriptionLength:
 
 
 def cost_rows(conditions: Sequence[Condition], gains: Compare = compare) -> list[Cost]:
-    """One row per condition of one model and task: zero-shot, then prompts, then what was trained or searched for."""
+    """One row per condition of one model and task: zero-shot, prompts, what was trained or searched for, controls."""
     plain, shown = plain_prompting(conditions), most_shots(conditions)
+    above = gains_above_controls(conditions, gains)
     return [
         Cost(
             condition=each,
-            gain=None if plain is None or each is plain else gains(each, plain),
-            break_even=_break_even(each, shown),
+            gain=None if plain is None or each is plain or is_control(each) else gains(each, plain),
+            above_control=above.get(each),
+            break_even="–" if is_control(each) else _break_even(each, shown),
             train_flops=each.mean(lambda one: one.spend.train_flops),
             search_flops=each.mean(lambda one: one.spend.search_flops),
             seconds=each.mean(lambda one: one.spend.seconds),
         )
-        for each in sorted(ordered(conditions), key=lambda each: (each is not plain, each.elicitation_flops > 0))
+        for each in sorted(ordered(conditions), key=lambda each: (each is not plain, _kind(each)))
     ]
 
 
@@ -63,6 +67,10 @@ def description_lengths(conditions: Sequence[Condition]) -> list[DescriptionLeng
                 )
             )
     return rows
+
+
+def _kind(condition: Condition) -> int:
+    return 2 if is_control(condition) else int(condition.elicitation_flops > 0)
 
 
 def _break_even(condition: Condition, shown: Condition | None) -> str:

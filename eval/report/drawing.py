@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from educe.data.display import visible
 from educe.data.writing import make_folder
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.curves import without_sweeps
 from educe.eval.report.figure import conditions_figure, overview_figure, scaling_figure
 from educe.eval.report.forked import map_in_processes
@@ -34,7 +35,7 @@ def draw_figures(
     small = len(tasks) * len({each.model for each in conditions}) <= MAX_SMALL
     kinds: dict[str, Callable[[str], Figure | None]] = {
         "curves": lambda task: scaling_figure(budgets, task=task),
-        "parameters": lambda task: parameters_figure(conditions, task=task),
+        "parameters": lambda task: parameters_figure(without_controls(conditions), task=task),
         "rewards": lambda task: rewards_figure(conditions, task=task),
         "formats": lambda task: formats_figure(conditions, task=task),
         "conditions": lambda task: conditions_figure(conditions, task=task),

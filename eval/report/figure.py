@@ -7,11 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from educe.eval.analysis.conditions import Condition, ordered, plain_prompting
+from educe.eval.analysis.controls import best_controls, is_control, without_controls
 from educe.eval.analysis.curves import join
 from educe.eval.report.frame import (
+    CONTROL_NAME,
     DOTTED_NOTE,
     ZERO_SHOT_NOTE,
     Sheet,
+    control_note,
     interval_note,
     metric_of,
     runs_note,
@@ -28,7 +31,7 @@ from educe.eval.report.panels import (
     key_of,
     rows_of,
 )
-from educe.eval.report.style import PLAIN, RC, is_trained, labels_height, recipe_styles
+from educe.eval.report.style import CONTROL, PLAIN, RC, is_trained, labels_height, recipe_styles
 from educe.eval.report.text import RUNS_MARK, score_text
 
 
@@ -41,7 +44,7 @@ def scaling_figure(conditions: Sequence[Condition], *, task: str) -> Figure:
     styles = recipe_styles(conditions)
     conditions = [each for each in ordered(conditions) if each.task == task]
     models = sorted({each.model for each in conditions})
-    spent = [each.elicitation_flops for each in conditions if each.elicitation_flops > 0]
+    spent = [each.elicitation_flops for each in without_controls(conditions) if each.elicitation_flops > 0]
     row = max(2.7, _labels_height(conditions, models, [task]))
     sheet = Sheet(
         name=task,
@@ -50,6 +53,7 @@ def scaling_figure(conditions: Sequence[Condition], *, task: str) -> Figure:
         notes=[
             interval_note(conditions),
             f"{ZERO_SHOT_NOTE}. Numbers beside points: labelled examples. {DOTTED_NOTE}",
+            *control_note(conditions),
         ],
         heights=[row] * len(models),
         columns=2,
@@ -72,7 +76,7 @@ def overview_figure(conditions: Sequence[Condition]) -> Figure:
     sheet = Sheet(
         title="Score against labelled examples, every recipe",
         measured=sample_sizes(conditions),
-        notes=[interval_note(conditions), f"{ZERO_SHOT_NOTE}. {DOTTED_NOTE}"],
+        notes=[interval_note(conditions), f"{ZERO_SHOT_NOTE}. {DOTTED_NOTE}", *control_note(conditions)],
         heights=[row] * len(tasks),
         columns=len(models),
     )
@@ -111,7 +115,7 @@ def conditions_figure(conditions: Sequence[Condition], *, task: str) -> Figure:
             key_of(each): Mark(
                 interval=interval_of(each),
                 text=score_text(each) + (f" {RUNS_MARK}" if each.estimand == "runs" else ""),
-                style=PLAIN if each is plain else styles[rows[key_of(each)][0]],
+                style=PLAIN if each is plain else CONTROL if is_control(each) else styles[rows[key_of(each)][0]],
             )
             for each in mine
         }
@@ -133,8 +137,10 @@ def _labels_height(conditions: Sequence[Condition], models: Sequence[str], tasks
     heights = []
     for model in models:
         for task in tasks:
-            drawn = join([each for each in conditions if each.model == model and each.task == task], "flops")
-            names = [
+            mine = [each for each in conditions if each.model == model and each.task == task]
+            drawn = join(without_controls(mine), "flops")
+            lines = [[CONTROL_NAME]] if best_controls(mine) else []
+            names = lines + [
                 [curve.label] if is_trained(curve) else [point.condition.name for point in curve.points]
                 for curve in drawn
             ]

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.controls import is_control
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.style import printable
 from educe.eval.report.text import RUNS_MARK, range_text
@@ -18,6 +19,7 @@ TOP, GAP = 1.0, 0.95
 
 ZERO_SHOT_NOTE = "Zero-shot baseline: the question alone, without labelled examples"
 RUNS_NOTE = f"{RUNS_MARK}: one or two seeds, which speak of these runs and not of the recipe."
+CONTROL_NAME = "from scratch on the same rows"
 DOTTED_NOTE = "Thin dotted lines lead to labels."
 
 
@@ -96,6 +98,13 @@ def interval_note(conditions: Sequence[Condition]) -> str:
     kinds = {of: sorted({each.interval for each in conditions if each.estimand == of}) for of in spans}
     bars = "; ".join(f"{', '.join(kinds[of])} ({span})" for of, span in spans.items() if kinds[of])
     return f"Points: mean over seeds and items. Bars and bands: {bars}."
+
+
+def control_note(conditions: Sequence[Condition]) -> list[str]:
+    """What the line of the controls is, where there are any."""
+    names = sorted({each.recipe for each in conditions if is_control(each)})
+    what = "learners that know nothing beforehand"
+    return [f"Thin grey line: {CONTROL_NAME}, the best at each budget of {what} ({', '.join(names)})."] if names else []
 
 
 def runs_note(scored: Iterable[Condition | Difference]) -> list[str]:

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 
 from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, plain_prompting, searched
+from educe.eval.analysis.controls import controlled, without_controls
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.text import chances, count, flops, listed
 
 
 def headline(conditions: Sequence[Condition], gains: Compare) -> str:
-    """What one model scores on one task, in two to four sentences; the conditions are those of that pair."""
+    """What one model scores on one task, in two to five sentences; the conditions are those of that pair.
+
+    Controls among them are only compared with.
+    """
     plain, shown, trained = plain_prompting(conditions), most_shots(conditions), most_trained(conditions)
     found, first = searched(conditions), conditions[0]
     parts = []
@@ -23,14 +27,16 @@ def headline(conditions: Sequence[Condition], gains: Compare) -> str:
         spent = f"{flops(trained.elicitation_flops)} FLOPs"
         parts.append(f"{_score(trained)} after training on {_training_rows(trained)} ({trained.recipe}, {spent})")
     if not parts:
-        largest = max(conditions, key=lambda each: each.examples)
+        largest = max(without_controls(conditions), key=lambda each: each.examples)
         parts.append(f"{_score(largest)} under {largest.recipe}")
     sentences = [f"{first.model} on {first.task} scores {listed(parts)}"]
     last = trained or found or shown
     if plain is None:
         sentences.append("The zero-shot baseline was not measured")
     elif last is not None:
-        sentences.append(_gain(gains(last, plain)))
+        sentences.append(_gain(gains(last, plain), "zero-shot"))
+    if trained is not None and (control := controlled(conditions).get(trained)) is not None:
+        sentences.append(_gain(gains(trained, control), f"what {control.recipe} learned from the same rows alone"))
     levels = [whole_percent(chance) for chance in chances(conditions)]
     differ = ", depending on the condition" if len(levels) > 1 else ""
     sentences.append(f"Chance is {' or '.join(levels) or 'not known'}{differ}")
@@ -54,7 +60,7 @@ def _score(condition: Condition) -> str:
     return f"{whole_percent(condition.score)} {format_interval(condition.low, condition.high)}{runs}"
 
 
-def _gain(gain: Difference) -> str:
+def _gain(gain: Difference, over: str) -> str:
     # Rounded before it is called above or below, so that the words fit the number.
     points, low, high = (round(100 * share) for share in (gain.difference, gain.low, gain.high))
     side = "above"
@@ -62,4 +68,4 @@ def _gain(gain: Difference) -> str:
         points, low, high, side = -points, -high, -low, "below"
     unsure = "" if gain.low > 0 or gain.high < 0 else "; the interval includes no difference"
     interval = f"[{low}, {high}]".replace("-", "−")
-    return f"The last score is {points} {interval} points {side} zero-shot, paired on the same {gain.n:,} items{unsure}"
+    return f"The last score is {points} {interval} points {side} {over}, paired on the same {gain.n:,} items{unsure}"

@@ -12,6 +12,7 @@ from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
+from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.formatting import format_p_value
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
@@ -26,6 +27,7 @@ from educe.eval.report.comparisons import (
     COMPARISON_COLUMNS,
     Comparison,
     compare_all,
+    compare_with_controls,
     comparison_odds,
     comparison_table,
     missing_comparisons,
@@ -73,9 +75,10 @@ def write_report(
     conditions, gains = pool(measurements), cache(at_this_look(looks))
     pairs = by_task_and_model(conditions)
     comparisons = compare_all(pairs, gains, primary, failures=failures, looks=looks)
+    above_controls = compare_with_controls(pairs, gains, looks)
     found = checks(measurements, conditions, failures, audits)
     drawn = _drawn(conditions, comparisons, looks, folder / "figures")
-    _write_tables(measurements, failures, conditions, comparisons, folder)
+    _write_tables(measurements, failures, conditions, [*comparisons, *above_controls], folder)
     page = _template().render(
         study=study,
         study_text=study_text,
@@ -90,7 +93,7 @@ def write_report(
         facts=provenance(measurements),
         prompts=first_prompts(measurements),
         **drawn,
-        **_sections(conditions, comparisons, gains, looks),
+        **_sections(conditions, comparisons, above_controls, gains, looks),
     )
     path = folder / "report.html"
     write_whole(path, page)
@@ -101,10 +104,11 @@ def _drawn(
     conditions: Sequence[Condition], comparisons: Sequence[Comparison], looks: Looks | None, folder: Path
 ) -> dict[str, object]:
     """The figures, drawn into the folder, and what they show, by the name in the template."""
-    pairs = by_task_and_model(conditions)
+    candidates = without_controls(conditions)
+    pairs = by_task_and_model(candidates)
     costly, (fits, num_unfitted), (calibrated, num_uncalibrated) = (
         frontiers(pairs),
-        fitted(conditions),
+        fitted(candidates),
         calibrations(pairs),
     )
     pooled = over_tasks(pairs, looks)
@@ -141,19 +145,26 @@ def _write_tables(
 
 
 def _sections(
-    conditions: Sequence[Condition], comparisons: Sequence[Comparison], gains: Compare, looks: Looks | None
+    conditions: Sequence[Condition],
+    comparisons: Sequence[Comparison],
+    above_controls: Sequence[Comparison],
+    gains: Compare,
+    looks: Looks | None,
 ) -> dict[str, object]:
     """What the page shows in tables and sentences and no figure needs, by its name in the template."""
-    pairs = by_task_and_model(conditions)
-    ranked, unranked = rankings(conditions, looks)
+    candidates, with_controls = without_controls(conditions), by_task_and_model(conditions)
+    pairs = by_task_and_model(candidates)
+    ranked, unranked = rankings(candidates, looks)
     best = best_prompts(pairs, gains)
     return {
         "over_tasks_titles": TITLES,
         "effect_text": effect_text,
         "num_models": len({each.model for each in conditions}),
         "num_tasks": len({each.task for each in conditions}),
-        "headlines": [headline(pair, gains) for pair in pairs],
-        "comparison_table": comparison_table(comparisons),
+        "headlines": [headline(pair, gains) for pair in with_controls if without_controls(pair)],
+        "comparison_table": comparison_table([*comparisons, *above_controls]),
+        "above_controls": above_controls,
+        "has_controls": len(candidates) < len(conditions),
         "primary_table": primary_table(comparisons),
         "powers": power_statements(comparisons),
         "equivalents": equivalents(pairs),
@@ -161,8 +172,8 @@ def _sections(
         "disagreements": disagreements(pairs, gains),
         "rankings": ranked,
         "unranked": unranked,
-        "conditions": [ordered(pair) for pair in pairs],
-        "costs": [cost_rows(pair, gains) for pair in pairs],
+        "conditions": [ordered(pair) for pair in with_controls],
+        "costs": [cost_rows(pair, gains) for pair in with_controls],
         "lengths": description_lengths(conditions),
         "formats": format_spreads(conditions),
         "extremes": format_extremes(conditions),

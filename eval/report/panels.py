@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, NullLocator
 
 from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.controls import best_controls, without_controls
 from educe.eval.analysis.curves import Curve, join
 from educe.eval.analysis.formatting import format_interval, whole_percent
-from educe.eval.report.frame import Sheet
+from educe.eval.report.frame import CONTROL_NAME, Sheet
 from educe.eval.report.style import (
     CHANCE,
+    CONTROL,
     PLAIN,
     Label,
     Style,
@@ -34,6 +36,7 @@ Rows = dict[Key, tuple[str, str]]
 _FADE = 0.13  # opacity of an interval band
 _MAX_BANDS = 2  # beyond that of zero-shot
 _MAX_NUMBERS = 12  # beside the points of one panel
+_THIN: dict[str, Any] = {"linewidth": 0.9, "elinewidth": 0.6, "capsize": 0, "markersize": 4, "zorder": 1.5}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,14 +143,22 @@ def draw_references(axes: Axes, conditions: Sequence[Condition]) -> list[Label]:
 def against_examples(
     axes: Axes, conditions: Sequence[Condition], styles: Mapping[str, Style], *, height_inches: float
 ) -> None:
-    """Draw one model's curves on one task against labelled examples; 0 examples have a place left of the others."""
+    """Draw one model's curves on one task against labelled examples; 0 examples have a place left of the others.
+
+    Controls are one thin line: the best of them at each budget.
+    """
+    controls, conditions = list(best_controls(conditions).values()), without_controls(conditions)
     drawn, plain = join(conditions, "examples"), plain_prompting(conditions)
-    budgets = sorted({each.labelled_examples for each in conditions} - {0}) or [1]
+    budgets = sorted({each.labelled_examples for each in [*conditions, *controls]} - {0}) or [1]
     places = {budget: math.log2(budget) for budget in budgets}
     span = max(2.0, places[budgets[-1]] - places[budgets[0]])
     zero = places[budgets[0]] - 0.28 * span
     prepare(axes, (zero - 0.1 * span, places[budgets[-1]] + 0.09 * span))
-    labels = draw_references(axes, conditions)
+    labels = draw_references(axes, [*conditions, *controls])
+    if controls:
+        x = [places.get(each.labelled_examples, zero) for each in controls]
+        draw_intervals(axes, x, map(interval_of, controls), CONTROL, joined=True, **_THIN)
+        labels.append(label_of(CONTROL_NAME, controls[-1], CONTROL))
     # Curves at equal budgets are shifted so that every interval can be seen, but stay nearest to their own budget.
     rivals = {budget: [i for i, curve in enumerate(drawn) if _has(curve, budget)] for budget in [0, *budgets]}
     nearest = min((b - a for a, b in pairwise(places.values())), default=span)
@@ -182,7 +193,11 @@ def against_flops(
     *,
     height_inches: float,
 ) -> None:
-    """Draw one model's panel; `spent` holds every model's FLOPs, so that all panels share one range."""
+    """Draw one model's panel; `spent` holds every model's FLOPs, so that all panels share one range.
+
+    Controls are left out: they are about rows, and n-grams cost a millionth of the FLOPs.
+    """
+    conditions = without_controls(conditions)
     drawn, plain = join(conditions, "flops"), plain_prompting(conditions)
     low, high = (min(spent) / 2.2, max(spent) * 1.6) if spent else (1.0, 10.0)
     axes.set_xscale("log")
@@ -222,10 +237,10 @@ def against_flops(
 
 
 def rows_of(conditions: Iterable[Condition]) -> Rows:
-    """Every condition's curve label and name; zero-shot, then prompts, then what was trained or searched for."""
+    """Every condition's curve label and name; zero-shot, prompts, what was trained or searched for, then controls."""
     rows = []
     for curve in join(conditions, "examples"):
-        kind = 0 if curve.role == "zero_shot" else 2 if is_trained(curve) else 1
+        kind = 0 if curve.role == "zero_shot" else 3 if curve.role == "control" else 2 if is_trained(curve) else 1
         for condition in (point.condition for point in curve.points):
             # A long name is cut, its examples are not.
             name = printable(condition.name, width=48) + name_of(condition).removeprefix(condition.name)

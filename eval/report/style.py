@@ -15,6 +15,7 @@ from matplotlib.font_manager import findfont, get_font
 
 from educe.data.writing import write_whole
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.curves import Curve, join
 
 # Fixed ids and no dates: the same results must give the same bytes. Text stays text, so that it can be searched and
@@ -66,6 +67,7 @@ class Style:
 
 
 PLAIN = Style(color="#000000", marker="D", line=(0, (4, 1.5)))
+CONTROL = Style(color="#777777", marker=".", line="-")
 CHANCE = Style(color="#666666", marker="", line=(0, (1, 2)))
 
 
@@ -79,11 +81,11 @@ class Label:
 
 
 def recipe_styles(conditions: Iterable[Condition]) -> dict[str, Style]:
-    """One style per curve label, the same for every model and task.
+    """One style per curve label, the same for every model and task; controls have CONTROL.
 
     Which label gets which style depends only on the set of labels, not on the order of the conditions.
     """
-    labels = sorted({(curve.method, curve.label) for curve in join(conditions, "examples")})
+    labels = sorted({(curve.method, curve.label) for curve in join(without_controls(conditions), "examples")})
     return {label: numbered_style(i) for i, (_, label) in enumerate(labels)}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.curves import Curve, count_distinct_budgets, join, positive
 from educe.eval.analysis.fit import MIN_BUDGETS
 from educe.eval.analysis.forecast import (
@@ -30,6 +31,7 @@ UNITS = {"examples": "examples", "flops": "FLOPs", "size": "FLOPs per answer"}
 
 def forecast_text(conditions: Sequence[Condition]) -> str:
     """For each axis: how well each predictor did on held-out budgets, and forecasts for larger budgets."""
+    conditions = without_controls(conditions)
     axes = {
         "examples": join(conditions, "examples"),
         "flops": join(conditions, "flops"),

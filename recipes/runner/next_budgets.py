@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from educe.data.errors import UserError
 from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.crossing import NEAR, Crossing, NextBudget, budget_to_reach, near_largest, next_budget
 from educe.eval.analysis.curves import Curve, join, positive, without_sweeps
 from educe.eval.analysis.formatting import format_count, format_flops, format_percent, format_points
@@ -17,7 +18,11 @@ def next_budgets_text(conditions: Sequence[Condition], *, reach: float | None = 
     """
     if reach is not None and not 0 < reach < 1:
         raise UserError(f"--reach {reach:g} is not a score; give a share such as 0.9 for 90%")
-    curves = [curve for curve in join(without_sweeps(conditions), "examples") if len(positive(curve.points)) > 1]
+    curves = [
+        curve
+        for curve in join(without_sweeps(without_controls(conditions)), "examples")
+        if len(positive(curve.points)) > 1
+    ]
     if not curves:
         return "no curve has two budgets above 0; run the study with more numbers of examples"
     near = f"comes within {format_points(NEAR)} of the score at the largest budget"

@@ -37,6 +37,7 @@ from educe.data.untrusted import parse_yaml
 from educe.data.writing import clear_parts, write_whole
 from educe.eval.analysis.primary import MAX_PRIMARY, Known, Pair, Primary, resolve
 from educe.eval.measurement import Failure, Measurement
+from educe.recipes.catalog import is_control
 from educe.recipes.runner.audited import Audited, audits_text, parse_audits
 from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
 from educe.recipes.runner.listing import LISTING, Listed, read_listing
@@ -209,6 +210,7 @@ class Store:
                     seed=cell.facts.seed,
                     reason=reason,
                     corrupt=corrupt,
+                    control=is_control(cell.facts.method, cell.facts.settings),
                 )
             )
         return measurements, failures

@@ -153,12 +153,19 @@ class Study(BaseModel):
 
     def primary(self) -> tuple[Pair, ...]:
         """The two sides of each primary comparison. UserError for what is not in the study, or is not clear."""
+        made = [make_method(spec) for spec in self.recipes]
         known = [
-            Known(name, method.label(name), size)
-            for name, method in map(make_method, self.recipes)
-            for size in method.budgets(self.examples)
+            Known(name, method.label(name), size) for name, method in made for size in method.budgets(self.examples)
         ]
-        return resolve_primary(self.compare, known)
+        pairs = resolve_primary(self.compare, known)
+        controls = {method.label(name) for name, method in made if method.analysed_as == "control"}
+        for place, (first, _) in enumerate(pairs):
+            if first.recipe in controls:
+                raise UserError(
+                    f"compare.{place}: recipe = {first.recipe!r} is a control, and no gain of a control is tested; "
+                    "name it under against"
+                )
+        return pairs
 
     def cells(self) -> tuple[Cell, ...]:
         """Every cell, models outermost so that each is loaded once.

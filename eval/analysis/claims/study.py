@@ -21,6 +21,7 @@ from educe.eval.analysis.claims.gains import Control, Lifted, gain, incomparable
 from educe.eval.analysis.claims.runs import run_differences
 from educe.eval.analysis.claims.score import above_threshold, first_success, rarer_than
 from educe.eval.analysis.conditions import Condition, by_task_and_model, plain_prompting
+from educe.eval.analysis.controls import is_control, without_controls
 from educe.eval.analysis.curves import Curve, join, without_sweeps
 from educe.eval.analysis.formatting import format_odds
 from educe.eval.analysis.primary import Pair, known_of
@@ -77,14 +78,15 @@ def claims_of(
     All statements share one probability `alpha` that any claim is false: p values are corrected by Holm (1979), and an
     interval gets its even part. Half of it is for the `primary` comparisons where there are any, of which `planned` (or
     as many as were measured, if that is more) count. Below 1e-12 nothing is claimed. Conditions scored as a mean over
-    formats are left out: they measure the effect of the wording. UserError for a value out of range.
+    formats are left out: they measure the effect of the wording. So are controls, but for the second side of a primary
+    comparison. UserError for a value out of range.
     """
     limits = limits or Limits()
     conditions = [each for each in conditions if not any(map(_over_formats, each.measurements))]
     first = list(_primary(conditions, primary))
     share = PRIMARY_SHARE if primary else 0.0
-    rest = max(_LEAST_ALPHA, (1 - share) * alpha)
-    others = list(_tried(conditions, limits, audits or {}, gains=not primary, alpha=rest))
+    rest, elicited = max(_LEAST_ALPHA, (1 - share) * alpha), without_controls(conditions)
+    others = list(_tried(elicited, limits, audits or {}, gains=not primary, alpha=rest))
     missing = max(0, planned - len(first))
     return [*_resolved(first, share * alpha, missing=missing), *_resolved(others, (1 - share) * alpha)]
 
@@ -121,7 +123,7 @@ def _primary(conditions: Sequence[Condition], primary: Sequence[Pair]) -> Iterat
     for members in by_task_and_model(conditions):
         by_name = {known_of(each): each for each in members}
         for first, second in primary:
-            if {first, second} <= by_name.keys():
+            if {first, second} <= by_name.keys() and not is_control(by_name[first]):
                 yield gain(by_name[first], by_name[second])
 
 

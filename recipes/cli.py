@@ -203,6 +203,7 @@ def _validate(options: argparse.Namespace) -> int:
     from educe.recipes.runner.audits import serious_lines
     from educe.recipes.runner.describe import describe
     from educe.recipes.runner.describe_models import describe_model, outlines
+    from educe.recipes.runner.learnable import learnable
     from educe.recipes.runner.study import Study
 
     cells = Study.read(options.study, changes=options.set).cells()
@@ -210,7 +211,7 @@ def _validate(options: argparse.Namespace) -> int:
     models = outlines(cells)
     # Of a model that was not fetched nothing says that it is a chat model.
     style = style_of("auto", kind=models[cells[0].source.name].kind or "base")
-    described = [describe(task, style=style) for task in tasks]
+    described = [f"{describe(task, style=style)}\n{learnable(task)}" for task in tasks]
     warnings = serious_lines(tasks)
     order = format_count(len(warnings), "warning") if warnings else "all in order"
     print(f"{options.study}: {format_count(len(cells), 'cell')}, {order}")

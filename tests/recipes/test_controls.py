@@ -1,23 +1,28 @@
 """Controls: n-grams and random weights learn from the rows that other recipes see, and leave the model alone."""
 
+import re
 import weakref
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from educe.data.errors import UserError
+from educe.data.resolve import resolve
+from educe.eval.analysis.conditions import compare, plain_prompting, pool
+from educe.eval.analysis.controls import gains_above_controls
 from educe.eval.measure import measure
 from educe.recipes.catalog import make_method
 from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.learnable import learnable
 from educe.recipes.runner.plan import estimate, plan
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.results import load_results
 from educe.train.attach import temporary_changes
 from educe.train.random_init import randomly_initialized
-from tests.learnable import length_parity, plural_by_generation
+from tests.learnable import length_parity, plural_by_generation, sentiment_by_suffix
 from tests.nets import tiny
-from tests.recipes.small import no_figures, result_files, run_cli, small_study
+from tests.recipes.small import no_figures, result_files, run_cli, small_study, study_file, write_rows
 
 SHORT = {"max_examples_seen": 16, "precision": "float32"}
 CONTROL = {"full_fine_tune": {**SHORT, "learning_rate": 1e-3, "random_init": True}}
@@ -198,3 +203,63 @@ def test_four_bits_and_sharded_weights_are_refused_in_one_line():
     parameter.ds_id = 0
     with temporary_changes(model), pytest.raises(UserError, match="random_init needs whole weights"):
         method(model, length_parity(100), examples=4, seed=0)
+
+
+def test_a_control_may_be_compared_with_and_not_be_the_one_that_gains(tmp_path):
+    recipes = ["zero_shot", "iid_sft", "ngrams", LORA]
+    under_against = {"recipe": "iid_sft", "examples": 4, "against": "ngrams"}
+    assert len(small_study(tmp_path, recipes=recipes, compare=[under_against]).cells()) == 7
+    for recipe in ("ngrams", "iid_sft(rank=2, max_examples_seen=16, random_init=True, precision=float32)"):
+        study = small_study(tmp_path, recipes=recipes, compare=[{"recipe": recipe, "examples": 4}])
+        with pytest.raises(UserError, match=r"compare\.0: recipe = '.*' is a control.*name it under against"):
+            study.cells()
+
+
+def test_nothing_is_gained_above_the_control_where_the_model_itself_knows_nothing(tmp_path, monkeypatch):
+    """The tiny model is drawn at random: other draws of the same weights are no better and no worse."""
+    no_figures(monkeypatch)
+    rows = [replace(row, choices=("many", "one")) for row in plural_by_generation(400).load()["all"]]
+    path = write_rows(tmp_path / "rule.jsonl", list(map(asdict, rows)))
+    schedule = {"learning_rate": 3e-3, "max_examples_seen": 512, "precision": "float32"}
+    results = run_study(
+        small_study(
+            tmp_path,
+            tasks=[f"file:{path}"],
+            recipes=["zero_shot", {"full_fine_tune": schedule}, {"full_fine_tune": {**schedule, "random_init": True}}],
+            examples=[64],
+            seeds=[1, 2, 3],
+            test_items=60,
+        ),
+        tmp_path / "run",
+    )
+    conditions = pool(results.measurements)
+    ((condition, gain),) = gains_above_controls(conditions).items()
+    assert compare(condition, plain_prompting(conditions)).low > 0.2  # the rows teach the rule
+    assert gain.low < 0 < gain.high
+    assert abs(gain.difference) < 0.1
+
+
+def test_validate_says_how_far_a_task_can_be_learned_from_its_rows(tmp_path, capsys):
+    path = write_rows(tmp_path / "rule.jsonl", [asdict(row) for row in sentiment_by_suffix(300).load()["all"]])
+    assert run_cli("validate", study_file(tmp_path, tasks=[f"file:{path}"])) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "rows alone" in line)
+    number, low, high, count = map(int, re.findall(r"\d+", line.split("train rows")[1])[:4])
+    assert line.startswith("  from its rows alone: ngrams on ")
+    assert line.endswith("dev rows right, chance 50%")
+    assert low <= number <= high
+    assert (number > 80, count) == (True, len(resolve(f"file:{path}").rows["dev"]))
+
+
+def test_validate_reads_no_test_row_to_say_so():
+    task = sentiment_by_suffix(300)
+    other = replace(task.rows["test"][0], id="other", question="Something else?")
+    assert learnable(replace(task, load=lambda: {**task.rows, "test": [other]})) == learnable(task)
+    parts = {split: list(rows) for split, rows in task.rows.items()}
+    for split in ("train", "dev"):
+        left = replace(task, load=lambda: {})
+        vars(left)["rows"] = {**parts, split: []}
+        assert learnable(left).endswith(f"because there are no {split} rows")
+
+
+def test_validate_grades_what_is_generated():
+    assert "dev rows right, chance not known" in learnable(plural_by_generation())

@@ -53,7 +53,7 @@ def scaling_figure(conditions: Sequence[Condition], *, task: str) -> Figure:
         notes=[
             interval_note(conditions),
             f"{ZERO_SHOT_NOTE}. Numbers beside points: labelled examples. {DOTTED_NOTE}",
-            *control_note(conditions),
+            *control_note(conditions, line=True),
         ],
         heights=[row] * len(models),
         columns=2,
@@ -76,7 +76,7 @@ def overview_figure(conditions: Sequence[Condition]) -> Figure:
     sheet = Sheet(
         title="Score against labelled examples, every recipe",
         measured=sample_sizes(conditions),
-        notes=[interval_note(conditions), f"{ZERO_SHOT_NOTE}. {DOTTED_NOTE}", *control_note(conditions)],
+        notes=[interval_note(conditions), f"{ZERO_SHOT_NOTE}. {DOTTED_NOTE}", *control_note(conditions, line=True)],
         heights=[row] * len(tasks),
         columns=len(models),
     )
@@ -128,7 +128,12 @@ def conditions_figure(conditions: Sequence[Condition], *, task: str) -> Figure:
         name=task,
         title=": every condition",
         measured=sample_sizes(conditions),
-        notes=[interval_note(conditions), *runs_note(conditions), f"{ZERO_SHOT_NOTE}; its interval is the grey band."],
+        notes=[
+            interval_note(conditions),
+            *runs_note(conditions),
+            f"{ZERO_SHOT_NOTE}; its interval is the grey band.",
+            *control_note(conditions, line=False),
+        ],
     )
 
 

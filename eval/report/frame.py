@@ -100,11 +100,12 @@ def interval_note(conditions: Sequence[Condition]) -> str:
     return f"Points: mean over seeds and items. Bars and bands: {bars}."
 
 
-def control_note(conditions: Sequence[Condition]) -> list[str]:
-    """What the line of the controls is, where there are any."""
+def control_note(conditions: Sequence[Condition], *, line: bool) -> list[str]:
+    """What is drawn in grey where there are controls: the best of them as a line, or each."""
     names = sorted({each.recipe for each in conditions if is_control(each)})
-    what = "learners that know nothing beforehand"
-    return [f"Thin grey line: {CONTROL_NAME}, the best at each budget of {what} ({', '.join(names)})."] if names else []
+    drawn = "Thin grey line: the best control at each budget; controls" if line else "Grey: controls, which"
+    what = f"{drawn} learn {CONTROL_NAME} and know nothing beforehand"
+    return [f"{what} ({', '.join(names)})."] if names else []
 
 
 def runs_note(scored: Iterable[Condition | Difference]) -> list[str]:

@@ -79,12 +79,11 @@ class FineTune(SupervisedTraining):
         return self.change.size_settings
 
     def plain_settings(self) -> dict[str, Any]:
-        """Flat, with those of the change first. `random_init` is among them where it is set."""
+        """Flat, with those of the change first. `random_init` is among them where it is set, and easily seen."""
         (kind,) = (name for name, made in CHANGES.items() if made is type(self.change))
         plain = super().plain_settings()
-        if not self.random_init:
-            del plain["random_init"]
-        return {"change": kind, **plain.pop("change"), **plain}
+        control = {"random_init": True} if plain.pop("random_init") else {}
+        return {"change": kind, **control, **plain.pop("change"), **plain}
 
     def settings(self) -> dict[str, Any]:
         """The demonstrator is identified by its weights, wherever they lie."""

@@ -209,7 +209,7 @@ def test_a_control_may_be_compared_with_and_not_be_the_one_that_gains(tmp_path):
     recipes = ["zero_shot", "iid_sft", "ngrams", LORA]
     under_against = {"recipe": "iid_sft", "examples": 4, "against": "ngrams"}
     assert len(small_study(tmp_path, recipes=recipes, compare=[under_against]).cells()) == 7
-    for recipe in ("ngrams", "iid_sft(rank=2, max_examples_seen=16, random_init=True, precision=float32)"):
+    for recipe in ("ngrams", "iid_sft(random_init=True, rank=2, max_examples_seen=16, precision=float32)"):
         study = small_study(tmp_path, recipes=recipes, compare=[{"recipe": recipe, "examples": 4}])
         with pytest.raises(UserError, match=r"compare\.0: recipe = '.*' is a control.*name it under against"):
             study.cells()

@@ -192,8 +192,8 @@ def test_curves_draw_the_best_control_as_one_thin_line(draw: Any) -> None:
     assert grey_lines(figure) == [[75.0, 82.5]]
     texts = " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
     assert texts.replace("\n", " ").count("from scratch on the same rows") == 1
-    notes = " ".join(text.get_text() for text in figure.texts)
-    assert "Thin grey line: from scratch on the same rows" in notes
+    notes = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "Thin grey line: the best control at each budget; controls learn from scratch on the same rows" in notes
     assert not grey_lines(draw(pool(elicited(1))))
 
 
@@ -202,6 +202,7 @@ def test_every_condition_is_drawn_and_controls_in_grey() -> None:
     names = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
     assert len(names) == 13
     assert all("ngrams" in name or "random_init" in name for name in names[5:])
+    assert "Grey: controls" in " ".join(text.get_text() for text in figure.texts)
 
 
 def test_the_page_shows_the_gain_beside_that_over_zero_shot(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from educe.data.resolve import resolve
 from educe.eval.analysis.conditions import compare, plain_prompting, pool
 from educe.eval.analysis.controls import gains_above_controls
 from educe.eval.measure import measure
-from educe.recipes.catalog import make_method
+from educe.recipes.catalog import is_control, make_method
 from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.learnable import learnable
 from educe.recipes.runner.plan import estimate, plan
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.results import load_results
+from educe.recipes.training.ngrams import Ngrams
 from educe.train.attach import temporary_changes
 from educe.train.random_init import randomly_initialized
 from tests.learnable import length_parity, plural_by_generation, sentiment_by_suffix
@@ -263,3 +264,22 @@ def test_validate_reads_no_test_row_to_say_so():
 
 def test_validate_grades_what_is_generated():
     assert "dev rows right, chance not known" in learnable(plural_by_generation())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("zero_shot", "iid_sft", "ngrams", "linear_probe", LORA, CONTROL),
+        *({"stacked": {"train": train, "prompt": "zero_shot"}} for train in ("iid_sft", LORA)),
+    ],
+)
+def test_a_cell_without_a_result_is_known_to_be_a_control_by_its_settings(spec):
+    name, method = make_method(spec)
+    assert is_control(name, method.settings()) == (method.analysed_as == "control")
+
+
+def test_a_control_that_failed_is_told_as_one(tmp_path, monkeypatch):
+    no_figures(monkeypatch)
+    monkeypatch.setattr(Ngrams, "__call__", lambda *given, **named: 1 / 0)
+    results = run_study(small_study(tmp_path, recipes=["zero_shot", "ngrams"], examples=[4]), tmp_path / "run")
+    assert [(failure.method, failure.control) for failure in results.failures] == [("ngrams", True)]

@@ -102,11 +102,11 @@ class NgramScorer:
 def fit_ngrams(task: Task, rows: Sequence[Example]) -> NgramScorer:
     """Fit a scorer to labelled rows of a task: logistic regression on differences of features, without an intercept.
 
-    Each row is compared with its wrong options: f(question, right) - f(question, wrong) is a case of 1, its negative
-    one of 0. The penalty is the one that orders most pairs rightly in cross-validation over the rows, from 16 on,
-    else a fixed one. The same rows in any order give the same scorer. One evaluation of the loss and its gradient reads every
-    non-zero number twice, with one product and one sum each time: a fit of `k` iterations costs 4 (k + 1) FLOPs for
-    each of them.
+    Each row is compared with its wrong options: f(question, right) - f(question, wrong) is a case of 1, its
+    negative one of 0. The penalty is the one that orders most pairs rightly in cross-validation over the rows, from
+    16 on, else a fixed one. The same rows in any order give the same scorer. One evaluation of the loss and its
+    gradient reads every non-zero number twice, with one product and one sum each time: a fit of `k` iterations
+    costs 4 (k + 1) FLOPs for each of them.
     """
     rows = sorted(rows, key=lambda row: (row.id, row.question, row.answer))
     counts = Counter(row.answer for row in rows)

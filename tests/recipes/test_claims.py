@@ -78,7 +78,7 @@ def test_cells_without_a_score_are_told(
 def test_every_option_reaches_its_claim(
     study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cells = (*_cells(242, 250, of=400, plain=240), *_cells(300, 350, of=400, plain=240, model="big"))
+    cells = (*_cells(242, 250, of=400, plain=240), *_cells(340, 350, of=400, plain=240, model="big"))
     monkeypatch.setattr(Store, "read", lambda *_: (cells, ()))
     options = {"above": 0.7, "within": 0.3, "rarer": 0.9, "margin": 0.2, "flops": 5e12, "power": 0.999}
     assert set(options) == set(CLAIM_OPTIONS)

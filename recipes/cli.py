@@ -172,6 +172,10 @@ def _plan(options: argparse.Namespace) -> int:
     from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
+    if options.freeze is None and _given(options):
+        raise UserError(
+            f"--{next(iter(_given(options)))} is a limit of claims, which --freeze writes down; add --freeze"
+        )
     print(plan(study, effect=options.effect))
     if options.freeze is not None:
         frozen = freeze(study.text(), [cell.listed for cell in study.cells()], limits_of(None, _given(options)))
@@ -192,6 +196,8 @@ def _plan_next(options: argparse.Namespace) -> int:
 
     if options.set:
         raise UserError(f"{options.study} is a run directory, whose study is not changed; leave --set out")
+    if options.freeze is not None or _given(options):
+        raise UserError(f"{options.study} is a run directory; --freeze and limits are for a study file, before a run")
     results = load_results(options.study)
     print(next_budgets_text(pool(results.measurements), reach=options.reach))
     return results.warn_missing()
@@ -257,7 +263,7 @@ def _claims(options: argparse.Namespace) -> int:
     record = results.look("claims", _given(options))
     for line in (*record.lines, *confirmable(record.looks, pool(results.measurements))[1]):
         print(line)
-    print(claims_text(results.claims(record), results.audits, refused=options.refused))
+    print(claims_text(results.claims(record), results.audits, warnings=results.warnings(), refused=options.refused))
     return results.warn_missing()
 
 

@@ -37,8 +37,9 @@ _HEAD = """\
 
 <!-- Written by `python -m tests.tasks_page`; a test says whether it is current. -->
 
-These tasks need no download. Use one by name (`tasks: [past_tense]`), or a suite: `suite:latent` is all of the first
-table, `suite:quick` is six of them. Public benchmarks and your own files are in [studies.md](studies.md#tasks).
+These tasks need no download. Use one by name (`tasks: [past_tense]`), or as its section says where the name alone is
+another task, or a suite: `suite:latent` is all of the first table, `suite:quick` is six of them. Public benchmarks and
+your own files are in [studies.md](studies.md#tasks).
 
 How wrong options are drawn. They come from facts of the same side (train, or dev and test), so that an option that was
 right in train does not stand in test. Where each answer is right once, the options are neighbours in a sensible order,
@@ -88,12 +89,18 @@ def _section(spec: Any) -> str:
     return "\n".join(
         [
             f"## {task.name}\n",
+            *([] if isinstance(spec, str) else [f"In a study: `{_flow(spec)}`.\n"]),
             _prose(TASKS[name].make.__doc__),
             _prose(source),
             *(fill(sentence, 118, initial_indent="- ", subsequent_indent="  ") for sentence in found),
             "\n```text\n" + "\n".join(map(_item, shown)) + "\n```\n",
         ]
     )
+
+
+def _flow(spec: Mapping[str, Mapping[str, Any]]) -> str:
+    ((name, options),) = spec.items()
+    return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in options.items())}}}}}"
 
 
 def _prose(text: str) -> str:

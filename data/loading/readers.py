@@ -172,8 +172,18 @@ def _check_separator(path: Path, header: Sequence[str]) -> None:
 
 
 def _rows(batch: Any, schema: Any) -> list[dict[str, Any]]:
-    """The rows of a batch, whose texts may be dictionaries, with the types of the schema."""
-    cells = [column.cast(field.type).to_pylist() for column, field in zip(batch.columns, schema, strict=True)]
+    """The rows of a batch, whose texts may be dictionaries, with the types of the schema.
+
+    Numbers of 16 and 32 bits are those that their shortest text is: 0.1 and not 0.10000000149011612.
+    """
+    import pyarrow  # deferred, as above
+
+    cells = []
+    for column, field in zip(batch.columns, schema, strict=True):
+        if field.type in (pyarrow.float16(), pyarrow.float32()):
+            cells.append(column.cast(pyarrow.float32()).cast(pyarrow.string()).cast(pyarrow.float64()).to_pylist())
+        else:
+            cells.append(column.cast(field.type).to_pylist())
     return [dict(zip(schema.names, row, strict=True)) for row in zip(*cells, strict=True)]
 
 

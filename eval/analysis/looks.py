@@ -1,7 +1,7 @@
 """Looks at a study's results: what they leave of the error that may be made, and what nothing can be confirmed of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from educe.eval.analysis.conditions import Compare, Condition, compare
@@ -29,7 +29,8 @@ class Looks:
     `earlier` are those on record; the present one is among them where the same results were looked at before. The plan
     came after the first `looks_before` of them. Without a plan, and for conditions that were looked at before it, the
     seeds that were listed at the first look at a condition are planned. `ids` are the conditions' ids by the key of
-    each cell that has a result. `lost` says why earlier looks are not known.
+    each cell that has a result. `lost` says why earlier looks are not known. `unlisted` are seeds with a result that
+    the study does not list: whoever chose among them may have seen their scores.
     """
 
     ids: Mapping[str, str]
@@ -38,6 +39,7 @@ class Looks:
     plan: Seeds | None = None
     looks_before: int = 0
     lost: str = ""
+    unlisted: Seeds = field(default_factory=dict)
 
     def exploratory(self, *conditions: Condition) -> str:
         """Why nothing can be confirmed of these conditions any more; empty where something can."""
@@ -45,6 +47,8 @@ class Looks:
             return "the record of earlier looks is lost"
         for each in self._ids(conditions):
             planned = self._planned.get(each, _NONE)
+            if self.unlisted.get(each):
+                return "has results of other seeds beside it, which the study does not list"
             if not planned:
                 return "not in the plan"
             if not self.now.stood[each] <= planned:

@@ -45,15 +45,25 @@ def claims_at_this_look(
     return claims_of(kept, limits, audits=audits, primary=primary, planned=planned, alpha=alpha)
 
 
-def claim_sections(found: Sequence[Claim | Refused], audits: Audits) -> list[ClaimSection]:
-    """Claims by task and model, what they assume, and refusals counted by cause."""
+def claim_sections(
+    found: Sequence[Claim | Refused], audits: Audits, warnings: Sequence[str] = ()
+) -> list[ClaimSection]:
+    """Claims by task and model, what they assume, and refusals counted by cause.
+
+    Beside them stand serious findings on the task's rows, and those `warnings` of scores that name the model and task.
+    """
     sections: dict[tuple[str, str], list[Claim | Refused]] = {}
     for each in found:
         sections.setdefault((each.task, each.model), []).append(each)
-    return [_section(*key, sections[key], audits) for key in sorted(sections)]
+    made = []
+    for task, model in sorted(sections):
+        about = [each for each in warnings if f": {model}, {task}, " in each]
+        said = [*serious_findings({task: audits.get(task, ())}), *about]
+        made.append(_section(task, model, sections[task, model], said))
+    return made
 
 
-def _section(task: str, model: str, found: Sequence[Claim | Refused], audits: Audits) -> ClaimSection:
+def _section(task: str, model: str, found: Sequence[Claim | Refused], warnings: Sequence[str]) -> ClaimSection:
     made = [each for each in found if isinstance(each, Claim)]
     refused = [each for each in found if isinstance(each, Refused)]
     return ClaimSection(
@@ -63,7 +73,7 @@ def _section(task: str, model: str, found: Sequence[Claim | Refused], audits: Au
         assumptions=tuple(dict.fromkeys(text for each in made for text in each.assumptions)),
         refused=tuple(each.removeprefix("Not claimed: ") for each in _shortest_first(refused)),
         causes=tuple(Counter(each.cause for each in refused).most_common()),
-        warnings=tuple(serious_findings({task: audits.get(task, ())})),
+        warnings=tuple(warnings),
     )
 
 

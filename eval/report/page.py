@@ -86,7 +86,11 @@ def write_report(
         failures=failures,
         comparisons=comparisons,
         missing_comparisons=missing_comparisons(pairs, primary, failures),
-        claims=claim_sections(claims_at_this_look(conditions, looks, limits, audits, primary, failures), audits),
+        claims=claim_sections(
+            claims_at_this_look(conditions, looks, limits, audits, primary, failures),
+            audits,
+            [check.line for check in found if check.warning],
+        ),
         record=(*record, *confirmable(looks, conditions)[1]),
         checks=found,
         num_warnings=sum(check.warning for check in found),

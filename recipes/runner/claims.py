@@ -7,9 +7,11 @@ from educe.eval.analysis.claims.claim import Claim, Refused
 from educe.eval.report.claims import claim_sections
 
 
-def claims_text(made: Sequence[Claim | Refused], audits: Audits, *, refused: bool = False) -> str:
+def claims_text(
+    made: Sequence[Claim | Refused], audits: Audits, *, warnings: Sequence[str] = (), refused: bool = False
+) -> str:
     """Claims by task and model, the shortest first, what they assume, and refusals: counted, or all with `refused`."""
-    sections = claim_sections(made, audits)
+    sections = claim_sections(made, audits, warnings)
     lines = [f"claimed: {sum(each.holds for each in made)}"]
     for each in sections:
         if each.made:
@@ -21,7 +23,7 @@ def claims_text(made: Sequence[Claim | Refused], audits: Audits, *, refused: boo
     lines += ["", f"not claimed: {sum(not each.holds for each in made)}"]
     if refused:
         for each in sections:
-            lines += ["", f"{each.model} on {each.task}", *(f"- {sentence}" for sentence in each.refused)]
+            lines += ["", f"{each.model} on {each.task}", *(f"- not claimed: {sentence}" for sentence in each.refused)]
         return "\n".join(lines)
     causes: dict[str, int] = {}
     for each in sections:

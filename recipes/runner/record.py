@@ -1,20 +1,27 @@
 """What a run directory has on record of how its results came about: the looks at them, and the plan before them."""
 
+import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from educe.data.display import visible
 from educe.data.errors import UserError
 from educe.data.untrusted import parse_json
 from educe.eval.analysis.claims.study import Limits
-from educe.eval.analysis.looks import Looks
+from educe.eval.analysis.looks import Looks, Seeds
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
 from educe.recipes.runner.frozen import PLAN, Plan, checked, limits_of, same
+from educe.recipes.runner.listing import Listed
 from educe.recipes.runner.looks import LOOKS, Command, Log, Opening, condition_id, entry_of, log_text, now, parse_log
 from educe.recipes.runner.store import Store, Unwritable
+
+_FOLDER = re.compile(r"n(?P<examples>[0-9]{1,9})-s(?P<seed>[0-9]{1,9})-[0-9a-f]+")  # see `listing.cell_folder`
+_LATE = "the first results are older than the record"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +62,31 @@ def look(
         earlier=[each.look for each in log.entries],
         plan=None if plan is None else plan.seeds,
         looks_before=0 if plan is None else plan.looks_before,
-        lost=log.opening.lost,
+        lost=log.opening.lost or (_LATE if log.opening.late else ""),
+        unlisted=unlisted_seeds(store, listing),
     )
     planned = _plan_line(plan, plan.changes(store.study_text(), listing, limits) if plan else [])
     return Record(looks=looks, limits=limits, lines=(planned, *_before(plan), *_looks_lines(log, looks)))
+
+
+def unlisted_seeds(store: Store, listing: Sequence[Listed]) -> Seeds:
+    """The seeds of each listed condition for which a result lies in the directory, though the study does not list it.
+
+    Told by the names of folders: what cells of another design have left under the same name counts, too.
+    """
+    found: dict[str, set[int]] = {}
+    listed: dict[str, set[int]] = {}
+    for cell in listing:
+        listed.setdefault(condition_id(cell.facts), set()).add(cell.facts.seed)
+    known = {cell.folder for cell in listing}
+    for cell in listing:
+        parent = PurePosixPath(cell.folder).parent
+        place, name = store.root / "cells" / parent, condition_id(cell.facts)
+        for each in () if place.is_symlink() or not place.is_dir() else os.listdir(place):
+            read = _FOLDER.fullmatch(each)
+            if read and f"{parent}/{each}" not in known and int(read["examples"]) == cell.facts.examples:
+                found.setdefault(name, set()).update({int(read["seed"])} - listed[name])
+    return {name: frozenset(seeds) for name, seeds in found.items() if seeds}
 
 
 def read_looks(store: Store) -> Log:
@@ -128,10 +156,8 @@ def _looks_lines(log: Log, looks: Looks) -> list[str]:
     if log.opening.lost:
         lines.append(f"Earlier looks are not known: looks.jsonl was damaged or removed ({log.opening.lost}).")
     elif log.opening.late:
-        lines.append("The first results are older than the record of looks, so the first looks may be missing.")
+        lines.append(f"Earlier looks are not known: {_LATE}.")
     others = [each.stood for each in looks.earlier if each.stood != looks.now.stood]
     if earlier := sum(any(map(stood.get, looks.now.stood)) for stood in others):
-        lines.append(
-            f"These results were looked at {_times(earlier)} before, when other cells of the study had results."
-        )
+        lines.append(f"These results were looked at {_times(earlier)} before, when another set of cells had results.")
     return lines

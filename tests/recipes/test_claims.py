@@ -52,7 +52,7 @@ def test_claims_come_first_then_what_they_assume_then_refusals_by_cause(
     assert "- the seeds are a random sample of seeds" in assumed.splitlines()
     assert run_cli("claims", study, "--refused") == 0
     listed = capsys.readouterr().out.partition("\n\nnot claimed: ")[2].splitlines()
-    assert {f"- {str(each)[len('Not claimed: ') :]}" for each in claims if not each.holds} <= set(listed)
+    assert {f"- not claimed: {str(each)[len('Not claimed: ') :]}" for each in claims if not each.holds} <= set(listed)
     groups = [line for line in listed if " on " in line and not line.startswith("- ")]
     assert groups == ["big on capitals", "small on capitals", "big on sentiment", "small on sentiment"]
 
@@ -63,6 +63,13 @@ def test_a_warning_about_the_task_stands_beside_its_claims() -> None:
     text = claims_text(claims_of(pool(made()), audits=audits), audits)
     assert "big on capitals\n  warning: capitals: 7 test rows repeat.\n- big on capitals" in text
     assert text.count("warning: ") == 2  # two models, one task
+
+
+def test_a_warning_about_scores_stands_beside_their_claims() -> None:
+    """Before: claims from answers that were all cut said nothing of it."""
+    warnings = ["Answers cut: big, capitals, few_shot, 8 examples: 100%", "Answers cut: big, other, few_shot"]
+    text = claims_text(claims_of(pool(made())), {}, warnings=warnings)
+    assert f"big on capitals\n  warning: {warnings[0]}\n- " in text and warnings[1] not in text
 
 
 def test_cells_without_a_score_are_told(

@@ -30,6 +30,7 @@ from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
 
 MEASURED = "the claim covers the measured budgets, not those between or above them"
 NO_BASELINE = "zero-shot was not measured"
+NO_CONTROL = "the same recipe and budget lifts no other model or task of this study, so it may lift nothing at all"
 HARM = "a run scores significantly below zero-shot, and a recipe that does harm shows nothing about the model"
 UNCHANGED = "the answers of a run are those of zero-shot: the elicitation may not have been applied"
 
@@ -87,7 +88,7 @@ def robust(
     tested = up_to(curve, flops)
     less = f"gains less than {format_points(margin)} over zero-shot"
     statement = _about_curve("robust", curve, tested, f"{less} with {_elicitation(tested or _all(curve))}")
-    if refusal := _unsound(statement, curve, tested, plain, flops, control):
+    if refusal := _unsound(statement, curve, tested, plain, flops):
         return refusal
     assert plain is not None, "refused above"
     if plain.score + margin > 1:
@@ -121,7 +122,7 @@ def not_elicited(
     tested = up_to(curve, flops)
     text = f"was not elicited to {format_percent(target)} with {_elicitation(tested or _all(curve))}"
     statement = _about_curve("inability", curve, tested, text)
-    if refusal := _unsound(statement, curve, tested, plain, flops, control):
+    if refusal := _unsound(statement, curve, tested, plain, flops):
         return refusal
     assert plain is not None, "refused above"
     if plain.score >= target:
@@ -220,14 +221,14 @@ def _nothing_gained(
         return statement.refuse(UNCHANGED, "no positive control")
     if max(run.difference for run in runs) >= gain:
         return statement.refuse(reason)
+    lifted = control(statement.about[-1])
+    if lifted is None:
+        return statement.refuse(NO_CONTROL, "no positive control")
     if min(run.p_below(0.0) for run in runs) <= alpha:
         return statement.refuse(HARM)
     found = min((detection(run, gain, power=power, level=1 - 2 * alpha) for run in runs), key=lambda each: each.power)
     if found.power < power:
         return statement.refuse(found.shortfall(gain, power), numbers={"power": found.power, "needed": found.needed})
-    tested = statement.about[-1]
-    lifted = control(tested)
-    assert lifted is not None, "refused before"
     positive = f"the same recipe and budget lifts {where(lifted.condition)}"
     return Tested(
         statement=statement,
@@ -247,7 +248,6 @@ def _unsound(
     tested: Sequence[Condition],
     plain: Condition | None,
     flops: float | None,
-    control: Control,
 ) -> Refused | None:
     """The refusal of a curve about which nothing can be claimed up to this cost, or None."""
     most = max(each.elicitation_flops for each in _all(curve))
@@ -263,9 +263,6 @@ def _unsound(
     runs = num_runs(tuple(tested)) or MIN_TEST_SEEDS
     if runs < MIN_TEST_SEEDS:
         return statement.refuse(f"it has {format_count(runs, 'run')}, and it takes {MIN_TEST_SEEDS}", "too few runs")
-    if control(tested[-1]) is None:
-        reason = "the same recipe and budget lifts no other model or task of this study, so it may lift nothing at all"
-        return statement.refuse(reason, "no positive control")
     return None
 
 

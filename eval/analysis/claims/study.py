@@ -132,7 +132,7 @@ def _of_condition(condition: Condition, limits: Limits, audits: Audits, *, alpha
     if condition.score >= _RARELY_RIGHT:
         text = f"{where(condition)}, {condition_label(condition)}: the cost of the first right answer"
         statement = Statement(kind="first success", about=(condition,), text=text)
-        yield statement.refuse("most answers are right, so it is hardly more than that of the elicitation")
+        yield statement.refuse("half of the answers or more are right, so it costs hardly more than to elicit")
     else:
         above_guessing = _threshold(condition, None, audits)
         guessed = above_guessing.p if isinstance(above_guessing, Tested) else None

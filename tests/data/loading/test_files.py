@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from educe.data.errors import UserError
@@ -233,6 +235,14 @@ def test_many_columns_are_refused_at_once(tmp_path: Path, write: Callable[[Path,
     start = time.monotonic()
     assert mistake(path) == f"{path}: 40,000 columns, over 2,000; leave out those that are not needed"
     assert time.monotonic() - start < 5
+
+
+def test_numbers_of_few_bits_are_their_shortest_text(tmp_path: Path) -> None:
+    """Before: the answer 0.1 was 0.10000000149011612, and "0.1" was graded wrong."""
+    for kind, written in ((pyarrow.float32(), ["0.1", "7.3333335"]), (pyarrow.float64(), ["0.1", str(22 / 3)])):
+        table = pyarrow.table({"question": ["a", "b"], "answer": pyarrow.array([0.1, 22 / 3], kind)})
+        pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+        assert [row.text("answer") for row in read_rows(tmp_path / "a.parquet")] == written
 
 
 def test_broken_parquet(tmp_path: Path) -> None:

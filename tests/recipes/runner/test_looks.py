@@ -212,14 +212,26 @@ def test_a_lost_record_of_looks_leaves_nothing_to_confirm(copy: Path, capsys: py
     assert text in said(grow(copy.parent, [0, 1, 2, 3]), capsys)
 
 
-def test_a_directory_of_an_earlier_version_says_that_looks_may_be_missing(
-    copy: Path, capsys: pytest.CaptureFixture[str]
+def test_seeds_cannot_be_picked_from_results_that_stand_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Nine seeds run, and killed before a look: five of them, listed again, were "planned" and claimed."""
+    no_figures(monkeypatch)
+    grow(tmp_path, list(range(9)))
+    text = said(grow(tmp_path, [0, 2, 3, 5, 6]), capsys)
+    assert "has results of other seeds beside it, which the study does not list: tiny-random on parity, few_" in text
+    assert "few_shot" not in text.partition("claimed: ")[2]
+
+
+def test_results_older_than_the_record_of_looks_confirm_nothing(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever removed the record, the plan and the seal began anew, with a warning that changed nothing."""
     seal = json.loads((copy / "seal.json").read_text())["files"]
     (copy / LOOKS).unlink()
     reseal(copy / LOOKS)
     assert seal[LOOKS] != [None]
-    assert "The first results are older than the record of looks" in said(copy, capsys)
+    text = said(copy, capsys)
+    assert "Earlier looks are not known: the first results are older than the record." in text
+    assert "claimed: 0\n" in text
     assert commands(copy) == ["claims"]
 
 

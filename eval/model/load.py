@@ -1,7 +1,6 @@
 """Loading a model by name or prefix: weights and tokenizer, checked, with gradients off."""
 
 import hashlib
-import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,9 +25,6 @@ from educe.eval.model.source import Kind, Source, find_source
 from educe.eval.model.text_steps import check_growth
 from educe.eval.model.tiny import make_tiny
 from educe.eval.model.weights import bundled_folder, gguf_folder
-
-# Other libraries load bitsandbytes where it is installed; it then warns of missing kernels, which no user can act on.
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 _FIX = "fetch or save it again"
 

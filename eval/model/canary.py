@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import torch
 
-from educe.data.errors import RunStopped, UserError
+from educe.data.errors import RunStopped, UserError, one_line
+from educe.eval.model.check import FORWARD_FIX
 from educe.eval.model.encode import Branches, common_prefix, encode_texts
 from educe.eval.model.model import Known, Model
 from educe.eval.model.score import score_options
@@ -39,7 +40,7 @@ def canary_of(model: Model) -> tuple[float, ...]:
     rows = encode_texts(model, TEXTS)
     shared = common_prefix([row[:-1] for row in rows])
     item = Branches(prompt=rows[0][:shared], options=tuple(row[shared:] for row in rows))
-    with _one_thread():
+    with one_line(f"model {model.name!r} cannot read {TEXTS[0]!r}", FORWARD_FIX), _one_thread():
         (values,) = score_options(model, [item]).loglikelihoods
     if not all(map(math.isfinite, values)):
         raise UserError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PreTrainedConfig
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
 from transformers.utils import logging
@@ -71,6 +71,9 @@ def check_complete(folder: Path, place: Path, weights: list[Path], *, name: str)
     with one_line(f"cannot load model {name!r} from {folder}", "check its config.json", hide=str(place)):
         net, found = _match(config, tensors)
     check_loaded(found, name=name)
+    for tied, source in net.all_tied_weights_keys.items():
+        if {tied, source} <= tensors.keys() and not _are_equal(tied, source, weights):
+            raise UserError(_untied(name, tied, source))
     size = sum(tensor.nbytes for tensor in tensors.values())
     if (extra := sum(buffer.nbytes for buffer in net.buffers())) > size + _SPARE_BYTES:
         raise UserError(
@@ -136,6 +139,33 @@ def check_loaded(found: Mapping[str, Any], *, name: str) -> None:
         )
     if errors := found.get("error_msgs"):
         raise UserError(f"model {name!r}: {str(errors[0]).splitlines()[0][:300]}; fetch or save it again")
+
+
+def check_tied(net: PreTrainedModel, *, name: str) -> None:
+    """UserError where weights that the settings call one and the same were loaded as two.
+
+    Transformers keeps both where their values differ, and says so in its log alone.
+    """
+    for tied, source in net.get_expanded_tied_weights_keys(all_submodels=True).items():
+        apart = net.get_parameter_or_buffer(tied) is not net.get_parameter_or_buffer(source)
+        if apart and tied not in net.all_tied_weights_keys:
+            raise UserError(_untied(name, tied, source))
+
+
+def _untied(name: str, tied: str, source: str) -> str:
+    return (
+        f"model {name!r}: its config.json ties {tied!r} to {source!r} (tie_word_embeddings), but the weights have both,"
+        " with other values; set tie_word_embeddings to false, or give the settings that belong to these weights"
+    )
+
+
+def _are_equal(first: str, second: str, files: Iterable[Path]) -> bool:
+    """Whether two tensors of safetensors files have the same values."""
+    found: dict[str, torch.Tensor] = {}
+    for path in files:
+        with one_line(f"{path} is corrupt", "fetch or save it again"), safe_open(path, framework="pt") as file:
+            found |= {name: file.get_tensor(name) for name in {first, second} & set(file.keys())}
+    return found[first].shape == found[second].shape and bool((found[first] == found[second]).all())
 
 
 def _match(config: PreTrainedConfig, tensors: Mapping[str, torch.Tensor]) -> tuple[Any, Mapping[str, Any]]:

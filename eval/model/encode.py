@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, one_line
 from educe.data.example import Message
 from educe.data.formats.render import Prompt
 from educe.data.template import render_template
 from educe.eval.model.model import Model
+from educe.eval.model.text_steps import FIX
 
 # Questions whose ids are kept: the size of a usual test set.
 CACHED_QUESTIONS = 2048
@@ -59,14 +60,16 @@ def encode_texts(model: Model, texts: Sequence[str]) -> list[tuple[int, ...]]:
     """Ids of several whole texts; one call of the tokenizer costs little more than one text."""
     bos = model.tokenizer.bos_token_id
     rows = []
-    for ids in model.tokenizer(list(texts), add_special_tokens=False, verbose=False).input_ids:
+    with one_line(f"the tokenizer of model {model.name!r} cannot read a prompt", FIX):
+        read = model.tokenizer(list(texts), add_special_tokens=False, verbose=False).input_ids
+    for ids in read:
         opened = [bos, *ids] if model.adds_bos and ids[:1] != [bos] else ids
         if opened[:2] == [bos, bos]:
             raise UserError(f"the chat template of model {model.name!r} writes the BOS token twice; fix the template")
         if max(opened, default=0) >= model.shape.vocab:
             raise UserError(
                 f"model {model.name!r} has {model.shape.vocab:,} embeddings and none for token {max(opened):,} of its"
-                " tokenizer; give the tokenizer that belongs to these weights"
+                f" tokenizer; {FIX}"
             )
         rows.append((*model.prefix, *opened))
     return rows

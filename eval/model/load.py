@@ -16,13 +16,13 @@ from educe.data.hub_cache import is_listed, snapshot_folder
 from educe.eval.model.adapter import merge_adapter
 from educe.eval.model.bitsandbytes import keep_weights_differentiable, quantization_config
 from educe.eval.model.check import check_architecture
-from educe.eval.model.complete import check_complete, check_loaded
+from educe.eval.model.complete import check_complete, check_loaded, check_tied
 from educe.eval.model.files import IGNORED_PATTERNS, PATTERNS, files_sha256, model_files, only, weight_files
 from educe.eval.model.model import Dtype, Model
 from educe.eval.model.net import full_shape, shape_of
 from educe.eval.model.sharded import gathering, set_sharding_dtype
 from educe.eval.model.source import Kind, Source, find_source
-from educe.eval.model.text_steps import check_growth
+from educe.eval.model.text_steps import check_growth, check_reads
 from educe.eval.model.tiny import make_tiny
 from educe.eval.model.weights import bundled_folder, gguf_folder
 
@@ -100,6 +100,7 @@ def _read(source: Source, folder: Path, dtype: torch.dtype) -> tuple[PreTrainedM
             )  # fmt: skip
     net, found = loaded
     check_loaded(found, name=source.name)
+    check_tied(net, name=source.name)
     # PEFT looks there when it saves an adapter.
     net.name_or_path = net.config.name_or_path = tokenizer.name_or_path = str(folder)
     return net, tokenizer
@@ -122,6 +123,7 @@ def read_tokenizer(source: Source, folder: Path, place: Path) -> PreTrainedToken
             place, trust_remote_code=False, local_files_only=True
         )
     check_growth(tokenizer, name=source.name)
+    check_reads(tokenizer, name=source.name)
     return tokenizer
 
 
@@ -147,7 +149,8 @@ def _check_tokens(tokenizer: PreTrainedTokenizerBase, net: PreTrainedModel, sour
     if source.where == "bundled":
         return
     ends = getattr(net.generation_config, "eos_token_id", None)
-    used = [tokenizer.bos_token_id, tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])]
+    used = [tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id]
+    used += ends if isinstance(ends, list) else [ends]
     # Tokens that were added, such as one for images, may lie beyond the embeddings of a net that reads text alone.
     used += tokenizer.get_vocab().values() - tokenizer.added_tokens_decoder.keys()
     embedding: Any = net.get_input_embeddings()

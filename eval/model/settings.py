@@ -120,6 +120,8 @@ def _check_values(settings: Mapping[str, Any], path: Path) -> None:
             _check_known(value.removeprefix("torch."), DTYPES, place, path)
         elif key in ("dtype", "torch_dtype"):
             _check_known(value, DTYPES, place, path)
+        elif key == "return_dict" and value is not True:
+            raise UserError(f"{path}: {place}: {value!r} would give outputs without names; remove it")
         elif key in _ACTIVATIONS and not (value is None or isinstance(value, str)):
             raise UserError(f"{path}: {place}: {value!r} is not the name of an activation; save the model again")
         elif isinstance(value, int) and abs(value) > MAX_WHOLE_NUMBER and not key.startswith("model_max_length"):

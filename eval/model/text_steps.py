@@ -1,15 +1,21 @@
-"""What a tokenizer's text steps can make of one character: a bound that is read from its settings, before they run."""
+"""What a tokenizer's text steps can make of one character: a bound that is read from its settings, before they run.
+
+And whether they leave anything of a text.
+"""
 
 import base64
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from educe.data.errors import UserError
+from educe.data.errors import UserError, one_line
 from educe.data.untrusted import parse_json
 
 # Unicode's longest expansion has 18 characters and bytes as characters take 4: no known tokenizer needs over 100.
 MAX_GROWTH = 1000
+# Texts that every tokenizer can read.
+_TEXTS = ("The capital of France is Paris.", "a")
+FIX = "give the tokenizer that belongs to these weights"
 
 _UNICODE = 18  # NFKC of U+FDFA
 _GROWTH = {
@@ -34,9 +40,18 @@ def check_growth(tokenizer: Any, *, name: str) -> None:
         part = getattr(fast, step, None)
         if part is not None and _growth(parse_json(part.__getstate__().decode(), source=step)) > MAX_GROWTH:
             raise UserError(
-                f"model {name!r} has a tokenizer whose {step} makes over {MAX_GROWTH:,} characters of one; "
-                "give the tokenizer that belongs to these weights"
+                f"model {name!r} has a tokenizer whose {step} makes over {MAX_GROWTH:,} characters of one; " + FIX
             )
+
+
+def check_reads(tokenizer: Any, *, name: str) -> None:
+    """UserError where the tokenizer fails on a plain text, or makes no tokens of it."""
+    for text in _TEXTS:
+        with one_line(f"the tokenizer of model {name!r} cannot read {text!r}", FIX):
+            ids = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+            tokenizer.decode(ids)
+        if not ids:
+            raise UserError(f"the tokenizer of model {name!r} makes no tokens of {text!r}; {FIX}")
 
 
 def _growth(step: Mapping[str, Any]) -> float:

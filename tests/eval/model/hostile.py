@@ -156,7 +156,13 @@ CONFIG_VALUES: dict[str, list[Any]] = {
     "get_text_config": [None],
     "_auto_class": ["x"],
     "tie_word_embeddings": [False],
-    "layer_types": [["full_attention"], ["chunked_attention", "chunked_attention"], "full"],
+    "layer_types": [
+        ["full_attention"],
+        ["chunked_attention", "chunked_attention"],
+        ["sliding_attention", "full_attention"],
+        "full",
+    ],
+    "return_dict": [False, None],
     "num_local_experts": [8],
     "attention_bias": [True, "x"],
     "mlp_bias": [True],
@@ -185,6 +191,9 @@ TENSORS: dict[str, Case] = {
     "one more layer": _set("model.layers.2.self_attn.q_proj.weight", torch.zeros(64, 64)),
     "another tensor": _set("extra.weight", torch.zeros(3)),
     "another shape": _set(FIRST, torch.zeros(63, 64)),
+    "a head that is not tied": _set("lm_head.weight", torch.ones(259, 64)),
+    "all zero": lambda folder: tensors(folder, lambda held: {key: held[key] * 0 for key in held}),
+    "all huge": lambda folder: tensors(folder, lambda held: {key: torch.full_like(held[key], 1e30) for key in held}),
     "transposed": _set("model.layers.0.mlp.up_proj.weight", torch.zeros(64, 128)),
     "a scalar": _set(FIRST, torch.tensor(0.0)),
     "empty tensor": _set(FIRST, torch.zeros(0, 64)),
@@ -214,6 +223,9 @@ TENSORS: dict[str, Case] = {
     "an unknown dtype": partial(header, change=lambda said: said[FIRST].update(dtype="F7")),
 }
 FOLDERS: dict[str, Case] = {
+    "windows by layer in a net that has none": partial(
+        edit, layer_types=["sliding_attention", "full_attention"], sliding_window=4
+    ),
     **{f"{file} is a pipe": partial(swap, file=file, make=os.mkfifo) for file in ("config.json", WEIGHTS, "x.txt")},
     "the tokenizer is a pipe": partial(swap, file="tokenizer.json", make=os.mkfifo),
     "a template is a pipe": partial(swap, file="additional_chat_templates/tool.jinja", make=os.mkfifo),
@@ -262,6 +274,14 @@ TOKENIZER: dict[str, Case] = {
     "a normalizer that doubles forty times": partial(growing, step="normalizer", times=40),
     "a normalizer of one long text": partial(growing, step="normalizer", length=5000),
     "a decoder that doubles forty times": partial(growing, step="decoder", times=40),
+    **{
+        f"a normalizer {name}": partial(edit, file="tokenizer.json", normalizer=normalizer)
+        for name, normalizer in {
+            "that drops all text": {"type": "Replace", "pattern": {"Regex": "."}, "content": ""},
+            "that backtracks": {"type": "Replace", "pattern": {"Regex": "(a+)+$|(.*)*x(.*)*y"}, "content": "b"},
+            "that is no map": {"type": "Precompiled", "precompiled_charsmap": "AAAA"},
+        }.items()
+    },
     "settings a list": partial(write, file="tokenizer_config.json", content="[]"),
     "settings broken": partial(write, file="tokenizer_config.json", content="{"),
     **{
@@ -275,6 +295,7 @@ TOKENIZER: dict[str, Case] = {
             {"tokenizer_object": "x"},
             {"eos_token": 3},
             {"eos_token": None},
+            {"pad_token": "<none>"},
             {"eos_token": {"__type": "AddedToken", "evil": 1}},
             {"added_tokens_decoder": {"x": {"content": "a"}}},
             {"added_tokens_decoder": {"5": 3}},

@@ -41,6 +41,17 @@ def test_another_model_has_another_canary(part: str) -> None:
     assert max(abs(now - then) for now, then in zip(changed.canary, before, strict=True)) > 10 * TOLERANCE["float32"]
 
 
+def test_what_a_forward_raises_is_one_line_with_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny()
+
+    def fails(*args: object, **more: object) -> None:
+        raise IndexError("of a stranger")
+
+    monkeypatch.setattr(model.net.model, "forward", fails)
+    with pytest.raises(UserError, match=r"^model 'tiny-random' cannot read '.*': IndexError: of a stranger; give the"):
+        canary_of(model)
+
+
 def test_what_is_no_number_is_refused() -> None:
     model = tiny()
     model.net.model.norm.weight.fill_(float("nan"))

@@ -6,6 +6,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.eval.model.check import check_architecture
+from educe.eval.model.complete import check_tied
 from educe.eval.model.settings import _check_attributes
 from tests.nets import tiny, tiny_sliding
 
@@ -29,6 +30,45 @@ def test_the_tree_check_refuses_a_net_that_ignores_positions(monkeypatch):
     monkeypatch.setattr(model.net.model, "forward", lambda *args, position_ids=None, **more: forward(*args, **more))
     with pytest.raises(UserError, match="tiny-random"):
         check_architecture(model.net, name="tiny-random")
+
+
+def test_what_a_forward_raises_is_one_line_with_its_text(monkeypatch):
+    model = tiny()
+
+    def fails(*args, **more):
+        raise AttributeError("no\nmask")
+
+    monkeypatch.setattr(model.net.model, "forward", fails)
+    with pytest.raises(
+        UserError, match=r"^model 'x' \(LlamaForCausalLM\) cannot read .*: AttributeError: no; give the"
+    ):
+        check_architecture(model.net, name="x")
+
+
+def test_sliding_layers_need_a_window():
+    net = tiny_sliding().net
+    net.config.sliding_window = None
+    with pytest.raises(
+        UserError, match=r"^model 'x': its layer_types name sliding attention, but it has no sliding_win"
+    ):
+        check_architecture(net, name="x")
+
+
+def test_weights_that_predict_the_same_after_every_text_are_called_that():
+    net = tiny().net
+    for parameter in net.parameters():
+        parameter.data.zero_()
+    with pytest.raises(UserError, match=r"^model 'x' predicts the same after every text: its weights are degenerate"):
+        check_architecture(net, name="x")
+
+
+def test_a_head_that_was_loaded_beside_the_embeddings_it_should_be_is_refused():
+    net = tiny().net
+    held = {name: weight.clone() for name, weight in net.state_dict().items()}
+    check_tied(type(net).from_pretrained(None, config=net.config, state_dict=dict(held)), name="x")
+    held["lm_head.weight"] += 1
+    with pytest.raises(UserError, match=r"^model 'x': its config.json ties 'lm_head.weight' to 'model.embed_tokens.w"):
+        check_tied(type(net).from_pretrained(None, config=net.config, state_dict=held), name="x")
 
 
 @pytest.mark.slow

@@ -108,3 +108,17 @@ def test_a_token_without_an_embedding_is_refused():
     assert max(model.tokenizer("France").input_ids) >= model.shape.vocab
     with pytest.raises(UserError, match=r"embeddings and none for token \d+ of its tokenizer"):
         encode_text(model, "the capital of France")
+
+
+def test_a_tokenizer_that_fails_on_a_prompt_is_one_line(monkeypatch):
+    """Rust panics are no Exceptions."""
+    model, panic = tiny(), type("PanicException", (BaseException,), {})
+
+    def fails(*args, **more):
+        raise panic("retry-limit-in-match over")
+
+    monkeypatch.setattr(type(model.tokenizer), "__call__", fails)
+    with pytest.raises(
+        UserError, match=r"^the tokenizer of model 'tiny-random' cannot read a prompt: PanicException: re"
+    ):
+        encode_text(model, "x")

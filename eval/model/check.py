@@ -43,6 +43,10 @@ def check_layers(config: PreTrainedConfig, *, name: str) -> None:
                 f"model {name!r}: its layer_types name sliding attention, but it has no sliding_window; give the"
                 " config.json that belongs to these weights"
             )
+    elif getattr(config, "sliding_window", None) and "sliding_window" not in {field.name for field in fields(config)}:
+        raise UserError(
+            f"model {name!r}: its sliding_window is no setting of a {config.model_type}; remove it from its config.json"
+        )
     if any((getattr(config, key, None) or 1) > 1 for key in _EXPERTS):
         raise UserError(f"model {name!r} is a mixture of experts, whose FLOPs depend on routing; use a dense model")
 

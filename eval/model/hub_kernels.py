@@ -7,11 +7,12 @@ transformers' trainer) import bitsandbytes wherever it is installed, so a finder
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
+from typing import Any
 
 _LIBRARY, _FETCHER = "bitsandbytes", "kernels"
 
@@ -23,9 +24,7 @@ class _Loader(SourceFileLoader):
 
 
 class _Finder(MetaPathFinder):
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         """Where bitsandbytes is found as ever, with a loader that has no fetcher; nothing for any other name."""
         spec = PathFinder.find_spec(fullname, path, target) if fullname == _LIBRARY else None
         if spec is not None and isinstance(spec.loader, SourceFileLoader):

@@ -58,7 +58,7 @@ def _growth(step: Mapping[str, Any]) -> float:
     """The most characters that a step, as tokenizer.json writes it, can make of one."""
     kind = step.get("type")
     if kind == "Sequence":
-        return math.prod(_growth(each) for each in step.get("normalizers") or step.get("decoders") or [])
+        return math.prod((_growth(each) for each in step.get("normalizers") or step.get("decoders") or []), start=1.0)
     if kind == "Replace":
         # A regular expression can match nothing, before and after every character.
         shortest = len(step["pattern"].get("String", "")) or 0.5
@@ -66,8 +66,8 @@ def _growth(step: Mapping[str, Any]) -> float:
     if kind == "Prepend":
         return 1.0 + len(step["prepend"])
     if kind == "Precompiled":
-        return _longest_entry(base64.b64decode(step["precompiled_charsmap"] or ""))
-    return _GROWTH.get(str(kind), 1.0)
+        return float(_longest_entry(base64.b64decode(step["precompiled_charsmap"] or "")))
+    return float(_GROWTH.get(str(kind), 1))
 
 
 def _longest_entry(charsmap: bytes) -> int:

@@ -223,6 +223,7 @@ TENSORS: dict[str, Case] = {
     "an unknown dtype": partial(header, change=lambda said: said[FIRST].update(dtype="F7")),
 }
 FOLDERS: dict[str, Case] = {
+    "a window that a Llama has not": partial(edit, sliding_window=512),
     "windows by layer in a net that has none": partial(
         edit, layer_types=["sliding_attention", "full_attention"], sliding_window=4
     ),

@@ -74,18 +74,20 @@ def unlisted_seeds(store: Store, listing: Sequence[Listed]) -> Seeds:
 
     Told by the names of folders: what cells of another design have left under the same name counts, too.
     """
-    found: dict[str, set[int]] = {}
-    listed: dict[str, set[int]] = {}
-    for cell in listing:
-        listed.setdefault(condition_id(cell.facts), set()).add(cell.facts.seed)
     known = {cell.folder for cell in listing}
+    listed: dict[tuple[str, int], tuple[str, set[int]]] = {}  # by folder and budget: the condition, and its seeds
     for cell in listing:
-        parent = PurePosixPath(cell.folder).parent
-        place, name = store.root / "cells" / parent, condition_id(cell.facts)
-        for each in () if place.is_symlink() or not place.is_dir() else os.listdir(place):
-            read = _FOLDER.fullmatch(each)
-            if read and f"{parent}/{each}" not in known and int(read["examples"]) == cell.facts.examples:
-                found.setdefault(name, set()).update({int(read["seed"])} - listed[name])
+        place = str(PurePosixPath(cell.folder).parent), cell.facts.examples
+        listed.setdefault(place, (condition_id(cell.facts), set()))[1].add(cell.facts.seed)
+    found: dict[str, set[int]] = {}
+    for parent in sorted({parent for parent, _ in listed}):
+        folder = store.root / "cells" / parent
+        for name in () if folder.is_symlink() or not folder.is_dir() else os.listdir(folder):
+            read = _FOLDER.fullmatch(name)
+            place = parent, int(read["examples"]) if read else -1
+            if read and place in listed and f"{parent}/{name}" not in known:
+                condition, seeds = listed[place]
+                found.setdefault(condition, set()).update({int(read["seed"])} - seeds)
     return {name: frozenset(seeds) for name, seeds in found.items() if seeds}
 
 

@@ -26,14 +26,14 @@ FORWARD_FIX = "give the settings that belong to its weights, another architectur
 def check_layers(config: PreTrainedConfig, *, name: str) -> None:
     """UserError for layers whose masks or FLOPs the suite does not know. Reads the settings alone."""
     config = config.get_text_config()
-    types = set(getattr(config, "layer_types", None) or [])
+    types, declared = set(getattr(config, "layer_types", None) or []), {field.name for field in fields(config)}
     if unknown := types - _ATTENTION:
         raise UserError(
             f"model {name!r} has layers of type {min(unknown)!r}; only full and sliding attention are supported"
         )
     if "sliding_attention" in types:
         # Of a type that its configuration does not declare, a net's code knows nothing.
-        if "layer_types" not in {field.name for field in fields(config)}:
+        if "layer_types" not in declared:
             raise UserError(
                 f"model {name!r}: its layer_types name sliding attention, which a {config.model_type} does not have"
                 " by layer; remove layer_types from its config.json"
@@ -43,7 +43,7 @@ def check_layers(config: PreTrainedConfig, *, name: str) -> None:
                 f"model {name!r}: its layer_types name sliding attention, but it has no sliding_window; give the"
                 " config.json that belongs to these weights"
             )
-    elif getattr(config, "sliding_window", None) and "sliding_window" not in {field.name for field in fields(config)}:
+    elif getattr(config, "sliding_window", None) and "sliding_window" not in declared:
         raise UserError(
             f"model {name!r}: its sliding_window is no setting of a {config.model_type}; remove it from its config.json"
         )

@@ -13,7 +13,6 @@ from educe.eval.analysis.claims.claim import (
     Tested,
     check_share,
     condition_label,
-    num_runs,
     unusable,
     where,
 )
@@ -27,7 +26,6 @@ from educe.eval.analysis.formatting import format_odds
 from educe.eval.analysis.primary import Pair, known_of
 from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.power import items_to_exclude
-from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS
 from educe.eval.measurement import Measurement
 
 _RARELY_RIGHT = 0.5  # above this the first right answer costs hardly more than the elicitation
@@ -199,9 +197,7 @@ def _controls(groups: Mapping[tuple[str, str], Sequence[Condition]], *, margin: 
 
 def _gain(condition: Condition, plain: Condition) -> tuple[float, float]:
     """The p value of a gain in every run, and the least that was measured; 1 and 0 where it cannot be tested."""
-    if unusable((condition, plain)) or incomparable([condition], plain):
-        return 1.0, 0.0
-    if (num_runs((condition,)) or MIN_TEST_SEEDS) < MIN_TEST_SEEDS:
+    if not condition.testable or unusable((condition, plain)) or incomparable([condition], plain):
         return 1.0, 0.0
     runs = run_differences(condition, plain)
     return max(each.p_above_zero() for each in runs), min(each.difference for each in runs)

@@ -16,18 +16,11 @@ def test_the_tree_check_accepts_nets_that_take_masks(make):
     check_architecture(make().net, name="tiny")
 
 
-def test_the_tree_check_refuses_a_net_that_ignores_masks(monkeypatch):
+@pytest.mark.parametrize("ignored", ["attention_mask", "position_ids"])
+def test_the_tree_check_refuses_a_net_that_ignores_masks_or_positions(ignored, monkeypatch):
     model = tiny()
     forward = model.net.model.forward
-    monkeypatch.setattr(model.net.model, "forward", lambda *args, attention_mask=None, **more: forward(*args, **more))
-    with pytest.raises(UserError, match="tiny-random"):
-        check_architecture(model.net, name="tiny-random")
-
-
-def test_the_tree_check_refuses_a_net_that_ignores_positions(monkeypatch):
-    model = tiny()
-    forward = model.net.model.forward
-    monkeypatch.setattr(model.net.model, "forward", lambda *args, position_ids=None, **more: forward(*args, **more))
+    monkeypatch.setattr(model.net.model, "forward", lambda *args, **more: forward(*args, **(more | {ignored: None})))
     with pytest.raises(UserError, match="tiny-random"):
         check_architecture(model.net, name="tiny-random")
 

@@ -55,9 +55,15 @@ def _spec(text: str) -> Any:
 def launch(study: Study, out: Path) -> None:
     """Run the study's one cell, and print its score and its folder."""
     (cell,) = study.cells()
-    store = Store(out)
     check_device(study.device)
     state = process_state(torch.device("cpu" if on_cpu(study.device) else "cuda"))
+    _launch(study, cell, Store(out), state)
+    # A process that exits in its group is sometimes aborted: threads of gloo let go of tensors when Python has ended
+    # (https://github.com/pytorch/pytorch/pull/179291). Not after a failure: others may be waiting for a collective.
+    state.destroy_process_group()
+
+
+def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None:
     with store.claim() if state.is_main_process else nullcontext():
         if state.is_main_process:
             store.begin(study_text=study.text(), cells=[cell], add=True)

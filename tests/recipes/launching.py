@@ -46,10 +46,11 @@ def run_launch(
     config: str = "accelerate_config.yaml",
     model: str = "tiny-random",
     name: str = "iid_sft",
+    module: str = "educe.recipes",
 ) -> subprocess.CompletedProcess[str]:
     """The same, with its exit code and what it wrote to standard error."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
-    recipe = ["-m", "educe.recipes", name, *COMMAND.replace("tiny-random", model).split(), *settings]
+    recipe = ["-m", module, name, *COMMAND.replace("tiny-random", model).split(), *settings]
     sizes = [] if examples is None else ["--examples", str(examples)]
     return subprocess.run(
         [*launcher, "--num_processes", str(processes), *recipe, *sizes, "--out", str(out)],

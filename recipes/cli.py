@@ -210,9 +210,11 @@ def _validate(options: argparse.Namespace) -> int:
     from educe.recipes.runner.describe import describe
     from educe.recipes.runner.describe_models import describe_model, outlines
     from educe.recipes.runner.learnable import learnable
+    from educe.recipes.runner.sizes import left_out
     from educe.recipes.runner.study import Study
 
-    cells = Study.read(options.study, changes=options.set).cells()
+    study = Study.read(options.study, changes=options.set)
+    cells = study.cells()
     tasks = list({cell.task.name: cell.task for cell in cells}.values())
     models = outlines(cells)
     # Of a model that was not fetched nothing says that it is a chat model.
@@ -221,6 +223,8 @@ def _validate(options: argparse.Namespace) -> int:
     warnings = serious_lines(tasks)
     order = format_count(len(warnings), "warning") if warnings else "all in order"
     print(f"{options.study}: {format_count(len(cells), 'cell')}, {order}")
+    if line := left_out(cells, study.examples):
+        print(line)
     for text in [*described, *starmap(describe_model, models.items()), *(f"warning: {line}" for line in warnings)]:
         print(text)
     unknown = dict.fromkeys(cell.source.name for cell in cells if cell.source.shape is None)

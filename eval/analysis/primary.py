@@ -56,18 +56,22 @@ def listing_of(conditions: Iterable[Condition], failures: Iterable[Failure]) -> 
 def family_sizes(listing: Listing, primary: Sequence[Pair]) -> dict[Family, int]:
     """How many comparisons each family has by the study's design, those without a result included.
 
-    Every condition is compared with zero-shot, and every one but zero-shot with the longest few-shot prompt.
+    Every condition is compared with zero-shot, and every one but zero-shot with the longest few-shot prompt. A primary
+    comparison is counted for the tasks that have both of its sides: those with few rows go without the largest budgets.
     """
-    standard = named = 0
+    standard = named = planned = 0
+    elsewhere = frozenset[Known]().union(*listing.values())  # a control is nowhere
     for knowns in listing.values():
         plain = min((each for each in knowns if each.method == "zero_shot"), key=_by_default, default=None)
         shown = max((each for each in knowns if each.method == "few_shot"), key=_by_budget, default=None)
         against_shown = knowns - {plain, shown} if shown is not None else set()
         standard += (len(knowns) - 1 if plain is not None else 0) + len(against_shown)
-        named += sum(plain in pair or (shown in pair and plain not in pair) for pair in primary)
+        here = [pair for pair in primary if all(side in knowns or side not in elsewhere for side in pair)]
+        planned += len(here)
+        named += sum(plain in pair or (shown in pair and plain not in pair) for pair in here)
     if not primary:
         return {"all": standard}
-    return {"primary": len(primary) * len(listing), "exploratory": standard - named}
+    return {"primary": planned, "exploratory": standard - named}
 
 
 def _by_default(known: Known) -> tuple[bool, str]:

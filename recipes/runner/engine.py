@@ -22,6 +22,7 @@ from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.record import adopt
 from educe.recipes.runner.results import Results
 from educe.recipes.runner.run_cell import run_cell
+from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.track import check_wandb, log_to_wandb
@@ -55,6 +56,8 @@ def run_study(study: Study | str | Path, out: str | Path, *, plan: str | Path | 
         if frozen is not None:
             adopt(store, frozen, results=len(known))
         with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root) as progress:
+            if line := left_out(cells, study.examples):
+                progress.say(line)
             for line in stored_lines(store, tasks):
                 progress.say(f"warning: {line}")
             for cell, fault in faults:

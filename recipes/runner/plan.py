@@ -18,6 +18,7 @@ from educe.eval.prompting.prompts import resolve_format, style_of
 from educe.recipes.method import Workload
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.power import power_lines
+from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.study import Study
 
 BYTES_PER_TOKEN = 3.5
@@ -46,7 +47,7 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
     `effect` is the difference to size the study for, as a share. UserError where it is none.
     """
     cells = study.cells()
-    power = power_lines(cells, effect=effect, primary=len(study.compare))
+    power = power_lines(cells, effect=effect, primary=study.primary())
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.source.name, cell.task.name, cell.recipe), []).append(cell)
@@ -83,6 +84,8 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
     lines.append(f"{format_count(len(cells), 'cell')}, {'useful FLOPs and minutes unknown' if nothing_known else cost}")
     if unknown:
         lines.append("unknown: the size of a model that is not bundled is read when it is loaded; not in the totals")
+    if line := left_out(cells, study.examples):
+        lines.append(line)
     return "\n".join([*lines, "", *power])
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from educe.data.errors import UserError
 from educe.eval.analysis.fit import FIT_RESAMPLES
+from educe.eval.analysis.primary import Known, Pair, family_sizes
 from educe.eval.analysis.statistics.intervals import wilson
 from educe.eval.analysis.statistics.multiple import bonferroni_level
 from educe.eval.analysis.statistics.power import (
@@ -24,19 +25,17 @@ from educe.recipes.runner.cell import Cell
 LEVEL, POWER = 0.95, 0.8
 
 
-def power_lines(cells: Sequence[Cell], *, effect: float, primary: int = 0) -> list[str]:
+def power_lines(cells: Sequence[Cell], *, effect: float, primary: Sequence[Pair] = ()) -> list[str]:
     """Statistical power per task: the minimum detectable effect, and what a difference of `effect` (a share) takes.
 
-    `primary` is the number of comparisons that are made on every model and task; 0 for those of every condition.
-    UserError for an effect that is no share.
+    `primary` are the comparisons that the study names. UserError for an effect that is no share.
     """
     if not 1e-6 <= effect < 1:
         raise UserError(f"--effect {effect:g} is not a difference of scores; give a share such as 0.03 for 3 points")
     tasks: dict[str, list[Cell]] = {}
     for cell in cells:
         tasks.setdefault(cell.task.name, []).append(cell)
-    pairs = len({(cell.source.name, cell.task.name) for cell in cells})
-    comparisons = primary * pairs or _num_comparisons(cells)
+    comparisons = _num_comparisons(cells, primary)
     named = f"{comparisons:,} {'primary ' if primary else ''}comparison{'' if comparisons == 1 else 's'}"
     lines = [f"statistical power of this study (power {POWER:.0%}, confidence level {LEVEL:.0%}):"]
     for task, members in tasks.items():
@@ -78,18 +77,14 @@ def _lines(task: str, cells: Sequence[Cell], *, effect: float, comparisons: int,
     ]
 
 
-def _num_comparisons(cells: Sequence[Cell]) -> int:
-    """How many the report makes: every condition against the zero-shot baseline and the longest few-shot prompt."""
-    conditions: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
+def _num_comparisons(cells: Sequence[Cell], primary: Sequence[Pair]) -> int:
+    """How many the report corrects for: the primary ones, or all where the study names none."""
+    listing: dict[tuple[str, str], set[Known]] = {}
     for cell in (cell for cell in cells if cell.method.analysed_as != "control"):
-        roles = conditions.setdefault((cell.source.name, cell.task.name), {})
-        roles[cell.recipe, cell.examples] = cell.method.analysed_as
-    made = 0
-    for roles in conditions.values():
-        plain, prompted = ("zero_shot" in roles.values()), ("few_shot" in roles.values())
-        others = len(roles) - plain
-        made += others * plain + (others - 1) * prompted
-    return max(1, made)
+        known = Known(cell.method_name, cell.recipe, cell.examples)
+        listing.setdefault((cell.task.name, cell.source.name), set()).add(known)
+    sizes = family_sizes({key: frozenset(knowns) for key, knowns in listing.items()}, primary)
+    return max(1, sizes["primary" if primary else "all"])
 
 
 def _assumptions(comparisons: int) -> str:

@@ -23,6 +23,7 @@ from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import apply_change
 from educe.recipes.runner.listing import MeasureOn
+from educe.recipes.runner.sizes import sizes_on
 from educe.recipes.validation import faults_by_key, validated
 
 # `{few_shot: }` is a name without settings.
@@ -74,7 +75,8 @@ _SYNONYMS = {
 class Study(BaseModel):
     """What to try, on which models, at which budgets.
 
-    `examples` are numbers of labelled training rows, for recipes that learn from them; the others ignore the key.
+    `examples` are numbers of labelled training rows, for recipes that learn from them; the others ignore the key. A
+    task goes without those that only other tasks hold.
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
     serves to choose defaults and never to claim anything. `compare` are the primary comparisons. A suite among the
     tasks stands for all of its own.
@@ -197,7 +199,7 @@ class Study(BaseModel):
             for spec, source in sources
             for task in tasks
             for name, method in methods
-            for size in method.budgets(self.examples)
+            for size in sizes_on(task, method, self.examples, tasks)
             for seed in (self.seeds if method.seeded else self.seeds[:1])
         )
         _check_cells(cells)
@@ -229,18 +231,18 @@ class Study(BaseModel):
                 continue
             for task in readable:  # once, whatever the number of models: some checks read every row
                 try:
-                    self._check_task(method, task, sources)
+                    self._check_task(method, task, sources, sizes_on(task, method, self.examples, readable))
                 except UserError as error:
                     if str(error) not in seen:
                         found.lines.append(f"recipe {name!r}: {error}")
                     seen.add(str(error))
 
-    def _check_task(self, method: Method, task: Task, sources: Sequence[Source]) -> None:
-        for size in method.budgets(self.examples):
+    def _check_task(self, method: Method, task: Task, sources: Sequence[Source], sizes: Sequence[int]) -> None:
+        for size in sizes:
             method.check(task, examples=size)
         for source in sources:
             _check_places(method.plain_settings(), source)
-        for config in method.workload(task, method.budgets(self.examples)[0]).prompt_configs:
+        for config in method.workload(task, sizes[0]).prompt_configs:
             for source in sources:
                 check_template(config.template, kind=source.kind, name=source.name)
                 resolve_format(task, config, style=style_of(config.template, kind=source.kind))

@@ -42,7 +42,7 @@ def test_all_mistakes_are_listed_at_once_in_the_order_of_the_file(tmp_path: Path
 def test_all_mistakes_of_a_study_of_the_right_form_are_listed_at_once(tmp_path: Path) -> None:
     """Of a mistake that several recipes share, one line; nothing of a task whose rows cannot be read."""
     changes = {
-        "tasks": [f"file:{tmp_path}/parity.jsonl", f"file:{tmp_path}/empty.jsonl", "arithmetic"],
+        "tasks": [f"file:{tmp_path}/parity.jsonl", f"file:{tmp_path}/empty.jsonl"],
         "recipes": [
             {"few_shot": {"shots": 90}},
             {"iid_sft": {}},

@@ -3,7 +3,7 @@
 import pytest
 
 from educe.data.errors import UserError, UserErrors
-from educe.eval.analysis.primary import Known, Primary, resolve
+from educe.eval.analysis.primary import Known, Primary, family_sizes, resolve
 
 PLAIN = Known("zero_shot", "zero_shot", 0)
 FEW = Known("few_shot", "few_shot(shots=8)", 8)
@@ -60,3 +60,17 @@ def test_all_mistakes_are_named_and_none_is_made_twice() -> None:
         resolve([tuned, Primary(recipe="x"), back], KNOWN)
     assert len(caught.value.lines) == 2
     assert caught.value.lines[1] == "compare.2 compares zero_shot with iid_sft, 4 examples again; once is enough"
+
+
+def test_a_comparison_belongs_to_the_tasks_that_have_both_of_its_sides() -> None:
+    """A control is listed nowhere, and a comparison with it belongs to every task that has the other side."""
+    control = Known("ngrams", "ngrams", 64)
+    pairs = [(TUNED[1], PLAIN), (TUNED[1], control), (TUNED[0], PLAIN), (TUNED[1], TUNED[0])]
+    listing = {
+        ("small", "m"): frozenset({PLAIN, FEW, TUNED[0]}),
+        ("large", "m"): frozenset({PLAIN, FEW, TUNED[0], TUNED[1]}),
+    }
+    sizes = family_sizes(listing, pairs)
+    assert sizes["primary"] == 1 + 4
+    all_of_them = (2 + 1) + (3 + 2)  # against zero-shot, and against few-shot
+    assert sizes["exploratory"] == all_of_them - 1 - 2

@@ -1,0 +1,36 @@
+"""Which numbers of examples a study has on each task: a task with few train rows goes without the largest ones."""
+
+from collections.abc import Sequence
+
+from educe.data.task import Task
+from educe.eval.analysis.formatting import format_count
+from educe.recipes.method import Method
+from educe.recipes.runner.cell import Cell
+
+
+def sizes_on(task: Task, method: Method, examples: Sequence[int], tasks: Sequence[Task]) -> tuple[int, ...]:
+    """The budgets of a method on one task of a study; `examples` are the study's.
+
+    A number of examples is left out where only others of the `tasks` hold as many train rows, and the task holds a
+    smaller one. What no task holds, or what leaves a task without any, is a mistake for `Method.check` to find.
+    """
+    budgets = method.budgets(examples)
+    held = len(task.rows["train"])
+    if method.budget != "examples" or min(budgets, default=0) > held:
+        return budgets
+    most = max(len(each.rows["train"]) for each in tasks)
+    return tuple(size for size in budgets if size <= held or size > most)
+
+
+def left_out(cells: Sequence[Cell], examples: Sequence[int]) -> str | None:
+    """Lines about the sizes that a study leaves out, one for each, or None; `cells` are the study's."""
+    learning = [cell for cell in cells if cell.method.budget == "examples"]
+    tasks = {cell.task.name: len(cell.task.rows["train"]) for cell in learning}
+    had = {(cell.task.name, cell.examples) for cell in learning}
+    lines = []
+    for size in examples:
+        without = [f"{name} {held:,}" for name, held in tasks.items() if (name, size) not in had]
+        if without:
+            count = format_count(len(tasks) - len(without), "task")
+            lines.append(f"{size} examples on {count} only; others hold fewer train rows: {', '.join(without)}")
+    return "\n".join(lines) or None

@@ -17,6 +17,7 @@ from educe.data.audit.answers import contradictions, not_numbers
 from educe.data.audit.finding import Finding
 from educe.data.audit.near_duplicates import NearDuplicate, near_duplicates
 from educe.data.audit.option_baseline import predict_from_options
+from educe.data.audit.spelling import most_alike
 from educe.data.display import cut
 from educe.data.example import Example
 from educe.data.hashing import fraction, normalize_question
@@ -24,7 +25,7 @@ from educe.data.splits import SPLITS, Split
 from educe.data.task import Task
 
 # Raised when the findings on equal rows change, so that stored findings are made again.
-AUDIT_VERSION = 5
+AUDIT_VERSION = 6
 # A finding is serious if chance gives it to one clean task in a thousand (a study makes dozens of these tests) and it
 # changes accuracy by five points.
 SIGNIFICANCE, MIN_GAIN = 0.001, 0.05
@@ -123,6 +124,8 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
     for kind, pick in (("longest_option", max), ("shortest_option", min)):
         right = [_by_length(row, pick) == row.answer for row in test]
         found.append(_baseline(kind, f"Always picking the {kind.partition('_')[0]} option", right, test, chance))
+    alike = [most_alike(row) == row.answer for row in test]
+    found.append(_baseline("spelling", "Always picking the option spelled most like the question", alike, test, chance))
     if len(train) >= MIN_TRAIN_ROWS:
         learned = train[:MAX_TRAIN_ROWS]
         predicted = predict_from_options(learned, test)

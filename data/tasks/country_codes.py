@@ -12,7 +12,8 @@ from educe.data.tasks.geonames import countries
 def country_codes(*, written: bool = False) -> Task:
     """The country of each two-letter code, four options whose codes stand near it in the alphabet.
 
-    Most codes begin as the name does, so an option that does not is mostly wrong. `written` asks for the name.
+    Most codes begin as the name does, so an option that does not is mostly wrong, and half of the items are answered by
+    spelling alone. `written` asks for the name.
     """
     return bundled("country_codes", _examples, written=written)
 

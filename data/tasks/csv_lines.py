@@ -19,7 +19,7 @@ def csv_lines(*, written: bool = False) -> Task:
     """The three-letter code of each country, four options near it in the alphabet.
 
     The question is the beginning of a table, and an answer is its next field. The first two letters are in the line for
-    many countries, so a part of it is a rule. `written` asks for the code.
+    many countries, so spelling alone answers most items. `written` asks for the code.
     """
     return bundled("csv_lines", _examples, written=written, form=CSV_FORMAT)
 

@@ -17,8 +17,8 @@ _MAX_LETTERS = 24
 def french_countries(*, written: bool = False) -> Task:
     """The country of each French name, ten options near it in the English alphabet.
 
-    Names that are the same in both languages but for accents are left out. Many others begin alike. `written` asks for
-    the English name.
+    Names that are the same in both languages but for accents are left out. Most others share letters, so the option
+    spelled most like the question is nearly always right. `written` asks for the English name.
     """
     return bundled("french_countries", _examples, written=written)
 

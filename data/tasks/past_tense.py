@@ -24,8 +24,9 @@ def past_tense(*, written: bool = False) -> Task:
     """The past tense of about 220 verbs and the past participle of those that have another one, four options.
 
     Every option is a form of some verb: singed would be wrong whatever is asked, and rows would teach that. Where the
-    past tense and the participle differ, the options are both forms of two verbs. Verbs that end in one another (stand,
-    understand) share a split. `written` asks for the form.
+    past tense and the participle differ, the options are both forms of two verbs. The one spelled most like the verb is
+    right for three in four. Verbs that end in one another (stand, understand) share a split. `written` asks for the
+    form.
     """
     return bundled("past_tense", _examples, written=written)
 

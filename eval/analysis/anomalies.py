@@ -243,12 +243,13 @@ def serious_findings(audits: Audits) -> list[str]:
     return [f"{task}: {each.sentence}" for task, found in sorted(audits.items()) for each in found if each.serious]
 
 
-# Findings that are the score of answers without the question, and how they are called.
+# Findings that are the score of answers without any knowledge, and how they are called.
 BASELINES = {
     "majority_answer": "always the same answer",
     "majority_position": "always the same place",
     "longest_option": "the longest option",
     "shortest_option": "the shortest option",
+    "spelling": "the option spelled most like the question",
     "options_alone": "a classifier of options without the question",
 }
 

@@ -11,6 +11,7 @@ from scipy import stats
 
 from educe.data.audit.audit import MAX_ROWS, audit
 from educe.data.audit.finding import Finding
+from educe.data.audit.spelling import most_alike
 from educe.data.example import Example
 from educe.data.grade import exact_match
 from educe.data.resolve import resolve
@@ -54,7 +55,7 @@ def changed_answers(pick: object) -> list[Example]:
 def test_a_clean_task_has_nothing_serious_and_says_what_baselines_score() -> None:
     found = by_kind(task(rows()))
     assert not any(finding.serious for finding in found.values())
-    baselines = {"majority_position", "longest_option", "shortest_option", "options_alone"}
+    baselines = {"majority_position", "longest_option", "shortest_option", "spelling", "options_alone"}
     assert set(found) == baselines | {"positions"}
     for kind in baselines:
         assert found[kind].numbers["chance"] == 0.25 < found[kind].numbers["high"]
@@ -94,6 +95,31 @@ def test_a_biased_place_is_found() -> None:
 def test_a_length_that_tells_is_found(kind: str, pick: object) -> None:
     found = serious(task(changed_answers(lambda row: pick(row.choices, key=len))))  # type: ignore[operator]
     assert kind in found and "majority_position" not in found
+
+
+def test_an_option_spelled_like_the_question_is_found() -> None:
+    """Neither its place, nor its length, nor the options alone tell, as with a name and its translation."""
+
+    def bent(row: Example) -> str:
+        return f"{row.question.split()[4]}o"
+
+    made = []
+    for i, row in enumerate(rows()):
+        others = iter([bent(rows()[(i + 7 * k) % 600]) for k in (1, 2, 3)])
+        choices = tuple(bent(row) if choice == row.answer else next(others) for choice in row.choices)
+        made.append(replace(row, choices=choices, answer=bent(row)) if len(set(choices)) == 4 else row)
+    found = by_kind(task(made))
+    assert found["spelling"].serious and found["spelling"].numbers["score"] > 0.9
+    assert serious(task(made)) == {"spelling"}
+
+
+def test_case_marks_and_order_do_not_hide_how_an_option_is_spelled() -> None:
+    asked = Example(
+        id="a", question="Wie heißt «L'Allemagne»?", choices=("GREECE", "german-Alle", "Malta"), answer="Malta"
+    )
+    assert most_alike(asked) == "german-Alle"
+    empty = Example(id="b", question="?!", choices=("...", "--"), answer="--")
+    assert most_alike(empty) in empty.choices
 
 
 def test_words_that_tell_are_found_without_the_question() -> None:
@@ -146,7 +172,7 @@ def test_too_few_rows_to_learn_from_still_give_an_audit() -> None:
     found = by_kind(task(few, load=lambda: {"train": few[:5], "dev": [], "test": few[5:]}))
     assert "options_alone" not in found and "longest_option" in found
     found = by_kind(task(few, load=lambda: {"train": [], "dev": [], "test": few}))
-    assert set(found) == {"positions", "longest_option", "shortest_option"}
+    assert set(found) == {"positions", "longest_option", "shortest_option", "spelling"}
 
 
 def test_findings_are_plain_values_and_the_same_every_time() -> None:

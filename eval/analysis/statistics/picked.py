@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from educe.eval.analysis.statistics.intervals import Estimate, effective_sample_size, wilson
+from educe.eval.analysis.statistics.paired import paired_difference
 from educe.eval.analysis.statistics.resample import SEED, Array, Clusters, in_one_cluster, interval_kind
 from educe.eval.analysis.statistics.variance import Side, covariance
 
@@ -32,6 +33,45 @@ def picked_scores(
     means = np.array([side.scores.mean() for side in sides])
     noise = _noise(sides, clusters)
     return [_corrected(sides, means, noise, list(each), clusters, level) for each in rivals]
+
+
+def picked_gain(
+    sides: Sequence[Side],
+    rivals: Sequence[int],
+    others: Sequence[int | None],
+    clusters: Clusters | None = None,
+    *,
+    level: float = 0.95,
+) -> Estimate | None:
+    """What the rival that scores best gains over the side in its place in `others`, on data that did not pick it.
+
+    The halves are those of `picked_scores`: over one other side for all, it is the corrected score less the score of
+    that side. The interval is the paired one of the rival that scored best, moved by as much as its gain is corrected.
+    None where that rival has no other side, or for items of one cluster.
+    """
+    own = np.array([sides[place].scores.mean() for place in rivals])
+    best = int(own.argmax())
+    against = others[best]
+    if against is None or in_one_cluster(clusters, sides[0].scores.shape[1]):
+        return None
+    means = np.array([side.scores.mean() for side in sides])
+    noise = _noise(sides, clusters)
+    picked = (own + noise[:, list(rivals)]).argmax(axis=1)
+    halves = means - noise
+    gains = [
+        halves[picked == place, rival] - halves[picked == place, other]
+        for place, (rival, other) in enumerate(zip(rivals, others, strict=True))
+        if other is not None
+    ]
+    found = paired_difference(sides[rivals[best]], sides[against], clusters, level=level)
+    moved = min(0.0, float(np.concatenate(gains).mean()) - found.difference)
+    return Estimate(
+        value=found.difference + moved,
+        low=max(-1.0, found.low + moved),
+        high=found.high + moved,
+        kind=interval_kind("split-data paired", level),
+        n=found.n,
+    )
 
 
 def _noise(sides: Sequence[Side], clusters: Clusters | None) -> Array:

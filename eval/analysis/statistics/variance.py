@@ -118,10 +118,17 @@ def contrast_variance(sides: Sequence[Side], weights: Sequence[float], clusters:
     """
     items = sum(weight * side.items for side, weight in zip(sides, weights, strict=True))
     of_items, items_df = _items_variance(np.asarray(items), clusters)
+    of_seeds, seeds_df = seed_variance(sides, weights)
+    return Variance(items=of_items, items_df=items_df, seeds=of_seeds, seeds_df=seeds_df)
+
+
+def seed_variance(sides: Sequence[Side], weights: Sequence[float]) -> tuple[float, float]:
+    """The variance over seeds (CR2) of a weighted sum of means, of whatever items, and its degrees of freedom.
+
+    Equal seeds are one draw. A side with too few seeds adds nothing.
+    """
     of_runs = _seed_scores(sides) @ np.asarray(weights)
-    return Variance(
-        items=of_items, items_df=items_df, seeds=float(of_runs @ of_runs), seeds_df=_seeds_df(sides, weights)
-    )
+    return float(of_runs @ of_runs), _seeds_df(sides, weights)
 
 
 def estimand_of(sides: Sequence[Side]) -> Estimand:

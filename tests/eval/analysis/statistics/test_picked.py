@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from educe.eval.analysis.statistics.picked import picked_scores
+from educe.eval.analysis.statistics.paired import paired_difference
+from educe.eval.analysis.statistics.picked import picked_gain, picked_scores
 from educe.eval.analysis.statistics.variance import Side, covariance, mean_variance
 
 STUDIES = 150
@@ -45,6 +46,30 @@ def test_a_clear_winner_keeps_its_score() -> None:
     good, bad = (Side.of(rng.random(300) < share) for share in (0.9, 0.5))
     (found,) = picked_scores([bad, good], [[0, 1]])
     assert found is not None and found.value == pytest.approx(float(good.scores.mean()), abs=1e-4)
+
+
+def test_a_gain_over_one_side_is_the_corrected_score_less_that_of_the_side() -> None:
+    sides = _sides(np.random.default_rng(1), recipes=8, seeds=3, seed_sd=0.2, shared=0.5)
+    baseline = Side(scores=sides.pop().scores[:1])
+    (score,) = picked_scores([*sides, baseline], [range(7)])
+    gain = picked_gain([*sides, baseline], range(7), [7] * 7)
+    assert score is not None and gain is not None
+    assert gain.value == pytest.approx(score.value - baseline.scores.mean())
+    best = max(sides, key=lambda side: float(side.scores.mean()))
+    raw = paired_difference(best, baseline)
+    assert gain.value < raw.difference
+    assert (gain.low, gain.high) == pytest.approx(
+        (raw.low - raw.difference + gain.value, raw.high - raw.difference + gain.value)
+    )
+
+
+def test_a_gain_takes_another_side_of_the_one_that_scored_best() -> None:
+    rng = np.random.default_rng(0)
+    good, bad, other = (Side.of(rng.random(300) < share) for share in (0.9, 0.5, 0.4))
+    assert picked_gain([good, bad, other], [0, 1], [None, 2]) is None
+    found = picked_gain([good, bad, other], [0, 1], [2, None])
+    assert found is not None and found.value == pytest.approx(paired_difference(good, other).difference, abs=1e-4)
+    assert picked_gain([good, bad, other], [0, 1], [2, 2], ["all"] * 300) is None
 
 
 def test_covariance_holds_the_variance_of_each_mean() -> None:

@@ -1,4 +1,4 @@
-"""An effect over all tasks of a study: training against prompting, and the share of its gain that a prompt recovers."""
+"""An effect over all tasks of a study: training against prompting or controls, and the share that a prompt recovers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +7,14 @@ from typing import Literal
 import numpy as np
 
 from educe.eval.analysis.conditions import Condition, most_shots, plain_prompting, sides_of, trained
+from educe.eval.analysis.controls import controlled
 from educe.eval.analysis.looks import Looks
 from educe.eval.analysis.statistics.intervals import Interval
 from educe.eval.analysis.statistics.paired import adjusted, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.random_effects import MIN_EFFECTS, MetaAnalysis, meta_analysis
 from educe.eval.analysis.statistics.variance import Estimand, contrast_variance, estimand_of
 
-Against = Literal["zero-shot", "few-shot", "gap"]
+Against = Literal["zero-shot", "few-shot", "control", "gap"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class OverTasks:
     """One model's effect on each task, pooled; on tasks `left_out` it is not known, as a share of no gap is not.
 
     `p` and `homogeneity_p` are those of `pooled`, adjusted for looks; None where a recipe has too few seeds for a test
-    or nothing can be confirmed any more.
+    or nothing can be confirmed any more, and against a control, with which nothing is tested.
     """
 
     model: str
@@ -54,11 +55,12 @@ class OverTasks:
 
 
 def over_tasks(pairs: Sequence[Sequence[Condition]], looks: Looks | None = None) -> list[OverTasks]:
-    """Three effects of each model's training over its tasks; `pairs` are the conditions by task and model.
+    """Up to four effects of each model's training over its tasks; `pairs` are all conditions by task and model.
 
     Of the recipes that train, the one measured on most tasks, then with most examples and FLOPs, at its largest budget
     on each task: never the one with the best score. Against zero-shot; against the longest prompt of demonstrations;
-    and the share of the gain over zero-shot that this prompt recovers. Only effects known on three tasks or more.
+    against the best control at the same budget; and the share of the gain over zero-shot that this prompt recovers.
+    Only effects known on three tasks or more.
     """
     found = []
     for model in sorted({pair[0].model for pair in pairs}):
@@ -66,7 +68,12 @@ def over_tasks(pairs: Sequence[Sequence[Condition]], looks: Looks | None = None)
         tuned = _most_trained(mine)
         if len(tuned) < MIN_EFFECTS:
             continue
-        effects: dict[Against, Effect] = {"zero-shot": _gain, "few-shot": _lead, "gap": _share}
+        effects: dict[Against, Effect] = {
+            "zero-shot": _gain,
+            "few-shot": _lead,
+            "control": _above_control,
+            "gap": _share,
+        }
         found += [_pooled(model, against, mine, tuned, effect, looks) for against, effect in effects.items()]
     return [each for each in found if each is not None]
 
@@ -111,6 +118,7 @@ def _pooled(
         )
         pooled = replace(pooled, prediction=kept)
     about = list(dict.fromkeys(condition for each in known for condition in each.conditions))
+    tested = against != "control"
     return OverTasks(
         model=model,
         against=against,
@@ -118,8 +126,8 @@ def _pooled(
         effects=known,
         left_out=tuple(task for task, each in effects.items() if each is None),
         pooled=pooled,
-        p=_at_this_look(pooled.p, about, looks),
-        homogeneity_p=_at_this_look(pooled.homogeneity_p, about, looks),
+        p=_at_this_look(pooled.p, about, looks) if tested else None,
+        homogeneity_p=_at_this_look(pooled.homogeneity_p, about, looks) if tested else None,
     )
 
 
@@ -137,6 +145,11 @@ def _gain(conditions: Sequence[Condition], tuned: Condition) -> TaskEffect | Non
 def _lead(conditions: Sequence[Condition], tuned: Condition) -> TaskEffect | None:
     shown = most_shots(conditions)
     return None if shown is None else _difference(tuned, shown)
+
+
+def _above_control(conditions: Sequence[Condition], tuned: Condition) -> TaskEffect | None:
+    control = controlled(conditions).get(tuned)
+    return None if control is None else _difference(tuned, control)
 
 
 def _difference(condition: Condition, other: Condition) -> TaskEffect | None:

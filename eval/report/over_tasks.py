@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -16,9 +17,10 @@ from educe.eval.report.text import interval_text, range_text
 TITLES: dict[Against, str] = {
     "zero-shot": "training against zero-shot",
     "few-shot": "training against the longest prompt",
+    "control": "training against the control from the same rows",
     "gap": "share of training's gain that the longest prompt recovers",
 }
-_UNITS: dict[Against, str] = {"zero-shot": "difference (points)", "few-shot": "difference (points)", "gap": "share (%)"}
+_GAP_LIMITS = (-100.0, 200.0)  # percent: a share of a small gap may lie anywhere, and would make all others a dot
 _MEAN: Key = ("", "mean", 0)
 _SHRUNKEN = Style(color="#767676", marker="o", line="-", filled=False)
 _BELOW = 0.3  # of a row: where the shrunken effect is drawn, under the measured one
@@ -40,15 +42,15 @@ def effect_text(value: float, low: float, high: float) -> str:
 
 @matplotlib.rc_context(RC)
 def _figure(found: Sequence[OverTasks], against: Against) -> Figure:
-    tasks = sorted({each.task for one in found for each in one.effects})
+    tasks = _by_effect(found)
     rows = {("", task, 1): ("", printable(task, width=48)) for task in tasks} | {_MEAN: ("", "mean of such tasks")}
     by_model = {each.model: each for each in found}
 
     def draw(axes: Axes, model: str) -> dict[Key, Mark]:
         one = by_model[model]
         places = [list(rows).index(("", each.task, 1)) for each in one.effects]
-        axes.set_xlim(*_limits(found))
-        axes.set_xlabel(_UNITS[against])
+        axes.set_xlim(*_limits(found, against))
+        axes.set_xlabel("share (%)" if against == "gap" else "difference (points)")
         axes.axvline(0, color="#000000", linewidth=1)
         draw_intervals(
             axes, [place + _BELOW for place in places], one.pooled.shrunken, _SHRUNKEN, level=True, markersize=4
@@ -79,14 +81,29 @@ def _figure(found: Sequence[OverTasks], against: Against) -> Figure:
         notes=[
             "Filled: measured on the task, with its 95% interval. Hollow, below it: shrunken towards the mean by the "
             "share of its variance that is error (empirical Bayes). Diamond: the mean with its 95% interval (random "
-            "effects, Hartung-Knapp). Grey bar: where the effect on another such task lies (95% prediction interval).",
+            "effects, Hartung-Knapp). Grey bar: where the effect on another such task lies (95% prediction interval). "
+            "Tasks: in the order of their effects, means over models. A bar that leaves the panel is cut; its numbers "
+            "are at the right.",
         ],
+        missing="not known",
     )
 
 
-def _limits(found: Sequence[OverTasks]) -> tuple[float, float]:
-    """Wide enough for every interval of a task and of a mean; a prediction interval may leave the panel."""
+def _by_effect(found: Sequence[OverTasks]) -> list[str]:
+    """The tasks, the one with the largest measured effect first."""
+    values: dict[str, list[float]] = {}
+    for each in (each for one in found for each in one.effects):
+        values.setdefault(each.task, []).append(each.value)
+    return sorted(values, key=lambda task: (-fmean(values[task]), task))
+
+
+def _limits(found: Sequence[OverTasks], against: Against) -> tuple[float, float]:
+    """Wide enough for every interval of a task and of a mean; a prediction interval may leave the panel.
+
+    Shares of a gap may leave it, too.
+    """
     ends = [100 * end for one in found for each in one.effects for end in (each.low, each.high, 0.0)]
     ends += [100 * end for one in found for end in (one.pooled.interval.low, one.pooled.interval.high)]
     pad = 0.06 * (max(ends) - min(ends))
-    return min(ends) - pad, max(ends) + pad
+    low, high = min(ends) - pad, max(ends) + pad
+    return (max(low, _GAP_LIMITS[0]), min(high, _GAP_LIMITS[1])) if against == "gap" else (low, high)

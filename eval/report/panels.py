@@ -250,11 +250,18 @@ def rows_of(conditions: Iterable[Condition]) -> Rows:
 
 
 def figure_of_rows(
-    rows: Rows, models: Sequence[str], draw: Callable[[Axes, str], dict[Key, Mark]], *, values: float, **texts: Any
+    rows: Rows,
+    models: Sequence[str],
+    draw: Callable[[Axes, str], dict[Key, Mark]],
+    *,
+    values: float,
+    missing: str = "not measured",
+    **texts: Any,
 ) -> Figure:
     """A panel per model with a mark in every row, and its numbers at the right in `values` inches.
 
-    `draw` sets the x axis of a model's panel, draws what lies behind the marks, and gives the marks by row.
+    `draw` sets the x axis of a model's panel, draws what lies behind the marks, and gives the marks by row. A row
+    without a mark says what is `missing`.
     """
     columns = min(2, len(models))
     sheet = Sheet(
@@ -273,7 +280,7 @@ def figure_of_rows(
         members: dict[Style, list[tuple[int, Mark]]] = {}
         for y, key in enumerate(rows):
             mark = marks.get(key)
-            text, color, slant = (mark.text, "#000000", "normal") if mark else ("not measured", "#666666", "italic")
+            text, color, slant = (mark.text, "#000000", "normal") if mark else (missing, "#666666", "italic")
             axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=color,
                       style=slant)  # fmt: skip
             if mark:

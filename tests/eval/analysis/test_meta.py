@@ -9,7 +9,7 @@ from educe.eval.analysis.conditions import by_task_and_model, compare, pool
 from educe.eval.analysis.looks import Look, Looks
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.measurement import Measurement
-from educe.eval.report.over_tasks import draw_over_tasks
+from educe.eval.report.over_tasks import _limits, draw_over_tasks
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement
 
@@ -83,6 +83,25 @@ def test_p_values_take_five_seeds_and_are_adjusted_for_looks() -> None:
     assert lost.p is None
 
 
+def test_training_is_compared_with_the_control_at_its_budget_and_not_tested() -> None:
+    spend = Spend(labelled_examples=64, train_flops=1.0)
+    controls = [
+        measurement(task=task, method="ngrams", examples=64, right=right, of=100, seed=seed, spend=spend)
+        for task, right in zip(TASKS, (10, 20, 30, 40), strict=True)
+        for seed in range(5)
+    ]
+    conditions = pool([*study(seeds=5), *controls])
+    found = {each.against: each for each in over_tasks(by_task_and_model(conditions))}
+    above = found["control"]
+    assert [each.value for each in above.effects] == pytest.approx([0.58, 0.38, 0.48, 0.33])
+    assert {each.conditions[1].method for each in above.effects} == {"ngrams"}
+    assert (above.p, above.homogeneity_p, above.recipe) == (None, None, "iid_sft")
+    assert found["zero-shot"].p is not None
+    without = {each.against: each for each in over_tasks(by_task_and_model(pool(study(seeds=5))))}
+    assert without.keys() == found.keys() - {"control"}
+    assert all(found[against].pooled == without[against].pooled for against in without)
+
+
 def test_two_tasks_are_not_pooled() -> None:
     assert over_tasks(by_task_and_model(pool(study(seeds=3, gains=(40, 30))))) == []
 
@@ -94,3 +113,14 @@ def test_figures_show_every_task_and_the_mean(tmp_path: Path) -> None:
     for needed in (*TASKS, "mean of such tasks", "+39.0 ["):
         assert needed in drawn[0], needed
     assert draw_over_tasks([], tmp_path) == []
+
+
+def test_tasks_are_in_the_order_of_their_effects_and_a_wild_share_leaves_its_panel(tmp_path: Path) -> None:
+    found = over_tasks(by_task_and_model(pool(study(seeds=3))))
+    drawn = draw_over_tasks(found, tmp_path)
+    places = [drawn[0].index(f">{task}<") for task in ("logic", "sentiment", "capitals", "grammar")]
+    assert places == sorted(places)
+    assert _limits(found[2:], "gap") == _limits(found[2:], "zero-shot")
+    (wild,) = (replace(each, effects=(replace(each.effects[0], low=-9.0, high=9.0),)) for each in found[2:])
+    assert _limits([wild], "gap") == (-100.0, 200.0)
+    assert _limits([wild], "zero-shot")[0] < -900

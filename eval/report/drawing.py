@@ -48,7 +48,7 @@ def draw_figures(
         number, task = numbered
         # The number keeps apart tasks whose names only differ in characters that no file name should have.
         stem = f"{number:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', task).strip('-')[:60]}"
-        drawn = {"task": task}
+        drawn = {"task": task, "number": str(number)}
         for kind, figure_of in kinds.items():
             path, figure = folder / f"{stem}-{kind}", figure_of(task)
             pixels = small or kind == "curves"

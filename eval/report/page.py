@@ -10,6 +10,7 @@ import jinja2
 from educe.data.display import visible
 from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
+from educe.eval.analysis.by_task import task_rows
 from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
 from educe.eval.analysis.controls import without_controls
@@ -18,6 +19,7 @@ from educe.eval.analysis.formatting import format_p_value
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.analysis.primary import Pair
+from educe.eval.analysis.task_means import task_means
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report import text
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, calibrations, disagreements
@@ -44,7 +46,19 @@ from educe.eval.report.headline import headline
 from educe.eval.report.over_tasks import TITLES, draw_over_tasks, effect_text
 from educe.eval.report.prompts import best_prompts, format_extremes, format_spreads, order_effects, pooled_ratios
 from educe.eval.report.ranks import rankings
-from educe.eval.report.tables import CURVE_COLUMNS, RESULT_COLUMNS, curve_rows, results_rows, row_of, write_csv
+from educe.eval.report.suites import suite_sections
+from educe.eval.report.tables import (
+    CURVE_COLUMNS,
+    MEAN_COLUMNS,
+    RESULT_COLUMNS,
+    TASK_COLUMNS,
+    curve_rows,
+    mean_table,
+    results_rows,
+    row_of,
+    task_table,
+    write_csv,
+)
 
 _FILTERS = (
     text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, text.name_of, text.ratio_text,
@@ -65,7 +79,7 @@ def write_report(
     record: Sequence[str] = (),
     limits: Limits | None = None,
 ) -> Path:
-    """Write report.html, figures/, results.csv, curves.csv and comparisons.csv and return the path of the page.
+    """Write report.html, its figures and its tables as CSV files, and return the path of the page.
 
     `primary` are the comparisons that the study names as such, `looks` the earlier ones at these results, `record` says
     so and what was planned, a sentence each, and `limits` are those of the claims. The page needs no network and no
@@ -78,7 +92,13 @@ def write_report(
     above_controls = compare_with_controls(pairs, gains, looks)
     found = checks(measurements, conditions, failures, audits)
     drawn = _drawn(conditions, comparisons, looks, folder / "figures")
-    _write_tables(measurements, failures, conditions, [*comparisons, *above_controls], folder)
+    by_task, means = task_rows(pairs), task_means(pairs)
+    write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
+    write_csv(folder / "curves.csv", CURVE_COLUMNS, curve_rows(conditions, gains))
+    rows = [row_of(COMPARISON_COLUMNS, each) for each in (*comparisons, *above_controls)]
+    write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, rows)
+    write_csv(folder / "tasks.csv", TASK_COLUMNS, task_table(by_task))
+    write_csv(folder / "task_means.csv", MEAN_COLUMNS, mean_table(means))
     page = _template().render(
         study=study,
         study_text=study_text,
@@ -98,6 +118,7 @@ def write_report(
         prompts=first_prompts(measurements),
         **drawn,
         **_sections(conditions, comparisons, above_controls, gains, looks),
+        **suite_sections(by_task, means, failures),
     )
     path = folder / "report.html"
     write_whole(path, page)
@@ -115,7 +136,7 @@ def _drawn(
         fitted(candidates),
         calibrations(pairs),
     )
-    pooled = over_tasks(pairs, looks)
+    pooled = over_tasks(by_task_and_model(conditions), looks)
     drawing = {
         "forest": lambda task: forest_figure(conditions, comparisons, task=task),
         "frontier": lambda task: frontier_figure(conditions, costly, task=task),
@@ -133,19 +154,6 @@ def _drawn(
         "calibrated": calibrated,
         "num_uncalibrated": num_uncalibrated,
     }
-
-
-def _write_tables(
-    measurements: Sequence[Measurement],
-    failures: Sequence[Failure],
-    conditions: Sequence[Condition],
-    comparisons: Sequence[Comparison],
-    folder: Path,
-) -> None:
-    write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
-    write_csv(folder / "curves.csv", CURVE_COLUMNS, curve_rows(conditions))
-    rows = [row_of(COMPARISON_COLUMNS, each) for each in comparisons]
-    write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, rows)
 
 
 def _sections(

@@ -35,6 +35,8 @@ AT_THE_TOP = (
     "results.csv",
     SEAL,
     "study.yaml",
+    "task_means.csv",
+    "tasks.csv",
     "wandb",
 )
 IN_A_CELL = ("measurement.json", "outcomes.parquet", "training.json", SEAL, "adapter", "adapter/adapter_config.json")
@@ -210,7 +212,9 @@ def test_the_directory_itself_may_be_a_link(received: Path, finished: Path) -> N
     assert run_cli("run", finished / "study.yaml", "--out", link) == 0
 
 
-@pytest.mark.parametrize("name", ["report.html", "results.csv", "curves.csv", "comparisons.csv"])
+@pytest.mark.parametrize(
+    "name", ["report.html", "results.csv", "curves.csv", "comparisons.csv", "tasks.csv", "task_means.csv"]
+)
 def test_a_folder_where_a_file_is_written_is_one_line(
     received: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

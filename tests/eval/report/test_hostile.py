@@ -73,7 +73,8 @@ def hostile(url: str) -> tuple[list[Measurement], list[Failure], dict[str, list[
                 recipe=f"{each.method} {texts[{'zero_shot': 4, 'few_shot': 9, 'iid_sft': 11}[each.method]]}",
                 metric=texts[1],
                 interval=texts[6] if each.examples else texts[7],
-                settings={**each.settings, "note": other},
+                # The same on every task, so that there are means over tasks.
+                settings={**each.settings, "note": texts[{"zero_shot": 0, "few_shot": 5, "iid_sft": 10}[each.method]]},
                 details=Details(
                     selection=Selection(chosen={text: other}, dev_score=0.5, dev_examples=16, candidates=3),
                     format_extremes=FormatExtremes(

@@ -9,6 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from educe.data.errors import UserError
+from educe.eval.analysis.formatting import format_count
 from educe.eval.analysis.statistics.intervals import Interval, pooled_interval
 from educe.eval.analysis.statistics.paired import Difference, GapRecovered, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.ratios import Ratio, score_ratio
@@ -214,6 +215,13 @@ def by_task_and_model(conditions: Iterable[Condition]) -> list[list[Condition]]:
     for condition in conditions:
         groups.setdefault((condition.task, condition.model), []).append(condition)
     return [groups[key] for key in sorted(groups)]
+
+
+def name_of(condition: Condition) -> str:
+    """The recipe and its budget."""
+    if not condition.examples or condition.budget_in_settings:
+        return condition.name
+    return f"{condition.name}, {format_count(condition.examples, 'example')}"
 
 
 def plain_prompting(conditions: Iterable[Condition]) -> Condition | None:

@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, plain_prompting
+from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, name_of, plain_prompting
 from educe.eval.analysis.statistics.metrics import LikelihoodScores, likelihood_scores
 from educe.eval.analysis.statistics.variance import Side, contrast_variance
 from educe.eval.measurement import Outcomes
 from educe.eval.report.frame import GAP, Sheet
 from educe.eval.report.panels import draw_intervals
 from educe.eval.report.style import RC, numbered_style
-from educe.eval.report.text import estimate_text, gain_text, interval_text, name_of, range_text, share_text
+from educe.eval.report.text import estimate_text, gain_text, interval_text, range_text, share_text
 
 MAX_CONDITIONS = 24  # a second or so for each three
 _PANEL = 2.5

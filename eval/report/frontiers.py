@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, SymmetricalLogLocator
 
-from educe.eval.analysis.conditions import Condition, ordered, plain_prompting
+from educe.eval.analysis.conditions import Condition, name_of, ordered, plain_prompting
 from educe.eval.analysis.curves import join
 from educe.eval.analysis.frontier import QUESTIONS, Cost, FrontierPoint, break_even, frontier
 from educe.eval.report.frame import ZERO_SHOT_NOTE, Sheet, interval_note, metric_of, sample_sizes
 from educe.eval.report.panels import draw_intervals, draw_references, interval_of, label_of, prepare, ticks
 from educe.eval.report.style import PLAIN, RC, Style, label_right_edge, labels_height, recipe_styles
-from educe.eval.report.text import count, name_of
+from educe.eval.report.text import count
 
 Frontiers = Mapping[tuple[str, str], Mapping[Cost, Sequence[FrontierPoint]]]
 _HIGHEST_NUMBERED = 0.95  # above this score a number stands below its point, not in the title

@@ -12,7 +12,7 @@ from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.by_task import task_rows
 from educe.eval.analysis.claims.study import Limits
-from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
+from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, name_of, ordered, pool
 from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.formatting import format_p_value
@@ -61,7 +61,7 @@ from educe.eval.report.tables import (
 )
 
 _FILTERS = (
-    text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, text.name_of, text.ratio_text,
+    text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, name_of, text.ratio_text,
     text.runs_text, text.score_text, text.share_text, text.shares_text, text.signed, comparison_odds, format_p_value,
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, NullLocator
 
-from educe.eval.analysis.conditions import Condition, plain_prompting
+from educe.eval.analysis.conditions import Condition, name_of, plain_prompting
 from educe.eval.analysis.controls import best_controls, without_controls
 from educe.eval.analysis.curves import Curve, join
 from educe.eval.analysis.formatting import format_interval, whole_percent
@@ -28,7 +28,7 @@ from educe.eval.report.style import (
     spread,
     wrapped,
 )
-from educe.eval.report.text import Scored, chances, name_of, power_of_ten
+from educe.eval.report.text import Scored, chances, power_of_ten
 
 Align = Literal["left", "center", "right"]
 Key = tuple[str, str, int]

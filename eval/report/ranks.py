@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from educe.eval.analysis.conditions import Condition, sides_of
+from educe.eval.analysis.conditions import Condition, name_of, sides_of
 from educe.eval.analysis.looks import Looks
 from educe.eval.analysis.statistics.ranking import Rank, TaskScores, rank_conditions
 from educe.eval.report.panels import key_of
-from educe.eval.report.text import RUNS_MARK, name_of
+from educe.eval.report.text import RUNS_MARK
 
 MIN_CONDITIONS = 3
 MAX_CONDITIONS = 8

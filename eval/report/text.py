@@ -79,13 +79,6 @@ def range_text(counts: Sequence[int], noun: str) -> str:
     return f"{low:,} {noun}{'' if low == 1 else 's'}" if low == high else f"{low:,} to {high:,} {noun}s"
 
 
-def name_of(condition: Condition) -> str:
-    """The recipe and its budget."""
-    if not condition.examples or condition.budget_in_settings:
-        return condition.name
-    return f"{condition.name}, {range_text([condition.examples], 'example')}"
-
-
 def runs_text(condition: Condition) -> str:
     """What the condition's interval is of: of its recipe, over seeds, or of so many runs alone."""
     if condition.estimand == "runs":

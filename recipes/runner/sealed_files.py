@@ -49,8 +49,8 @@ class SealedFiles:
         finally:
             self._lock.release()
 
-    def write(self, texts: Mapping[str, str]) -> None:
-        """Write files of the directory and seal them.
+    def write(self, texts: Mapping[str, str | None]) -> None:
+        """Write files of the directory and seal them; None deletes one.
 
         While they are written the seal lists old and new: a run that is killed in between leaves a directory that can
         be read. None stands for a file that is not there.
@@ -60,11 +60,14 @@ class SealedFiles:
                 before = self._sealed()
             except CORRUPTION:
                 before = {}  # what it sealed is written again, or found to be corrupt
-            after: dict[str, list[str | None]] = {name: [checksum(text.encode())] for name, text in texts.items()}
+            after = {name: [None if text is None else checksum(text.encode())] for name, text in texts.items()}
             both = {name: [*before.get(name, [None]), *sealed] for name, sealed in after.items()}
             write_whole(self.root / SEAL, sealed_text({"files": {**before, **both}}))
             for name, text in texts.items():
-                write_whole(self.root / name, text)
+                if text is None:
+                    (self.root / name).unlink(missing_ok=True)
+                else:
+                    write_whole(self.root / name, text)
             write_whole(self.root / SEAL, sealed_text({"files": {**before, **after}}))
 
     def read(self, name: str) -> str | None:

@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     run = _study_command(commands, "run", _run, "Run a study, but no cell that is finished already.")
     run.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME).")
     run.add_argument("--plan", metavar="FILE", help="Plan of `educe plan --freeze`, to keep with the results.")
+    screen = _study_command(
+        commands, "screen", _screen, "Tell on dev rows which tasks have room for more than zero-shot."
+    )
+    screen.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME-screen).")
+    screen.add_argument("--keep", type=int, metavar="N", help="Choose at most N tasks, those that gain most.")
     plan = _study_command(commands, "plan", _plan, "Estimate FLOPs, minutes and power; after a run, what to add.")
     plan.add_argument(
         "--effect", type=float, default=0.05, metavar="SHARE", help="Difference that the study must detect (0.05)."
@@ -159,6 +164,18 @@ def _run(options: argparse.Namespace) -> int:
         print(f"warning: {line}", file=sys.stderr)
     if results.failures:
         print(f"{len(results.failures)} of {len(results.rows())} cells failed; see the report", file=sys.stderr)
+    return 1 if results.failures else 0
+
+
+def _screen(options: argparse.Namespace) -> int:
+    from educe.recipes.runner.screen import prepare, run_screen
+    from educe.recipes.runner.screen_text import chosen_line, screen_text
+    from educe.recipes.runner.study import Study
+
+    screening = prepare(Study.read(options.study, changes=options.set))
+    print("".join(f"{line}\n" for line in screening.left_out), end="", flush=True)
+    screened, results = run_screen(screening, options.out or Path("runs") / screening.dev_study.name, keep=options.keep)
+    print(f"{screen_text(screened)}\n{chosen_line(screened, results.folder)}")
     return 1 if results.failures else 0
 
 

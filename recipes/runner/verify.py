@@ -10,7 +10,9 @@ from educe.data.display import visible
 from educe.eval.analysis.formatting import format_count
 from educe.recipes.runner.corruption import Corrupt
 from educe.recipes.runner.listing import Listed
+from educe.recipes.runner.looks import hash_of
 from educe.recipes.runner.record import read_looks, read_plan
+from educe.recipes.runner.screened import SCREEN, read_screen
 from educe.recipes.runner.store import NOT_RUN, Store
 
 
@@ -35,7 +37,8 @@ def verify(folder: str | Path) -> Verdict:
     """
     store = Store(Path(folder))
     faults = []
-    reads = (store.study_name, store.primary, store.read_audits, partial(read_looks, store), partial(read_plan, store))
+    own = (read_looks, read_plan, read_screen)
+    reads = (store.study_name, store.primary, store.read_audits, *(partial(read, store) for read in own))
     for read in reads:
         try:
             read()
@@ -44,6 +47,7 @@ def verify(folder: str | Path) -> Verdict:
     try:
         measurements, failures = store.read()
         unread = [f"{path} is of no cell of the study and is not read" for path in _unlisted(store)]
+        unread += _earlier_screen(store)
     except Corrupt as error:
         known = list(dict.fromkeys([*faults, str(error)]))
         return Verdict(faults=known, unread=(), summary=f"{folder} is not whole: its cells are not checked")
@@ -56,6 +60,17 @@ def verify(folder: str | Path) -> Verdict:
     return Verdict(
         faults=faults, unread=unread, summary=f"{folder} {verdict}: results of {len(measurements)} of {cells}{others}"
     )
+
+
+def _earlier_screen(store: Store) -> list[str]:
+    """A line where a screen lies in the directory whose cells are not those that the study lists."""
+    try:
+        screened = read_screen(store)
+    except Corrupt:  # a fault that is known
+        return []
+    if screened is None or screened.hash == hash_of(store.listing()):
+        return []
+    return [f"{SCREEN} is of another study than {store.study_name()!r} as it stands, and is not read"]
 
 
 def _unlisted(store: Store) -> Iterator[str]:

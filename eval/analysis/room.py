@@ -1,5 +1,6 @@
 """Room: whether some recipe shows more of a task than plain prompting does, as far as few dev rows tell."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,7 @@ class Shown:
     """What one condition showed, and its price before the first answer: labels read, useful FLOPs, seconds."""
 
     recipe: str
+    examples: Count
     score: Share
     low: Share
     high: Share
@@ -38,9 +40,10 @@ class Shown:
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """One model and task: what zero-shot, the best recipe and the best control at its budget showed, and the verdict.
+    """One model and task: what zero-shot, the best recipe and the best control showed, and the verdict.
 
-    `recipes` is the number of conditions that the best was picked from, `gain` its score less that of zero-shot.
+    The control has the budget of the best recipe, or the next larger one that was measured. `recipes` is the number of
+    conditions that the best was picked from, `gain` its score less that of zero-shot.
     """
 
     model: str
@@ -67,12 +70,21 @@ def rooms(conditions: Sequence[Condition]) -> list[Room]:
     return sorted(found, key=lambda each: (each.gain is None, -(each.gain or 0.0)))
 
 
+def with_room(found: Sequence[Room]) -> list[str]:
+    """The tasks that have room for a model at least, those first that gain most, summed over models."""
+    gains: dict[str, list[float]] = {}
+    for each in found:
+        gains.setdefault(each.task, []).append(each.gain or 0.0)
+    tasks = {each.task for each in found if each.verdict == "room"}
+    return sorted(tasks, key=lambda task: (-math.fsum(gains[task]), task))
+
+
 def _room(conditions: Sequence[Condition]) -> Room:
     baseline = plain_prompting(conditions)
     others = [each for each in conditions if is_candidate(each.role) and each is not baseline]
     # Of equal scores the cheapest.
     best = max(others, key=lambda each: (each.score, -each.labelled_examples, -each.elicitation_flops), default=None)
-    control = best_controls(conditions).get(best.examples) if best is not None else None
+    control = _control(conditions, best) if best is not None else None
     gain = round(best.score - baseline.score, _DECIMALS) if best is not None and baseline is not None else None
     verdict, reason = _verdict(conditions, baseline, best, gain)
     return Room(
@@ -88,6 +100,12 @@ def _room(conditions: Sequence[Condition]) -> Room:
         verdict=verdict,
         reason=reason,
     )
+
+
+def _control(conditions: Sequence[Condition], best: Condition) -> Condition | None:
+    """The best control at the budget of the best recipe, or at the next larger one: shots are seldom a control's."""
+    controls = best_controls(conditions)
+    return next((control for budget, control in controls.items() if budget >= best.examples), None)
 
 
 def _verdict(
@@ -108,6 +126,7 @@ def _shown(condition: Condition | None) -> Shown | None:
         return None
     return Shown(
         recipe=name_of(condition),
+        examples=condition.examples,
         score=condition.score,
         low=condition.low,
         high=condition.high,

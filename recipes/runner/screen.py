@@ -1,6 +1,5 @@
 """`educe screen`: which tasks of a study have room, told on dev rows with one seed before the study is paid for."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from educe.data.errors import UserError
 from educe.eval.analysis.conditions import pool
-from educe.eval.analysis.room import RULE, Room, is_candidate, rooms
+from educe.eval.analysis.room import RULE, Room, is_candidate, rooms, with_room
 from educe.recipes.catalog import make_method
 from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell
@@ -49,12 +48,9 @@ def prepare(study: Study) -> Screening:
     """
     if "measure_on" in study.model_fields_set and study.measure_on == "test":
         raise UserError("a screen reads dev rows, and the study says measure_on: test; drop measure_on")
-    try:
-        made = [(spec, *make_method(spec)) for spec in study.recipes]
-        study.primary()
-    except UserError:
-        study.cells(fitting=True)  # which says this and every other mistake
-        raise
+    # Of all recipes and comparisons: what is chosen has to run.
+    _with(study, measure_on="test").cells(fitting=True)
+    made = [(spec, *make_method(spec)) for spec in study.recipes]
     left_out = [line for _, name, method in made if (line := _why_left_out(name, method))]
     kept = [(spec, method) for spec, name, method in made if not _why_left_out(name, method)]
     _check_recipes([method for _, method in kept], left_out)
@@ -134,7 +130,7 @@ def _refuse_test_rows(store: Store) -> None:
 def _screened(screening: Screening, results: Results, cells: Sequence[Listed], keep: int | None) -> Screened:
     found = rooms(pool(results.measurements))
     found += _without_results(found, cells)
-    best = _chosen(found, keep)
+    best = with_room(found)[:keep]
     chosen = [task for task in screening.train_rows if task in best]
     final, changes = _of_tasks(screening, chosen) if chosen else (None, [])
     return Screened(
@@ -175,15 +171,6 @@ def _without_results(found: Sequence[Room], cells: Sequence[Listed]) -> list[Roo
         for model, task in dict.fromkeys((cell.model, cell.task) for cell in cells)
         if (model, task) not in known
     ]
-
-
-def _chosen(found: Sequence[Room], keep: int | None) -> list[str]:
-    """The tasks with room for a model, those first that gain most over all models."""
-    gains: dict[str, list[float]] = {}
-    for each in found:
-        gains.setdefault(each.task, []).append(each.gain or 0.0)
-    with_room = {each.task for each in found if each.verdict == "room"}
-    return sorted(with_room, key=lambda task: (-math.fsum(gains[task]), task))[:keep]
 
 
 def _of_tasks(screening: Screening, chosen: Sequence[str]) -> tuple[Study, list[str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from educe.data.display import visible
+from educe.data.display import cut, visible
 from educe.eval.analysis.formatting import format_count, format_interval, whole_percent
 from educe.eval.analysis.room import Room, Shown
 from educe.recipes.runner.screened import CHOSEN, Screened
@@ -13,7 +13,7 @@ _HEAD = (
     *("labels", "FLOPs", "seconds", "verdict"),
 )
 _TEXTS = ("model", "task", "best recipe", "verdict")  # to the left; numbers to the right
-_NONE = "-"
+_NONE, _MAX_NAME = "-", 40
 
 
 def screen_text(screened: Screened) -> str:
@@ -39,9 +39,9 @@ def _row(room: Room) -> tuple[str, ...]:
         f"{room.n:,}",
         _NONE if room.chance is None else whole_percent(room.chance),
         _score(room.zero_shot),
-        _NONE if best is None else best.recipe,
+        _NONE if best is None else cut(best.recipe, _MAX_NAME),
         _NONE if best is None else f"{_score(best)} {format_interval(best.low, best.high)}",
-        _score(room.control),
+        _NONE if room.control is None else f"{_score(room.control)}, {room.control.examples:,}",
         _NONE if best is None else f"{best.labelled_examples:,}",
         _NONE if best is None else f"{best.elicitation_flops:.1e}" if best.elicitation_flops else "0",
         _NONE if best is None else f"{best.seconds:.0f}",

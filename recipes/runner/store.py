@@ -4,6 +4,7 @@ OUT/study.yaml, cells.json            the study and the list of its cells
 OUT/audit.json                        findings on the rows of its tasks
 OUT/looks.jsonl                       who looked at which results, and when
 OUT/plan.json                         what was planned before results were seen, where a plan was frozen
+OUT/screen.json, chosen.yaml          what a screen on dev rows found, and the study that it chose
 OUT/seal.json                         checksums of these
 OUT/cells/MODEL/TASK/RECIPE/nN-sS-HASH/
     measurement.json                  score, interval, spend, provenance

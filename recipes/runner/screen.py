@@ -1,7 +1,7 @@
 """`educe screen`: which tasks of a study have room, told on dev rows with one seed before the study is paid for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ _SUFFIX, _MAX_NAME = "-screen", 100
 
 @dataclass(frozen=True, kw_only=True)
 class Screening:
-    """A study and what of it is screened: another study on dev rows, its cells, and a line for each part left out."""
+    """A study and what of it is screened: another study on dev rows, its cells, and a line for each recipe left out."""
 
     study: Study
     dev_study: Study
@@ -49,14 +49,13 @@ def prepare(study: Study) -> Screening:
     if "measure_on" in study.model_fields_set and study.measure_on == "test":
         raise UserError("a screen reads dev rows, and the study says measure_on: test; drop measure_on")
     # Of all recipes and comparisons: what is chosen has to run.
-    _with(study, measure_on="test").cells(fitting=True)
+    _with(study, measure_on="test").cells()
     made = [(spec, *make_method(spec)) for spec in study.recipes]
     left_out = [line for _, name, method in made if (line := _why_left_out(name, method))]
     kept = [(spec, method) for spec, name, method in made if not _why_left_out(name, method)]
     _check_recipes([method for _, method in kept], left_out)
     dev_study = _on_dev_rows(study, [spec for spec, _ in kept])
-    screening = Screening(study=study, dev_study=dev_study, cells=dev_study.cells(fitting=True), left_out=())
-    return replace(screening, left_out=(*left_out, *_sizes_left_out(screening)))
+    return Screening(study=study, dev_study=dev_study, cells=dev_study.cells(), left_out=tuple(left_out))
 
 
 def run_screen(screening: Screening, out: str | Path, *, keep: int | None = None) -> tuple[Screened, Results]:
@@ -68,7 +67,7 @@ def run_screen(screening: Screening, out: str | Path, *, keep: int | None = None
         raise UserError(f"--keep {keep} leaves no task; give 1 or more, or leave it out")
     store = Store(Path(out))
     _refuse_test_rows(store)
-    results = run_study(screening.dev_study, out, cells=screening.cells)
+    results = run_study(screening.dev_study, out)
     screened = _screened(screening, results, [cell.listed for cell in screening.cells], keep)
     with store.writing():
         store.sealed.write(screened.texts())
@@ -81,16 +80,6 @@ def _why_left_out(name: str, method: Method) -> str:
     if method.analysed_as == "sensitivity":
         return f"{method.label(name)}: left out, because it measures wording and elicits nothing"
     return ""
-
-
-def _sizes_left_out(screening: Screening) -> list[str]:
-    if not _trains(screening.dev_study):
-        return []
-    return [
-        f"{task}: {_examples(over)} left out, because it holds {held} train rows"
-        for task, held in screening.train_rows.items()
-        if (over := [size for size in screening.study.examples if size > held])
-    ]
 
 
 def _trains(study: Study) -> bool:
@@ -132,7 +121,7 @@ def _screened(screening: Screening, results: Results, cells: Sequence[Listed], k
     found += _without_results(found, cells)
     best = with_room(found)[:keep]
     chosen = [task for task in screening.train_rows if task in best]
-    final, changes = _of_tasks(screening, chosen) if chosen else (None, [])
+    final, changes = study_of_tasks(screening, chosen) if chosen else (None, [])
     return Screened(
         rule=RULE,
         study=_values(screening.study),
@@ -173,14 +162,14 @@ def _without_results(found: Sequence[Room], cells: Sequence[Listed]) -> list[Roo
     ]
 
 
-def _of_tasks(screening: Screening, chosen: Sequence[str]) -> tuple[Study, list[str]]:
-    """The study of these tasks on test rows, and what else changed: all of their train rows hold all of its examples.
+def study_of_tasks(screening: Screening, chosen: Sequence[str]) -> tuple[Study, list[str]]:
+    """The study of these tasks on test rows, and what else changed: it lacks examples that none of them holds.
 
-    Comparisons at other examples are left out, too.
+    Comparisons at these are left out, too.
     """
     study, rows = screening.study, screening.train_rows
     specs = [spec for spec, task in zip(study.tasks, rows, strict=True) if task in chosen]
-    held = min(rows[task] for task in chosen)
+    held = max(rows[task] for task in chosen)
     over = [size for size in study.examples if size > held]
     if not over or not _trains(study):
         return _with(study, tasks=specs, measure_on="test"), []
@@ -188,7 +177,7 @@ def _of_tasks(screening: Screening, chosen: Sequence[str]) -> tuple[Study, list[
     smaller = _with(study, tasks=specs, measure_on="test", examples=sizes, compare=())
     written = [each.model_dump(exclude_unset=True) for each in study.compare]
     compare = tuple(each for each in written if _has(smaller, each))
-    changes = [f"{_examples(over)} left out: one of these tasks holds {held} train rows"]
+    changes = [f"{_examples(over)} left out: none of these tasks holds more than {held} train rows"]
     if lost := len(written) - len(compare):
         changes.append(f"{lost} of {len(written)} primary comparisons left out with them")
     return _with(smaller, compare=compare), changes

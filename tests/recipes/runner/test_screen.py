@@ -14,7 +14,7 @@ from educe.data.errors import UserError
 from educe.data.resolve import resolve
 from educe.eval.analysis.room import RULE
 from educe.recipes.prompting.zero_shot import ZeroShot
-from educe.recipes.runner.screen import prepare, run_screen
+from educe.recipes.runner.screen import prepare, run_screen, study_of_tasks
 from educe.recipes.runner.screened import CHOSEN, SCREEN, Screened
 from educe.recipes.runner.seal import checksum
 from educe.recipes.runner.store import Store
@@ -251,40 +251,35 @@ def test_all_mistakes_of_a_study_are_listed(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_each_task_is_screened_at_the_budgets_that_it_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The chosen study has only those that all of its tasks hold, and no comparison at the others."""
-    for answer in ("oak", "elm"):
-        write_rows(tmp_path / f"{answer}.jsonl", rows(answer, 120 if answer == "oak" else 60))
-        write_rows(tmp_path / f"{answer}2.jsonl", rows(answer, 60))
+    """The chosen study has only those that one of its tasks holds, and no comparison at the others."""
+    for name, count in (("oak", 120), ("elm", 60), ("oak2", 60), ("elm2", 60)):
+        write_rows(tmp_path / f"{name}.jsonl", rows(name[:3], count))
     tasks = [f"file:{tmp_path}/{name}.jsonl" for name in ("oak", "elm", "oak2", "elm2")]
     held = {Path(spec).stem: len(resolve(spec).rows["train"]) for spec in tasks}
+    assert [task for task, count in held.items() if count < 60] == ["elm", "oak2", "elm2"]
     compare = [{"recipe": "few_shot"}, *({"recipe": "full_fine_tune", "examples": n} for n in (4, 60))]
-    study = written(tmp_path, tasks=tasks, examples=[60, 4], compare=compare)
-    assert run_cli("plan", study) == 2  # a run refuses it
+    study = written(tmp_path, tasks=tasks, examples=[4, 60], compare=compare)
     assert run_cli("screen", study, "--out", tmp_path / "out") == 0
-    said = capsys.readouterr().out
-    small = [task for task, count in held.items() if count < 60]
-    assert small == ["elm", "oak2", "elm2"]
-    for task in small:
-        assert f"{task}: examples 60 left out, because it holds {held[task]} train rows" in said
+    assert "60 examples on 1 task only" in capsys.readouterr().err
     sizes = {(each.task, each.examples) for each in Store(tmp_path / "out").read()[0] if each.method != "few_shot"}
     assert sizes == {(task, 0) for task in held} | {(task, 4) for task in held} | {("oak", 60)}
-    chosen = Study.read(tmp_path / "out" / CHOSEN)
-    assert chosen.cells() and chosen.examples == (4,)
-    assert [each.examples for each in chosen.compare] == [None, 4]
-    assert "1 of 3 primary comparisons left out with them" in (tmp_path / "out" / CHOSEN).read_text()
+    assert Study.read(tmp_path / "out" / CHOSEN).cells()
+    screening = prepare(Study.read(study))
+    largest, _ = study_of_tasks(screening, ["oak", "elm"])
+    assert largest.examples == (4, 60) and len(largest.compare) == 3
+    smaller, changes = study_of_tasks(screening, ["elm", "oak2"])
+    assert smaller.cells() and smaller.examples == (4,) and [each.examples for each in smaller.compare] == [None, 4]
+    assert changes[1] == "1 of 3 primary comparisons left out with them"
 
 
 def test_a_task_that_holds_none_of_the_budgets_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_rows(tmp_path / "oak.jsonl", rows("oak", 60))
     held = len(resolve(f"file:{tmp_path}/oak.jsonl").rows["train"])
     line = refused(capsys, written(tmp_path, examples=[64, 100]), "--out", tmp_path / "out")
-    assert f"task 'oak' holds {held} train rows; add examples of at most {held}, or drop it" in line
+    assert f"task 'oak' holds {held} train rows and 64 were asked for; use at most {held} examples" in line
     # Without a recipe that trains nobody asks for rows.
-    assert (
-        run_cli("screen", written(tmp_path, examples=[64], recipes=["zero_shot", "generated"]), "--out", tmp_path / "o")
-        == 0
-    )
-    assert "left out" not in capsys.readouterr().out
+    study = written(tmp_path, examples=[64], recipes=["zero_shot", "generated"])
+    assert run_cli("screen", study, "--out", tmp_path / "o") == 0
 
 
 def test_keep_chooses_the_tasks_that_gain_most(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,8 @@ ALIASES = {"aluminum": "aluminium", "cesium": "caesium", "sulfur": "sulphur"}
 def element_symbols(*, written: bool = False) -> Task:
     """The symbol of each of 118 elements and the element of each symbol, four options near it in the alphabet.
 
-    Both questions about an element share a split. Most symbols begin as the name does, so half of the items are answered
-    by spelling alone. `written` asks for the symbol or the name.
+    Both questions about an element share a split. Most symbols begin as the name does, so half of the items are
+    answered by spelling alone. `written` asks for the symbol or the name.
     """
     return bundled("element_symbols", _examples, written=written)
 

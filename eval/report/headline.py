@@ -10,7 +10,7 @@ from educe.eval.report.text import chances, count, flops, listed
 
 
 def headline(conditions: Sequence[Condition], gains: Compare) -> str:
-    """What one model scores on one task, in two to five sentences; the conditions are those of that pair.
+    """What one model scores on one task, in two to six sentences; the conditions are those of that pair.
 
     Controls among them are only compared with.
     """
@@ -35,6 +35,8 @@ def headline(conditions: Sequence[Condition], gains: Compare) -> str:
         sentences.append("The zero-shot baseline was not measured")
     elif last is not None:
         sentences.append(_gain(gains(last, plain), "zero-shot"))
+    if trained is not None and found is not None:
+        sentences.append(_gain(gains(trained, found), "the best prompt of the search"))
     if trained is not None and (control := controlled(conditions).get(trained)) is not None:
         sentences.append(_gain(gains(trained, control), f"what {control.recipe} learned from the same rows alone"))
     levels = [whole_percent(chance) for chance in chances(conditions)]

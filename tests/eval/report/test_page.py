@@ -124,6 +124,21 @@ def test_headline_quotes_the_largest_budget_and_not_the_best() -> None:
     assert " run" not in headline(pool([*made, *more]), compare)
 
 
+def test_headline_measures_training_by_the_best_prompt_too() -> None:
+    """Plain prompting alone would be a straw man where a search finds a better prompt."""
+    made = [
+        measurement(method="zero_shot", examples=0, right=5, of=100),
+        measurement(method="prompt_search", examples=8, right=60, of=100, spend=Spend(labelled_examples=40)),
+        measurement(examples=64, right=80, of=100, spend=Spend(labelled_examples=64, train_flops=3.14e12)),
+    ]
+    text = headline(pool(made), compare)
+    assert "60% [50, 69] in one run with the best prompt that a search on dev rows found (prompt_search)" in text
+    assert "is 75 [" in text and "points above zero-shot, paired" in text
+    assert "is 20 [" in text and "points above the best prompt of the search, paired" in text
+    assert "the search" not in headline(pool([made[0], made[2]]), compare)
+    assert "is 55 [" in (without := headline(pool(made[:2]), compare)) and "above the best" not in without
+
+
 def test_the_page_says_what_each_interval_speaks_of(tmp_path: Path) -> None:
     tuned = [measurement(right=[float((i + seed) % 3 > 0) for i in range(30)], seed=seed) for seed in range(3)]
     page = written(tmp_path, [measurement(method="zero_shot", examples=0), *(replace(each) for each in tuned)])

@@ -275,7 +275,8 @@ def test_each_task_is_screened_at_the_budgets_that_it_holds(tmp_path: Path, caps
 def test_a_task_that_holds_none_of_the_budgets_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_rows(tmp_path / "oak.jsonl", rows("oak", 60))
     held = len(resolve(f"file:{tmp_path}/oak.jsonl").rows["train"])
-    line = refused(capsys, written(tmp_path, examples=[64, 100]), "--out", tmp_path / "out")
+    study = written(tmp_path, tasks=[f"file:{tmp_path}/oak.jsonl"], examples=[64, 100])
+    line = refused(capsys, study, "--out", tmp_path / "out")
     assert f"task 'oak' holds {held} train rows and 64 were asked for; use at most {held} examples" in line
     # Without a recipe that trains nobody asks for rows.
     study = written(tmp_path, examples=[64], recipes=["zero_shot", "generated"])

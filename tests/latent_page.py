@@ -31,6 +31,7 @@ FOLDER = REPOSITORY / "docs" / "results"
 PAGE, POINTS, FIGURE = (FOLDER / f"latent_tasks.{end}" for end in ("md", "parquet", "png"))
 _SIZES = (4, 16, 64, 256)
 _LARGEST = 64  # that all tasks have
+_NO_CONTROL = dict.fromkeys(("above_control", "above_control_low", "above_control_high"))
 _COLORS = {"smollm2-135m-instruct": "#0072b2", "gemma-3-270m": "#d55e00"}
 _NAMES = {"smollm2-135m-instruct": "SmolLM2-135M-Instruct (chat)", "gemma-3-270m": "Gemma 3 270M (base)"}
 
@@ -44,7 +45,9 @@ def points(folders: Sequence[Path]) -> pd.DataFrame:
     order = [resolve(spec).name for spec in SUITES["latent"].tasks]
     pairs = sorted(by_task_and_model(conditions), key=lambda pair: order.index(pair[0].task))
     rows = [row for pair in pairs for row in _points_of(pair)]
-    rows += [_mean_of(means, row) for means in task_means(pairs) for row in means.rows]
+    with_options = [pair for pair in pairs if pair[0].chance is not None]
+    rows += [_mean_of(means, row) | _NO_CONTROL for means in task_means(pairs) for row in means.rows]
+    rows += [_mean_of(means, row, " with options") for means in task_means(with_options) for row in means.rows]
     return pd.DataFrame(rows)
 
 
@@ -57,7 +60,9 @@ def _points_of(pair: Sequence[Condition]) -> list[dict[str, Any]]:
             "chance": each.chance, "score": each.score, "low": each.low, "high": each.high,
             "seed_scores": [float(measurement.score) for measurement in each.measurements],
         }  # fmt: skip
-        for name, other in {"gain": plain, "above": controls.get(each)}.items():
+        # Without options n-grams can only repeat an answer they have seen, which is no control.
+        control = None if each.chance is None else controls.get(each)
+        for name, other in {"gain": plain, "above_control": control}.items():
             if other is not None and other is not each and not is_control(each):
                 found = compare(each, other)
                 row |= {name: found.difference, f"{name}_low": found.low, f"{name}_high": found.high}
@@ -65,18 +70,14 @@ def _points_of(pair: Sequence[Condition]) -> list[dict[str, Any]]:
     return rows
 
 
-def _mean_of(means: TaskMeans, row: TaskMean) -> dict[str, Any]:
-    found = {"model": means.model, "task": _mean_name(len(means.tasks)), "recipe": row.condition.method}
+def _mean_of(means: TaskMeans, row: TaskMean, which: str = "") -> dict[str, Any]:
+    found = {"model": means.model, "task": f"mean of {len(means.tasks)}{which}", "recipe": row.condition.method}
     found |= {"examples": row.condition.examples, "n": row.score.n}
     found |= {"score": row.score.value, "low": row.score.low, "high": row.score.high}
-    for name, gain in {"gain": row.gain, "above": row.above_control}.items():
+    for name, gain in {"gain": row.gain, "above_control": row.above_control}.items():
         if gain is not None:
             found |= {name: gain.value, f"{name}_low": gain.low, f"{name}_high": gain.high}
     return found
-
-
-def _mean_name(count: int) -> str:
-    return f"mean of {count}"
 
 
 def tables(frame: pd.DataFrame) -> str:
@@ -103,7 +104,7 @@ def _table(frame: pd.DataFrame) -> list[str]:
         chance = "" if pd.isna(plain.chance) else f"{100 * plain.chance:.0f}"
         row = [task, str(plain.n), chance, _score(plain), _score(at("few_shot"))]
         row += [_score(at("iid_sft", size)) for size in _SIZES]
-        row += [_score(at("ngrams", _LARGEST)), _gain(last, "gain"), _gain(last, "above")]
+        row += [_score(at("ngrams", _LARGEST)), _gain(last, "gain"), _gain(last, "above_control")]
         lines.append(f"| {' | '.join(row)} |")
     return lines
 
@@ -123,15 +124,15 @@ def _counts(frame: pd.DataFrame) -> list[str]:
     last = frame[(frame.recipe == "iid_sft") & (frame.examples == _LARGEST)]
     last = last[~_is_mean(last)]
     said = []
-    for name, what in (("gain", "over zero-shot"), ("above", "above from scratch")):
-        up, down = last[last[f"{name}_low"] > 0], last[last[f"{name}_high"] < 0]
+    for name, what in (("gain", "over zero-shot"), ("above_control", "above from scratch")):
+        known, up, down = last[last[name].notna()], last[last[f"{name}_low"] > 0], last[last[f"{name}_high"] < 0]
         said.append(
-            f"- Gain {what} of LoRA on {_LARGEST} examples: above 0 on {len(up)} of {len(last)} tasks by the interval "
+            f"- Gain {what} of LoRA on {_LARGEST} examples: above 0 on {len(up)} of {len(known)} tasks by the interval "
             f"of each, below 0 on {len(down)}{_named(down)}; the interval contains 0 on "
-            f"{len(last) - len(up) - len(down)}."
+            f"{len(known) - len(up) - len(down)}."
         )
-    both = last[(last.gain_low > 0) & (last.above_low > 0)]
-    taught = last[(last.gain_low > 0) & (last.above_low <= 0)]
+    both = last[(last.gain_low > 0) & (last.above_control_low > 0)]
+    taught = last[(last.gain_low > 0) & (last.above_control_low <= 0)]
     said.append(f"- Both above 0: {len(both)}{_named(both)}.")
     said.append(f"- Over zero-shot, but not shown to be above what the rows teach: {len(taught)}{_named(taught)}.")
     return [fill(line, 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for line in said]

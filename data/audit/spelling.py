@@ -12,8 +12,8 @@ _SIZES = (2, 3)  # letters in a row
 def most_alike(row: Example) -> str:
     """The option of which the largest share of pairs and triples of letters stands in the question.
 
-    Case and marks are ignored, and the ends of words count as letters. A hash, which favours no place, chooses among
-    equals.
+    Case and punctuation are ignored, accents are not, and the ends of words count as letters. A hash, which favours no
+    place, chooses among equals.
     """
     asked = _grams(row.question[-_MAX_QUESTION:])
     alike = {choice: _share(_grams(choice), asked) for choice in row.choices}

@@ -53,25 +53,34 @@ def listing_of(conditions: Iterable[Condition], failures: Iterable[Failure]) -> 
     return {key: frozenset(found[key]) for key in sorted(found)}
 
 
+def planned_pairs(listing: Listing, primary: Sequence[Pair]) -> dict[tuple[str, str], list[Pair]]:
+    """The primary comparisons of each task and model: those of which the study lists both sides there.
+
+    A task with few rows goes without the largest budgets. What is listed nowhere is a control, or was lost.
+    """
+    anywhere = frozenset[Known]().union(*listing.values())
+    return {
+        where: [pair for pair in primary if all(side in knowns or side not in anywhere for side in pair)]
+        for where, knowns in listing.items()
+    }
+
+
 def family_sizes(listing: Listing, primary: Sequence[Pair]) -> dict[Family, int]:
     """How many comparisons each family has by the study's design, those without a result included.
 
-    Every condition is compared with zero-shot, and every one but zero-shot with the longest few-shot prompt. A primary
-    comparison is counted for the tasks that have both of its sides: those with few rows go without the largest budgets.
+    Every condition is compared with zero-shot, and every one but zero-shot with the longest few-shot prompt.
     """
-    standard = named = planned = 0
-    elsewhere = frozenset[Known]().union(*listing.values())  # a control is nowhere
-    for knowns in listing.values():
+    standard = named = 0
+    planned = planned_pairs(listing, primary)
+    for where, knowns in listing.items():
         plain = min((each for each in knowns if each.method == "zero_shot"), key=_by_default, default=None)
         shown = max((each for each in knowns if each.method == "few_shot"), key=_by_budget, default=None)
         against_shown = knowns - {plain, shown} if shown is not None else set()
         standard += (len(knowns) - 1 if plain is not None else 0) + len(against_shown)
-        here = [pair for pair in primary if all(side in knowns or side not in elsewhere for side in pair)]
-        planned += len(here)
-        named += sum(plain in pair or (shown in pair and plain not in pair) for pair in here)
+        named += sum(plain in pair or (shown in pair and plain not in pair) for pair in planned[where])
     if not primary:
         return {"all": standard}
-    return {"primary": planned, "exploratory": standard - named}
+    return {"primary": sum(map(len, planned.values())), "exploratory": standard - named}
 
 
 def _by_default(known: Known) -> tuple[bool, str]:

@@ -8,7 +8,7 @@ from educe.eval.analysis.controls import controlled, is_control
 from educe.eval.analysis.statistics.fixed_tasks import (
     MIN_TASKS,
     TaskValue,
-    above_chance,
+    chance_adjusted,
     mean_over_tasks,
     task_difference,
     task_score,
@@ -23,14 +23,15 @@ Key = tuple[str, str, int]
 class TaskMean:
     """One recipe at one budget: means over tasks of its score and of what it gains.
 
-    `above_chance` is the share of the way from chance to 1, None unless chance is known on every task. `gain` is over
-    zero-shot, `above_control` over the best control at its budget; None unless every task has both sides. `estimand` is
-    the recipe only if it is so on every task; the gain above a control has its own, which is that of both sides.
+    `chance_adjusted` is the share of the way from chance to 1, None unless chance is known on every task. `gain` is
+    over zero-shot, `above_control` over the best control at its budget; None unless every task has both sides.
+    `estimand` is the recipe only if it is so on every task; the gain above a control has its own, which is that of both
+    sides.
     """
 
     condition: Condition  # that of one task, for its names and budget
     score: Estimate
-    above_chance: Estimate | None
+    chance_adjusted: Estimate | None
     gain: Estimate | None
     above_control: Estimate | None
     estimand: Estimand
@@ -72,10 +73,9 @@ def _means(model: str, by_task: dict[str, dict[Key, Condition]]) -> TaskMeans | 
     for conditions in by_task.values():
         for key, each in conditions.items():
             measured.setdefault(key, []).append(each)
-    most = max(map(len, measured.values()))
-    kept = {key: each for key, each in measured.items() if 2 * len(each) >= most}
+    kept = {key: each for key, each in measured.items() if 2 * len(each) >= len(by_task)}
     tasks = [task for task, conditions in by_task.items() if kept.keys() <= conditions.keys()]
-    if len(tasks) < MIN_TASKS:
+    if not kept or len(tasks) < MIN_TASKS:
         return None
     order = sorted(kept, key=lambda key: _order(kept[key][0]))
     return TaskMeans(
@@ -101,7 +101,7 @@ def _mean(measured: Sequence[tuple[Condition, Sequence[Condition]]]) -> TaskMean
     return TaskMean(
         condition=conditions[0],
         score=mean_over_tasks(scores),
-        above_chance=_above_chance(conditions, scores),
+        chance_adjusted=_chance_adjusted(conditions, scores),
         gain=_mean_gain(conditions, plain) if compared else None,
         above_control=_mean_gain(conditions, controls),
         estimand=_estimand(conditions),
@@ -118,12 +118,12 @@ def _score(condition: Condition) -> TaskValue:
     return task_score(side, clusters)
 
 
-def _above_chance(conditions: Sequence[Condition], scores: Sequence[TaskValue]) -> Estimate | None:
+def _chance_adjusted(conditions: Sequence[Condition], scores: Sequence[TaskValue]) -> Estimate | None:
     chances = [each.chance for each in conditions]
     known = [chance for chance in chances if chance is not None and chance < 1]
     if len(known) < len(chances):
         return None
-    return mean_over_tasks([above_chance(score, chance) for score, chance in zip(scores, known, strict=True)])
+    return mean_over_tasks([chance_adjusted(score, chance) for score, chance in zip(scores, known, strict=True)])
 
 
 def _mean_gain(conditions: Sequence[Condition], others: Sequence[Condition | None]) -> Estimate | None:

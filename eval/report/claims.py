@@ -9,7 +9,7 @@ from educe.eval.analysis.claims.claim import Claim, Refused
 from educe.eval.analysis.claims.study import Limits, claims_of
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.looks import Looks, confirmable
-from educe.eval.analysis.primary import Pair, listing_of
+from educe.eval.analysis.primary import Pair, listing_of, planned_pairs
 from educe.eval.measurement import Failure
 
 
@@ -41,7 +41,7 @@ def claims_at_this_look(
     """
     kept, _ = confirmable(looks, conditions)
     alpha = 0.05 if looks is None else looks.left(*kept)
-    planned = len(primary) * len(listing_of(conditions, failures))
+    planned = sum(map(len, planned_pairs(listing_of(conditions, failures), primary).values()))
     return claims_of(kept, limits, audits=audits, primary=primary, planned=planned, alpha=alpha)
 
 

@@ -21,7 +21,7 @@ from educe.eval.analysis.conditions import (
 from educe.eval.analysis.controls import controlled, is_control, without_controls
 from educe.eval.analysis.formatting import format_count
 from educe.eval.analysis.looks import Looks
-from educe.eval.analysis.primary import Family, Pair, family_sizes, known_of, listing_of
+from educe.eval.analysis.primary import Family, Pair, family_sizes, known_of, listing_of, planned_pairs
 from educe.eval.analysis.statistics.equivalence import equivalence_p
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
@@ -221,12 +221,14 @@ def missing_comparisons(
     """Models and tasks with a comparison missing, and why."""
     lines = []
     measured = {(pair[0].task, pair[0].model): {known_of(each) for each in pair} for pair in pairs}
-    for (task, model), knowns in listing_of((each for pair in pairs for each in pair), failures).items():
+    listing = listing_of((each for pair in pairs for each in pair), failures)
+    planned = planned_pairs(listing, primary)
+    for (task, model), knowns in listing.items():
         here = measured.get((task, model), set())
         lines += [
             f"{model} on {task}: the primary comparison of {first} with {second} was not measured in full. It counts "
             "as one that found no difference."
-            for first, second in primary
+            for first, second in planned[task, model]
             if not {first, second} <= here
         ]
         if missing := len(knowns - here):

@@ -130,7 +130,7 @@ _MEANS: dict[str, Callable[[TaskMeans, TaskMean], Any]] = {
 }
 _MEAN_ESTIMATES: dict[str, Callable[[TaskMean], Estimate | None]] = {
     "score": lambda row: row.score,
-    "above_chance": lambda row: row.above_chance,
+    "chance_adjusted": lambda row: row.chance_adjusted,
     "gain": lambda row: row.gain,
     "above_control": lambda row: row.above_control,
 }

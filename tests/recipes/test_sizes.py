@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from educe.data.errors import UserErrors
+from educe.eval.analysis.claims.study import claims_of
+from educe.eval.report import claims
+from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.study import Study
@@ -68,6 +71,19 @@ def test_a_study_of_one_task_is_refused_as_before(tmp_path: Path) -> None:
     assert left_out(small_study(tmp_path).cells(), [2, 4]) is None
 
 
-def test_a_comparison_at_a_size_is_counted_for_the_tasks_that_have_it(tmp_path: Path) -> None:
-    study = Study.make(two_tasks(tmp_path, compare=COMPARE, seeds=[0, 1, 2]))
+def test_a_comparison_at_a_size_is_counted_for_the_tasks_that_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the plan, on the page and by the claims; on the other tasks nothing is missing."""
+    counted: list[int] = []
+
+    def counting(*arguments: Any, planned: int, **named: Any) -> list[Any]:
+        counted.append(planned)
+        return claims_of(*arguments, planned=planned, **named)
+
+    monkeypatch.setattr(claims, "claims_of", counting)
+    study = Study.make(two_tasks(tmp_path, compare=COMPARE))
     assert "for 3 primary comparisons" in "\n".join(power_lines(study.cells(), effect=0.05, primary=study.primary()))
+    page = run_study(study, tmp_path / "out").folder / "report.html"
+    assert "was not measured in full" not in page.read_text("utf-8")
+    assert counted == [3]

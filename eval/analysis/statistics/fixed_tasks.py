@@ -59,7 +59,7 @@ def task_difference(side: Side, other: Side, clusters: Clusters | None = None) -
     )
 
 
-def above_chance(score: TaskValue, chance: float) -> TaskValue:
+def chance_adjusted(score: TaskValue, chance: float) -> TaskValue:
     """A score as a share of the way from chance (0) to 1. ValueError for a chance of 1, which leaves no way."""
     if not 0 <= chance < 1:
         raise ValueError(f"a share of the way from chance to 1 needs a chance in [0, 1), got {chance}")

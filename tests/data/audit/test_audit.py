@@ -113,13 +113,13 @@ def test_an_option_spelled_like_the_question_is_found() -> None:
     assert serious(task(made)) == {"spelling"}
 
 
-def test_case_marks_and_order_do_not_hide_how_an_option_is_spelled() -> None:
+def test_case_punctuation_and_order_do_not_hide_how_an_option_is_spelled() -> None:
     asked = Example(
         id="a", question="Wie heißt «L'Allemagne»?", choices=("GREECE", "german-Alle", "Malta"), answer="Malta"
     )
     assert most_alike(asked) == "german-Alle"
-    empty = Example(id="b", question="?!", choices=("...", "--"), answer="--")
-    assert most_alike(empty) in empty.choices
+    tied = [Example(id=str(i), question="?!", choices=("...", "--"), answer="--") for i in range(200)]
+    assert 80 <= sum(most_alike(row) == "..." for row in tied) <= 120
 
 
 def test_words_that_tell_are_found_without_the_question() -> None:

@@ -51,10 +51,10 @@ def test_scores_and_gains_are_means_of_those_of_the_tasks() -> None:
     assert scores == pytest.approx([0.5, 0.55, 0.6, 0.7, 0.4])
     assert row_of(means, "zero_shot", 0).gain is None
     tuned, control = row_of(means, "iid_sft", 64), row_of(means, "ngrams", 64)
-    assert tuned.gain and tuned.above_control and tuned.above_chance and tuned.score.n == 300
+    assert tuned.gain and tuned.above_control and tuned.chance_adjusted and tuned.score.n == 300
     assert tuned.gain.value == pytest.approx(0.2)
     assert tuned.above_control.value == pytest.approx(0.3)
-    assert tuned.above_chance.value == pytest.approx((0.7 - 0.25) / 0.75)
+    assert tuned.chance_adjusted.value == pytest.approx((0.7 - 0.25) / 0.75)
     # The control elicits nothing, and no control learned from four rows.
     assert (control.gain, control.above_control, row_of(means, "iid_sft", 4).above_control) == (None, None, None)
 
@@ -91,9 +91,9 @@ def test_what_is_measured_on_few_tasks_leaves_no_task_out() -> None:
 
 def test_chance_has_to_be_known_on_every_task() -> None:
     unknown = [replace(each, chance=None) if each.task == "logic" else each for each in study()]
-    assert {row.above_chance for row in means_of(unknown)[0].rows} == {None}
+    assert {row.chance_adjusted for row in means_of(unknown)[0].rows} == {None}
     certain = [replace(each, chance=1.0) if each.task == "logic" else each for each in study()]
-    assert {row.above_chance for row in means_of(certain)[0].rows} == {None}
+    assert {row.chance_adjusted for row in means_of(certain)[0].rows} == {None}
 
 
 def test_seeds_too_few_are_runs() -> None:

@@ -6,7 +6,7 @@ from scipy import stats
 
 from educe.eval.analysis.statistics.fixed_tasks import (
     TaskValue,
-    above_chance,
+    chance_adjusted,
     mean_over_tasks,
     task_difference,
     task_score,
@@ -80,14 +80,14 @@ def test_differences_are_those_of_the_paired_interval() -> None:
 
 def test_the_way_from_chance() -> None:
     score = task_score(one(70, 100))
-    share = above_chance(score, 0.25)
+    share = chance_adjusted(score, 0.25)
     assert share.value == pytest.approx(0.6)
     assert share.high == pytest.approx((score.high - 0.25) / 0.75)
     assert share.bounds == pytest.approx((-1 / 3, 1))
-    below = mean_over_tasks([above_chance(task_score(one(0, 3)), 0.5)] * 2)
+    below = mean_over_tasks([chance_adjusted(task_score(one(0, 3)), 0.5)] * 2)
     assert (below.value, below.low) == (-1.0, -1.0)
     with pytest.raises(ValueError, match="chance in"):
-        above_chance(score, 1.0)
+        chance_adjusted(score, 1.0)
 
 
 def test_one_task_is_no_mean() -> None:

@@ -202,7 +202,7 @@ def dev_test_gaps(conditions: Sequence[Condition]) -> list[str]:
 
 
 def no_better_than_baselines(conditions: Sequence[Condition], audits: Audits) -> list[str]:
-    """Conditions above chance that gain nothing significant over the best baseline without the question (Newcombe)."""
+    """Conditions above chance that gain nothing significant over the best baseline without any knowledge (Newcombe)."""
     lines = []
     for condition in conditions:
         above = [each for each in audits.get(condition.task, ()) if _beats_chance(each)]
@@ -222,7 +222,7 @@ def no_better_than_baselines(conditions: Sequence[Condition], audits: Audits) ->
 
 
 def blind_baseline(condition: Condition, audits: Audits) -> tuple[float | None, str]:
-    """The best score without the question that is known, with its name: chance, a baseline of the audit, or one place.
+    """The best score without any knowledge that is known, with its name: chance, a baseline of the audit, or one place.
 
     None where chance is not known, because answers are free.
     """

@@ -98,7 +98,7 @@ def checks(
         "One text written for most items": repeated_outputs(elicited),
         "Scores whose whole interval lies below chance": _below_chance(elicited),
         "One answer for nearly every item": constant_answers(elicited, audits),
-        "Scores that a baseline without the question reaches": no_better_than_baselines(elicited, audits),
+        "Scores that a baseline without any knowledge reaches": no_better_than_baselines(elicited, audits),
         "Dev and test scores differ by more than the choice explains": dev_test_gaps(conditions),
     }
     notes = {

@@ -33,9 +33,12 @@ def test_the_text_of_a_study_reads_back_as_the_same_study(tmp_path: Path) -> Non
 
 def test_the_shipped_study_is_in_order() -> None:
     study = Study.read(Path(__file__).parents[2] / "recipes" / "studies" / "quickstart.yaml")
-    # Two models and two tasks, each with zero-shot, five draws of shots, and four sizes with five seeds.
-    assert len(study.cells()) == 4 * (1 + 5 + 20)
-    assert study.primary() == ((Known("iid_sft", "iid_sft", 256), Known("zero_shot", "zero_shot", 0)),)
+    # Two models and two tasks, each with zero-shot, five draws of shots and searches, and three sizes of two recipes.
+    assert len(study.cells()) == 4 * (1 + 5 + 5 + 2 * 15)
+    search = "prompt_search(formats=2, dev_examples=12)"
+    tuned, *others = (Known("iid_sft", "iid_sft", 64), Known("zero_shot", "zero_shot", 0))
+    others += [Known("prompt_search", search, 8), Known("ngrams", "ngrams", 64)]
+    assert study.primary() == tuple((tuned, other) for other in others)
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_the_report_lists_them_with_warnings_first(tmp_path: Any) -> None:
     lines = {check.title: check.lines for check in found}
     rows = "Task rows give answers away, repeat, or leave a column unread"
     assert lines[rows] == ("capitals: options_alone scores 0.99.",)
-    assert len(lines["Scores that a baseline without the question reaches"]) == 8
+    assert len(lines["Scores that a baseline without any knowledge reaches"]) == 8
     assert not {rows} & {check.title for check in checks(made, pool(made), [])}
     page = write_report(made, [], tmp_path, study="quick", study_text="", audits=audits).read_text("utf-8")
     assert rows in page and "options_alone scores 0.99." in page

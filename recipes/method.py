@@ -163,6 +163,11 @@ class Method(BaseModel):
             return tuple(examples)
         return (getattr(self, self.budget_setting),) if self.budget_setting else (0,)
 
+    @property
+    def takes_examples(self) -> bool:
+        """Whether it has a cell for each of a study's `examples`."""
+        return not self.budgets(())
+
     def check(self, task: Task, *, examples: int) -> None:
         """UserError where the task cannot serve this budget; called before anything runs."""
         held = len(task.rows["train"])

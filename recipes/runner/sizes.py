@@ -16,7 +16,7 @@ def sizes_on(task: Task, method: Method, examples: Sequence[int], tasks: Sequenc
     """
     budgets = method.budgets(examples)
     held = len(task.rows["train"])
-    if method.budget != "examples" or min(budgets, default=0) > held:
+    if not method.takes_examples or min(budgets, default=0) > held:
         return budgets
     most = max(len(each.rows["train"]) for each in tasks)
     return tuple(size for size in budgets if size <= held or size > most)
@@ -24,7 +24,7 @@ def sizes_on(task: Task, method: Method, examples: Sequence[int], tasks: Sequenc
 
 def left_out(cells: Sequence[Cell], examples: Sequence[int]) -> str | None:
     """Lines about the sizes that a study leaves out, one for each, or None; `cells` are the study's."""
-    learning = [cell for cell in cells if cell.method.budget == "examples"]
+    learning = [cell for cell in cells if cell.method.takes_examples]
     tasks = {cell.task.name: len(cell.task.rows["train"]) for cell in learning}
     had = {(cell.task.name, cell.examples) for cell in learning}
     lines = []

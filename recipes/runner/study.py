@@ -218,7 +218,7 @@ class Study(BaseModel):
                 f"two {key} have the name {name!r}; give one another name: {{...: {{name: other}}}}"
                 for name in repeated
             )
-        if not self.examples and not all(method.budgets(()) for _, method in methods):
+        if not self.examples and any(method.takes_examples for _, method in methods):
             found.lines.append(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )

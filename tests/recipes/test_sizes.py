@@ -71,6 +71,14 @@ def test_a_study_of_one_task_is_refused_as_before(tmp_path: Path) -> None:
     assert left_out(small_study(tmp_path).cells(), [2, 4]) is None
 
 
+def test_a_stack_on_instructions_goes_without_nothing(tmp_path: Path) -> None:
+    """It has one cell whatever the study's examples are, which was said to lack them all."""
+    stack = {"stacked": {"train": {"helpful_sft": {}}, "prompt": {"few_shot": {"shots": 2}}}}
+    study = small_study(tmp_path, recipes=["zero_shot", stack], examples=[2, 64])
+    assert {cell.examples for cell in study.cells()} == {0}
+    assert left_out(study.cells(), study.examples) is None
+
+
 def test_a_comparison_at_a_size_is_counted_for_the_tasks_that_have_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ python -m tests.benchmarks.coverage [scores] [exactly] [paired] [seeds] [tails] 
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from educe.eval.analysis.statistics.multiple import holm
 from educe.eval.analysis.statistics.paired import Difference, paired_difference
 from educe.eval.analysis.statistics.variance import Side
 from tests.benchmarks import worlds
-from tests.benchmarks.tables import Row, write
+from tests.benchmarks.tables import Row, Sections, write_sections
 
 STUDIES = 2_000
 TAIL_STUDIES = 4_000
@@ -270,8 +270,7 @@ def _percent(count: int) -> str:
     return f"{100 * count / STUDIES:.1f}"
 
 
-# By the name of the section: the table that it writes, and how its rows are made.
-SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
+SECTIONS: Sections = {
     "scores": ("score_coverage", scores),
     "exactly": ("wilson_exact_coverage", wilson_exactly),
     "paired": ("paired_type_1_error", paired),
@@ -281,15 +280,5 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
 }
 
 
-def main(names: Sequence[str]) -> None:
-    """Simulate the named sections, or all."""
-    unknown = [name for name in names if name not in SECTIONS]
-    if unknown:
-        sys.exit(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
-    for name in names or SECTIONS:
-        table, rows = SECTIONS[name]
-        write(table, rows())
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    write_sections(SECTIONS, sys.argv[1:])

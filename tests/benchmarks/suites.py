@@ -9,7 +9,7 @@ python -m tests.benchmarks.suites [means] [best]
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from educe.eval.analysis.statistics.paired import paired_difference
 from educe.eval.analysis.statistics.picked import picked_gain
 from educe.eval.analysis.statistics.variance import Side
 from tests.benchmarks import worlds
-from tests.benchmarks.tables import Row, write
+from tests.benchmarks.tables import Row, Sections, write_sections
 
 STUDIES = 1_000
 BEST_STUDIES = 600
@@ -155,22 +155,11 @@ def _gains(seeds: int, variance: float, name: str, shares: Sequence[float], n: i
         }
 
 
-# By the name of the section: the table that it writes, and how its rows are made.
-SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
+SECTIONS: Sections = {
     "means": ("task_mean_coverage", means),
     "best": ("best_gain_coverage", best),
 }
 
 
-def main(names: Sequence[str]) -> None:
-    """Simulate the named sections, or all."""
-    unknown = [name for name in names if name not in SECTIONS]
-    if unknown:
-        sys.exit(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
-    for name in names or SECTIONS:
-        table, rows = SECTIONS[name]
-        write(table, rows())
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    write_sections(SECTIONS, sys.argv[1:])

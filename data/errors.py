@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 
 class UserError(ValueError):
@@ -56,6 +57,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     close = close or [one for one in known if len(name) > 2 and one.startswith(name)]
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def raise_error(error: UserError) -> NoReturn:
+    """Raise an error that was kept for later."""
+    raise error
 
 
 def reason_of(error: object) -> str:

@@ -4,8 +4,9 @@ A new recipe is one file with a subclass of Method and one entry in recipes/cata
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -88,6 +89,15 @@ class Workload:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """One cell of a recipe, as its method sees it: with these settings, on so many examples, drawn with this seed."""
+
+    method: "Method"
+    examples: int
+    seed: int
+
+
 class Method(BaseModel):
     """How to elicit, with its settings.
 
@@ -129,6 +139,19 @@ class Method(BaseModel):
     @abstractmethod
     def __call__(self, model: "Model", task: Task, *, examples: int, seed: int) -> Elicited:
         """Elicit with at most `examples` labelled rows of the train split, drawn with the seed."""
+
+    @property
+    def cohort(self) -> Hashable:
+        """Cells of one model and task whose recipes have the same here are elicited `together`; None is one by one."""
+        return None
+
+    @classmethod
+    def together(cls, model: "Model", task: Task, draws: Sequence[Draw]) -> list[Callable[[], Elicited]]:
+        """Elicit for several cells at once: for each, what puts its result on the model, or raises its UserError.
+
+        Called inside `temporary_changes`, and so is each of the functions.
+        """
+        return [partial(each.method, model, task, examples=each.examples, seed=each.seed) for each in draws]
 
     @property
     def prompt_config(self) -> PromptConfig:

@@ -4,7 +4,7 @@ A kind is a frozen value with `attach` (see train/changes/). It registers how to
 `cleanup_stack`, and `temporary_changes` undoes it, also after a failure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,10 @@ from educe.eval.model.model import Change, Model
 @runtime_checkable
 class Trainable(Protocol):
     """A kind of change with its settings; equal values are the same change."""
+
+    @property
+    def stacks_as(self) -> Hashable:
+        """Equal for changes that several runs can train in one pass; None for all others."""
 
     def attach(self, model: Model, *, seed: int) -> Change:
         """Put it on the net, untrained, inside `temporary_changes`; UserError where it does not fit the model."""

@@ -1,155 +1,203 @@
 """Choosing among schedules on dev rows, with everything that the choice cost charged to search."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import fmean
 
-from torch import Tensor
-
+from educe.data.errors import UserError, raise_error
 from educe.eval.details import Details, Selection
 from educe.eval.measure import SolverOutput
 from educe.eval.model.model import Model
 from educe.eval.selection import Choice
 from educe.eval.spend import as_search
-from educe.train.attach import Trainable, attach, load_snapshot, snapshot, temporary_changes
+from educe.train.attach import Trainable, temporary_changes
 from educe.train.divergence import Diverged
 from educe.train.encode import TrainingRow
+from educe.train.limits import MAX_TOGETHER
+from educe.train.run import Run
 from educe.train.schedule import Schedule
-from educe.train.sft import Tuned, fine_tune
+from educe.train.sft import Finished, Tuned, fine_tune_alone, fine_tune_together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Rows to fine-tune on, and the schedules to choose among.
+
+    Several run each to its end, and the one that scores best on dev rows is kept. With `halving` (successive halving,
+    Jamieson & Talwalkar 2016) each runs for a fraction of its steps, the better half for twice as many, and so on,
+    always from the start, until one is left to run in full. The first of equals wins. A run that diverges cannot win.
+    """
+
+    rows: Sequence[TrainingRow]
+    trainable: Trainable
+    schedules: Sequence[Schedule]
+    measure_dev: Callable[[Model], SolverOutput]
+    dev_rows: Sequence[TrainingRow]
+    halving: bool
+    seed: int
+
+    def run(self, schedule: Schedule) -> Run:
+        return Run(rows=self.rows, trainable=self.trainable, schedule=schedule, seed=self.seed, dev_rows=self.dev_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
-    """A finished run: its schedule, its weights, and its score on dev rows where it was measured."""
+    """A finished run, and its score on dev rows where it was measured."""
 
-    schedule: Schedule
-    tuned: Tuned
-    weights: Mapping[str, Tensor]
+    finished: Finished
     score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """The schedules that a search runs next, and whether they are measured on dev rows."""
+
+    schedules: Sequence[Schedule]
+    scored: bool = True
+
+
+# What a search wants to run, then what came of it (None where a run diverged), until it has its best.
+_Steps = Generator[_Wanted, list[_Attempt | None], Finished]
 
 
 @dataclass(kw_only=True)
 class _Trials:
-    """Runs schedules one by one on the resident model; the choice's search adds up whatever is not kept in the end."""
+    """What the runs of one search cost and scored; the choice's search adds up whatever is not kept in the end."""
 
-    model: Model
-    run: Callable[[Schedule], Tuned]
-    measure_dev: Callable[[Model], SolverOutput]
+    search: Search
     choice: Choice[_Attempt] = field(default_factory=Choice)
     dev_examples: int = 0
     diverged: list[Diverged] = field(default_factory=list)
 
-    def attempt(self, schedule: Schedule, *, scored: bool = True) -> _Attempt | None:
-        """Train, and measure on dev rows if `scored`. None where the run diverged, which is charged, too."""
-        with temporary_changes(self.model):
-            try:
-                tuned = self.run(schedule)
-            except Diverged as error:
-                self.diverged.append(error)
-                self.choice.search += as_search(error.spend)
-                return None
-            score = self._score(tuned) if scored else math.nan
-            return _Attempt(schedule=schedule, tuned=tuned, weights=snapshot(tuned.model), score=score)
+    def attempt(self, model: Model, finished: Finished | UserError, *, scored: bool) -> _Attempt | None:
+        """Measure on dev rows if `scored`. None where the run diverged, which is charged, too."""
+        if isinstance(finished, Diverged):
+            self.diverged.append(finished)
+            self.choice.search += as_search(finished.spend)
+            return None
+        if isinstance(finished, UserError):
+            raise finished
+        return _Attempt(finished=finished, score=self._score(model, finished) if scored else math.nan)
 
     def charge_discarded(self, attempt: _Attempt) -> None:
-        self.choice.search += as_search(attempt.tuned.spend)
+        self.choice.search += as_search(attempt.finished.spend)
 
-    def _score(self, tuned: Tuned) -> float:
-        answers = self.measure_dev(tuned.model)
+    def _score(self, model: Model, finished: Finished) -> float:
+        with temporary_changes(model):
+            answers = self.search.measure_dev(finished.put_on(model).model)
         self.dev_examples = len(answers.outcomes)
         self.choice.search += answers.search
         return answers.score
 
+    def steps(self) -> _Steps:
+        """The search, as what it wants to run."""
+        schedules = self.search.schedules
+        if len(schedules) == 1:
+            (only,) = yield _Wanted(schedules=schedules, scored=False)
+            return self._kept(only)
+        if self.search.halving:
+            best, score = yield from _best_by_halving(self, schedules)
+            mean = None
+        else:
+            best = yield from _best_of_all(self, schedules)
+            score, mean = best.score, fmean(self.choice.scores)
+        schedule = best.finished.run.schedule
+        selection = Selection(
+            chosen={"learning_rate": schedule.learning_rate, "steps": schedule.steps},
+            dev_score=score,
+            mean_dev_score=mean,
+            dev_examples=self.dev_examples,
+            candidates=len(schedules),
+        )
+        spend = best.finished.spend + self.choice.search
+        return replace(best.finished, spend=spend, details=best.finished.details | Details(selection=selection))
 
-def fine_tune_best(
-    model: Model,
-    rows: Sequence[TrainingRow],
-    *,
-    trainable: Trainable,
-    schedules: Sequence[Schedule],
-    measure_dev: Callable[[Model], SolverOutput],
-    dev_rows: Sequence[TrainingRow],
-    halving: bool,
-    seed: int,
-) -> Tuned:
-    """Fine-tune under the schedule that scores best on dev rows; every other run, and every dev answer, is search.
-
-    A single schedule is simply trained. Several run each to its end. With `halving` (successive halving, Jamieson &
-    Talwalkar 2016) each runs for a fraction of its steps, the better half for twice as many, and so on, always from the
-    start, until one is left to run in full. The first of equals wins. A run that diverges cannot win. Diverged where
-    all do.
-    """
-
-    def run(schedule: Schedule) -> Tuned:
-        return fine_tune(model, rows, trainable=trainable, schedule=schedule, dev_rows=dev_rows, seed=seed)
-
-    if len(schedules) == 1:
-        return run(schedules[0])
-    trials = _Trials(model=model, run=run, measure_dev=measure_dev)
-    if halving:
-        best, score = _best_by_halving(trials, schedules)
-        mean = None
-    else:
-        best = _best_of_all(trials, schedules)
-        score, mean = best.score, fmean(trials.choice.scores)
-    again = attach(model, trainable, seed=seed)
-    load_snapshot(again, best.weights)
-    selection = Selection(
-        chosen={"learning_rate": best.schedule.learning_rate, "steps": best.schedule.steps},
-        dev_score=score,
-        mean_dev_score=mean,
-        dev_examples=trials.dev_examples,
-        candidates=len(schedules),
-    )
-    spend = best.tuned.spend + trials.choice.search
-    return replace(best.tuned, model=again, spend=spend, details=best.tuned.details | Details(selection=selection))
-
-
-def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> _Attempt:
-    """The best of whole runs; only one run's weights are held beside the current one's."""
-    for schedule in schedules:
-        attempt = trials.attempt(schedule)
+    def _kept(self, attempt: _Attempt | None) -> Finished:
         if attempt is None:
-            continue
-        discarded = trials.choice.offer(attempt, attempt.score)
-        if discarded is not None:
-            trials.charge_discarded(discarded)
+            raise self.diverged[-1]
+        return attempt.finished
+
+
+def fine_tune_best(model: Model, searches: Sequence[Search]) -> list[Callable[[], Tuned]]:
+    """Fine-tune each under the schedule that scores best on its dev rows; other runs, and dev answers, are search.
+
+    The runs of all searches train together where what they train stacks. Each search gives a function that puts its
+    best on the model, inside `temporary_changes`, or raises its error: Diverged where all its runs do.
+    """
+    if len(searches) == 1 and len(searches[0].schedules) == 1:
+        return [partial(fine_tune_alone, model, searches[0].run(searches[0].schedules[0]))]
+    trials = [_Trials(search=search) for search in searches]
+    going = {place: each.steps() for place, each in enumerate(trials)}
+    wanted = {place: next(steps) for place, steps in going.items()}
+    ended: dict[int, Callable[[], Tuned]] = {}
+    while wanted:
+        runs = [searches[place].run(schedule) for place, each in wanted.items() for schedule in each.schedules]
+        finished = iter(_in_chunks(model, runs))
+        for place, each in list(wanted.items()):
+            results = [next(finished) for _ in each.schedules]
+            try:
+                attempts = [trials[place].attempt(model, result, scored=each.scored) for result in results]
+                wanted[place] = going[place].send(attempts)
+                continue
+            except StopIteration as stop:
+                ended[place] = partial(stop.value.put_on, model)
+            except UserError as error:
+                ended[place] = partial(raise_error, error)
+            del wanted[place]
+    return [ended[place] for place in range(len(searches))]
+
+
+def _in_chunks(model: Model, runs: Sequence[Run]) -> Iterator[Finished | UserError]:
+    """What is left of each run; those that stack train together, up to MAX_TOGETHER at once and about equally many."""
+    chunks = math.ceil(len(runs) / MAX_TOGETHER) if all(run.stacks_with(runs[0]) for run in runs) else len(runs)
+    for chunk in range(chunks):
+        yield from fine_tune_together(model, runs[len(runs) * chunk // chunks : len(runs) * (chunk + 1) // chunks])
+
+
+def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> Generator[_Wanted, list[_Attempt | None], _Attempt]:
+    """The best of whole runs; of runs that do not stack, one's weights are held beside the current one's."""
+    together = trials.search.trainable.stacks_as is not None
+    for wanted in [schedules] if together else [[each] for each in schedules]:
+        for attempt in (yield _Wanted(schedules=wanted)):
+            discarded = trials.choice.offer(attempt, attempt.score) if attempt else None
+            if discarded is not None:
+                trials.charge_discarded(discarded)
     if trials.choice.best is None:
         raise trials.diverged[-1]
     return trials.choice.best
 
 
-def _best_by_halving(trials: _Trials, schedules: Sequence[Schedule]) -> tuple[_Attempt, float]:
+def _best_by_halving(
+    trials: _Trials, schedules: Sequence[Schedule]
+) -> Generator[_Wanted, list[_Attempt | None], tuple[_Attempt, float]]:
     """The whole run of the schedule that is left in the end, and the score of its last shorter run."""
     ranked: list[tuple[float, Schedule]] = []
     left = list(schedules)
     while len(left) > 1:
-        ranked = _rung(trials, left)
+        ranked = yield from _rung(trials, left)
         left = [schedule for _, schedule in ranked[: math.ceil(len(left) / 2)]]
     for score, schedule in ranked:  # the next one where the best diverges in full
-        attempt = trials.attempt(schedule, scored=False)
+        (attempt,) = yield _Wanted(schedules=[schedule], scored=False)
         if attempt is not None:
             return attempt, score
     raise trials.diverged[-1]
 
 
-def _rung(trials: _Trials, schedules: Sequence[Schedule]) -> list[tuple[float, Schedule]]:
+def _rung(
+    trials: _Trials, schedules: Sequence[Schedule]
+) -> Generator[_Wanted, list[_Attempt | None], list[tuple[float, Schedule]]]:
     """Each schedule with the score of its shortened run, best first; those that diverged are left out.
 
     Two are run for half of their steps, four for a quarter. Schedules that are the same once shortened run once.
     """
     share = 0.5 ** math.ceil(math.log2(len(schedules)))
-    scores: dict[Schedule, float | None] = {}
-    ranked = []
-    for schedule in schedules:
-        short = replace(schedule, steps=math.ceil(schedule.steps * share))
-        if short not in scores:
-            attempt = trials.attempt(short)
-            scores[short] = attempt.score if attempt else None
-            if attempt:
-                trials.charge_discarded(attempt)
-        score = scores[short]
-        if score is not None:
-            ranked.append((score, schedule))
+    short = [replace(schedule, steps=math.ceil(schedule.steps * share)) for schedule in schedules]
+    distinct = list(dict.fromkeys(short))
+    attempts = yield _Wanted(schedules=distinct)
+    for attempt in filter(None, attempts):
+        trials.charge_discarded(attempt)
+    scores = {each: attempt.score for each, attempt in zip(distinct, attempts, strict=True) if attempt}
+    ranked = [(scores[each], schedule) for each, schedule in zip(short, schedules, strict=True) if each in scores]
     return sorted(ranked, key=lambda pair: -pair[0])

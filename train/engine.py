@@ -1,7 +1,8 @@
 """Engine: the forward, the backward and the update of one step, for one process or many."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,62 +14,121 @@ from educe.data.errors import UserError
 from educe.eval.model.flops import training_flops
 from educe.eval.model.memory import is_out_of_memory
 from educe.eval.model.model import Model
+from educe.train.cohort import Cohort
 from educe.train.loss import AnswerLoss
 from educe.train.processes import piece_of_step, prepare, unwrap
 from educe.train.schedule import Schedule
 
+# Tokens of one pass over packs of several runs, with padding, by device. On a CPU more overflow the caches. Other
+# devices are not measured; their number is large because they have many units.
+PASS_TOKENS = {"cpu": 512}
+PASS_TOKENS_ELSEWHERE = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    """Rows of one run that pass through the net together, and what their summed loss is multiplied with."""
+
+    run: int
+    rows: Sequence[Any]
+    share: float
+
 
 class Engine:
-    """AdamW on what trains, each batch in as many `pieces` as memory needs.
+    """AdamW on what trains, the batch of every run in as many `pieces` as memory needs.
 
-    The processes of a launch share a batch, and the loss is the mean over the whole batch's supervised tokens.
+    The processes of a launch share a batch, and the loss is the mean over the whole batch's supervised tokens. Runs
+    that train together share what their schedules say of batches, precision and memory.
     """
 
-    def __init__(self, accelerator: Accelerator, loss_of: AnswerLoss, tuned: Model, schedule: Schedule) -> None:
-        _register_vectors(loss_of, tuned)
+    def __init__(self, accelerator: Accelerator, loss_of: AnswerLoss, cohort: Cohort, schedule: Schedule) -> None:
+        _register_vectors(loss_of, cohort.models[0])
         self.pieces = schedule.accumulate
         self._accelerator = accelerator
-        self._tuned = tuned
-        self._parameters = list(tuned.trained.values())
+        self._cohort = cohort
         self._loss_of = loss_of
         self._schedule = schedule
+        self._pass_tokens = PASS_TOKENS.get(accelerator.device.type, PASS_TOKENS_ELSEWHERE)
+        loss_of.select = cohort.select
         # The module that computes the loss is what DeepSpeed and DDP wrap: one module with one forward. A single
         # process has nothing to wrap, and looking for it takes longer than an optimizer's step.
         self._module: Any = loss_of
-        self._optimizer: Any = torch.optim.AdamW(
-            self._parameters, lr=schedule.learning_rate, weight_decay=0.0, fused=True
-        )
+        groups = [{"params": parameters} for parameters in cohort.parameters]  # one a run: each has its own rate
+        self._optimizer: Any = torch.optim.AdamW(groups, lr=schedule.learning_rate, weight_decay=0.0, fused=True)
         if accelerator.distributed_type != DistributedType.NO:
             self._module, self._optimizer = prepare(
                 accelerator, loss_of, self._optimizer, max_gradient_norm=schedule.max_gradient_norm
             )
 
-    def set_rate(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+    def step(self, batches: Mapping[int, Sequence[Any]], rates: Mapping[int, float]) -> dict[int, float]:
+        """One update of each of these runs on its batch at its rate; the mean loss in nats of each batch before it."""
+        for run, rate in rates.items():
+            self._optimizer.param_groups[run]["lr"] = rate
+        losses = self._backward(batches)
+        self._cohort.hand_over_gradients(list(batches))
+        for run in batches:
+            self._accelerator.clip_grad_norm_(self._cohort.parameters[run], self._schedule.max_gradient_norm)
+        self._optimizer.step()
+        self._forget_gradients()
+        return {run: self._mean_loss(loss) for run, loss in losses.items()}
 
-    def backward(self, batch: Sequence[Any]) -> Tensor:
-        """Add up the gradients of this process's share of the batch; its part of the batch's mean loss in nats.
+    def _backward(self, batches: Mapping[int, Sequence[Any]]) -> dict[int, Tensor]:
+        """Add up the gradients of this process's share of the batches; its part of each batch's mean loss in nats.
 
-        Where memory runs short the share is cut into twice as many pieces, for this batch and the next ones. UserError
-        where one row alone does not fit.
+        Where memory runs short, runs that shared a pass get passes of their own, and then the share is cut into twice
+        as many pieces, for these batches and the next ones. UserError where one row alone does not fit.
         """
         while True:
             try:
-                return self._backward_in_pieces(batch)
+                return self._backward_in_pieces(batches)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                size = self._piece_size(batch)
-                if size == 1 or self._accelerator.num_processes > 1:
-                    raise UserError(
-                        f"a training batch of {size} does not fit into memory;"
-                        f" {'raise accumulate' if size > 1 else 'set checkpoint_activations or shorten the rows'}"
-                    ) from error
-            self._optimizer.zero_grad()  # a backward that failed has left part of a gradient
-            self.pieces *= 2
+                self._make_smaller(max(map(self._piece_size, batches.values())), shared=len(batches) > 1, error=error)
+            finally:
+                self._cohort.select(())
+            self._forget_gradients()  # a backward that failed has left part of a gradient
 
-    def _backward_in_pieces(self, batch: Sequence[Any]) -> Tensor:
+    def _make_smaller(self, size: int, *, shared: bool, error: RuntimeError) -> None:
+        if shared and self._pass_tokens:
+            self._pass_tokens = 0
+            return
+        if size == 1 or self._accelerator.num_processes > 1:
+            raise UserError(
+                f"a training batch of {size} does not fit into memory;"
+                f" {'raise accumulate' if size > 1 else 'set checkpoint_activations or shorten the rows'}"
+            ) from error
+        self.pieces *= 2
+
+    def _backward_in_pieces(self, batches: Mapping[int, Sequence[Any]]) -> dict[int, Tensor]:
+        passes = list(self._passes(batches))
+        losses: dict[int, list[Tensor]] = {run: [] for run in batches}
+        for place, pieces in enumerate(passes):
+            with piece_of_step(self._accelerator, self._module, last=place + 1 == len(passes)):
+                summed = self._module([piece.rows for piece in pieces], [piece.run for piece in pieces])
+                shares = summed * torch.tensor([piece.share for piece in pieces], device=summed.device)
+                self._accelerator.backward(shares.sum())
+            for piece, loss in zip(pieces, shares.detach(), strict=True):
+                losses[piece.run].append(loss)
+        return {run: torch.stack(each).sum() for run, each in losses.items()}
+
+    def _passes(self, batches: Mapping[int, Sequence[Any]]) -> Iterator[list[_Piece]]:
+        """The pieces of all batches, widest first, in groups that pass through the net at once."""
+        waiting = [piece for run, batch in batches.items() for piece in self._cut(run, batch)]
+        if len(batches) > 1:
+            waiting.sort(key=self._tokens, reverse=True)
+        while waiting:
+            widest = max(1, self._tokens(waiting[0]))
+            count = max(1, self._pass_tokens // widest) if len(batches) > 1 else 1
+            yield waiting[:count]
+            waiting = waiting[count:]
+
+    def _tokens(self, piece: _Piece) -> int:
+        shared = self._loss_of.shared
+        return shared + sum(len(part.ids) - 1 - shared for row in piece.rows for part in row.parts)
+
+    def _cut(self, run: int, batch: Sequence[Any]) -> list[_Piece]:
+        """This process's share of a batch, in pieces."""
         processes = self._accelerator.num_processes
         mine = batch[self._accelerator.process_index :: processes]
         # DDP averages gradients over processes; this makes the average the mean over the whole batch's loss terms.
@@ -76,52 +136,53 @@ class Engine:
         # Processes that train together must make equally many calls. A process whose rows have run out makes its call
         # with a spare row that counts for nothing.
         largest, size = math.ceil(len(batch) / processes), self._piece_size(batch)
-        losses = []
-        for start in range(0, largest, size):
-            piece = mine[start : start + size]
-            with piece_of_step(self._accelerator, self._module, last=start + size >= largest):
-                loss = self._module(piece or [batch[0]]) * (share if piece else 0.0)
-                self._accelerator.backward(loss)
-            losses.append(loss.detach())
-        return torch.stack(losses).sum()
+        pieces = [mine[start : start + size] for start in range(0, largest, size)]
+        return [_Piece(run=run, rows=each or [batch[0]], share=share if each else 0.0) for each in pieces]
 
     def _piece_size(self, batch: Sequence[Any]) -> int:
         return math.ceil(math.ceil(len(batch) / self._accelerator.num_processes) / self.pieces)
 
-    def clip_and_step(self) -> None:
-        self._accelerator.clip_grad_norm_(self._parameters, self._schedule.max_gradient_norm)
-        self._optimizer.step()
+    def _forget_gradients(self) -> None:
         self._optimizer.zero_grad()
+        self._cohort.clear_gradients()
 
-    def mean_loss(self, loss: Tensor) -> float:
+    def _mean_loss(self, loss: Tensor) -> float:
         """Mean loss in nats over all the batch's loss terms, from each process's part."""
         return float(self._accelerator.reduce(loss.reshape(1), reduction="mean").item())
 
-    def weights_are_finite(self) -> bool:
-        """Whether everything that trained is finite, in every process."""
-        wrong = sum(int((~torch.isfinite(parameter.detach())).any()) for parameter in self._parameters)
+    def weights_are_finite(self, run: int) -> bool:
+        """Whether everything that the run trained is finite, in every process."""
+        wrong = sum(int((~torch.isfinite(each.detach())).any()) for each in self._cohort.parameters[run])
         count = torch.tensor([wrong], device=self._accelerator.device)
         return int(self._accelerator.reduce(count, reduction="sum").item()) == 0
 
-    def executed_flops(self) -> float:
-        """What all processes computed, padding and attempts that did not fit included."""
-        assert self._tuned.change is not None
+    def executed_flops(self, run: int) -> float:
+        """What all processes computed for a run, padding and attempts that did not fit included."""
+        tuned = self._cohort.models[run]
+        assert tuned.change is not None
         mine = sum(
             training_flops(
-                self._tuned.shape,
-                width,
-                scored=scored,
-                trained=self._tuned.change.part,
+                tuned.shape,
+                pack.width,
+                scored=pack.scored,
+                trained=tuned.change.part,
                 executed=True,
                 recomputed=self._schedule.checkpoint_activations,
             )
-            for width, scored in self._loss_of.packed
+            for pack in self._loss_of.packed
+            if pack.run == run
         )
         return float(sum(gather_object([mine])))
 
+    def share(self, run: int) -> float:
+        """The share of a run in the tokens that all runs had computed, 1 where there were none."""
+        widths = [pack.width for pack in self._loss_of.packed]
+        own = sum(pack.width for pack in self._loss_of.packed if pack.run == run)
+        return own / sum(widths) if widths else 1.0
+
     def close(self) -> None:
         """Take what wraps the net off it; what trained is whole in every process."""
-        unwrap(self._accelerator, self._module, self._parameters)
+        unwrap(self._accelerator, self._module, self._cohort.parameters[0])
 
 
 def _register_vectors(loss_of: AnswerLoss, tuned: Model) -> None:

@@ -5,7 +5,8 @@ row sees exactly what it would see alone, so the gradients are those of separate
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -21,28 +22,49 @@ from educe.train.encode import TrainingRow
 PACK_TOKENS = 512
 
 
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A pack that was computed: its width with padding, its supervised tokens, and the run that it belonged to."""
+
+    width: int
+    scored: int
+    run: int = 0
+
+
 class AnswerLoss(nn.Module):
-    """Summed negative log-likelihood in nats of the supervised tokens of a batch, head on those positions only."""
+    """Summed negative log-likelihood in nats of the supervised tokens of a batch, head on those positions only.
+
+    Several runs may have a batch each in one pass: their packs lie side by side and do not see one another.
+    """
 
     def __init__(self, net: nn.Module, *, shared: int, pad: int) -> None:
         super().__init__()
         self.net = net
         self.shared = shared
         self.pad = pad
-        self.packed: list[tuple[int, int]] = []  # width and supervised tokens of every pack that was computed
+        self.packed: list[Packed] = []  # every pack that was computed
+        self.select: Callable[[Sequence[int]], None] = lambda runs: None  # tells a cohort whose each pack is
 
-    def forward(self, rows: Sequence[TrainingRow]) -> Tensor:
-        """Loss of the rows as one batch; a scalar in float32."""
-        return self.token_losses(rows).sum()
+    def forward(self, batches: Sequence[Sequence[TrainingRow]], runs: Sequence[int] = (0,)) -> Float[Tensor, " runs"]:
+        """Loss of each run's rows, in float32."""
+        losses = self._token_losses(batches, runs)
+        return torch.stack([part.sum() for part in losses.split([_supervised(rows) for rows in batches])])
 
     def token_losses(self, rows: Sequence[TrainingRow]) -> Float[Tensor, " supervised"]:
         """Negative log-likelihood in nats of every supervised token, row by row, in float32."""
+        return self._token_losses([rows], (0,))
+
+    def _token_losses(self, batches: Sequence[Sequence[TrainingRow]], runs: Sequence[int]) -> Tensor:
         device = next(self.net.parameters()).device
-        packs = pack(rows, shared=self.shared)
-        batch = collate([_to_pack(each, self.shared) for each in packs], prefix=0, pad=self.pad, device=device)
-        self.packed += [(batch.ids.shape[1], sum(row.supervised for row in each)) for each in packs]
+        packs = [
+            (run, each) for run, rows in zip(runs, batches, strict=True) for each in pack(rows, shared=self.shared)
+        ]
+        batch = collate([_to_pack(each, self.shared) for _, each in packs], prefix=0, pad=self.pad, device=device)
+        width = batch.ids.shape[1]
+        self.packed += [Packed(width=width, scored=_supervised(each), run=run) for run, each in packs]
+        self.select([run for run, _ in packs])
         logits = selected_logits(self.net, batch)
-        targets = [token for each in packs for row in each for token in row.ids[-row.supervised :]]
+        targets = [token for _, each in packs for row in each for token in row.ids[-row.supervised :]]
         return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="none")
 
     def read_reference(self, rows: Sequence[TrainingRow], *, batch_size: int) -> None:
@@ -53,7 +75,7 @@ def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size:
     """Summed loss of the rows in nats, in batches and without gradients, or in smaller pieces where memory is short."""
     groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     with torch.no_grad():
-        return math.fsum(loss for _, loss in map_with_backoff(groups, lambda group: float(loss_of(group))))
+        return math.fsum(loss for _, loss in map_with_backoff(groups, lambda group: float(loss_of([group]))))
 
 
 def reading_flops(model: Model, rows: Iterable[TrainingRow]) -> float:
@@ -64,12 +86,18 @@ def reading_flops(model: Model, rows: Iterable[TrainingRow]) -> float:
     )
 
 
-def executed_reading_flops(model: Model, packs: Iterable[tuple[int, int]]) -> float:
-    """Executed FLOPs of one forward over each pack (width, supervised tokens), with padding and windows in full."""
+def executed_reading_flops(model: Model, packs: Iterable[Packed]) -> float:
+    """Executed FLOPs of one forward over each pack, with padding and windows in full."""
     return math.fsum(
-        forward_flops(model.shape, width, scored=scored, adapter_parameters=model.adapter_parameters, clip=False)
-        for width, scored in packs
+        forward_flops(
+            model.shape, each.width, scored=each.scored, adapter_parameters=model.adapter_parameters, clip=False
+        )
+        for each in packs
     )
+
+
+def _supervised(rows: Sequence[TrainingRow]) -> int:
+    return sum(row.supervised for row in rows)
 
 
 def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKENS) -> list[list[TrainingRow]]:

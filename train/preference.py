@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from educe.train.encode import TrainingRow
@@ -38,7 +39,7 @@ class PreferenceRow:
 
 
 class PreferenceLoss(AnswerLoss):
-    """Summed loss of a batch of pairs, a scalar in float32.
+    """Summed loss of a batch of pairs, in float32.
 
     Call `read_reference` first: the reference is the model with its change attached and still untrained.
     """
@@ -48,10 +49,13 @@ class PreferenceLoss(AnswerLoss):
         self.beta = beta
         self.margins: dict[str, Tensor] = {}
 
-    def forward(self, rows: Sequence[PreferenceRow]) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, batches: Sequence[Sequence[PreferenceRow]], runs: Sequence[int] = (0,)
+    ) -> Float[Tensor, " runs"]:
+        (rows,) = batches  # of a run that trains alone
         before = torch.stack([self.margins[row.id] for row in rows])
         loss: Tensor = -nn.functional.logsigmoid(self.beta * (self._margins(rows) - before)).sum()
-        return loss
+        return loss[None]
 
     def read_reference(self, rows: Sequence[PreferenceRow], *, batch_size: int) -> None:  # type: ignore[override]
         with torch.no_grad():

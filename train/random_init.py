@@ -45,6 +45,7 @@ class Unsaved:
     """A change that is not saved: it fits weights that nobody has."""
 
     kind: Trainable
+    stacks_as: None = None
 
     def attach(self, model: Model, *, seed: int) -> Change:
         return replace(self.kind.attach(model, seed=seed), save=None)

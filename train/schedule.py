@@ -33,6 +33,11 @@ class Schedule:
     checkpoint_activations: bool = False
     patience: int = 0
 
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """What has to be equal for runs that train in the same passes."""
+        return self.batch_size, self.max_gradient_norm, self.precision, self.accumulate, self.checkpoint_activations
+
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
         warm = max(1, round(self.warmup * self.steps))

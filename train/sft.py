@@ -1,31 +1,26 @@
-"""Supervised fine-tuning: the one training loop, on Accelerate, for one process or many."""
+"""Supervised fine-tuning: the one training loop, on Accelerate, for one run or a cohort, one process or many."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from educe.eval.details import Details, TrainingDetails
+from educe.data.errors import UserError
+from educe.eval.details import Details
 from educe.eval.model.encode import check_fits, common_prefix
-from educe.eval.model.flops import training_flops
 from educe.eval.model.model import Model
 from educe.eval.progress import report_progress
 from educe.eval.spend import Spend
-from educe.train.attach import Trainable, attach, check_weights_moved, snapshot
-from educe.train.divergence import DivergenceGuard
-from educe.train.early_stopping import EarlyStopping
+from educe.train.attach import Trainable, attach, load_snapshot, snapshot, temporary_changes
+from educe.train.cohort import Alone, Cohort
 from educe.train.encode import TrainingRow
 from educe.train.engine import Engine
 from educe.train.frozen import frozen_maps_in, resolve_precision
-from educe.train.loss import AnswerLoss, executed_reading_flops, reading_flops
-from educe.train.preference import PreferenceRow
+from educe.train.loss import AnswerLoss
 from educe.train.processes import make_accelerator, shards_weights
 from educe.train.recompute import checkpointing_activations
-from educe.train.schedule import Schedule, batches
-
-AnyRow = TrainingRow | PreferenceRow
-BeforeStep = Callable[[Model, Sequence[AnyRow]], Mapping[str, int | float]]
+from educe.train.run import AnyRow, BeforeStep, Run, Training
+from educe.train.schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +31,23 @@ class Tuned:
     spend: Spend
     history: tuple[Mapping[str, int | float], ...]
     details: Details
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A run of a cohort, off the net again: the values of all that trained, what it cost, and every step's loss."""
+
+    run: Run
+    weights: Mapping[str, Any]
+    spend: Spend
+    history: tuple[Mapping[str, int | float], ...]
+    details: Details
+
+    def put_on(self, model: Model) -> Tuned:
+        """Attach it again, until the surrounding `temporary_changes` ends."""
+        tuned = attach(model, self.run.trainable, seed=self.run.seed)
+        load_snapshot(tuned, self.weights)
+        return Tuned(model=tuned, spend=self.spend, history=self.history, details=self.details)
 
 
 def fine_tune(
@@ -52,91 +64,114 @@ def fine_tune(
     """Attach something that trains, and train it on the rows; early stopping measures its loss on `dev_rows`.
 
     `before_step` sees the model and the batch before each update; what it returns goes into the step's record.
-    Diverged where the loss is not finite (naming step and rows). UserError where no weight moved: a run that taught
-    nothing must not pass for one that elicited nothing.
+    Diverged where the loss is not finite (naming step and rows). UserError where no weight moved.
     """
-    started = time.perf_counter()
-    accelerator = make_accelerator(model.device)
-    precision = resolve_precision(schedule.precision, model, sharded=shards_weights(accelerator))
-    tuned = attach(model, trainable, seed=seed)
-    before = snapshot(tuned)
-    rows = [row.with_prefix(tuned.prefix) for row in rows]
-    dev_rows = [row.with_prefix(tuned.prefix) for row in dev_rows] if schedule.patience else []
-    shared = _shared_tokens(tuned, [*rows, *dev_rows])
-    loss_of = loss(tuned.net, shared=shared, pad=int(model.tokenizer.pad_token_id))
-    engine = Engine(accelerator, loss_of, tuned, schedule)
-    stopping = EarlyStopping(tuned, dev_rows, schedule, accelerator, shared=shared, rows_per_pass=len(rows))
-    history: list[dict[str, int | float]] = []
-    texts: list[TrainingRow] = []
-    with frozen_maps_in(tuned, precision) as used, checkpointing_activations(tuned, schedule.checkpoint_activations):
-        loss_of.read_reference(rows, batch_size=schedule.batch_size)
-        reference_packs, loss_of.packed = loss_of.packed, []
-        spent = partial(_spend, tuned, rows, texts, engine, reference_packs, stopping, started=started)
-        guard = DivergenceGuard(tuned, schedule, accelerator, spent)
-        for step, batch in enumerate(batches(rows, schedule=schedule, seed=seed)):
-            parts = [part for row in batch for part in row.parts]
-            texts += parts
-            guard.before_step()
-            noted = before_step(tuned, batch) if before_step else {}
-            rate = schedule.rate(step)
-            engine.set_rate(rate)
-            loss_share = engine.backward(batch)
-            engine.clip_and_step()
-            batch_loss = engine.mean_loss(loss_share)
-            guard.check_loss(batch_loss, step=step, ids=[row.id for row in batch])
-            labels = sum(part.supervised for part in parts)
-            record = {"step": step, "loss": batch_loss, "learning_rate": rate, "supervised_tokens": labels}
-            history.append({**record, **noted})
-            report_progress("steps trained", step + 1, schedule.steps)
-            if step + 1 == schedule.steps:
-                guard.check_weights(engine.weights_are_finite(), step=step)
-            history[-1] |= stopping.after_step(step, num_rows=len(batch))
-            if stopping.out_of_patience:
-                break
-    engine.close()
-    steps_kept = stopping.restore()
-    check_weights_moved(tuned, before, steps=len(history), learning_rate=schedule.learning_rate)
-    details = TrainingDetails(
-        precision=used,
-        processes=accelerator.num_processes,
-        pieces=engine.pieces,
-        checkpoint_activations=schedule.checkpoint_activations,
-        shared_prefix_tokens=shared,
-        steps_made=None if steps_kept is None else len(history),
-        steps_kept=steps_kept,
-        dev_examples=len(dev_rows),
+    run = Run(rows=rows, trainable=trainable, schedule=schedule, seed=seed, dev_rows=dev_rows)
+    return fine_tune_alone(model, run, before_step=before_step, loss=loss)
+
+
+def fine_tune_alone(
+    model: Model, run: Run, *, before_step: BeforeStep | None = None, loss: Callable[..., Any] = AnswerLoss
+) -> Tuned:
+    """`fine_tune` of a run."""
+    tuned = attach(model, run.trainable, seed=run.seed)
+    (result,) = _train(model, Alone(tuned), [run], before_step=before_step, loss=loss)
+    if isinstance(result, UserError):
+        raise result
+    training, details = result
+    return Tuned(model=tuned, spend=training.spend(), history=tuple(training.history), details=details)
+
+
+def fine_tune_together(model: Model, runs: Sequence[Run]) -> list[Finished | UserError]:
+    """Train runs in the same passes, each as it would be trained alone but for rounding; what is left of each.
+
+    What several runs train must stack (`stacks_as`), and their schedules agree in batches, precision and memory. A run
+    that fails leaves, with its error in its place, and the others go on.
+    """
+    try:
+        with temporary_changes(model):
+            trained = _train(model, _cohort(model, runs), runs)
+            return [
+                result if isinstance(result, UserError) else _finished(run, *result)
+                for run, result in zip(runs, trained, strict=True)
+            ]
+    except UserError as error:
+        if len(runs) == 1:
+            return [error]
+    # What cannot begin together tells whose fault it is when each begins alone.
+    return [result for run in runs for result in fine_tune_together(model, [run])]
+
+
+def _cohort(model: Model, runs: Sequence[Run]) -> Cohort:
+    if len(runs) == 1:
+        return Alone(attach(model, runs[0].trainable, seed=runs[0].seed))
+    assert all(run.stacks_with(runs[0]) for run in runs), "these runs do not stack"
+    stacked: Any = runs[0].trainable
+    made: Cohort = stacked.attach_stack(model, [(run.trainable, run.seed) for run in runs])
+    return made
+
+
+def _finished(run: Run, training: Training, details: Details) -> Finished:
+    return Finished(
+        run=run,
+        weights=snapshot(training.model),
+        spend=training.spend(),
+        history=tuple(training.history),
+        details=details,
     )
-    return Tuned(model=tuned, spend=spent(), history=tuple(history), details=Details(training=details))
 
 
-def _shared_tokens(tuned: Model, rows: Sequence[AnyRow]) -> int:
-    """How many first tokens all rows share. UserError where a row does not fit the context."""
-    parts = [part for row in rows for part in row.parts]
-    for part in parts:
-        check_fits(tuned, len(part.ids))
-    return common_prefix([part.ids[: -part.supervised - 1] for part in parts])
-
-
-def _spend(
-    tuned: Model,
-    rows: Sequence[AnyRow],
-    texts: Sequence[TrainingRow],
-    engine: Engine,
-    reference_packs: Sequence[tuple[int, int]],
-    stopping: EarlyStopping,
+def _train(
+    model: Model,
+    cohort: Cohort,
+    runs: Sequence[Run],
     *,
-    started: float,
-) -> Spend:
-    """What training on these rows cost, with the reading of all rows that a preference loss does first."""
-    assert tuned.change is not None
-    part = tuned.change.part
-    reference = [text for row in rows for text in row.parts] if reference_packs else []
-    return stopping.spend() + Spend(
-        labelled_examples=len(rows),
-        training_tokens=sum(len(text.ids) - 1 for text in texts),
-        train_flops=reading_flops(tuned, reference)
-        + sum(training_flops(tuned.shape, len(text.ids) - 1, scored=text.supervised, trained=part) for text in texts),
-        executed_train_flops=engine.executed_flops() + executed_reading_flops(tuned, reference_packs),
-        trainable_parameters=tuned.change.trainable_parameters,
-        seconds=time.perf_counter() - started,
-    )
+    before_step: BeforeStep | None = None,
+    loss: Callable[..., Any] = AnswerLoss,
+) -> list[tuple[Training, Details] | UserError]:
+    """Train the runs of a cohort step by step, until each has made its last; one that diverges leaves."""
+    accelerator = make_accelerator(model.device)
+    schedule = runs[0].schedule
+    precision = resolve_precision(schedule.precision, model, sharded=shards_weights(accelerator))
+    net, prefix = cohort.models[0].net, cohort.models[0].prefix
+    texts = [part.with_prefix(prefix) for run in runs for row in run.read for part in row.parts]
+    for text in texts:
+        check_fits(model, len(text.ids))
+    shared = common_prefix([text.ids[: -text.supervised - 1] for text in texts])
+    loss_of = loss(net, shared=shared, pad=int(model.tokenizer.pad_token_id))
+    engine = Engine(accelerator, loss_of, cohort, schedule)
+    trainings = [Training(run, place, cohort, engine, accelerator, shared=shared) for place, run in enumerate(runs)]
+    failed: dict[int, UserError] = {}
+    steps = max(run.schedule.steps for run in runs)
+    with (
+        frozen_maps_in(cohort.models[0], precision) as used,
+        checkpointing_activations(cohort.models[0], schedule.checkpoint_activations),
+    ):
+        trainings[0].read_reference(loss_of)
+        for step in range(steps):
+            going = [each for each in trainings if not each.done and each.place not in failed]
+            if not going:
+                break
+            batches = {each.place: each.begin(before_step) for each in going}
+            losses = engine.step(batches, {each.place: each.rate for each in going})
+            for each in going:
+                with _noting(failed, each.place):
+                    each.end(losses[each.place])
+            report_progress("steps trained", step + 1, steps)
+    if len(failed) < len(runs):
+        engine.close()
+    details: dict[int, Details] = {}
+    for each in trainings:
+        with _noting(failed, each.place):
+            if each.place not in failed:
+                details[each.place] = each.close(used)
+    return [failed.get(each.place) or (each, details[each.place]) for each in trainings]
+
+
+@contextmanager
+def _noting(failed: dict[int, UserError], place: int) -> Iterator[None]:
+    """Note a UserError inside as that of the run at this place."""
+    try:
+        yield
+    except UserError as error:
+        failed[place] = error

@@ -1,15 +1,16 @@
 """Supervised fine-tuning on labelled rows from the test's own distribution, whatever of the model trains."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SerializeAsAny
 
-from educe.data.errors import UserError, did_you_mean
+from educe.data.errors import UserError, did_you_mean, raise_error
 from educe.data.example import Example
+from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
 from educe.eval.details import Demonstrator, Details
 from educe.eval.measure import measure
@@ -19,17 +20,39 @@ from educe.eval.model.model import Model
 from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited, Workload, as_tuple, check_dev, validated
+from educe.recipes.method import Draw, Elicited, Workload, as_tuple, check_dev, validated
 from educe.recipes.training.presets import PRESETS
 from educe.recipes.training.settings import Epochs, Rate, SupervisedTraining, draw_labelled
 from educe.train.changes.catalog import CHANGES
 from educe.train.changes.kind import ChangeKind
 from educe.train.changes.peft import Lora
-from educe.train.choose import fine_tune_best
+from educe.train.choose import Search, fine_tune_best
 from educe.train.encode import encode_rows
 from educe.train.random_init import Unsaved, randomly_initialized
 from educe.train.schedule import Schedule
+from educe.train.sft import Tuned
 from educe.train.weak_labels import label_by
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """A cell before it trains: its search, and what its labels cost."""
+
+    model: Model
+    search: Search
+    prompt_fn: PromptFunction
+    spend: Spend
+    details: Details
+
+    def elicited(self, put_on: Callable[[], Tuned]) -> Elicited:
+        tuned = put_on()
+        return Elicited(
+            model=tuned.model,
+            prompt_fn=self.prompt_fn,
+            spend=self.spend + replace(tuned.spend, labelled_examples=0),
+            history=tuned.history,
+            details=self.details | tuned.details,
+        )
 
 
 class FineTune(SupervisedTraining):
@@ -126,15 +149,43 @@ class FineTune(SupervisedTraining):
             )
 
     def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
+        (elicit,) = self.together(model, task, [Draw(method=self, examples=examples, seed=seed)])
+        return elicit()
+
+    @property
+    def cohort(self) -> Hashable:
+        """Cells of one model and task train together where this is equal: sizes, seeds, rates and labels may differ."""
+        if self.random_init or self.change.stacks_as is None:
+            return None
+        return type(self), self.prompt_config, self.change.stacks_as, self.schedule(learning_rate=1.0, steps=1)
+
+    @classmethod
+    def together(cls, model: Model, task: Task, draws: Sequence[Draw]) -> list[Callable[[], Elicited]]:
+        prepared: list[_Prepared | UserError] = []
+        for draw in draws:
+            assert isinstance(draw.method, FineTune)
+            try:
+                prepared.append(draw.method._prepare(model, task, draw))
+            except UserError as error:
+                prepared.append(error)
+        ready = [each for each in prepared if isinstance(each, _Prepared)]
+        tuned = iter(fine_tune_best(ready[0].model, [each.search for each in ready]) if ready else ())
+        return [
+            partial(each.elicited, next(tuned)) if isinstance(each, _Prepared) else partial(raise_error, each)
+            for each in prepared
+        ]
+
+    def _prepare(self, model: Model, task: Task, draw: Draw) -> "_Prepared":
+        """What is trained on, and how."""
+        seed = draw.seed
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
         dev = draw_labelled(task, "dev", self.dev_examples, seed=seed, random_labels=self.random_labels)
-        rows, spend, details = self._labelled(model, task, examples, seed)
+        rows, spend, details = self._labelled(model, task, draw.examples, seed)
         if self.random_init:
             model = randomly_initialized(model, seed=seed)
         change = self.change.for_prompts(model, lambda: encode_prompt(model, prompt_fn(task.rows["train"][0])))
-        tuned = fine_tune_best(
-            model,
-            encode_rows(model, rows, prompt_fn),
+        search = Search(
+            rows=encode_rows(model, rows, prompt_fn),
             trainable=Unsaved(change) if self.random_init else change,
             schedules=self.schedules(len(rows), rate_factor=change.rate_factor(model)),
             measure_dev=lambda candidate: measure(candidate, task, prompt_fn, dev),
@@ -142,13 +193,8 @@ class FineTune(SupervisedTraining):
             halving=self.halving,
             seed=seed,
         )
-        return Elicited(
-            model=tuned.model,
-            prompt_fn=prompt_fn,
-            spend=spend + replace(tuned.spend, labelled_examples=len(dev)),
-            history=tuned.history,
-            details=details | tuned.details,
-        )
+        spend += Spend(labelled_examples=len(dev))
+        return _Prepared(model=model, search=search, prompt_fn=prompt_fn, spend=spend, details=details)
 
     def _labelled(self, model: Model, task: Task, examples: int, seed: int) -> tuple[Sequence[Example], Spend, Details]:
         """Rows to learn from, what their labels cost, and who gave them if not the task."""

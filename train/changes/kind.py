@@ -1,7 +1,7 @@
 """What every kind of change has in common: its settings, and putting it on a net."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,11 @@ class ChangeKind(BaseModel):
     @abstractmethod
     def attach(self, model: Model, *, seed: int) -> Change:
         """Put it on the net inside `temporary_changes`, at its start. UserError where it does not fit the model."""
+
+    @property
+    def stacks_as(self) -> Hashable:
+        """Equal for changes that several runs can train in one pass (changes/stack.py); None for all others."""
+        return None
 
     def rate_factor(self, model: Model) -> float:
         """What the learning rate is multiplied with on this model."""

@@ -6,7 +6,7 @@ wrapping the net.
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,9 +25,10 @@ from educe.data.errors import UserError, did_you_mean
 from educe.eval.model.flops import STAGE_OF, Trained
 from educe.eval.model.model import Change, Model
 from educe.eval.model.sharded import refuse_sharded
-from educe.train.attach import cleanup_stack
+from educe.train.attach import attach, cleanup_stack
 from educe.train.changes.kind import ChangeKind, Layers
 from educe.train.changes.layers import IN_LAYER, check_layers
+from educe.train.changes.stack import Stack, flat_values
 
 SCALE = 2  # alpha / rank
 
@@ -56,7 +57,7 @@ class Lora(ChangeKind):
             refuse_sharded(model.net, "training a few parameters of an adapter")
         made = _put_on(
             model,
-            self.model_copy(update={"trainable_parameters": "all"}),
+            self.stacks_as,
             LoraConfig(
                 r=self.rank,
                 lora_alpha=self.rank * SCALE,
@@ -81,6 +82,19 @@ class Lora(ChangeKind):
         if free is not None:
             part = replace(part, adapter_gradients=_gradients(made.trained, moving, part))
         return Change(trained=moving, masks=masks, part=part, save=partial(_save, made), peft=made.net)
+
+    @property
+    def stacks_as(self) -> Hashable:
+        return self.model_copy(update={"trainable_parameters": "all"})
+
+    def attach_stack(self, model: Model, runs: Sequence[tuple["Lora", int]]) -> Stack:
+        """Adapters that stack with this one, each with its seed, side by side on the net."""
+        models, values = [], []
+        for kind, seed in runs:
+            models.append(attach(model, kind, seed=seed))
+            made: _Made = model.cache[self.stacks_as]
+            values.append(flat_values(made.trained))
+        return Stack([layer for *_, layer in made.places], made.trained, models, values)
 
     def rate_factor(self, model: Model) -> float:
         """An Adam step moves every parameter by about the rate, so its length grows with the root of their number."""
@@ -157,7 +171,7 @@ class _Made:
     trained: Mapping[str, nn.Parameter]
 
 
-def _put_on(model: Model, key: Lora | Ia3, config: PeftConfig, forward: Callable[..., Tensor] | None = None) -> _Made:
+def _put_on(model: Model, key: Hashable, config: PeftConfig, forward: Callable[..., Tensor] | None = None) -> _Made:
     """Wrap the net, or put back what wrapped it before under the same key."""
     cleanup_stack(model).callback(_take_off, model.net)
     made = model.cache.get(key)

@@ -1,0 +1,54 @@
+"""Cohort: runs on one net that train in the same forward and backward pass, each on what is its own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from torch import nn
+
+from educe.eval.model.model import Model
+
+
+class Cohort(Protocol):
+    """What the training loop needs of the runs that train together: one (Alone) or several (changes/stack.py).
+
+    `models` has a view of the net for each run, whose `trained` are the run's own parameters. `parameters` are what
+    the optimizer moves for each run.
+    """
+
+    models: Sequence[Model]
+    parameters: Sequence[Sequence[nn.Parameter]]
+
+    def select(self, runs: Sequence[int]) -> None:
+        """The run of every pack of the next forward pass; none where the net is read and not trained."""
+
+    def hand_over_gradients(self, runs: Sequence[int]) -> None:
+        """Put what the backward passes added up where the optimizer looks for it, for these runs alone."""
+
+    def clear_gradients(self) -> None:
+        """Forget what the backward passes added up, beside what the optimizer forgets itself."""
+
+    @contextmanager
+    def reading(self, run: int) -> Iterator[None]:
+        """Inside the block the net computes with this run's parameters as they are now."""
+
+
+class Alone:
+    """A single run, whatever of the model trains."""
+
+    def __init__(self, model: Model) -> None:
+        self.models: Sequence[Model] = (model,)
+        self.parameters: Sequence[Sequence[nn.Parameter]] = (list(model.trained.values()),)
+
+    def select(self, runs: Sequence[int]) -> None:
+        pass
+
+    def hand_over_gradients(self, runs: Sequence[int]) -> None:
+        pass
+
+    def clear_gradients(self) -> None:
+        pass
+
+    @contextmanager
+    def reading(self, run: int) -> Iterator[None]:
+        yield

@@ -196,6 +196,7 @@ class Provenance:
     """What a result was made with and from, for the record."""
 
     cell: str  # hash of the full specification: the same cell gives the same result, but for rounding
+    cohort: tuple[str, ...] = ()  # folders of the cells that trained in the same passes, none where it was alone
     versions: Mapping[str, str]  # by library
     git: GitState
     machine: str

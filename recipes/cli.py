@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     run = _study_command(commands, "run", _run, "Run a study, but no cell that is finished already.")
     run.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME).")
+    run.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="Worker processes (default: as many as suit this machine).",
+    )
     run.add_argument("--plan", metavar="FILE", help="Plan of `educe plan --freeze`, to keep with the results.")
     screen = _study_command(
         commands, "screen", _screen, "Tell on dev rows which tasks have room for more than zero-shot."
@@ -89,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
         "what", choices=["tasks", "models", "recipes"], metavar="WHAT", help="Tasks, models or recipes."
     )
     return parser
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; give 1 to 1024, or leave it out")
+    return int(text)
 
 
 def _add_claim_options(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +170,7 @@ def _run(options: argparse.Namespace) -> int:
     from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
-    results = run_study(study, options.out or Path("runs") / study.name, plan=options.plan)
+    results = run_study(study, options.out or Path("runs") / study.name, plan=options.plan, workers=options.workers)
     print(f"report: {results.folder / 'report.html'}")
     for line in results.warnings():
         print(f"warning: {line}", file=sys.stderr)

@@ -60,6 +60,7 @@ SLOW = {
     ("educe.data.loading.hub", "huggingface_hub"),
     ("educe.data.loading.readers", "pyarrow"),
     ("educe.data.parquet", "pyarrow"),
+    ("educe.recipes.runner.engine", "educe"),
 }
 MAX_LINES = 400
 

@@ -15,7 +15,7 @@ from educe.recipes.method import Method
 from educe.recipes.runner.listing import Facts, Listed, MeasureOn, listed
 
 # Raised when the code itself changes what a cell's result means, so that older results are not taken for new ones.
-CELL_VERSION = 3
+CELL_VERSION = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,7 @@ class Cell:
     test_items: int | None
     measure_on: MeasureOn
     dtype: str
+    threads: int = 1
 
     @property
     def recipe(self) -> str:
@@ -61,6 +62,7 @@ class Cell:
             seed=self.seed,
             measure_on=self.measure_on,
             dtype=self.dtype,
+            threads=self.threads,
         )
 
     @property

@@ -1,37 +1,36 @@
-"""Where cells run: one after another in this process, each model loaded once."""
+"""Where cells run: in this process or in several, each model loaded once in each."""
 
-import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from educe.data.display import visible
-from educe.data.errors import RunStopped, UserError, is_fault
+from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Measurement
-from educe.eval.model.load import load_model
-from educe.eval.progress import progress_listener
 from educe.recipes.runner.audits import stored_lines, update_audits
-from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
+from educe.recipes.runner.canaries import canaries_of
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.environment import check_device
+from educe.recipes.runner.cohorts import Unit, units
+from educe.recipes.runner.environment import check_device, cuda_devices
 from educe.recipes.runner.frozen import read_plan
+from educe.recipes.runner.pool import Pool
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.record import adopt
 from educe.recipes.runner.results import Results
-from educe.recipes.runner.run_cell import run_cell
 from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
+from educe.recipes.runner.threads import threads
 from educe.recipes.runner.track import check_wandb, log_to_wandb
+from educe.recipes.runner.workers import choose_workers
 
 
-def run_study(study: Study | str | Path, out: str | Path, *, plan: str | Path | None = None) -> Results:
+def run_study(
+    study: Study | str | Path, out: str | Path, *, plan: str | Path | None = None, workers: int | None = 1
+) -> Results:
     """Run the cells of a study, or of its file, that are not on disk, write the report, and return every result.
 
-    `plan` is the file of a plan that `educe plan --freeze` wrote: it is kept with the results.
+    `plan` is the file of a plan that `educe plan --freeze` wrote: it is kept with the results. `workers` are processes;
+    one is this process itself, and None lets the study and the machine decide. No score depends on their number.
 
     A cell that fails is noted with its reason and the others go on. UserError for a faulty study, a directory in use or
     one that cannot be written, ModelChanged for a model that is not what earlier results were measured with. Finished
@@ -63,8 +62,13 @@ def run_study(study: Study | str | Path, out: str | Path, *, plan: str | Path | 
             for cell, fault in faults:
                 if fault != NOT_RUN:
                     progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
+            made_with = {folder: each.provenance.cohort for folder, each in known.items()}
+            waiting = units(cells, made_with)
+            count = min(choose_workers(study, waiting).count if workers is None else workers, len(waiting))
+            if count > 1:
+                progress.say(f"{count} workers, {format_count(study.threads, 'thread')} each")
             earlier = canaries_of(known.values())
-            _run_cells([cell for cell, _ in faults], store, study=study, progress=progress, earlier=earlier)
+            _run_units(waiting, cells, store, study=study, workers=count, earlier=earlier, listener=progress)
         results = Results.of(store, known)
         results.report("run")
         if study.track != "none":
@@ -72,41 +76,20 @@ def run_study(study: Study | str | Path, out: str | Path, *, plan: str | Path | 
     return results
 
 
-def _run_cells(cells: Sequence[Cell], store: Store, *, study: Study, progress: Progress, earlier: Canaries) -> None:
-    """Run cells grouped by model and store each as it finishes."""
-    for _, group in groupby(cells, key=lambda cell: (repr(cell.model_spec), cell.dtype)):
-        waiting = list(group)
-        with _failures_noted(waiting, store, progress):
-            first = waiting[0]
-            progress.say(f"loading {first.source.name}")
-            model = load_model(first.model_spec, dtype=first.dtype, device=study.device)  # type: ignore[arg-type]
-            model = check_model(first, model, earlier)
-            for cell in waiting:
-                with _failures_noted([cell], store, progress), progress_listener(progress.within):
-                    progress.start(cell)
-                    measurement = run_cell(cell, model, store, study=study.name)
-                    assert measurement is not None, "only a launch of several processes gives none"
-                    progress.finish(cell, measurement)
-            model.cache.clear()  # it refers to the model, which would stay in memory while the next one is loaded
-
-
-@contextmanager
-def _failures_noted(cells: Sequence[Cell], store: Store, progress: Progress) -> Iterator[None]:
-    """Note what goes wrong inside as the reason why these cells have no result."""
-    save_adapter = None
-    try:
-        yield
+def _run_units(
+    units: Sequence[Unit], cells: Sequence[Cell], store: Store, *, study: Study, workers: int, **told: Any
+) -> None:
+    """Run units and store each cell as it finishes: in this process, or in as many as there are `workers`."""
+    if workers > 1:
+        devices = [str(place) for place in range(cuda_devices(study.device))]
+        Pool(study=study, cells=cells, store=store, count=workers, devices=devices, **told).run(units)
         return
-    except RunStopped:
-        raise
-    except UserError as error:
-        reason, save_adapter = str(error), getattr(error, "save", None)
-    except BaseException as error:
-        if not is_fault(error):
-            raise
-        # A mistake of ours: shown in full, but a study of many hours does not stop for one cell.
-        print(visible(traceback.format_exc(), lines=True), end="", file=sys.stderr)
-        reason = f"{type(error).__name__}: {error}"
-    for cell in cells:
-        store.fail(cell, reason, save_adapter=save_adapter)
-        progress.fail(cell, reason)
+    from educe.recipes.runner.worker import Worker
+
+    worker = Worker(store, study, **told)
+    with threads(study.threads):
+        try:
+            for unit in units:
+                worker.run(unit)
+        finally:
+            worker.close()

@@ -47,6 +47,11 @@ def on_cpu(device: str) -> bool:
     )
 
 
+def cuda_devices(device: str) -> int:
+    """How many GPUs a study may spread its workers over, for a device as it names it; 0 where it takes none."""
+    return torch.cuda.device_count() if device in ("auto", "cuda") else int(device.startswith("cuda:"))
+
+
 def check_device(device: str) -> None:
     """UserError where this machine lacks the device."""
     kind, _, index = device.partition(":")

@@ -21,9 +21,10 @@ from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import parse_change
 from educe.recipes.runner.environment import check_device, on_cpu
 from educe.recipes.runner.listing import Facts
-from educe.recipes.runner.run_cell import run_cell
+from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
+from educe.recipes.runner.threads import threads
 from educe.train.processes import make_accelerator, process_state
 
 
@@ -57,7 +58,8 @@ def launch(study: Study, out: Path) -> None:
     (cell,) = study.cells()
     check_device(study.device)
     state = process_state(torch.device("cpu" if on_cpu(study.device) else "cuda"))
-    _launch(study, cell, Store(out), state)
+    with threads(study.threads):
+        _launch(study, cell, Store(out), state)
     # A process that exits in its group is sometimes aborted: threads of gloo let go of tensors when Python has ended
     # (https://github.com/pytorch/pytorch/pull/179291). Not after a failure: others may be waiting for a collective.
     state.destroy_process_group()
@@ -76,7 +78,8 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
             return
         try:
             model = check_model(cell, _load(cell, device=study.device, state=state), earlier)
-            measurement = run_cell(cell, model, store, study=study.name)
+            for _, finish in run_cells([cell], model, store, study=study.name):
+                measurement = finish()
         except RunStopped:
             raise
         except UserError as error:

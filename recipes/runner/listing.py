@@ -30,6 +30,7 @@ class Facts:
     seed: Count
     measure_on: MeasureOn
     dtype: str
+    threads: Count
 
     @property
     def key(self) -> str:

@@ -1,7 +1,7 @@
 """The progress of a run: one live bar on a terminal, one line per cell elsewhere."""
 
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ class Progress:
         self.done = done
         self.out = out
         self.console = Console(file=unescaped(sys.stderr), highlight=False, soft_wrap=True)
-        self.started = time.perf_counter()
         self.cell = ""
         self.bar: Bar | None = None
         self.task: Any = None
@@ -49,9 +48,9 @@ class Progress:
     def say(self, text: str) -> None:
         self.console.print(f"educe: {visible(text)}", markup=False)
 
-    def start(self, cell: Cell) -> None:
-        self.started = time.perf_counter()
-        self.cell = str(cell)
+    def start(self, cells: Sequence[Cell]) -> None:
+        """Say what is being run: a cell, or the first of several that train together."""
+        self.cell = f"{cells[0]}{f' and {len(cells) - 1} more' if len(cells) > 1 else ''}"
         self._describe(self.cell)
 
     def within(self, what: str, done: int, total: int) -> None:
@@ -61,9 +60,10 @@ class Progress:
         if self.bar is not None:
             self.bar.update(self.task, description=visible(text))
 
-    def finish(self, cell: Cell, measurement: Measurement) -> None:
+    def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None:
+        """Say a cell's score with its interval, and seconds; the first of a cohort has those of its training."""
         score = f"{measurement.score:.3f} [{measurement.low:.3f}, {measurement.high:.3f}]"
-        self._advance(f"{cell}: {score} in {time.perf_counter() - self.started:.1f} s")
+        self._advance(f"{cell}: {score} in {seconds:.1f} s")
 
     def fail(self, cell: Cell, reason: str) -> None:
         self._advance(f"{cell}: FAILED, {reason}")

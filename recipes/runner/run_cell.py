@@ -1,7 +1,7 @@
-"""One cell -> a measurement in the store. Every way of running a study or a recipe takes this path."""
+"""Cells -> measurements in the store. Every way of running a study or a recipe takes this path."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,30 +16,55 @@ from educe.eval.model.model import Model
 from educe.eval.model.sharded import is_sharded
 from educe.eval.prompting.prompts import PromptConfig, check_questions_shown, make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited
+from educe.recipes.method import Draw, Elicited
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import git_state, machine, versions
 from educe.recipes.runner.store import Store
-from educe.train import attach
+from educe.train.attach import save, temporary_changes
 from educe.train.processes import process_state
 
 
-def run_cell(cell: Cell, model: Model, store: Store, *, study: str) -> Measurement | None:
-    """Elicit, measure, and store the result while the adapter is still on the model.
+def run_cells(
+    cells: Sequence[Cell], model: Model, store: Store, *, study: str
+) -> Iterator[tuple[Cell, Callable[[], Measurement | None]]]:
+    """Elicit cells of one model and task together; for each, what measures it and stores the result.
+
+    What is yielded is called before the next is asked for. It raises the cell's own UserError.
 
     Every process of a launch trains. Only the main one measures and stores, and the others return None. Where weights
     are sharded over the processes (ZeRO-3), each forward needs all processes: then all measure the same items in the
     same order. Gathering the weights first would need memory for the whole net.
     """
     started = time.perf_counter()
-    _check_questions_shown(cell, model)
-    with attach.temporary_changes(model):
-        elicited = cell.method(model, cell.task, examples=cell.examples, seed=cell.seed)
+    first = cells[0]
+    _check_questions_shown(first, model)
+    cohort = tuple(cell.listed.folder for cell in cells) if len(cells) > 1 else ()
+    with temporary_changes(model):
+        draws = [Draw(method=cell.method, examples=cell.examples, seed=cell.seed) for cell in cells]
+        made = type(first.method).together(model, first.task, draws)
+        for cell, elicit in zip(cells, made, strict=True):
+            yield cell, partial(_measure, cell, model, elicit, store, study=study, cohort=cohort, started=started)
+
+
+def _measure(
+    cell: Cell,
+    model: Model,
+    elicit: Callable[[], Elicited],
+    store: Store,
+    *,
+    study: str,
+    cohort: tuple[str, ...],
+    started: float,
+) -> Measurement | None:
+    """Measure what was elicited, and store the result while the adapter is still on the model."""
+    with temporary_changes(model):
+        elicited = elicit()
         is_main = process_state(model.device).is_main_process
         if not is_main and not is_sharded(model.net):
             return None
-        # The test is never charged. A change that was trained for an earlier cell is charged the seconds it took then.
-        seconds = max(time.perf_counter() - started, elicited.spend.seconds)
+        # The test is never charged. A change that was trained for an earlier cell is charged the seconds it took then,
+        # and one of a cohort its share.
+        seconds = elicited.spend.seconds if cohort else max(time.perf_counter() - started, elicited.spend.seconds)
         solve = elicited.solver or measure
         output = solve(elicited.model, cell.task, elicited.prompt_fn, cell.items)
         if not is_main:
@@ -50,7 +75,7 @@ def run_cell(cell: Cell, model: Model, store: Store, *, study: str) -> Measureme
             executed_flops_per_answer=output.executed_flops_per_answer,
             seconds=seconds,
         )
-        measurement = make_measurement(cell, model, elicited, output, spend=spend, study=study)
+        measurement = make_measurement(cell, model, elicited, output, spend=spend, study=study, cohort=cohort)
         store.write(cell, measurement, save_adapter=_save_adapter(elicited.model))
     return measurement
 
@@ -64,7 +89,14 @@ def _check_questions_shown(cell: Cell, model: Model) -> None:
 
 
 def make_measurement(
-    cell: Cell, model: Model, elicited: Elicited, output: SolverOutput, *, spend: Spend, study: str
+    cell: Cell,
+    model: Model,
+    elicited: Elicited,
+    output: SolverOutput,
+    *,
+    spend: Spend,
+    study: str,
+    cohort: tuple[str, ...] = (),
 ) -> Measurement:
     """The one place where a measurement is made of what was elicited and what the solver answered."""
     scores = [outcome.score for outcome in output.outcomes]
@@ -92,14 +124,17 @@ def make_measurement(
         outcomes=Outcomes.of(output.outcomes),
         training=elicited.history,
         details=elicited.details | output.details,
-        provenance=_provenance(cell, model, elicited, output),
+        provenance=_provenance(cell, model, elicited, output, cohort),
     )
 
 
-def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutput) -> Provenance:
+def _provenance(
+    cell: Cell, model: Model, elicited: Elicited, output: SolverOutput, cohort: tuple[str, ...]
+) -> Provenance:
     training, shown = elicited.details.training, output.details.first_prompt
     return Provenance(
         cell=cell.key,
+        cohort=cohort,
         versions=versions(),
         git=git_state(),
         machine=machine(),
@@ -126,4 +161,4 @@ def _provenance(cell: Cell, model: Model, elicited: Elicited, output: SolverOutp
 
 def _save_adapter(model: Model) -> Callable[[Path], None] | None:
     """What writes the model's adapter into a folder, where one was trained."""
-    return partial(attach.save, model) if model.change is not None and model.change.save is not None else None
+    return partial(save, model) if model.change is not None and model.change.save is not None else None

@@ -78,7 +78,9 @@ class Study(BaseModel):
     `examples` are numbers of labelled training rows, for recipes that learn from them; the others ignore the key. A
     task goes without those that only other tasks hold.
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
-    serves to choose defaults and never to claim anything. `compare` are the primary comparisons. A suite among the
+    serves to choose defaults and never to claim anything. `threads` is how many a cell computes with on a CPU, whatever
+    the machine has: sums are cut by threads, so their number moves low-order bits, and through training scores.
+    `compare` are the primary comparisons. A suite among the
     tasks stands for all of its own.
     """
 
@@ -96,6 +98,7 @@ class Study(BaseModel):
     compare: tuple[Annotated[Primary, BeforeValidator(_read_primary)], ...] = Field(default=(), max_length=MAX_PRIMARY)
     measure_on: MeasureOn = "test"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    threads: Annotated[int, Field(strict=True, ge=1, le=1024)] = 1
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:0"
     )
@@ -195,6 +198,7 @@ class Study(BaseModel):
                 test_items=self.test_items,
                 measure_on=self.measure_on,
                 dtype=self.dtype,
+                threads=self.threads,
             )
             for spec, source in sources
             for task in tasks

@@ -101,7 +101,7 @@ def test_the_columns_of_the_results(finished: Path, capsys: pytest.CaptureFixtur
 
 def test_a_finished_study_is_not_run_again(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = result_files(copy / "out")
-    monkeypatch.setattr("educe.recipes.runner.engine.load_model", lambda *_, **__: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("educe.recipes.runner.worker.load_model", lambda *_, **__: pytest.fail("a model was loaded"))
     assert run_cli("run", copy / "study.yaml", "--out", copy / "out") == 0
     assert result_files(copy / "out") == before and len(before) == 4
 
@@ -182,7 +182,7 @@ def test_an_error_while_loading_fails_the_cells_of_that_model(
         return load_model(spec, **options)
 
     no_figures(monkeypatch)
-    monkeypatch.setattr("educe.recipes.runner.engine.load_model", load)
+    monkeypatch.setattr("educe.recipes.runner.worker.load_model", load)
     study = small_study(tmp_path, models=[{"tiny-random": {"name": "large"}}, "tiny-random"], recipes=["zero_shot"])
     results = run_study(study, tmp_path / "out")
     assert [each.model for each in results.measurements] == ["tiny-random"]

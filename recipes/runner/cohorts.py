@@ -1,0 +1,80 @@
+"""Cohorts: which cells of a study are elicited together, as the study fixes it."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from educe.recipes.runner.cell import Cell
+from educe.train.limits import MAX_TOGETHER
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Cells that are elicited together, or one alone, and the folders of those that have no result yet."""
+
+    cells: tuple[Cell, ...]
+    missing: frozenset[str]
+
+    @property
+    def wanted(self) -> list[Cell]:
+        """The cells without a result."""
+        return [cell for cell in self.cells if cell.listed.folder in self.missing]
+
+    @property
+    def loaded(self) -> tuple[str, str]:
+        """What says whether two units need the same model."""
+        return model_of(self.cells[0])
+
+
+def model_of(cell: Cell) -> tuple[str, str]:
+    """What loading a cell's model depends on."""
+    return repr(cell.model_spec), cell.dtype
+
+
+def cohorts(cells: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+    """The cells of a study in the groups that are elicited together, models outermost and one task after another.
+
+    Cells whose recipes agree (`Method.cohort`) are sorted by size and cut into groups of MAX_TOGETHER at most, about
+    equally large. On each task, recipes that choose on dev rows come last: they take longest.
+    """
+    found: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in cells:
+        alike = cell.method.cohort
+        own = (cell.method_name, cell.recipe, cell.examples, cell.seed) if alike is None else (alike,)
+        found.setdefault((model_of(cell), cell.task.name, cell.method.reads_dev, *own), []).append(cell)
+    order: dict[Any, int] = {}
+    for key in found:
+        for part in (key[0], key[:2]):
+            order.setdefault(part, len(order))
+    keys = sorted(found, key=lambda key: (order[key[0]], order[key[:2]], key[2]))
+    return [chunk for key in keys for chunk in _chunks(sorted(found[key], key=lambda cell: cell.examples))]
+
+
+def _chunks(cells: Sequence[Cell]) -> Iterable[tuple[Cell, ...]]:
+    count = math.ceil(len(cells) / MAX_TOGETHER)
+    for chunk in range(count):
+        yield tuple(cells[len(cells) * chunk // count : len(cells) * (chunk + 1) // count])
+
+
+def units(cells: Sequence[Cell], made_with: Mapping[str, Sequence[str]]) -> list[Unit]:
+    """What has to be run of a study's cells; `made_with` has the folders of those with results, with the
+    cohort of each.
+
+    A cohort of which nothing is there runs whole. Where a run broke off inside a cohort, it is elicited again as it
+    was, so that the missing results get the bytes that they would have had. Cells that a study gained later are
+    elicited without those that were there before.
+    """
+    by_folder = {cell.listed.folder: cell for cell in cells}
+    missing = by_folder.keys() - made_with.keys()
+    begun = [made for made in dict.fromkeys(map(tuple, made_with.values())) if by_folder.keys() >= set(made)]
+    found = []
+    for cohort in cohorts(cells):
+        own = {cell.listed.folder for cell in cohort}
+        for made in begun:
+            if not own.isdisjoint(missing.intersection(made)):
+                found.append(Unit(tuple(by_folder[each] for each in made), frozenset(missing.intersection(made))))
+                missing.difference_update(made)
+        if left := own & missing:
+            found.append(Unit(tuple(cell for cell in cohort if cell.listed.folder in left), frozenset(left)))
+    return found

@@ -1,0 +1,156 @@
+"""Pool: worker processes of one machine, each with a resident model, fed with units by the process that started them.
+
+A worker (worker_process.py) reads the study from its first message, so that nothing but plain values passes between
+the processes. It stores results itself: every cell has a folder of its own. No torch here: only workers need it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any
+
+from educe.data.errors import RunStopped
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.cohorts import Unit
+from educe.recipes.runner.progress import Progress
+from educe.recipes.runner.store import Store
+from educe.recipes.runner.study import Study
+from educe.recipes.runner.threads import THREAD_VARIABLES
+
+# A unit whose worker dies is given to another one so often; then its cells are noted as failed.
+MAX_TRIES = 2
+
+
+@dataclass(kw_only=True)
+class _Process:
+    """A worker process: its messages, and the unit that it has."""
+
+    process: subprocess.Popen[bytes]
+    messages: Connection
+    lifeline: Connection
+    unit: Unit | None = None
+    loaded: tuple[str, str] | None = None
+
+
+@dataclass(kw_only=True)
+class Pool:
+    """Runs units in `count` processes, one for each entry of `devices` where these are named."""
+
+    study: Study
+    cells: Sequence[Cell]
+    store: Store
+    earlier: Mapping[Any, Any]  # canaries.py
+    listener: Progress
+    count: int
+    devices: Sequence[str] = ()
+    _tries: dict[Unit, int] = field(default_factory=dict)
+
+    def run(self, units: Sequence[Unit]) -> None:
+        """Run all units. A worker that dies is replaced. RunStopped as a worker raises it."""
+        places = {cell.listed.folder: place for place, cell in enumerate(self.cells)}
+        waiting = list(units)
+        processes = [self._start(place) for place in range(min(self.count, len(units)))]
+        try:
+            for each in processes:
+                self._feed(each, waiting, places)
+            while busy := {each.messages: each for each in processes if each.unit is not None}:
+                for messages in wait(list(busy)):
+                    each = busy[messages]  # type: ignore[index]
+                    try:
+                        done = self._hear(each.messages.recv())
+                    except (EOFError, ConnectionResetError):
+                        place = processes.index(each)
+                        self._bury(each, waiting)
+                        processes[place] = each = self._start(place)
+                        done = True
+                    if done:
+                        self._feed(each, waiting, places)
+        finally:
+            for each in processes:
+                _end(each)
+
+    def _start(self, place: int) -> _Process:
+        messages, theirs = Pipe()
+        lifeline, held = Pipe(duplex=False)  # closes when this process ends, however it ends
+        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self.study.threads))}
+        environment["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits leaves its core to the other workers
+        if self.devices:
+            environment["CUDA_VISIBLE_DEVICES"] = self.devices[place % len(self.devices)]
+        pipes = theirs.fileno(), lifeline.fileno()
+        # -P: a file of the working directory must not stand in for a library.
+        command = [sys.executable, "-P", "-m", "educe.recipes.runner.worker_process", *map(str, pipes)]
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            pass_fds=pipes,
+        )
+        theirs.close()
+        lifeline.close()
+        messages.send((str(self.store.root), self.study.text(), self.study.threads, dict(self.earlier)))
+        return _Process(process=process, messages=messages, lifeline=held)
+
+    def _feed(self, each: _Process, waiting: list[Unit], places: Mapping[str, int]) -> None:
+        """Give a worker its next unit, of the model that it has loaded where there is one."""
+        each.unit = None
+        if not waiting:
+            return
+        unit = next((unit for unit in waiting if unit.loaded == each.loaded), waiting[0])
+        waiting.remove(unit)
+        each.unit, each.loaded = unit, unit.loaded
+        each.messages.send(([(places[cell.listed.folder], cell.listed.folder) for cell in unit.cells], unit.missing))
+
+    def _hear(self, message: tuple[str, Any]) -> bool:
+        """Pass a worker's message on to the listener; whether its unit is done."""
+        what, values = message
+        if what == "done":
+            return True
+        if what == "stopped":
+            raise RunStopped(*values)
+        if what == "start":
+            self.listener.start([self.cells[place] for place in values[0]])
+        elif what == "finish":
+            cell = self.cells[values[0]]
+            measurement = self.store.find(cell.listed, {})
+            if isinstance(measurement, str):
+                raise RunStopped(f"the result of {cell} was stored and is {measurement}")
+            self.listener.finish(cell, measurement, values[1])
+        elif what == "fail":
+            self.listener.fail(self.cells[values[0]], values[1])
+        elif what == "within":
+            self.listener.within(*values)
+        else:
+            self.listener.say(*values)
+        return False
+
+    def _bury(self, each: _Process, waiting: list[Unit]) -> None:
+        """A worker has died: its unit is tried again, or its cells without a result are noted as failed."""
+        _end(each)
+        unit = each.unit
+        assert unit is not None
+        died = f"the worker process ended with {_how(each.process.returncode)}"
+        tries = self._tries[unit] = self._tries.get(unit, 0) + 1
+        left = [cell for cell in unit.wanted if not self.store.has(cell)]
+        self.listener.say(f"{died}; a new one takes its place")
+        if tries < MAX_TRIES and left:
+            waiting.insert(0, Unit(unit.cells, frozenset(cell.listed.folder for cell in left)))
+            self._tries[waiting[0]] = tries
+            return
+        for cell in left:
+            reason = f"{died}, {MAX_TRIES} times; if memory was short, run with fewer --workers"
+            self.store.fail(cell, reason)
+            self.listener.fail(cell, reason)
+
+
+def _how(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _end(each: _Process) -> None:
+    each.messages.close()
+    each.lifeline.close()
+    each.process.kill()  # what it writes appears whole or not at all
+    each.process.wait()

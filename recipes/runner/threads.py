@@ -1,0 +1,27 @@
+"""How many threads a cell computes with: the study says so and not the machine, because sums are cut by threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from threadpoolctl import threadpool_limits
+
+# What numerical libraries read when they are loaded.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def use_threads(count: int) -> None:
+    """Compute with so many threads from here on."""
+    torch.set_num_threads(count)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Inside the block, torch and the libraries of linear algebra compute with so many threads."""
+    before = torch.get_num_threads()
+    try:
+        with threadpool_limits(count):
+            torch.set_num_threads(count)
+            yield
+    finally:
+        torch.set_num_threads(before)

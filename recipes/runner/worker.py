@@ -1,0 +1,100 @@
+"""Worker: runs units of a study one after another, each model loaded once, in this process or in one of its own."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from educe.data.display import visible
+from educe.data.errors import RunStopped, UserError, is_fault
+from educe.eval.measurement import Measurement
+from educe.eval.model.load import load_model
+from educe.eval.model.model import Model
+from educe.eval.progress import progress_listener
+from educe.recipes.runner.canaries import Canaries, check_model
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.cohorts import Unit
+from educe.recipes.runner.run_cell import run_cells
+from educe.recipes.runner.store import Store
+from educe.recipes.runner.study import Study
+
+
+class Listener(Protocol):
+    """Who is told what starts, finishes and fails."""
+
+    def say(self, text: str) -> None: ...
+
+    def start(self, cells: Sequence[Cell]) -> None: ...
+
+    def within(self, what: str, done: int, total: int) -> None: ...
+
+    def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None: ...
+
+    def fail(self, cell: Cell, reason: str) -> None: ...
+
+
+class Worker:
+    """One resident model at a time; `earlier` are the canaries of the results that the directory has."""
+
+    def __init__(self, store: Store, study: Study, earlier: Canaries, listener: Listener) -> None:
+        self._store = store
+        self._study = study
+        self._earlier = earlier
+        self._listener = listener
+        self._loaded: Any = None
+        self._model: Model | None = None
+
+    def run(self, unit: Unit) -> None:
+        """Elicit a unit's cells and store those that are missing; what fails is noted, and the rest goes on."""
+        waiting = unit.wanted
+        with self._failures_noted(waiting), progress_listener(self._listener.within):
+            model = self._load(unit)
+            started = time.perf_counter()
+            self._listener.start(waiting)
+            for cell, finish in run_cells(unit.cells, model, self._store, study=self._study.name):
+                if cell not in waiting:
+                    continue
+                with self._failures_noted([cell]):
+                    measurement = finish()
+                    assert measurement is not None, "only a launch of several processes gives none"
+                    self._listener.finish(cell, measurement, time.perf_counter() - started)
+                started = time.perf_counter()
+                waiting.remove(cell)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        if self._model is not None:
+            self._model.cache.clear()  # it refers to the model
+        self._model = self._loaded = None
+
+    def _load(self, unit: Unit) -> Model:
+        if self._model is None or self._loaded != unit.loaded:
+            self.close()  # two would be in memory at once
+            first = unit.cells[0]
+            self._listener.say(f"loading {first.source.name}")
+            model = load_model(first.model_spec, dtype=first.dtype, device=self._study.device)  # type: ignore[arg-type]
+            self._model, self._loaded = check_model(first, model, self._earlier), unit.loaded
+        return self._model
+
+    @contextmanager
+    def _failures_noted(self, cells: Sequence[Cell]) -> Iterator[None]:
+        """Note what goes wrong inside as the reason why these cells have no result."""
+        save_adapter: Callable[..., None] | None = None
+        try:
+            yield
+            return
+        except RunStopped:
+            raise
+        except UserError as error:
+            reason, save_adapter = str(error), getattr(error, "save", None)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            # A mistake of ours: shown in full, but a study of many hours does not stop for one cell.
+            print(visible(traceback.format_exc(), lines=True), end="", file=sys.stderr)
+            reason = f"{type(error).__name__}: {error}"
+        for cell in list(cells):
+            self._store.fail(cell, reason, save_adapter=save_adapter)
+            self._listener.fail(cell, reason)

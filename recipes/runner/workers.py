@@ -1,0 +1,107 @@
+"""How many workers a run gets on this machine: devices or cores, memory, a short measurement, and enough to do."""
+
+import math
+import os
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+from threadpoolctl import threadpool_limits
+
+from educe.eval.model.source import Source
+from educe.recipes.runner.cohorts import Unit
+from educe.recipes.runner.environment import cuda_devices
+from educe.recipes.runner.estimate import EFFICIENCY, estimate
+from educe.recipes.runner.study import Study
+
+# A process takes a few seconds until it has imported its libraries and read a model.
+WORTH_SECONDS = 30.0
+# What a worker holds beside its model: libraries, activations, adapters with their optimizer. The peak of a cohort of 8
+# on the bundled models is in docs/benchmarks.md.
+WORKER_BYTES = 1.5e9
+# Of each weight: float32, and bfloat16 while frozen maps train in it.
+BYTES_PER_WEIGHT = 6
+# A worker more has to raise the throughput by this.
+_WORTH_RATE = 1.1
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many there are, and the measured FLOP/s of all of them and of one; a GPU's rate is not measured."""
+
+    count: int
+    rate: float
+    rate_of_one: float
+
+
+def choose_workers(study: Study, units: Sequence[Unit]) -> Workers:
+    """As many processes as raise the throughput here, as fit the memory, and as the work is worth."""
+    if not units:
+        return Workers(1, math.nan, math.nan)
+    devices = cuda_devices(study.device)
+    most = devices or min(cores() // study.threads, _fitting({unit.cells[0].source for unit in units}))
+    most = max(1, min(most, len(units)))
+    if devices:
+        return Workers(most, math.nan, math.nan)
+    rates = worker_rates(most, threads=study.threads)
+    chosen = 1
+    if _seconds(units, rates[1], limit=WORTH_SECONDS) >= WORTH_SECONDS:
+        for count, rate in sorted(rates.items()):
+            if rate >= _WORTH_RATE * rates[chosen]:
+                chosen = count
+    return Workers(chosen, rates[chosen], rates[1])
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, os.cpu_count() or 1))
+
+
+def worker_rates(most: int, *, threads: int, size: int = 1024, seconds: float = 0.2) -> dict[int, float]:
+    """FLOP/s of float32 matrix products by so many workers at once, for 1, 2, 4 and so on up to `most`."""
+    counts = sorted({*(2**power for power in range(most.bit_length()) if 2**power <= most), most})
+    matrix = np.ones((size, size), dtype=np.float32)
+    with threadpool_limits(threads):
+        return {count: _rate(matrix, count, seconds) for count in counts}
+
+
+def _rate(matrix: "np.ndarray[tuple[int, int], np.dtype[np.float32]]", count: int, seconds: float) -> float:
+    def work() -> int:
+        done = 0
+        while time.perf_counter() < end:
+            matrix @ matrix
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(count) as pool:
+        started = time.perf_counter()
+        end = started + seconds
+        products = sum(each.result() for each in [pool.submit(work) for _ in range(count)])
+        return products * 2.0 * len(matrix) ** 3 / (time.perf_counter() - started)
+
+
+def _fitting(sources: Iterable[Source]) -> int:
+    """How many workers fit the free memory with the largest of these models; one where a size is not known."""
+    shapes = [source.shape for source in sources]
+    if None in shapes:
+        return 1
+    largest = max(shape.parameters for shape in shapes if shape is not None)
+    return max(1, int(psutil.virtual_memory().available // (BYTES_PER_WEIGHT * largest + WORKER_BYTES)))
+
+
+def _seconds(units: Sequence[Unit], rate: float, *, limit: float) -> float:
+    """What the units take one worker; counted until it is over the limit, and infinite where it is not known."""
+    total = 0.0
+    for unit in units:
+        for cell in unit.wanted:
+            known = estimate(cell, cell.method.workload(cell.task, cell.examples))
+            if known is None:
+                return float("inf")
+            total += known.executed_flops / (rate * EFFICIENCY)
+            if total > limit:
+                return total
+    return total

@@ -59,7 +59,7 @@ class AnswerLoss(nn.Module):
         packs = [
             (run, each) for run, rows in zip(runs, batches, strict=True) for each in pack(rows, shared=self.shared)
         ]
-        batch = collate([_to_pack(each, self.shared) for _, each in packs], prefix=0, pad=self.pad, device=device)
+        batch = collate(self.net, [_to_pack(each, self.shared) for _, each in packs], prefix=0, pad=self.pad)
         width = batch.ids.shape[1]
         self.packed += [Packed(width=width, scored=_supervised(each), run=run) for run, each in packs]
         self.select([run for run, _ in packs])

@@ -9,7 +9,7 @@ from transformers import PreTrainedConfig
 
 from educe.data.errors import UserError, one_line
 from educe.eval.model.head import token_logprobs
-from educe.eval.model.tree import Pack, Row, collate, expand, prefill, selected_logits, selected_states
+from educe.eval.model.tree import ALWAYS, Pack, Row, collate, expand, prefill, selected_logits, selected_states
 
 # How configurations say that a layer routes its tokens to some of many experts.
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
@@ -91,9 +91,9 @@ def _drift(net: nn.Module, expected: Tensor, *, see_all: bool = False) -> float:
     device = expected.device
     cached = prefill(net, _PREFIX, device=device)
     row = Row(stem=_STEM, branches=_BRANCHES, selected=(3, 6))
-    batch = collate([Pack(rows=(row,))], prefix=len(_PREFIX), pad=0, device=device)
+    batch = collate(net, [Pack(rows=(row,))], prefix=len(_PREFIX), pad=0)
     if see_all:
-        batch = replace(batch, visible=torch.ones_like(batch.visible).tril(len(_PREFIX)))
+        batch = replace(batch, until=torch.full_like(batch.until, ALWAYS))
     generated = selected_logits(net, batch, expand(cached, 1)).log_softmax(-1)
     states = selected_states(net, batch, expand(cached, 1))
     tokens = torch.arange(expected.shape[1], device=device)

@@ -14,6 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 from educe.data.errors import UserError, one_line
 from educe.data.hub_cache import is_listed, snapshot_folder
 from educe.eval.model.adapter import merge_adapter
+from educe.eval.model.attention import allow_block_sparse, runs_block_sparse
 from educe.eval.model.bitsandbytes import keep_weights_differentiable, quantization_config
 from educe.eval.model.check import check_architecture
 from educe.eval.model.complete import check_complete, check_loaded, check_tied
@@ -49,6 +50,8 @@ def load_model(
         keep_weights_differentiable(net)
     net.to(target)  # type: ignore[arg-type]
     net.eval().requires_grad_(False)
+    if runs_block_sparse(target):
+        allow_block_sparse(net)
     _check_tokens(tokenizer, net, source)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

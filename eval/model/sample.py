@@ -87,10 +87,10 @@ class _DecodingBatch:
         self.executed_flops = 0.0
         self._cache = expand(states, len(stems))
         self._batch = collate(
+            model.net,
             [Pack(rows=(Row(stem=stem, selected=(len(stem) - 1,)),)) for stem in stems],
             prefix=shared,
             pad=model.tokenizer.pad_token_id,
-            device=model.device,
         )
 
     def decode(self, draws: Float[Tensor, "rows steps"], temperature: float, stops: Sequence[str]) -> None:
@@ -120,7 +120,7 @@ class _DecodingBatch:
             self.model.shape,
             width,
             scored=1,
-            cached=self._batch.visible.shape[2] - width,
+            cached=self._batch.num_keys - width,
             adapter_parameters=self.model.adapter_parameters,
             clip=False,
         )

@@ -72,21 +72,22 @@ def score_options(model: Model, items: Sequence[Branches]) -> Scores:
 
 def read_batches(
     model: Model, shared: Sequence[int], rows: Sequence[Row], read: Callable[[Batch, DynamicCache], Result]
-) -> Iterator[tuple[list[int], list[Pack], Result]]:
+) -> Iterator[tuple[list[int], tuple[int, int], Result]]:
     """All rows after a shared prefix, in batches that suit the device and fit its memory.
 
-    Yields the indices of a batch's rows, its packs, and the result of `read`.
+    Yields the indices of a batch's rows, its size (packs, width), and the result of `read`.
     """
     prefix = prefill(model.net, shared, device=model.device)
 
-    def run(group: Sequence[Packed]) -> Result:
+    def run(group: Sequence[Packed]) -> tuple[tuple[int, int], Result]:
         packs = [pack for _, pack in group]
-        batch = collate(packs, prefix=len(shared), pad=model.tokenizer.pad_token_id, device=model.device)
-        return read(batch, expand(prefix, len(packs)))
+        batch = collate(model.net, packs, prefix=len(shared), pad=model.tokenizer.pad_token_id)
+        return (len(packs), batch.ids.shape[1]), read(batch, expand(prefix, len(packs)))
 
     limit = BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
-    for group, result in map_with_backoff(batches(rows, batch_tokens=limit, shared=len(shared)), run):
-        yield [index for indices, _ in group for index in indices], [pack for _, pack in group], result
+    groups = batches(rows, batch_tokens=limit, shared=len(shared))
+    for group, (size, result) in map_with_backoff(groups, run):
+        yield [index for indices, _ in group for index in indices], size, result
 
 
 def _states(
@@ -97,8 +98,8 @@ def _states(
     collected: list[torch.Tensor] = []
     executed = 0.0
     done = 0
-    for indices, packs, states in read_batches(model, shared, rows, partial(selected_states, model.net)):
-        executed += _executed_flops(model, packs, len(shared))
+    for indices, size, states in read_batches(model, shared, rows, partial(selected_states, model.net)):
+        executed += _executed_flops(model, size, shared=len(shared), selected=len(states))
         waiting += indices
         collected.append(states)
         done += len(indices)
@@ -108,13 +109,12 @@ def _states(
         report_progress("items scored", done, len(rows))
 
 
-def _executed_flops(model: Model, packs: Sequence[Pack], shared: int) -> float:
-    width = max(map(len, packs))
-    selected = sum(len(row.selected) for pack in packs for row in pack.rows)
+def _executed_flops(model: Model, size: tuple[int, int], *, shared: int, selected: int) -> float:
+    packs, width = size
     body = forward_flops(
         model.shape, width, scored=0, cached=shared, adapter_parameters=model.adapter_parameters, clip=False
     )
-    return len(packs) * body + 2.0 * model.shape.vocab * model.shape.hidden * selected
+    return packs * body + 2.0 * model.shape.vocab * model.shape.hidden * selected
 
 
 def _row(item: Branches, shared: int) -> Row:

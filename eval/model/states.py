@@ -47,11 +47,10 @@ def last_token_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
         return outputs
 
     with torch.inference_mode():
-        for indices, packs, outputs in read_batches(model, shared, rows, read):
+        for indices, (packs, width), outputs in read_batches(model, shared, rows, read):
             for layer, states in enumerate(outputs):
                 values[layer, indices] = states.float().cpu()
-            width = max(map(len, packs))
-            executed += len(packs) * forward_flops(model.shape, width, scored=0, cached=len(shared), clip=False)
+            executed += packs * forward_flops(model.shape, width, scored=0, cached=len(shared), clip=False)
     useful = sum(forward_flops(model.shape, len(text), scored=0) for text in texts)
     return States(values=values, flops=useful, executed_flops=executed)
 

@@ -18,8 +18,10 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 from educe.eval.model.net import base_net, decoder_of, full_shape, patched_forward
 from educe.eval.model.sharded import is_sharded
 
-# Logits of one slice: 16 MB in float32, which stays in the larger caches and is a reused allocation.
-SLICE_LOGITS = 2**22
+# Logits of one slice. On a CPU 16 MB in float32, which stays in the larger caches and is a reused allocation. Elsewhere
+# 512 MB, which bounds the memory with few launches (not measured).
+SLICE_LOGITS = {"cpu": 2**22}
+SLICE_LOGITS_ELSEWHERE = 2**27
 
 
 def token_logprobs(
@@ -32,12 +34,13 @@ def token_logprobs(
 ) -> Float[Tensor, " tokens"]:
     """Log-probability in nats of each token after the state at its place, in float32.
 
-    The vocabulary is cut into slices of SLICE_LOGITS, or into `slices`. A head that is not a plain linear map, or whose
-    weights are gathered for its forward, runs whole.
+    The vocabulary is cut into slices that suit the device, or into `slices`. A head that is not a plain linear map, or
+    whose weights are gathered for its forward, runs whole.
     """
     head: Any = base_net(net).get_output_embeddings()
     vocabulary = full_shape(head.weight)[0]
-    size = math.ceil(vocabulary / slices) if slices else max(1, SLICE_LOGITS // len(states))
+    limit = SLICE_LOGITS.get(states.device.type, SLICE_LOGITS_ELSEWHERE)
+    size = math.ceil(vocabulary / slices) if slices else max(1, limit // len(states))
     if type(head) is not nn.Linear or is_sharded(head):
         size = vocabulary
     totals = []

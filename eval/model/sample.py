@@ -10,11 +10,12 @@ from torch import Tensor
 from educe.data.errors import UserError
 from educe.eval.model.encode import common_prefix
 from educe.eval.model.flops import forward_flops, generation_flops
-from educe.eval.model.memory import map_with_backoff
+from educe.eval.model.memory import fitting_sizes, map_with_backoff
 from educe.eval.model.model import Model
 from educe.eval.model.tree import LayerStates, Pack, Row, collate, expand, prefill, selected_logits
 from educe.eval.progress import report_progress
 
+# Tokens of a batch with its answers; on a CUDA device free memory decides.
 BATCH_TOKENS = 8192
 
 
@@ -53,6 +54,7 @@ def generate(
     executed = forward_flops(model.shape, shared, scored=0, adapter_parameters=model.adapter_parameters, clip=False)
     done = 0
     ends = set(stop_ids(model))
+    limit = min(fitting_sizes(model)) if model.device.type == "cuda" else BATCH_TOKENS
     with torch.inference_mode():
         states = prefill(model.net, prompts[0][:shared], device=model.device)
 
@@ -61,7 +63,7 @@ def generate(
             batch.decode(_draws(indices, max_new_tokens, seed=seed).to(model.device), temperature, stops)
             return batch
 
-        for indices, batch in map_with_backoff(_batches(prompts, max_new_tokens), decode):
+        for indices, batch in map_with_backoff(_batches(prompts, max_new_tokens, limit), decode):
             executed += batch.executed_flops
             for index, row in zip(indices, batch.rows, strict=True):
                 text = str(model.tokenizer.decode(row, skip_special_tokens=True))
@@ -170,12 +172,12 @@ def truncate_at_stop(text: str, stops: Sequence[str]) -> str:
     return text
 
 
-def _batches(prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
-    """Indices of the prompts, longest first, as many as fit BATCH_TOKENS with room for the answers."""
+def _batches(prompts: Sequence[Sequence[int]], max_new_tokens: int, limit: int) -> list[list[int]]:
+    """Indices of the prompts, longest first, in groups of at most `limit` tokens with room for the answers."""
     order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
     groups: list[list[int]] = []
     while order:
-        size = max(1, BATCH_TOKENS // (len(prompts[order[0]]) + max_new_tokens))
+        size = max(1, limit // (len(prompts[order[0]]) + max_new_tokens))
         groups.append(order[:size])
         order = order[size:]
     return groups

@@ -11,13 +11,13 @@ from transformers import DynamicCache
 from educe.eval.model.encode import Branches, common_prefix
 from educe.eval.model.flops import answer_flops, forward_flops
 from educe.eval.model.head import token_logprobs
-from educe.eval.model.memory import map_with_backoff
+from educe.eval.model.memory import fitting_sizes, map_with_backoff
 from educe.eval.model.model import Model
 from educe.eval.model.tree import Batch, Pack, Row, collate, expand, prefill, selected_states
 from educe.eval.progress import report_progress
 
-# Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). Other
-# devices are not measured; their number is large because they have many units.
+# Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). On a CUDA
+# device free memory decides. Others are not measured; their number is large because they have many units.
 BATCH_TOKENS = {"cpu": 512}
 BATCH_TOKENS_ELSEWHERE = 8192
 # Width of a pack of short rows. Wider packs need fewer copies of the prefix's keys and less padding, but compute more
@@ -84,10 +84,17 @@ def read_batches(
         batch = collate(model.net, packs, prefix=len(shared), pad=model.tokenizer.pad_token_id)
         return (len(packs), batch.ids.shape[1]), read(batch, expand(prefix, len(packs)))
 
-    limit = BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
-    groups = batches(rows, batch_tokens=limit, shared=len(shared))
+    tokens, keys = _limits(model)
+    groups = batches(rows, batch_tokens=tokens, batch_keys=keys, shared=len(shared))
     for group, (size, result) in map_with_backoff(groups, run):
         yield [index for indices, _ in group for index in indices], size, result
+
+
+def _limits(model: Model) -> tuple[int, int]:
+    """The most tokens and keys of one batch on the model's device."""
+    if model.device.type == "cuda":
+        return fitting_sizes(model)
+    return BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE), BATCH_KEYS
 
 
 def _states(
@@ -147,18 +154,21 @@ def _sum_options(
     logprobs = token_logprobs(
         model.net, states, *(torch.tensor(each, device=states.device) for each in (places, tokens))
     )
-    parts = iter(logprobs.split([len(option) for options in items for option in options]))
+    # One copy: a GPU would be waited for at every number that is asked of it.
+    parts = iter(logprobs.cpu().split([len(option) for options in items for option in options]))
     return [tuple(next(parts).sum().item() for _ in options) for options in items]
 
 
-def batches(rows: Sequence[Row], *, batch_tokens: int, shared: int = 0) -> Iterator[list[Packed]]:
+def batches(
+    rows: Sequence[Row], *, batch_tokens: int, batch_keys: int = BATCH_KEYS, shared: int = 0
+) -> Iterator[list[Packed]]:
     """Packs of all rows, widest first, in groups whose padded size and cache stay under the limits."""
     group: list[Packed] = []
     widest = 0
     packed = [(indices, _pack([rows[index] for index in indices])) for indices in _packs(rows)]
     for indices, pack in sorted(packed, key=lambda each: (-len(each[1]), each[0])):
         widest, size = max(widest, len(pack)), len(group) + 1
-        if group and (widest * size > batch_tokens or (shared + widest) * size > BATCH_KEYS):
+        if group and (widest * size > batch_tokens or (shared + widest) * size > batch_keys):
             yield group
             group, widest = [], len(pack)
         group.append((indices, pack))

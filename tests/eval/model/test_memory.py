@@ -1,11 +1,14 @@
 """Back-off: pieces are halved until they fit, in order, and a row that never fits is one line."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
 from educe.data.errors import UserError
 from educe.eval.model import score
-from educe.eval.model.memory import map_with_backoff
+from educe.eval.model.memory import fitting_sizes, map_with_backoff, sizes_in
 from educe.eval.model.score import score_options
 from tests.eval.model.test_score import encoded
 from tests.nets import tiny
@@ -65,3 +68,29 @@ def test_scores_are_the_same_in_pieces(monkeypatch):
     assert refused == [3, 2]
     for one, other in zip(whole.loglikelihoods, pieces.loglikelihoods, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_sizes_follow_free_memory_by_the_stated_formula():
+    """Two layers of four heads with 16 numbers each, and 36,864 weights in the maps of a layer."""
+    shape = replace(tiny().shape, stage_parameters=(8192, 4096, 16384, 8192))
+    key = 2 * 2 * 4 * 16 * 2
+    token = 36_864 // 64 * 2 + 12 * 64 + 3 * 1024
+    free = 4 * token * 1000
+    assert sizes_in(free, shape, bytes_each=2) == (512, 2 ** int(math.log2(free / 4 / key)))
+    assert sizes_in(free + 4 * token * 20, shape, bytes_each=2)[0] == 512, "a few bytes change no batch"
+    assert sizes_in(2 * free, shape, bytes_each=2)[0] == 1024
+    assert sizes_in(10**13, shape, bytes_each=2) == (2**16, 2**20), "the caps"
+    assert sizes_in(0, shape, bytes_each=2) == (1, 1), "the back-off says what does not fit"
+
+
+def test_a_cuda_device_gets_batches_that_fit_and_others_what_they_had(monkeypatch):
+    free = 10**7
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free - 500, 10**9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 700)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 200)
+    model = tiny()
+    sizes = sizes_in(free, model.shape, bytes_each=4)
+    assert fitting_sizes(model) == sizes, "what torch keeps for later counts as free"
+    assert score._limits(model) == (512, 16384)
+    monkeypatch.setattr(type(model), "device", torch.device("cuda"))
+    assert score._limits(model) == sizes

@@ -3,11 +3,13 @@
 from functools import cache
 
 import pytest
+from torch.nn.attention import flex_attention
 
 from educe.data.formats.render import option_texts, render
 from educe.data.resolve import resolve
 from educe.eval.measure import measure
-from educe.eval.model.encode import encode_options, encode_text, prompt_text
+from educe.eval.model import attention
+from educe.eval.model.encode import Branches, encode_options, encode_text, prompt_text
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
 from educe.eval.model.sample import generate
@@ -68,6 +70,46 @@ def test_scores_equal_full_logits(name, style, task_name, shots):
 @pytest.mark.slow
 def test_scores_equal_full_logits_beyond_gemmas_sliding_window():
     check_exact(model_called(GEMMA), "capitals", style="completion", shots=40, num_items=3)
+
+
+def capitals(model: Model, *, shots: int, num_items: int) -> list[Branches]:
+    task = resolve("capitals")
+    demonstrations = task.draw("train", shots, seed=0)
+    return [
+        encode_options(model, render(item, task.format, style="completion", shots=demonstrations), item.choices)
+        for item in task.test_items(num_items)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shots", [0, 40])
+@pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
+def test_block_sparse_scores_equal_dense_ones(name, shots, monkeypatch):
+    """As on a GPU, without a compiler; beyond Gemma's sliding window, too."""
+    monkeypatch.setattr(attention, "BLOCK_SPARSE_KEYS", 1)
+    monkeypatch.setattr(flex_attention, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
+    monkeypatch.setattr(attention, "_kernel", lambda: flex_attention.flex_attention)
+    model = load_model(name)
+    items = capitals(model, shots=shots, num_items=3)
+    dense = score_options(model, items).loglikelihoods
+    attention.allow_block_sparse(model.net)
+    for one, other in zip(score_options(model, items).loglikelihoods, dense, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
+def test_bfloat16_scores_are_near_float32_ones(name):
+    """docs/log.md has how near: 0.07 to 0.15 nats an option on average, 0.4 at most."""
+    exact, half = model_called(name), load_model(name, dtype="bfloat16")
+    items = capitals(exact, shots=0, num_items=16)
+    pairs = zip(score_options(exact, items).loglikelihoods, score_options(half, items).loglikelihoods, strict=True)
+    apart = []
+    for one, other in pairs:
+        apart += [abs(mine - theirs) for mine, theirs in zip(one, other, strict=True)]
+        best, runner_up = sorted(one, reverse=True)[:2]
+        assert best - runner_up < 0.5 or one.index(best) == other.index(max(other))
+    assert sum(apart) / len(apart) < 0.25 and max(apart) < 0.75
 
 
 def test_smollm2_zero_shot_knows_some_capitals():

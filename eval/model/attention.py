@@ -23,8 +23,8 @@ from educe.eval.model.net import decoder_of
 # The name of `attend` in a net's settings. Transformers refuses a name with `flex_attention` in it for decoders that
 # do not support that.
 BLOCK_SPARSE = "educe_flex_attention"
-# Queries and keys of one block of the kernel. Widths are padded to it: shorter ones would compile a second kernel,
-# which refuses some numbers of heads.
+# Queries and keys of one block of the kernel. Widths are padded to it: torch tells shorter ones apart and would compile
+# kernels of their own for them.
 BLOCK = 128
 # From this many keys on, a row's mask is larger than all its queries, keys and values at the usual 64 numbers a head.
 BLOCK_SPARSE_KEYS = 1024

@@ -3,6 +3,7 @@
 # make test         lint, types and the default tests
 # make test-all     the slow tests too
 # make benchmark    paired speed comparisons with other tools -> docs/benchmarks.md
+# make benchmark-gpu  the same on a GPU, which nobody has measured yet; without one it only shows that it runs
 # make clean        caches and build leftovers; .venv and runs/ stay
 #
 # Each target does its own set-up, and does nothing twice. PYTHON chooses the interpreter (3.11 or newer).
@@ -24,7 +25,7 @@ LINKS := build/links
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install quickstart test test-all benchmark check clean
+.PHONY: help install quickstart test test-all benchmark benchmark-gpu check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//;1,/^$$/p' Makefile
@@ -43,6 +44,9 @@ test-all: $(INSTALLED_ALL) check $(LINKS)
 
 benchmark: $(INSTALLED_ALL) $(LINKS)
 	$(PY) -m tests.benchmarks
+
+benchmark-gpu: $(INSTALLED_ALL) $(LINKS)
+	$(PY) -m tests.benchmarks gpu
 
 check: $(INSTALLED) $(LINKS)
 	$(PY) -m ruff check .

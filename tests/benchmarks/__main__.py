@@ -17,6 +17,8 @@ from educe.recipes.runner.environment import git_state
 from tests.benchmarks.pairs import Pair
 
 MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis", "loading")
+# Not part of `make benchmark`; writes its section only where it finds what it measures.
+ON_REQUEST = ("gpu",)
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
 INTRODUCTION = """`make benchmark` makes this page (40 minutes), `python -m tests.benchmarks NAME` one section. Each
 section names the revision that it ran on, and what is checked before a time counts. Both sides run in one script.
@@ -28,14 +30,17 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 def main(names: Sequence[str]) -> None:
     """Run the named benchmarks, or all, and put each into the page as it ends; sections not run stay."""
-    unknown = [name for name in names if name not in MODULES]
+    known = (*MODULES, *ON_REQUEST)
+    unknown = [name for name in names if name not in known]
     if unknown:
-        sys.exit(f"no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}")
+        sys.exit(f"no benchmark {unknown[0]!r}; there are {', '.join(known)}")
     for name in names or MODULES:
         pairs = import_module(f"tests.benchmarks.{name}").run()
+        if not pairs:
+            continue
         sections = _sections(PAGE.read_text("utf-8") if PAGE.exists() else "")
         sections[name] = _section(name, pairs)
-        written = [sections[each] for each in MODULES if each in sections]
+        written = [sections[each] for each in known if each in sections]
         PAGE.write_text("\n".join(["# Benchmarks", "", INTRODUCTION, "", *written]), "utf-8")
 
 
@@ -49,7 +54,9 @@ def _section(name: str, pairs: Sequence[Pair]) -> str:
     versions = ", ".join([f"Python {platform.python_version()}", *(f"{each} {version(each)}" for each in PACKAGES)])
     git = git_state()
     code = f"{git.revision[:7]}{' with changes' if git.dirty else ''}"
-    where = f"{datetime.date.today()}, revision {code}, {_processor()}, {torch.get_num_threads()} threads, {versions}."
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    processor = f"{_processor()}, {torch.get_num_threads()} threads{gpu}"
+    where = f"{datetime.date.today()}, revision {code}, {processor}, {versions}."
     lines = [f"## {name}", "", doc, "", where, ""]
     lines += [
         "| work | against | ours | theirs | ratio | at least | pairs |",

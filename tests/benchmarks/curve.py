@@ -10,37 +10,52 @@ python -m tests.benchmarks.curve
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from educe.recipes.runner.results import load_results
 from tests.benchmarks.pairs import GEMMA, Pair, reported, timed
 
-RECIPES, SIZES, SEEDS, ITEMS, PASSES = ("iid_sft", "minimal_lora"), (4, 8, 16, 32), (0, 1), 100, 32
-STUDY = {
-    "name": "curve",
-    "models": [GEMMA],
-    "tasks": ["word_sentiment"],
-    "recipes": [{recipe: {"max_examples_seen": PASSES}} for recipe in RECIPES],
-    "examples": list(SIZES),
-    "seeds": list(SEEDS),
-    "test_items": ITEMS,
-    "dtype": "float32",
-}
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """The cells of a curve, how many items test each, and on how many rows each trains in all."""
+
+    recipes: Sequence[str] = ("iid_sft", "minimal_lora")
+    sizes: Sequence[int] = (4, 8, 16, 32)
+    seeds: Sequence[int] = (0, 1)
+    items: int = 100
+    passes: int = 32
+
+    def study(self) -> dict[str, Any]:
+        """As a study file has it."""
+        return {
+            "name": "curve",
+            "models": [GEMMA],
+            "tasks": ["word_sentiment"],
+            "recipes": [{recipe: {"max_examples_seen": self.passes}} for recipe in self.recipes],
+            "examples": list(self.sizes),
+            "seeds": list(self.seeds),
+            "test_items": self.items,
+            "dtype": "float32",
+        }
 
 
-def run() -> list[Pair]:
+def run(curve: Curve = Curve()) -> list[Pair]:
     """One pair: both sides take minutes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = folder / "curve.yaml"
-        study.write_text(yaml.safe_dump(STUDY), "utf-8")
+        study.write_text(yaml.safe_dump(curve.study()), "utf-8")
         _, ours = timed(lambda: command("educe.recipes.cli", "run", study, "--out", folder / "run"))
-        _, theirs = timed(lambda: usual_way(folder / "usual"))
-        check_score(folder / "run", folder / "usual" / "asked.json")
-    cells = len(RECIPES) * len(SIZES) * len(SEEDS)
-    work = f"a curve of {cells} cells, {GEMMA}, {ITEMS} items"
+        _, theirs = timed(lambda: usual_way(curve, folder / "usual"))
+        check_score(curve, folder / "run", folder / "usual" / "asked.json")
+    cells = len(curve.recipes) * len(curve.sizes) * len(curve.seeds)
+    work = f"a curve of {cells} cells, {GEMMA}, {curve.items} items"
     return [reported(work, "TRL stock, then lm-eval, per cell", [(ours, theirs)], least=8.0)]
 
 
@@ -52,12 +67,12 @@ def command(module: str, *arguments: object) -> str:
     return done.stdout
 
 
-def usual_way(folder: Path) -> None:
+def usual_way(curve: Curve, folder: Path) -> None:
     """Every cell from nothing; each overwrites the last."""
-    for recipe in RECIPES:
-        for size in SIZES:
-            for seed in SEEDS:
-                command("tests.benchmarks.usual", "train", recipe, size, seed, folder)
+    for recipe in curve.recipes:
+        for size in curve.sizes:
+            for seed in curve.seeds:
+                command("tests.benchmarks.usual", "train", recipe, size, seed, folder, curve.items, curve.passes)
                 evaluate(folder, folder / "asked.json")
 
 
@@ -66,12 +81,12 @@ def evaluate(adapter: Path, asked: Path) -> float:
     return float(command("tests.benchmarks.usual", "evaluate", adapter, asked).split()[-1])
 
 
-def check_score(folder: Path, asked: Path) -> None:
+def check_score(curve: Curve, folder: Path, asked: Path) -> None:
     """lm-eval gives the adapter of one of our cells the score that we gave it."""
     (cell, *_) = load_results(folder).measurements
     (saved,) = folder.glob(f"cells/{GEMMA}/{cell.task}/{cell.method}*/n{cell.examples}-s{cell.seed}-*/adapter")
     theirs = evaluate(saved, asked)
-    assert abs(theirs - cell.score) < 1.5 / ITEMS, (cell, theirs)
+    assert abs(theirs - cell.score) < 1.5 / curve.items, (cell, theirs)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,24 @@ def reported(work: str, against: str, times: Sequence[tuple[float, float]], *, l
     return pair
 
 
-def matmul_peak(dtype: torch.dtype, *, size: int = 2048) -> float:
+def rates(work: str, against: str, ours: float, theirs: float, *, least: float, unit: str) -> Pair:
+    """The pair of two rates, printed; more is better."""
+    pair = Pair(
+        work=work,
+        against=against,
+        ours=ours,
+        theirs=theirs,
+        ratio=ours / theirs,
+        least=least,
+        repetitions=1,
+        unit=unit,
+    )
+    print(pair, flush=True)
+    return pair
+
+
+def matmul_peak(dtype: torch.dtype, *, device: torch.device | str = "cpu", size: int = 2048) -> float:
     """FLOP/s of a square matrix product now: the best of six."""
-    matrix = torch.ones(size, size, dtype=dtype)
-    return 2 * size**3 / min(timed(lambda: matrix @ matrix)[1] for _ in range(6))
+    matrix = torch.ones(size, size, dtype=dtype, device=device)
+    # A number that is read back is waited for.
+    return 2 * size**3 / min(timed(lambda: (matrix @ matrix)[0, 0].item())[1] for _ in range(6))

@@ -8,6 +8,7 @@ python -m tests.benchmarks.peak
 """
 
 import time
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ from educe.train.attach import temporary_changes
 from educe.train.changes.peft import Lora
 from educe.train.schedule import Schedule
 from educe.train.sft import fine_tune
-from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, matmul_peak
+from tests.benchmarks.pairs import GEMMA, SMOLLM2, Pair, matmul_peak, rates
 from tests.benchmarks.training import BATCH, STEPS, forget_precision, rows_of
 
 
@@ -34,53 +35,56 @@ def run() -> list[Pair]:
     return pairs
 
 
-def score_share(model: Model) -> Pair:
+def score_share(model: Model, *, items: int = 96, least: float = 0.6) -> Pair:
     """Zero-shot capitals."""
     task = resolve("capitals")
     prompt_fn = make_prompt_fn(model, task)
-    items = [encode_options(model, prompt_fn(item), item.choices) for item in task.test_items(96)]
-    score_options(model, items[:32])
-    peak = matmul_peak(torch.float32)
+    encoded = [encode_options(model, prompt_fn(item), item.choices) for item in task.test_items(items)]
+    score_options(model, encoded[:32])
+    peak = _peak(model)
     started = time.perf_counter()
-    scores = score_options(model, items)
-    return _reported("scoring", model, scores.flops, scores.executed_flops, time.perf_counter() - started, peak, 0.6)
+    scores = score_options(model, encoded)
+    return _reported("scoring", model, scores.flops, scores.executed_flops, time.perf_counter() - started, peak, least)
 
 
-def train_share(model: Model, batch_size: int) -> Pair:
-    """LoRA steps of the recipes' kind on word_sentiment, all in float32."""
+def train_share(model: Model, batch_size: int, *, least: float = 0.45) -> Pair:
+    """LoRA steps of the recipes' kind on word_sentiment, all in the model's precision."""
     forget_precision()
     rows = rows_of(model, STEPS * batch_size)
-    schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=batch_size, precision="float32")
+    precision: Any = model.dtype
+    schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=batch_size, precision=precision)
     for _ in range(2):  # the first warms up
-        peak = matmul_peak(torch.float32)
+        peak = _peak(model)
         with temporary_changes(model):
             spend = fine_tune(model, rows, trainable=Lora(), schedule=schedule, seed=0).spend
     return _reported(
-        f"training in float32, {batch_size} rows a step",
+        f"training in {precision}, {batch_size} rows a step",
         model,
         spend.train_flops,
         spend.executed_train_flops,
         spend.seconds,
         peak,
-        0.45,
+        least,
     )
+
+
+def _peak(model: Model) -> float:
+    size = 2048 if model.device.type == "cpu" else 8192
+    return matmul_peak(getattr(torch, model.dtype), device=model.device, size=size)
 
 
 def _reported(
     work: str, model: Model, useful: float, executed: float, seconds: float, peak: float, least: float
 ) -> Pair:
-    pair = Pair(
-        work=f"useful FLOP/s, {work}, {model.name} (executed: {executed / seconds / peak:.2f} of the peak)",
-        against="matmul peak",
-        ours=useful / seconds / 1e9,
-        theirs=peak / 1e9,
-        ratio=useful / seconds / peak,
+    share = f"executed: {executed / seconds / peak:.2f} of the peak"
+    return rates(
+        f"useful FLOP/s, {work}, {model.name} ({share})",
+        "matmul peak",
+        useful / seconds / 1e9,
+        peak / 1e9,
         least=least,
-        repetitions=1,
         unit="GFLOP/s",
     )
-    print(pair, flush=True)
-    return pair
 
 
 if __name__ == "__main__":

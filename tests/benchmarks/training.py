@@ -81,19 +81,19 @@ def compare(model: Model, settings: dict[str, Any], called: str, least: float) -
     return reported(f"LoRA step, {BATCH} rows, {model.name}", called, times, least=least)
 
 
-def our_step(model: Model, rows: Sequence[TrainingRow]) -> float:
+def our_step(model: Model, rows: Sequence[TrainingRow], *, batch: int = BATCH) -> float:
     """Median seconds of a step of `fine_tune` under its default precision."""
     forget_precision()
     clock = Clock()
-    schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=BATCH)
+    schedule = Schedule(learning_rate=1e-4, steps=STEPS, batch_size=batch)
     with temporary_changes(model), progress_listener(lambda *_: clock.tick()):
         fine_tune(model, rows, trainable=Lora(), schedule=schedule, seed=0)
     return clock.median()
 
 
-def their_step(model: Model, rows: Sequence[TrainingRow], settings: dict[str, Any]) -> float:
+def their_step(model: Model, rows: Sequence[TrainingRow], settings: dict[str, Any], *, batch: int = BATCH) -> float:
     """Median seconds of a step of TRL's, which recomputes activations if and only if its settings say so."""
-    trainer, clock = trl_trainer(model, rows, steps=STEPS, settings=settings)
+    trainer, clock = trl_trainer(model, rows, steps=STEPS, settings=settings, batch=batch)
     trainer.train()
     assert model.net.is_gradient_checkpointing == settings.get("gradient_checkpointing", True)
     trainer.model.unload()
@@ -134,6 +134,7 @@ def trl_trainer(
     *,
     steps: int,
     settings: dict[str, Any],
+    batch: int = BATCH,
     rank: int = 8,
     modules: str | list[str] = "all-linear",
 ) -> tuple[SFTTrainer, Clock]:
@@ -142,10 +143,10 @@ def trl_trainer(
     clock = Clock()
     config = SFTConfig(
         output_dir=tempfile.mkdtemp(),
-        per_device_train_batch_size=BATCH,
+        per_device_train_batch_size=batch,
         max_steps=steps,
         completion_only_loss=True,
-        use_cpu=True,
+        use_cpu=model.device.type == "cpu",
         report_to="none",
         logging_strategy="no",
         save_strategy="no",

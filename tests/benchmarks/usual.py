@@ -1,6 +1,6 @@
 """The usual way to one cell, as two commands: train with TRL's defaults and save, then load and evaluate with lm-eval.
 
-python -m tests.benchmarks.usual train iid_sft 8 0 /tmp/adapter
+python -m tests.benchmarks.usual train iid_sft 8 0 /tmp/adapter 100 32
 python -m tests.benchmarks.usual evaluate /tmp/adapter /tmp/adapter/asked.json
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.benchmarks.pairs import GEMMA
 
 
-def train(recipe: str, size: int, seed: int, folder: Path) -> None:
+def train(recipe: str, size: int, seed: int, folder: Path, *, items: int, passes: int) -> None:
     """Train an adapter on the rows that our cell trains on, and write it with the test's questions beside it."""
     from educe.data.formats.render import option_texts
     from educe.data.resolve import resolve
@@ -23,11 +23,10 @@ def train(recipe: str, size: int, seed: int, folder: Path) -> None:
     from educe.recipes.training.fine_tune import FineTune
     from educe.train.changes.peft import Lora
     from educe.train.encode import encode_rows
-    from tests.benchmarks.curve import ITEMS, PASSES
     from tests.benchmarks.training import trl_trainer
 
     model, task = load_model(GEMMA, dtype="float32"), resolve("word_sentiment")
-    _, method = make_method({recipe: {"max_examples_seen": PASSES}})
+    _, method = make_method({recipe: {"max_examples_seen": passes}})
     assert isinstance(method, FineTune) and isinstance(method.change, Lora)
     prompt_fn = make_prompt_fn(model, task)
     rows = encode_rows(model, task.draw("train", size, seed=seed), prompt_fn)
@@ -43,7 +42,7 @@ def train(recipe: str, size: int, seed: int, folder: Path) -> None:
             "options": [prompt.continuation(option) for option in option_texts(item, prompt.format)],
             "answer": item.answer_index,
         }
-        for item in task.test_items(ITEMS)
+        for item in task.test_items(items)
         for prompt in [prompt_fn(item)]
     ]
     (folder / "asked.json").write_text(json.dumps(asked), "utf-8")
@@ -51,6 +50,7 @@ def train(recipe: str, size: int, seed: int, folder: Path) -> None:
 
 def evaluate(adapter: Path, questions: Path) -> float:
     """Share of the items whose most likely option is the answer, as lm-eval scores a model and an adapter on disk."""
+    import torch
     from lm_eval.models.huggingface import HFLM
 
     from educe.eval.model.weights import bundled_folder
@@ -62,7 +62,7 @@ def evaluate(adapter: Path, questions: Path) -> float:
         peft=str(adapter),
         dtype="float32",
         batch_size=16,
-        device="cpu",
+        device="cuda" if torch.cuda.is_available() else "cpu",
         add_bos_token=True,
     )
     likelihoods = lm_eval_likelihoods(model, [(each["context"], each["options"]) for each in asked])
@@ -73,6 +73,7 @@ def evaluate(adapter: Path, questions: Path) -> float:
 
 if __name__ == "__main__":
     if sys.argv[1] == "train":
-        train(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
+        recipe, size, seed, folder, items, passes = sys.argv[2:]
+        train(recipe, int(size), int(seed), Path(folder), items=int(items), passes=int(passes))
     else:
         print(evaluate(Path(sys.argv[2]), Path(sys.argv[3])))

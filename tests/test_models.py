@@ -126,12 +126,12 @@ def test_a_short_lora_lowers_smollm2s_loss_and_comes_off_again():
     task = resolve("word_sentiment")
     prompt_fn = make_prompt_fn(model, task)
     rows = encode_rows(model, task.draw("train", 8, seed=0), prompt_fn)
-    before = AnswerLoss(model.net, shared=0, pad=0)(rows).item()
+    before = AnswerLoss(model.net, shared=0, pad=0)([rows]).item()
     with temporary_changes(model):
         schedule = Schedule(learning_rate=5e-4, steps=4)
         tuned = fine_tune(model, rows, trainable=Lora(rank=8), schedule=schedule, seed=0)
         assert tuned.history[-1]["loss"] < 0.5 * tuned.history[0]["loss"]
-    assert AnswerLoss(model.net, shared=0, pad=0)(rows).item() == before
+    assert AnswerLoss(model.net, shared=0, pad=0)([rows]).item() == before
 
 
 def test_golden_chat_prompt_of_smollm2():

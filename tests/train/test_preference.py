@@ -49,7 +49,7 @@ def test_the_loss_is_that_of_trl():
             for parameter in tuned.trained.values():
                 parameter.add_(0.3)
         moved = snapshot(tuned)
-        ours = loss(rows).item() / len(rows)
+        ours = loss([rows]).item() / len(rows)
         names = list(moved)
     assert abs(ours - math.log(2)) > 0.01
     other = tiny()
@@ -97,7 +97,7 @@ def test_training_prefers_the_chosen_answers_and_costs_the_reference_too():
         loss = PreferenceLoss(again.net, shared=0, pad=0, beta=1.0)
         loss.read_reference(rows, batch_size=8)
         load_snapshot(again, kept)
-        assert loss(rows).item() < 8 * math.log(2)
+        assert loss([rows]).item() < 8 * math.log(2)
     plain = Schedule(learning_rate=2e-2, steps=12, batch_size=8, precision="float32")
     texts = [part for row in rows for part in row.parts]
     with temporary_changes(model):

@@ -23,7 +23,7 @@ def gradients(model, *, wanted, precision="float32"):
     with temporary_changes(model):
         tuned = attach(model, Lora(rank=2), seed=0)
         with frozen_maps_in(tuned, precision), checkpointing_activations(tuned, wanted):
-            AnswerLoss(tuned.net, shared=0, pad=0)(rows_for(model)).backward()
+            AnswerLoss(tuned.net, shared=0, pad=0)([rows_for(model)]).backward()
         return {name: parameter.grad.clone() for name, parameter in tuned.trained.items()}
 
 
@@ -79,7 +79,7 @@ def flops(make, lora) -> tuple[float, float]:
         tuned = attach(model, lora, seed=0)
         loss = AnswerLoss(tuned.net, shared=0, pad=0)
         with checkpointing_activations(tuned, True):
-            measured = count(lambda: loss([row]).backward())
+            measured = count(lambda: loss([[row]]).backward())
         formula = training_flops(
             model.shape,
             len(row.ids) - 1,

@@ -48,7 +48,7 @@ def test_packed_loss_equals_full_logits_row_by_row(make, capacity, monkeypatch):
     rows = rows_for(model)
     monkeypatch.setattr("educe.train.loss.pack", lambda rows, shared: pack(rows, shared=shared, capacity=capacity))
     shared = common_prefix([row.ids[: -row.supervised - 1] for row in rows])
-    loss = AnswerLoss(model.net, shared=shared, pad=0)(rows).item()
+    loss = AnswerLoss(model.net, shared=shared, pad=0)([rows]).item()
     expected = 0.0
     for row in rows:
         labels = torch.tensor([[-100] * (len(row.ids) - row.supervised) + list(row.ids[-row.supervised :])])
@@ -62,11 +62,11 @@ def test_gradients_of_a_pack_are_those_of_its_rows():
     rows = rows_for(model, 4)
     model.net.requires_grad_(True)
     loss = AnswerLoss(model.net, shared=20, pad=0)
-    loss(rows).backward()
+    loss([rows]).backward()
     together = [parameter.grad.clone() for parameter in model.net.parameters()]
     model.net.zero_grad()
     for row in rows:
-        loss([row]).backward()
+        loss([[row]]).backward()
     for one, parameter in zip(together, model.net.parameters(), strict=True):
         assert torch.allclose(one, parameter.grad, atol=1e-4)
 
@@ -79,12 +79,13 @@ def test_short_memory_trains_in_pieces_to_the_same_adapter(monkeypatch):
 
     calls: list[int] = []
 
-    def tight(self, rows):
+    def tight(self, batches, runs):
+        (rows,) = batches
         # The whole batch does not fit; of its halves the first does, so that a part of a gradient is left behind.
         calls.append(len(rows))
         if len(rows) == 4 or (len(rows) == 2 and calls.count(2) == 2):
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return inner(self, rows)
+        return inner(self, batches, runs)
 
     monkeypatch.setattr(AnswerLoss, "forward", tight)
     for name, values in tuned_weights(model, rows).items():
@@ -93,7 +94,7 @@ def test_short_memory_trains_in_pieces_to_the_same_adapter(monkeypatch):
 
 
 def test_a_row_that_does_not_fit_is_one_line(monkeypatch):
-    def full(self, rows):
+    def full(self, batches, runs):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(AnswerLoss, "forward", full)
@@ -204,9 +205,9 @@ def test_training_that_breaks_off_keeps_the_weights_of_the_last_finite_loss(tmp_
     plain = AnswerLoss.forward
     seen = []
 
-    def breaking(self, rows):
+    def breaking(self, batches, runs):
         seen.append({name: each.detach().clone() for name, each in self.net.named_parameters() if each.requires_grad})
-        return plain(self, rows) * (float("nan") if len(seen) == 3 else 1.0)
+        return plain(self, batches, runs) * (float("nan") if len(seen) == 3 else 1.0)
 
     monkeypatch.setattr(AnswerLoss, "forward", breaking)
     with pytest.raises(Diverged, match="loss is nan at step 2") as caught, temporary_changes(model):

@@ -53,14 +53,19 @@ ONLY_FROM = {"educe.eval.report": ("educe.eval.report", "educe.recipes.runner")}
 # Imports inside functions: the commands, which answer `--help` before anything heavy is loaded, and optional packages.
 DEFERRING = ("educe.recipes.cli",)
 OPTIONAL = ("wandb", "deepspeed", "bitsandbytes", "lm_eval")
-# Libraries that only some rows need, and that take longer to import than all of the catalog of tasks.
+# What only some tasks or recipes need, or only the end of a run, and takes longer to import than all of the catalog of
+# tasks: the first cell of a run must not wait for it.
 SLOW = {
     ("educe.data.hub_cache", "huggingface_hub"),
     ("educe.data.loading.hub", "datasets"),
     ("educe.data.loading.hub", "huggingface_hub"),
     ("educe.data.loading.readers", "pyarrow"),
     ("educe.data.parquet", "pyarrow"),
-    ("educe.recipes.runner.engine", "educe"),
+    ("educe.eval.model.adapter", "peft"),
+    ("educe.recipes.runner.engine", "educe.recipes.runner.worker"),
+    ("educe.recipes.runner.results", "educe.eval.report"),
+    ("educe.train.changes.peft", "peft"),
+    ("educe.train.changes.vectors", "peft"),
 }
 MAX_LINES = 400
 
@@ -216,7 +221,8 @@ def deferred_imports(root: Path) -> list[str]:
         f"{path}:{each.line} imports {each.target} inside a function; move it to the top"
         for name, path, each in all_imports(root)
         if each.in_function and name not in DEFERRING
-        if (top := each.target.partition(".")[0]) not in OPTIONAL and (name, top) not in SLOW
+        if each.target.partition(".")[0] not in OPTIONAL
+        if not any(name == slow and is_in(each.target, package) for slow, package in SLOW)
     ]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftConfig, PeftModel
 from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 
@@ -53,6 +52,8 @@ _NAME = re.compile(r"\^?[\w.-]+")
 
 def merge_adapter(net: PreTrainedModel, source: Source) -> PreTrainedModel:
     """The net with the source's adapter merged. UserError where the adapter was made for another model."""
+    from peft import PeftModel
+
     folder = Path(source.adapter)
     files = [folder / name for name in ADAPTER_FILES]
     settings = read_mapping(files[0])
@@ -76,6 +77,8 @@ def merge_adapter(net: PreTrainedModel, source: Source) -> PreTrainedModel:
 
 def _expected_shapes(net: PreTrainedModel, place: Path) -> Mapping[str, torch.Size]:
     """The weights that PEFT will make for this net, by their names in the file; found without memory."""
+    from peft import PeftConfig, PeftModel
+
     config = PeftConfig.from_pretrained(str(place))
     with nothing_sharded(), torch.device("meta"), no_init_weights():
         empty = PeftModel(type(net)(net.config), config, low_cpu_mem_usage=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from peft import PeftModel
 from torch import Tensor, nn
 
 from educe.eval.model.flops import STAGE_OF, STAGES, Shape
@@ -13,7 +12,9 @@ from educe.eval.model.flops import STAGE_OF, STAGES, Shape
 
 def base_net(net: nn.Module) -> Any:
     """The net itself, under any adapter wrapper."""
-    return net.get_base_model() if isinstance(net, PeftModel) else net
+    # PEFT's wrappers alone have the method; their class takes seconds to import, and prompting needs none.
+    unwrap = getattr(net, "get_base_model", None)
+    return net if unwrap is None else unwrap()
 
 
 def decoder_of(net: nn.Module) -> nn.Module:

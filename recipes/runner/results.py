@@ -20,7 +20,6 @@ from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.checks import checks
 from educe.eval.report.claims import claims_at_this_look
 from educe.eval.report.csv_text import csv_text
-from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
 from educe.recipes.runner.looks import Command
 from educe.recipes.runner.record import Record, look
@@ -91,6 +90,8 @@ class Results:
 
     def report(self, command: Command = "report") -> Path:
         """Write the report into the run directory and return its page. UserError where it cannot be written."""
+        from educe.eval.report.page import write_report
+
         text, study, primary = self.store.study_text(), self.store.study_name(), self.store.primary()
         record = self.look(command)
         with self.store.writing():

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from educe.eval.report import page
 from educe.recipes.cli import main
-from educe.recipes.runner import results
 from educe.recipes.runner.study import Study
 
 # A study without its task.
@@ -66,7 +66,7 @@ def run_cli(*arguments: Any) -> int:
 
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the report out: it is tested on its own floor and takes a second."""
-    monkeypatch.setattr(results, "write_report", lambda *given, **named: given[2] / "report.html")
+    monkeypatch.setattr(page, "write_report", lambda *given, **named: given[2] / "report.html")
 
 
 def main_without_figures(arguments: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Changes: what they move and count, that they come off, what PEFT reads back."""
 
+import peft
 import pytest
 import torch
 from peft import PeftModel
@@ -10,7 +11,6 @@ from educe.eval.model.flops import Trained
 from educe.eval.model.load import load_model
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.train.attach import attach, load_snapshot, save, snapshot, temporary_changes
-from educe.train.changes import peft
 from educe.train.changes.own_weights import AllWeights, NormsAndBiases
 from educe.train.changes.peft import Ia3, Lora
 from educe.train.changes.vectors import EmbeddingRow, SoftPrompt, SteeringVector

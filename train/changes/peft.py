@@ -11,11 +11,9 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
-from peft import IA3Config, LoraConfig, PeftConfig, PeftModel, get_peft_model
-from peft.tuners.tuners_utils import BaseTunerLayer
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -29,6 +27,9 @@ from educe.train.attach import attach, cleanup_stack
 from educe.train.changes.kind import ChangeKind, Layers
 from educe.train.changes.layers import IN_LAYER, check_layers
 from educe.train.changes.stack import Stack, flat_values
+
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
 
 SCALE = 2  # alpha / rank
 
@@ -50,6 +51,8 @@ class Lora(ChangeKind):
 
     def attach(self, model: Model, *, seed: int) -> Change:
         """UserError for modules or layers that the model does not have, and for more parameters than there are."""
+        from peft import LoraConfig
+
         names = linear_maps(model, self.modules)
         check_layers(model, self.layers)
         free = None if self.trainable_parameters == "all" else self.trainable_parameters
@@ -125,6 +128,8 @@ class Ia3(ChangeKind):
 
     def attach(self, model: Model, *, seed: int) -> Change:
         """UserError for layers that the model does not have. The seed changes nothing: all scales start at one."""
+        from peft import IA3Config
+
         names = linear_maps(model, ())
         check_layers(model, self.layers)
         inner = [name for name in ("down_proj", "fc2", "dense_4h_to_h") if name in names]
@@ -166,13 +171,15 @@ def linear_maps(model: Model, wanted: Sequence[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class _Made:
-    net: PeftModel
+    net: "PeftModel"
     places: Sequence[tuple[nn.Module, str, Any]]  # parent, name in it, adapter layer
     trained: Mapping[str, nn.Parameter]
 
 
-def _put_on(model: Model, key: Hashable, config: PeftConfig, forward: Callable[..., Tensor] | None = None) -> _Made:
+def _put_on(model: Model, key: Hashable, config: "PeftConfig", forward: Callable[..., Tensor] | None = None) -> _Made:
     """Wrap the net, or put back what wrapped it before under the same key."""
+    from peft import get_peft_model
+
     cleanup_stack(model).callback(_take_off, model.net)
     made = model.cache.get(key)
     if made is not None:
@@ -200,6 +207,8 @@ def _take_off(net: nn.Module) -> None:
 
 def _adapter_layers(net: nn.Module) -> list[tuple[nn.Module, str, Any]]:
     """Every adapter layer in the net, with its parent and its name there."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
     return [
         (parent, name, layer)
         for parent in net.modules()

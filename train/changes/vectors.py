@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from peft import PromptTuningConfig
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -128,6 +127,8 @@ def _patch_embedding(model: Model, embed: Callable[[Callable[[Tensor], Tensor], 
 
 
 def _save_prompt(model: Model, vectors: nn.Parameter, folder: Path) -> None:
+    from peft import PromptTuningConfig
+
     save_file({"prompt_embeddings": vectors.detach().contiguous()}, folder / "adapter_model.safetensors")
     PromptTuningConfig(
         task_type="CAUSAL_LM",

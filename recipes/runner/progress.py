@@ -1,4 +1,4 @@
-"""The progress of a run: one live bar on a terminal, one line per cell elsewhere."""
+"""The progress of a run: bars of its cells and of the work at hand on a terminal, one line per cell elsewhere."""
 
 import sys
 from collections.abc import Sequence
@@ -24,9 +24,10 @@ class Progress:
         self.done = done
         self.out = out
         self.console = Console(file=unescaped(sys.stderr), highlight=False, soft_wrap=True)
-        self.cell = ""
         self.bar: Bar | None = None
         self.task: Any = None
+        self.what = ""
+        self.part: Any = None
 
     def __enter__(self) -> "Progress":
         if self.console.is_terminal:
@@ -50,15 +51,24 @@ class Progress:
 
     def start(self, cells: Sequence[Cell]) -> None:
         """Say what is being run: a cell, or the first of several that train together."""
-        self.cell = f"{cells[0]}{f' and {len(cells) - 1} more' if len(cells) > 1 else ''}"
-        self._describe(self.cell)
+        self._show_part("")
+        if self.bar is not None:
+            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+            self.bar.update(self.task, description=visible(f"{cells[0]}{more}"))
 
     def within(self, what: str, done: int, total: int) -> None:
-        self._describe(f"{self.cell}, {done:,} of {total:,} {what}")
-
-    def _describe(self, text: str) -> None:
+        """Show the work at hand, within a cell or before the first one of a model, in a bar of its own."""
         if self.bar is not None:
-            self.bar.update(self.task, description=visible(text))
+            self._show_part(what)
+            self.bar.update(self.part, completed=done, total=total)
+
+    def _show_part(self, what: str) -> None:
+        """A new bar for other work, which takes another time; none for no work."""
+        if self.bar is None or what == self.what:
+            return
+        if self.what:
+            self.bar.remove_task(self.part)
+        self.what, self.part = what, self.bar.add_task(visible(what)) if what else None
 
     def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None:
         """Say a cell's score with its interval, and seconds; the first of a cohort has those of its training."""
@@ -69,6 +79,7 @@ class Progress:
         self._advance(f"{cell}: FAILED, {reason}")
 
     def _advance(self, text: str) -> None:
+        self._show_part("")
         self.done += 1
         if self.bar is not None:
             self.bar.advance(self.task)

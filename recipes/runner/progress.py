@@ -13,16 +13,18 @@ from educe.data.display import visible
 from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.live import LivePage
 from educe.recipes.runner.terminal import Shown, unescaped
 
 
 class Progress:
     """Shows what starts, finishes and fails, as a context."""
 
-    def __init__(self, *, total: int, done: int, out: Path) -> None:
+    def __init__(self, *, total: int, done: int, out: Path, page: LivePage | None = None) -> None:
         self.total = total
         self.done = done
         self.out = out
+        self.page = page
         self.console = Console(file=unescaped(sys.stderr), highlight=False, soft_wrap=True)
         self.bar: Bar | None = None
         self.task: Any = None
@@ -73,14 +75,16 @@ class Progress:
     def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None:
         """Say a cell's score with its interval, and seconds; the first of a cohort has those of its training."""
         score = f"{measurement.score:.3f} [{measurement.low:.3f}, {measurement.high:.3f}]"
-        self._advance(f"{cell}: {score} in {seconds:.1f} s")
+        self._advance(f"{cell}: {score} in {seconds:.1f} s", measurement)
 
     def fail(self, cell: Cell, reason: str) -> None:
         self._advance(f"{cell}: FAILED, {reason}")
 
-    def _advance(self, text: str) -> None:
+    def _advance(self, text: str, measurement: Measurement | None = None) -> None:
         self._show_part("")
         self.done += 1
         if self.bar is not None:
             self.bar.advance(self.task)
         self.say(f"[{self.done}/{self.total}] {text}")
+        if self.page is not None:
+            self.page.finish(measurement)

@@ -1,7 +1,8 @@
 """looks.jsonl: who looked at which results of a run directory, and when. Lines are appended and never changed.
 
 A look is whatever shows p values, stars or claims: the report at the end of `educe run`, `educe report` and `educe
-claims`. Looks at the same set of cells are one look. The first line says since when looks are recorded.
+claims`. Looks at the same set of cells are one look. The first line says since when looks are recorded. The page of a
+run in progress (live.py) shows scores and makes no test, so it is none.
 """
 
 import hashlib

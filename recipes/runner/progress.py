@@ -70,7 +70,7 @@ class Progress:
             return
         if self.what:
             self.bar.remove_task(self.part)
-        self.what, self.part = what, self.bar.add_task(visible(what)) if what else None
+        self.what, self.part = what, self.bar.add_task(visible(what), total=None) if what else None
 
     def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None:
         """Say a cell's score with its interval, and seconds; the first of a cohort has those of its training."""

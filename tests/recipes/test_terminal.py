@@ -64,7 +64,7 @@ def test_the_live_bar_of_a_terminal_and_what_is_printed_beside_it(monkeypatch: p
         monkeypatch.setattr(sys, "stdout", stream)
         monkeypatch.setattr(sys, "stderr", stream)
         with Progress(total=2, done=0, out=Path(name)) as progress:
-            progress.start(name)  # type: ignore[arg-type]
+            progress.start([name])  # type: ignore[list-item]
             progress.within(name, 1, 2)
             print(name)
             print(name, file=sys.stderr)
@@ -90,7 +90,7 @@ def test_work_within_a_cell_has_a_bar_until_the_cell_ends(monkeypatch: pytest.Mo
 
         progress.within("tensors de-quantised", 3, 272)  # before the first cell
         assert shown() == [("", 0, 2), ("tensors de-quantised", 3, 272)]
-        progress.start("a cell")  # type: ignore[arg-type]
+        progress.start(["a cell"])  # type: ignore[list-item]
         assert shown() == [("a cell", 0, 2)]
         progress.within("steps trained", 1, 9)
         progress.within("items scored", 5, 40)

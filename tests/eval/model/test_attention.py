@@ -164,7 +164,7 @@ def test_block_sparse_gradients_equal_dense_ones(make, monkeypatch):
     gradients = []
     for model in (make(), sparse(make)):
         model.net.requires_grad_(True)
-        AnswerLoss(model.net, shared=2, pad=0)(rows).backward()
+        AnswerLoss(model.net, shared=2, pad=0)([rows]).backward()
         gradients.append([parameter.grad for parameter in model.net.parameters()])
     for dense, blocks in zip(*gradients, strict=True):
         torch.testing.assert_close(blocks, dense, atol=1e-5, rtol=1e-4)

@@ -19,9 +19,9 @@ from educe.train.loss import AnswerLoss
 from educe.train.processes import piece_of_step, prepare, unwrap
 from educe.train.schedule import Schedule
 
-# Tokens of one pass over packs of several runs, with padding, by device. On a CPU more overflow the caches. Other
-# devices are not measured; their number is large because they have many units.
-PASS_TOKENS = {"cpu": 512}
+# Tokens of one pass over packs of several runs, with padding, by device. On a CPU more gained little and hold more
+# activations (docs/log.md). Other devices are not measured; their number is large because they have many units.
+PASS_TOKENS = {"cpu": 1024}
 PASS_TOKENS_ELSEWHERE = 16384
 
 

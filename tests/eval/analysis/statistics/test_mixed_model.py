@@ -48,7 +48,7 @@ def test_a_mixed_logistic_model_ranks_evidence_alike_and_is_mostly_less_cautious
         logistic.append(logistic_z(right))
         before, after = (Side(scores=scores, seeds=tuple(range(SEEDS))) for scores in right)
         difference = after.items.mean() - before.items.mean()
-        ours.append(difference / contrast_variance([before, after], [-1, 1]).total ** 0.5)
+        ours.append(difference / contrast_variance([before, after], [-1.0, 1.0]).total ** 0.5)
     assert np.corrcoef(logistic, ours)[0, 1] > 0.95
     # Here the variances over items and over seeds both hold the noise of single answers, and are added.
     assert 0.5 < np.median(np.array(ours) / logistic) < 1

@@ -62,7 +62,6 @@ SLOW = {
     ("educe.data.loading.readers", "pyarrow"),
     ("educe.data.parquet", "pyarrow"),
     ("educe.eval.model.adapter", "peft"),
-    ("educe.recipes.runner.engine", "educe.recipes.runner.worker"),
     ("educe.recipes.runner.live", "educe.eval.report"),
     ("educe.recipes.runner.results", "educe.eval.report"),
     ("educe.train.changes.peft", "peft"),

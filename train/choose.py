@@ -1,6 +1,7 @@
 """Choosing among schedules on dev rows, with everything that the choice cost charged to search."""
 
 import math
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,11 +12,12 @@ from educe.eval.details import Details, Selection
 from educe.eval.measure import SolverOutput
 from educe.eval.model.model import Model
 from educe.eval.selection import Choice
-from educe.eval.spend import as_search
+from educe.eval.spend import Spend, as_search
 from educe.train.attach import Trainable, temporary_changes
 from educe.train.divergence import Diverged
 from educe.train.encode import TrainingRow
 from educe.train.limits import MAX_TOGETHER
+from educe.train.processes import process_state
 from educe.train.run import Run
 from educe.train.schedule import Schedule
 from educe.train.sft import Finished, Tuned, fine_tune_alone, fine_tune_together
@@ -85,10 +87,11 @@ class _Trials:
         self.choice.search += as_search(attempt.finished.spend)
 
     def _score(self, model: Model, finished: Finished) -> float:
+        started = time.perf_counter()
         with temporary_changes(model):
             answers = self.search.measure_dev(finished.put_on(model).model)
         self.dev_examples = len(answers.outcomes)
-        self.choice.search += answers.search
+        self.choice.search += answers.search + Spend(seconds=time.perf_counter() - started)
         return answers.score
 
     def steps(self) -> _Steps:
@@ -151,7 +154,9 @@ def fine_tune_best(model: Model, searches: Sequence[Search]) -> list[Callable[[]
 
 def _in_chunks(model: Model, runs: Sequence[Run]) -> Iterator[Finished | UserError]:
     """What is left of each run; those that stack train together, up to MAX_TOGETHER at once and about equally many."""
-    chunks = math.ceil(len(runs) / MAX_TOGETHER) if all(run.stacks_with(runs[0]) for run in runs) else len(runs)
+    # Processes that share a batch train one adapter: only what is in the net is averaged over them.
+    stack = process_state(model.device).num_processes == 1 and all(run.stacks_with(runs[0]) for run in runs)
+    chunks = math.ceil(len(runs) / MAX_TOGETHER) if stack else len(runs)
     for chunk in range(chunks):
         yield from fine_tune_together(model, runs[len(runs) * chunk // chunks : len(runs) * (chunk + 1) // chunks])
 

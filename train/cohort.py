@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from educe.eval.model.model import Model
 
 
+@runtime_checkable
 class Cohort(Protocol):
     """What the training loop needs of the runs that train together: one (Alone) or several (changes/stack.py).
 

@@ -1,7 +1,8 @@
 """Divergence: a loss or weights that are not finite, and the last good weights of such a run."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -33,33 +34,41 @@ class DivergenceGuard:
     spoiled the weights. It keeps none where the change cannot be saved or several processes train.
     """
 
-    def __init__(self, tuned: Model, schedule: Schedule, accelerator: Accelerator, spent: Callable[[], Spend]) -> None:
+    def __init__(self, tuned: Model, schedule: Schedule, accelerator: Accelerator) -> None:
         assert tuned.change is not None
         self._tuned = tuned
-        self._save = tuned.change.save
-        self._keeps = self._save is not None and accelerator.num_processes == 1
+        self._keeps = tuned.change.save is not None and accelerator.num_processes == 1
         self._learning_rate = schedule.learning_rate
-        self._spent = spent
         self._kept: list[dict[str, Tensor]] = []
 
     def before_step(self) -> None:
         if self._keeps:
             self._kept = [*self._kept[-1:], snapshot(self._tuned)]
 
-    def check_loss(self, loss: float, *, step: int, ids: Sequence[str]) -> None:
+    def check_loss(self, loss: float, *, step: int, ids: Sequence[str], spent: Callable[[], Spend]) -> None:
         if not math.isfinite(loss):
             reason = f"loss is {loss} at step {step} (rows {', '.join(ids)})"
-            self._fail(reason, steps_back=2, saves=step > 0)
+            self._fail(reason, steps_back=2, saves=step > 0, spent=spent)
 
-    def check_weights(self, finite: bool, *, step: int) -> None:
+    def check_weights(self, finite: bool, *, step: int, spent: Callable[[], Spend]) -> None:
         if not finite:
-            self._fail(f"the weights are not finite after step {step}, the last", steps_back=1)
+            self._fail(f"the weights are not finite after step {step}, the last", steps_back=1, spent=spent)
 
-    def _fail(self, reason: str, *, steps_back: int, saves: bool = True) -> None:
+    def _fail(self, reason: str, *, steps_back: int, spent: Callable[[], Spend], saves: bool = True) -> None:
+        save = None
         if self._kept:
-            load_snapshot(self._tuned, self._kept[-steps_back:][0])
+            good = self._kept[-steps_back:][0]
+            load_snapshot(self._tuned, good)
+            save = partial(_save_again, self._tuned, good)
         raise Diverged(
             f"{reason}; lower learning_rate (now {self._learning_rate:g})",
-            save=self._save if self._kept and saves else None,
-            spend=self._spent(),
+            save=save if saves else None,
+            spend=spent(),
         )
+
+
+def _save_again(tuned: Model, good: Mapping[str, Tensor], folder: Path) -> None:
+    """Save these weights, although others may have been computed with in their place since."""
+    assert tuned.change is not None and tuned.change.save is not None
+    load_snapshot(tuned, good)
+    tuned.change.save(folder)

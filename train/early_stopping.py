@@ -1,6 +1,7 @@
 """Early stopping: the loss on dev rows after every pass over the training rows, and the weights where it was lowest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from accelerate import Accelerator
@@ -32,6 +33,7 @@ class EarlyStopping:
         *,
         shared: int,
         rows_per_pass: int,
+        reading: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         if dev_rows:
             refuse_sharded(tuned.net, f"patience: {schedule.patience}")
@@ -40,6 +42,7 @@ class EarlyStopping:
         self._schedule = schedule
         self._accelerator = accelerator
         self._rows_per_pass = rows_per_pass
+        self._reading = reading
         # A loss of its own, so that the dev rows' FLOPs are counted apart from training's.
         self._loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(tuned.tokenizer.pad_token_id))
         self._rows_seen = 0
@@ -64,7 +67,8 @@ class EarlyStopping:
     def _dev_loss(self) -> float:
         """Mean loss in nats over the dev rows' supervised tokens."""
         mine = self._dev_rows[self._accelerator.process_index :: self._accelerator.num_processes]
-        nats = torch.tensor([read_losses(self._loss_of, mine, batch_size=self._schedule.batch_size)])
+        with self._reading():
+            nats = torch.tensor([read_losses(self._loss_of, mine, batch_size=self._schedule.batch_size)])
         total = self._accelerator.reduce(nats.to(self._tuned.device), reduction="sum")
         return float(total.item()) / sum(row.supervised for row in self._dev_rows)
 

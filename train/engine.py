@@ -42,6 +42,7 @@ class Engine:
     """
 
     def __init__(self, accelerator: Accelerator, loss_of: AnswerLoss, cohort: Cohort, schedule: Schedule) -> None:
+        assert accelerator.num_processes == 1 or len(cohort.models) == 1, "processes that share a batch train one run"
         _register_vectors(loss_of, cohort.models[0])
         self.pieces = schedule.accumulate
         self._accelerator = accelerator

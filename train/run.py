@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from accelerate import Accelerator
@@ -62,7 +63,6 @@ class Training:
         self.done = False
         self._dev_rows: Sequence[Any] = read[len(run.rows) :]
         self._schedule = run.schedule
-        self._cohort = cohort
         self._engine = engine
         self._processes = accelerator.num_processes
         self._shared = shared
@@ -73,9 +73,15 @@ class Training:
         self._texts: list[TrainingRow] = []
         self._reference_packs: Sequence[Packed] = ()  # what a preference loss read of the untrained model
         self._stopping = EarlyStopping(
-            self.model, self._dev_rows, run.schedule, accelerator, shared=shared, rows_per_pass=len(self.rows)
+            self.model,
+            self._dev_rows,
+            run.schedule,
+            accelerator,
+            shared=shared,
+            rows_per_pass=len(self.rows),
+            reading=partial(cohort.reading, place),
         )
-        self._guard = DivergenceGuard(self.model, run.schedule, accelerator, self.spend)
+        self._guard = DivergenceGuard(self.model, run.schedule, accelerator)
         self.history: list[dict[str, int | float]] = []
 
     def read_reference(self, loss_of: AnswerLoss) -> None:
@@ -100,16 +106,14 @@ class Training:
     def end(self, loss: float) -> None:
         """Record the step that was made, whose loss this was. Diverged where it or the weights are not finite."""
         step = len(self.history) - 1
-        self._guard.check_loss(loss, step=step, ids=[row.id for row in self._batch])
+        self._guard.check_loss(loss, step=step, ids=[row.id for row in self._batch], spent=self.spend)
         labels = sum(part.supervised for row in self._batch for part in row.parts)
         record = {"step": step, "loss": loss, "learning_rate": self.rate, "supervised_tokens": labels}
         self.history[-1] = {**record, **self.history[-1]}
         last = step + 1 == self._schedule.steps
         if last:
-            self._guard.check_weights(self._engine.weights_are_finite(self.place), step=step)
-        if self._dev_rows:
-            with self._cohort.reading(self.place):
-                self.history[-1] |= self._stopping.after_step(step, num_rows=len(self._batch))
+            self._guard.check_weights(self._engine.weights_are_finite(self.place), step=step, spent=self.spend)
+        self.history[-1] |= self._stopping.after_step(step, num_rows=len(self._batch))
         self.done = last or self._stopping.out_of_patience
 
     def close(self, precision: str) -> Details:

@@ -153,7 +153,11 @@ def _train(
             if not going:
                 break
             batches = {each.place: each.begin(before_step) for each in going}
-            losses = engine.step(batches, {each.place: each.rate for each in going})
+            try:
+                losses = engine.step(batches, {each.place: each.rate for each in going})
+            except UserError as error:  # a row that does not fit into memory
+                failed |= dict.fromkeys(batches, error)
+                break
             for each in going:
                 with _noting(failed, each.place):
                     each.end(losses[each.place])
@@ -174,4 +178,4 @@ def _noting(failed: dict[int, UserError], place: int) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        failed[place] = error
+        failed[place] = error.with_traceback(None)  # it would keep everything that training had in memory

@@ -22,6 +22,7 @@ from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
 from educe.recipes.runner.track import check_wandb, log_to_wandb
+from educe.recipes.runner.worker import Worker
 from educe.recipes.runner.workers import choose_workers
 
 
@@ -72,7 +73,10 @@ def run_study(
                     progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
             made_with = {folder: each.provenance.cohort for folder, each in known.items()}
             waiting = units(cells, made_with)
-            count = min(choose_workers(study, waiting).count if workers is None else workers, len(waiting))
+            count = min(
+                choose_workers(study, [unit.wanted for unit in waiting]).count if workers is None else workers,
+                len(waiting),
+            )
             if count > 1:
                 progress.say(f"{count} workers, {format_count(study.threads, 'thread')} each")
             earlier = canaries_of(known.values())
@@ -89,11 +93,9 @@ def _run_units(
 ) -> None:
     """Run units and store each cell as it finishes: in this process, or in as many as there are `workers`."""
     if workers > 1:
-        devices = [str(place) for place in range(cuda_devices(study.device))]
+        devices = cuda_devices(study.device)
         Pool(study=study, cells=cells, store=store, count=workers, devices=devices, **told).run(units)
         return
-    from educe.recipes.runner.worker import Worker
-
     worker = Worker(store, study, **told)
     with threads(study.threads):
         try:

@@ -47,9 +47,11 @@ def on_cpu(device: str) -> bool:
     )
 
 
-def cuda_devices(device: str) -> int:
-    """How many GPUs a study may spread its workers over, for a device as it names it; 0 where it takes none."""
-    return torch.cuda.device_count() if device in ("auto", "cuda") else int(device.startswith("cuda:"))
+def cuda_devices(device: str) -> list[str]:
+    """The GPUs that workers may have, named as CUDA_VISIBLE_DEVICES does; none where the study names one."""
+    count = torch.cuda.device_count() if device in ("auto", "cuda") else 0
+    named = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
+    return named[:count] or [str(place) for place in range(count)]
 
 
 def check_device(device: str) -> None:

@@ -1,9 +1,12 @@
 """What a study would cost and could detect, before a model is loaded: cells, useful FLOPs, minutes here, power."""
 
+import math
+from collections.abc import Sequence
+
 from educe.eval.analysis.formatting import format_count
 from educe.eval.model.source import Source
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.cohorts import units
+from educe.recipes.runner.cohorts import cohorts
 from educe.recipes.runner.estimate import EFFICIENCY, estimate
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.sizes import left_out
@@ -45,13 +48,7 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
             flops.insert(0, sum(getattr(each, name) for each in known) / max(1, len(known)))
         shown = " ".join(f"{each:9.1e}" if known else f"{'unknown':>9}" for each in flops)
         lines.append(f"{model:24} {task:20} {recipe:28} {len(members):5} {len(members[0].items):5} {shown}")
-    workers = choose_workers(study, units(cells, {}))
-    rate = workers.rate * EFFICIENCY
-    cost = (
-        f"{total:.1e} useful FLOPs, about {executed / rate / 60:.1f} minutes here at {rate:.1e} FLOP/s"
-        f" (measured just now: {format_count(workers.count, 'worker')} of {format_count(study.threads, 'thread')},"
-        f" {workers.rate / workers.rate_of_one:.1f} times the rate of one)"
-    )
+    cost = f"{total:.1e} useful FLOPs, {_minutes(study, cells, executed)}"
     nothing_known = unknown and not total
     lines.append(f"{format_count(len(cells), 'cell')}, {'useful FLOPs and minutes unknown' if nothing_known else cost}")
     if unknown:
@@ -59,3 +56,16 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
     if line := left_out(cells, study.examples):
         lines.append(line)
     return "\n".join([*lines, "", *power])
+
+
+def _minutes(study: Study, cells: Sequence[Cell], executed: float) -> str:
+    """How long the executed FLOPs take here, on how many workers."""
+    workers = choose_workers(study, cohorts(cells))
+    several = f"{format_count(workers.count, 'worker')} of {format_count(study.threads, 'thread')}"
+    if math.isnan(workers.rate):
+        return f"minutes unknown on a GPU ({several})"
+    rate = workers.rate * EFFICIENCY
+    return (
+        f"about {executed / rate / 60:.1f} minutes here at {rate:.1e} FLOP/s (measured just now: {several},"
+        f" {workers.rate / workers.rate_of_one:.1f} times the rate of one)"
+    )

@@ -1,7 +1,7 @@
 """Pool: worker processes of one machine, each with a resident model, fed with units by the process that started them.
 
 A worker (worker_process.py) reads the study from its first message, so that nothing but plain values passes between
-the processes. It stores results itself: every cell has a folder of its own. No torch here: only workers need it.
+the processes. It stores results itself: every cell has a folder of its own.
 """
 
 import os
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
@@ -46,8 +47,9 @@ class Pool:
     earlier: Mapping[Any, Any]  # canaries.py
     listener: Progress
     count: int
-    devices: Sequence[str] = ()
-    _tries: dict[Unit, int] = field(default_factory=dict)
+    devices: Sequence[str] = ()  # as CUDA_VISIBLE_DEVICES names them
+    _tries: dict[str, int] = field(default_factory=dict)  # by the folder of a unit's first cell
+    _heard: set[str] = field(default_factory=set)  # folders of cells that finished or failed
 
     def run(self, units: Sequence[Unit]) -> None:
         """Run all units. A worker that dies is replaced. RunStopped as a worker raises it."""
@@ -61,13 +63,13 @@ class Pool:
                 for messages in wait(list(busy)):
                     each = busy[messages]  # type: ignore[index]
                     try:
-                        done = self._hear(each.messages.recv())
-                    except (EOFError, ConnectionResetError):
+                        message = each.messages.recv()
+                    except (EOFError, OSError):
                         place = processes.index(each)
                         self._bury(each, waiting)
                         processes[place] = each = self._start(place)
-                        done = True
-                    if done:
+                        message = ("done", ())
+                    if self._hear(message):
                         self._feed(each, waiting, places)
         finally:
             for each in processes:
@@ -90,7 +92,7 @@ class Pool:
         )
         theirs.close()
         lifeline.close()
-        messages.send((str(self.store.root), self.study.text(), self.study.threads, dict(self.earlier)))
+        _send(messages, (str(self.store.root), self.study.text(), self.study.threads, dict(self.earlier)))
         return _Process(process=process, messages=messages, lifeline=held)
 
     def _feed(self, each: _Process, waiting: list[Unit], places: Mapping[str, int]) -> None:
@@ -101,7 +103,8 @@ class Pool:
         unit = next((unit for unit in waiting if unit.loaded == each.loaded), waiting[0])
         waiting.remove(unit)
         each.unit, each.loaded = unit, unit.loaded
-        each.messages.send(([(places[cell.listed.folder], cell.listed.folder) for cell in unit.cells], unit.missing))
+        listed = [(places[cell.listed.folder], cell.listed.folder) for cell in unit.cells]
+        _send(each.messages, (listed, unit.missing))
 
     def _hear(self, message: tuple[str, Any]) -> bool:
         """Pass a worker's message on to the listener; whether its unit is done."""
@@ -109,16 +112,13 @@ class Pool:
         if what == "done":
             return True
         if what == "stopped":
-            raise RunStopped(*values)
+            raise values[0]
         if what == "start":
             self.listener.start([self.cells[place] for place in values[0]])
         elif what == "finish":
-            cell = self.cells[values[0]]
-            measurement = self.store.find(cell.listed, {})
-            if isinstance(measurement, str):
-                raise RunStopped(f"the result of {cell} was stored and is {measurement}")
-            self.listener.finish(cell, measurement, values[1])
+            self._finish(self.cells[values[0]], values[1])
         elif what == "fail":
+            self._heard.add(self.cells[values[0]].listed.folder)
             self.listener.fail(self.cells[values[0]], values[1])
         elif what == "within":
             self.listener.within(*values)
@@ -126,23 +126,39 @@ class Pool:
             self.listener.say(*values)
         return False
 
+    def _finish(self, cell: Cell, seconds: float) -> None:
+        measurement = self.store.find(cell.listed, {})
+        if isinstance(measurement, str):
+            raise RunStopped(f"the result of {cell} was stored and is {measurement}")
+        self._heard.add(cell.listed.folder)
+        self.listener.finish(cell, measurement, seconds)
+
     def _bury(self, each: _Process, waiting: list[Unit]) -> None:
         """A worker has died: its unit is tried again, or its cells without a result are noted as failed."""
         _end(each)
         unit = each.unit
         assert unit is not None
         died = f"the worker process ended with {_how(each.process.returncode)}"
-        tries = self._tries[unit] = self._tries.get(unit, 0) + 1
-        left = [cell for cell in unit.wanted if not self.store.has(cell)]
+        first = unit.cells[0].listed.folder
+        tries = self._tries[first] = self._tries.get(first, 0) + 1
         self.listener.say(f"{died}; a new one takes its place")
+        left = [cell for cell in unit.wanted if cell.listed.folder not in self._heard]
+        for cell in [cell for cell in left if self.store.has(cell)]:  # it died before it could say so
+            self._finish(cell, 0.0)
+            left.remove(cell)
         if tries < MAX_TRIES and left:
             waiting.insert(0, Unit(unit.cells, frozenset(cell.listed.folder for cell in left)))
-            self._tries[waiting[0]] = tries
             return
         for cell in left:
             reason = f"{died}, {MAX_TRIES} times; if memory was short, run with fewer --workers"
             self.store.fail(cell, reason)
             self.listener.fail(cell, reason)
+
+
+def _send(messages: Connection, message: Any) -> None:
+    """Send to a worker; one that has died is noticed when it is listened to."""
+    with suppress(OSError):
+        messages.send(message)
 
 
 def _how(code: int) -> str:

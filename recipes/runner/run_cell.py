@@ -29,7 +29,7 @@ def run_cells(
 ) -> Iterator[tuple[Cell, Callable[[], Measurement | None]]]:
     """Elicit cells of one model and task together; for each, what measures it and stores the result.
 
-    What is yielded is called before the next is asked for. It raises the cell's own UserError.
+    What is yielded is called, if at all, before the next is asked for. It raises the cell's own UserError.
 
     Every process of a launch trains. Only the main one measures and stores, and the others return None. Where weights
     are sharded over the processes (ZeRO-3), each forward needs all processes: then all measure the same items in the

@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from educe.data.display import visible
 from educe.data.errors import RunStopped, UserError, is_fault
@@ -21,6 +21,7 @@ from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Who is told what starts, finishes and fails."""
 
@@ -45,6 +46,7 @@ class Worker:
         self._listener = listener
         self._loaded: Any = None
         self._model: Model | None = None
+        self._unloadable: dict[Any, BaseException] = {}  # why, by what was to be loaded
 
     def run(self, unit: Unit) -> None:
         """Elicit a unit's cells and store those that are missing; what fails is noted, and the rest goes on."""
@@ -70,11 +72,17 @@ class Worker:
         self._model = self._loaded = None
 
     def _load(self, unit: Unit) -> Model:
+        if unit.loaded in self._unloadable:
+            raise self._unloadable[unit.loaded].with_traceback(None)
         if self._model is None or self._loaded != unit.loaded:
             self.close()  # two would be in memory at once
             first = unit.cells[0]
             self._listener.say(f"loading {first.source.name}")
-            model = load_model(first.model_spec, dtype=first.dtype, device=self._study.device)  # type: ignore[arg-type]
+            try:
+                model = load_model(first.model_spec, dtype=first.dtype, device=self._study.device)  # type: ignore[arg-type]
+            except BaseException as error:
+                self._unloadable[unit.loaded] = error
+                raise
             self._model, self._loaded = check_model(first, model, self._earlier), unit.loaded
         return self._model
 

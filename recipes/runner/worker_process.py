@@ -78,7 +78,7 @@ def main(messages: Connection, lifeline: Connection) -> None:
     except EOFError:
         return
     except RunStopped as error:
-        messages.send(("stopped", (str(error),)))
+        messages.send(("stopped", (error,)))
 
 
 def _cell(cells: Sequence[Cell], place: int, folder: str) -> Cell:

@@ -12,8 +12,8 @@ import psutil
 from threadpoolctl import threadpool_limits
 
 from educe.eval.model.source import Source
-from educe.recipes.runner.cohorts import Unit
-from educe.recipes.runner.environment import cuda_devices
+from educe.recipes.runner.cell import Cell
+from educe.recipes.runner.environment import cuda_devices, on_cpu
 from educe.recipes.runner.estimate import EFFICIENCY, estimate
 from educe.recipes.runner.study import Study
 
@@ -37,18 +37,18 @@ class Workers:
     rate_of_one: float
 
 
-def choose_workers(study: Study, units: Sequence[Unit]) -> Workers:
-    """As many processes as raise the throughput here, as fit the memory, and as the work is worth."""
-    if not units:
-        return Workers(1, math.nan, math.nan)
-    devices = cuda_devices(study.device)
-    most = devices or min(cores() // study.threads, _fitting({unit.cells[0].source for unit in units}))
-    most = max(1, min(most, len(units)))
-    if devices:
-        return Workers(most, math.nan, math.nan)
-    rates = worker_rates(most, threads=study.threads)
+def choose_workers(study: Study, groups: Sequence[Sequence[Cell]]) -> Workers:
+    """As many processes as raise the throughput here, as fit the memory, and as the work is worth.
+
+    `groups` are the cells to run, those that are elicited together in one.
+    """
+    devices = len(cuda_devices(study.device))
+    if devices or not groups or not on_cpu(study.device):
+        return Workers(max(1, min(devices, len(groups))), math.nan, math.nan)
+    most = min(cores() // study.threads, len(groups), _fitting({group[0].source for group in groups}))
+    rates = worker_rates(max(1, most), threads=study.threads)
     chosen = 1
-    if _seconds(units, rates[1], limit=WORTH_SECONDS) >= WORTH_SECONDS:
+    if _seconds(groups, rates[1], limit=WORTH_SECONDS) >= WORTH_SECONDS:
         for count, rate in sorted(rates.items()):
             if rate >= _WORTH_RATE * rates[chosen]:
                 chosen = count
@@ -93,11 +93,11 @@ def _fitting(sources: Iterable[Source]) -> int:
     return max(1, int(psutil.virtual_memory().available // (BYTES_PER_WEIGHT * largest + WORKER_BYTES)))
 
 
-def _seconds(units: Sequence[Unit], rate: float, *, limit: float) -> float:
-    """What the units take one worker; counted until it is over the limit, and infinite where it is not known."""
+def _seconds(groups: Sequence[Sequence[Cell]], rate: float, *, limit: float) -> float:
+    """What the cells take one worker; counted until it is over the limit, and infinite where it is not known."""
     total = 0.0
-    for unit in units:
-        for cell in unit.wanted:
+    for group in groups:
+        for cell in group:
             known = estimate(cell, cell.method.workload(cell.task, cell.examples))
             if known is None:
                 return float("inf")

@@ -1,6 +1,7 @@
 """Supervised fine-tuning on labelled rows from the test's own distribution, whatever of the model trains."""
 
 import math
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -8,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SerializeAsAny
 
-from educe.data.errors import UserError, did_you_mean, raise_error
+from educe.data.errors import RunStopped, UserError, did_you_mean, raise_error
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
@@ -157,7 +158,7 @@ class FineTune(SupervisedTraining):
         """Cells of one model and task train together where this is equal: sizes, seeds, rates and labels may differ."""
         if self.random_init or self.change.stacks_as is None:
             return None
-        return type(self), self.prompt_config, self.change.stacks_as, self.schedule(learning_rate=1.0, steps=1)
+        return type(self), repr(self.prompt_config), self.change.stacks_as, self.schedule(learning_rate=1.0, steps=1)
 
     @classmethod
     def together(cls, model: Model, task: Task, draws: Sequence[Draw]) -> list[Callable[[], Elicited]]:
@@ -166,6 +167,8 @@ class FineTune(SupervisedTraining):
             assert isinstance(draw.method, FineTune)
             try:
                 prepared.append(draw.method._prepare(model, task, draw))
+            except RunStopped:
+                raise
             except UserError as error:
                 prepared.append(error)
         ready = [each for each in prepared if isinstance(each, _Prepared)]
@@ -177,7 +180,7 @@ class FineTune(SupervisedTraining):
 
     def _prepare(self, model: Model, task: Task, draw: Draw) -> "_Prepared":
         """What is trained on, and how."""
-        seed = draw.seed
+        started, seed = time.perf_counter(), draw.seed
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
         dev = draw_labelled(task, "dev", self.dev_examples, seed=seed, random_labels=self.random_labels)
         rows, spend, details = self._labelled(model, task, draw.examples, seed)
@@ -193,7 +196,7 @@ class FineTune(SupervisedTraining):
             halving=self.halving,
             seed=seed,
         )
-        spend += Spend(labelled_examples=len(dev))
+        spend += Spend(labelled_examples=len(dev), seconds=time.perf_counter() - started)
         return _Prepared(model=model, search=search, prompt_fn=prompt_fn, spend=spend, details=details)
 
     def _labelled(self, model: Model, task: Task, examples: int, seed: int) -> tuple[Sequence[Example], Spend, Details]:

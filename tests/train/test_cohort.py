@@ -1,7 +1,10 @@
 """Runs that train together: each comes out as it does alone, and none touches another."""
 
+import gc
 import math
+import weakref
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,13 +13,16 @@ from hypothesis import strategies as st
 
 from educe.data.errors import UserError
 from educe.data.tasks.word_sentiment import word_sentiment
+from educe.eval.measure import measure
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.train.attach import snapshot, temporary_changes
 from educe.train.bits import label_bits
 from educe.train.changes.peft import Lora
+from educe.train.choose import Search, fine_tune_best
 from educe.train.divergence import Diverged
 from educe.train.encode import encode_rows
 from educe.train.engine import Engine
+from educe.train.loss import pack
 from educe.train.run import Run
 from educe.train.schedule import Schedule
 from educe.train.sft import fine_tune_alone, fine_tune_together
@@ -197,3 +203,99 @@ def test_runs_that_do_not_stack_are_told_apart():
     assert run.stacks_with(run_on(model, kind=Lora(rank=2, trainable_parameters=5)))
     for other in ({"batch_size": 2}, {"precision": "bfloat16"}, {"accumulate": 2}, {"kind": Lora(rank=4)}):
         assert not run.stacks_with(run_on(model, **other))
+
+
+def search_on(model, seed, rates, *, halving=False):
+    prompt_fn, dev = make_prompt_fn(model, TASK), TASK.draw("dev", 6, seed=seed)
+    run = run_on(model, 8, seed=seed)
+    return Search(
+        rows=run.rows,
+        trainable=run.trainable,
+        schedules=[replace(run.schedule, learning_rate=rate) for rate in rates],
+        measure_dev=lambda candidate: measure(candidate, TASK, prompt_fn, dev),
+        dev_rows=(),
+        halving=halving,
+        seed=seed,
+    )
+
+
+@pytest.mark.parametrize("halving", [False, True])
+def test_searches_that_train_together_choose_and_cost_what_each_does_alone(halving):
+    """One of them has a rate that diverges, one has nothing to choose, and one diverges whatever it tries."""
+    model = tiny()
+    rates = [(1e-4, 1e-2, 3e-2), (1e30, 1e-2), (1e-2,), (1e30, 1e31)]
+    searches = [search_on(model, seed, each, halving=halving) for seed, each in enumerate(rates)]
+    with temporary_changes(model):
+        together = fine_tune_best(model, searches)
+    for search, put_on in zip(searches, together, strict=True):
+        with temporary_changes(model):
+            (alone,) = fine_tune_best(model, [search])
+        outcomes = []
+        for each in (put_on, alone):
+            with temporary_changes(model):
+                try:
+                    tuned = each()
+                    outcomes.append((tuned.spend.search_flops, tuned.spend.train_flops, tuned.details.selection))
+                except Diverged as error:
+                    outcomes.append((str(error), error.spend.train_flops))
+        assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("schedule", [{"precision": "bfloat16"}, {"checkpoint_activations": True}, {"accumulate": 2}])
+def test_cohorts_in_bfloat16_with_recomputation_and_in_pieces(schedule):
+    model = tiny()
+    runs = [run_on(model, 8, seed=seed, **schedule) for seed in range(3)]
+    for run, each in zip(runs, fine_tune_together(model, runs), strict=True):
+        tuned = alone(model, run)[1]
+        for mine, theirs in zip(each.history, tuned.history, strict=True):
+            assert mine == pytest.approx(theirs, rel=1e-3 if "precision" in schedule else 1e-4)
+        assert each.details.training.precision == tuned.details.training.precision
+
+
+def test_runs_with_several_packs_each_meet_their_own_adapter(monkeypatch):
+    monkeypatch.setattr("educe.train.loss.pack", partial(pack, capacity=60))
+    model = tiny()
+    runs = [run_on(model, 8, seed=seed) for seed in range(3)]
+    for run, each in zip(runs, fine_tune_together(model, runs), strict=True):
+        assert_as_alone(model, run, each)
+
+
+def test_what_diverged_alone_saves_its_own_weights_whatever_trains_afterwards(tmp_path):
+    model = tiny()
+    total = Lora(rank=2).size(model)
+    runs = [
+        run_on(model, 8, learning_rate=1e30),
+        run_on(model, 8, kind=Lora(rank=2, trainable_parameters=total + 1)),  # so that each trains alone
+        run_on(model, 8, seed=1),
+    ]
+    bad, _, _ = fine_tune_together(model, runs)
+    with temporary_changes(model), pytest.raises(Diverged) as lonely:
+        fine_tune_alone(model, runs[0])
+    for name, error in (("lonely", lonely.value), ("bad", bad)):
+        (tmp_path / name).mkdir()
+        error.save(tmp_path / name)
+    saved = [(tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("lonely", "bad")]
+    assert saved[0] == saved[1]
+
+
+def test_nothing_of_training_stays_in_memory_when_a_run_has_ended():
+    model = tiny()
+    made = []
+    inner = Engine.__init__
+
+    def seen(self, *given, **named):
+        inner(self, *given, **named)
+        made.append(weakref.ref(self._optimizer))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Engine, "__init__", seen)
+        gc.collect()
+        gc.disable()
+        try:
+            with temporary_changes(model):
+                kept = fine_tune_alone(model, run_on(model))
+            errors = fine_tune_together(model, [run_on(model), run_on(model, learning_rate=1e30)])
+            assert len(made) == 2 and all(each() is None for each in made), "a cycle or an error keeps it"
+        finally:
+            gc.enable()
+    assert kept.history and isinstance(errors[1], Diverged)

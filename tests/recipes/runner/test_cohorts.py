@@ -153,3 +153,10 @@ def test_groups_follow_the_order_of_models_and_tasks(tmp_path: Path) -> None:
     models = [group[0].source.name for group in cohorts(study.cells())]
     assert models == sorted(models, key=["tiny-random", "b"].index)
     assert sum(one != other for one, other in pairwise(models)) == 1
+
+
+def test_recipes_with_a_format_or_a_model_with_settings_have_cohorts_too(tmp_path: Path) -> None:
+    lettered = {"iid_sft": {"rank": 2, "epochs": 1, "format": {"answer": "letter"}}}
+    models = [{"tiny-random": {"name": "b"}}]
+    study = small_study(tmp_path, models=models, recipes=[lettered, TOGETHER], seeds=[0, 1])
+    assert [len(group) for group in cohorts(study.cells())] == [4, 4]

@@ -72,7 +72,7 @@ def test_a_worker_that_dies_is_replaced_and_its_cells_are_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_figures(monkeypatch)
-    study = small_study(tmp_path, recipes=RECIPES, seeds=[0, 1])
+    study = small_study(tmp_path, recipes=RECIPES, seeds=[0, 1], models=[{"tiny-random": {"name": "b"}}])
     whole = tmp_path / "whole"
     run_study(study, whole)
     inner, killed = pool.Pool._feed, []

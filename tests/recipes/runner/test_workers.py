@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from educe.recipes.runner import workers
-from educe.recipes.runner.cohorts import units
+from educe.recipes.runner.cohorts import cohorts
 from tests.recipes.small import small_study
 
 LARGE = {"models": ["smollm2-135m-instruct"], "tasks": ["first_names"], "recipes": ["zero_shot", "iid_sft"]}
@@ -17,7 +17,7 @@ def chosen(
     monkeypatch.setattr(workers, "cores", lambda: cores)
     monkeypatch.setattr(workers, "worker_rates", lambda most, *, threads: {k: v for k, v in rates.items() if k <= most})
     made = small_study(folder, **{**LARGE, "seeds": list(range(8)), "examples": [4, 64], "test_items": 300, **study})
-    return workers.choose_workers(made, units(made.cells(), {})).count
+    return workers.choose_workers(made, cohorts(made.cells())).count
 
 
 RATES = {1: 5e10, 2: 9e10, 4: 1.6e11, 8: 1.65e11}

@@ -14,8 +14,9 @@ from educe.eval.analysis.controls import gains_above_controls
 from educe.eval.measure import measure
 from educe.recipes.catalog import is_control, make_method
 from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.estimate import estimate
 from educe.recipes.runner.learnable import learnable
-from educe.recipes.runner.plan import estimate, plan
+from educe.recipes.runner.plan import plan
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.results import load_results
 from educe.recipes.training.ngrams import Ngrams

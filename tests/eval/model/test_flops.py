@@ -63,7 +63,7 @@ def check_against_counter(model: Model, tokens: int) -> None:
         with temporary_changes(model):
             tuned = attach(model, change, seed=0)
             loss = AnswerLoss(tuned.net, shared=0, pad=0)
-            measured = count(lambda loss=loss: loss([row]).backward())
+            measured = count(lambda loss=loss: loss([[row]]).backward())
             formula = training_flops(model.shape, tokens, scored=4, trained=tuned.change.part, executed=True)
         assert formula == pytest.approx(measured, rel=0.01), change
 

@@ -67,7 +67,7 @@ def run_screen(screening: Screening, out: str | Path, *, keep: int | None = None
         raise UserError(f"--keep {keep} leaves no task; give 1 or more, or leave it out")
     store = Store(Path(out))
     _refuse_test_rows(store)
-    results = run_study(screening.dev_study, out)
+    results = run_study(screening.dev_study, out, workers=None)
     screened = _screened(screening, results, [cell.listed for cell in screening.cells], keep)
     with store.writing():
         store.sealed.write(screened.texts())

@@ -16,7 +16,7 @@ from educe.eval.spend import Spend, as_search
 from educe.train.attach import Trainable, temporary_changes
 from educe.train.divergence import Diverged
 from educe.train.encode import TrainingRow
-from educe.train.limits import MAX_TOGETHER
+from educe.train.limits import MAX_TOGETHER, in_groups
 from educe.train.processes import process_state
 from educe.train.run import Run
 from educe.train.schedule import Schedule
@@ -137,7 +137,7 @@ def fine_tune_best(model: Model, searches: Sequence[Search]) -> list[Callable[[]
     ended: dict[int, Callable[[], Tuned]] = {}
     while wanted:
         runs = [searches[place].run(schedule) for place, each in wanted.items() for schedule in each.schedules]
-        finished = iter(_in_chunks(model, runs))
+        finished = _in_groups(model, runs)
         for place, each in list(wanted.items()):
             results = [next(finished) for _ in each.schedules]
             try:
@@ -152,13 +152,12 @@ def fine_tune_best(model: Model, searches: Sequence[Search]) -> list[Callable[[]
     return [ended[place] for place in range(len(searches))]
 
 
-def _in_chunks(model: Model, runs: Sequence[Run]) -> Iterator[Finished | UserError]:
-    """What is left of each run; those that stack train together, up to MAX_TOGETHER at once and about equally many."""
+def _in_groups(model: Model, runs: Sequence[Run]) -> Iterator[Finished | UserError]:
+    """What is left of each run; those that stack train together."""
     # Processes that share a batch train one adapter: only what is in the net is averaged over them.
     stack = process_state(model.device).num_processes == 1 and all(run.stacks_with(runs[0]) for run in runs)
-    chunks = math.ceil(len(runs) / MAX_TOGETHER) if stack else len(runs)
-    for chunk in range(chunks):
-        yield from fine_tune_together(model, runs[len(runs) * chunk // chunks : len(runs) * (chunk + 1) // chunks])
+    for group in in_groups(runs, largest=MAX_TOGETHER if stack else 1):
+        yield from fine_tune_together(model, group)
 
 
 def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> Generator[_Wanted, list[_Attempt | None], _Attempt]:

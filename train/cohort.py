@@ -1,7 +1,6 @@
 """Cohort: runs on one net that train in the same forward and backward pass, each on what is its own."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import nn
@@ -29,9 +28,8 @@ class Cohort(Protocol):
     def clear_gradients(self) -> None:
         """Forget what the backward passes added up, beside what the optimizer forgets itself."""
 
-    @contextmanager
-    def reading(self, run: int) -> Iterator[None]:
-        """Inside the block the net computes with this run's parameters as they are now."""
+    def read_as(self, run: int) -> None:
+        """Have the net compute with this run's parameters as they are now, until another run's are asked for."""
 
 
 class Alone:
@@ -50,6 +48,5 @@ class Alone:
     def clear_gradients(self) -> None:
         pass
 
-    @contextmanager
-    def reading(self, run: int) -> Iterator[None]:
-        yield
+    def read_as(self, run: int) -> None:
+        pass

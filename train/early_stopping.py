@@ -1,7 +1,6 @@
 """Early stopping: the loss on dev rows after every pass over the training rows, and the weights where it was lowest."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from accelerate import Accelerator
@@ -33,7 +32,7 @@ class EarlyStopping:
         *,
         shared: int,
         rows_per_pass: int,
-        reading: Callable[[], AbstractContextManager[None]] = nullcontext,
+        read_as_now: Callable[[], None],
     ) -> None:
         if dev_rows:
             refuse_sharded(tuned.net, f"patience: {schedule.patience}")
@@ -42,7 +41,7 @@ class EarlyStopping:
         self._schedule = schedule
         self._accelerator = accelerator
         self._rows_per_pass = rows_per_pass
-        self._reading = reading
+        self._read_as_now = read_as_now
         # A loss of its own, so that the dev rows' FLOPs are counted apart from training's.
         self._loss_of = AnswerLoss(tuned.net, shared=shared, pad=int(tuned.tokenizer.pad_token_id))
         self._rows_seen = 0
@@ -67,8 +66,8 @@ class EarlyStopping:
     def _dev_loss(self) -> float:
         """Mean loss in nats over the dev rows' supervised tokens."""
         mine = self._dev_rows[self._accelerator.process_index :: self._accelerator.num_processes]
-        with self._reading():
-            nats = torch.tensor([read_losses(self._loss_of, mine, batch_size=self._schedule.batch_size)])
+        self._read_as_now()
+        nats = torch.tensor([read_losses(self._loss_of, mine, batch_size=self._schedule.batch_size)])
         total = self._accelerator.reduce(nats.to(self._tuned.device), reduction="sum")
         return float(total.item()) / sum(row.supervised for row in self._dev_rows)
 

@@ -79,7 +79,7 @@ class Training:
             accelerator,
             shared=shared,
             rows_per_pass=len(self.rows),
-            reading=partial(cohort.reading, place),
+            read_as_now=partial(cohort.read_as, place),
         )
         self._guard = DivergenceGuard(self.model, run.schedule, accelerator)
         self.history: list[dict[str, int | float]] = []

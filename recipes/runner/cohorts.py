@@ -1,12 +1,11 @@
 """Cohorts: which cells of a study are elicited together, as the study fixes it."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from educe.recipes.runner.cell import Cell
-from educe.train.limits import MAX_TOGETHER
+from educe.train.limits import in_groups
 
 
 @dataclass(frozen=True)
@@ -35,31 +34,25 @@ def model_of(cell: Cell) -> tuple[str, str]:
 def cohorts(cells: Sequence[Cell]) -> list[tuple[Cell, ...]]:
     """The cells of a study in the groups that are elicited together, models outermost and one task after another.
 
-    Cells whose recipes agree (`Method.cohort`) are sorted by size and cut into groups of MAX_TOGETHER at most, about
-    equally large. On each task, recipes that choose on dev rows come last: they take longest.
+    Cells whose recipes agree (`Method.cohort`) are sorted by size and cut into groups (train/limits.py). On each task,
+    recipes that choose on dev rows come last: they take longest.
     """
     found: dict[tuple[Any, ...], list[Cell]] = {}
-    for cell in cells:
+    for place, cell in enumerate(cells):
         alike = cell.method.cohort
-        own = (cell.method_name, cell.recipe, cell.examples, cell.seed) if alike is None else (alike,)
-        found.setdefault((model_of(cell), cell.task.name, cell.method.reads_dev, *own), []).append(cell)
+        shared = place if alike is None else alike
+        found.setdefault((model_of(cell), cell.task.name, cell.method.reads_dev, shared), []).append(cell)
     order: dict[Any, int] = {}
     for key in found:
         for part in (key[0], key[:2]):
             order.setdefault(part, len(order))
     keys = sorted(found, key=lambda key: (order[key[0]], order[key[:2]], key[2]))
-    return [chunk for key in keys for chunk in _chunks(sorted(found[key], key=lambda cell: cell.examples))]
-
-
-def _chunks(cells: Sequence[Cell]) -> Iterable[tuple[Cell, ...]]:
-    count = math.ceil(len(cells) / MAX_TOGETHER)
-    for chunk in range(count):
-        yield tuple(cells[len(cells) * chunk // count : len(cells) * (chunk + 1) // count])
+    by_size = (sorted(found[key], key=lambda cell: cell.examples) for key in keys)
+    return [tuple(group) for alike in by_size for group in in_groups(alike)]
 
 
 def units(cells: Sequence[Cell], made_with: Mapping[str, Sequence[str]]) -> list[Unit]:
-    """What has to be run of a study's cells; `made_with` has the folders of those with results, with the
-    cohort of each.
+    """What has to be run of a study's cells; `made_with` has the cohort of each that has a result, by its folder.
 
     A cohort of which nothing is there runs whole. Where a run broke off inside a cohort, it is elicited again as it
     was, so that the missing results get the bytes that they would have had. Cells that a study gained later are

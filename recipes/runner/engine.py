@@ -89,17 +89,17 @@ def run_study(
 
 
 def _run_units(
-    units: Sequence[Unit], cells: Sequence[Cell], store: Store, *, study: Study, workers: int, **told: Any
+    waiting: Sequence[Unit], cells: Sequence[Cell], store: Store, *, study: Study, workers: int, **told: Any
 ) -> None:
     """Run units and store each cell as it finishes: in this process, or in as many as there are `workers`."""
     if workers > 1:
         devices = cuda_devices(study.device)
-        Pool(study=study, cells=cells, store=store, count=workers, devices=devices, **told).run(units)
+        Pool(study=study, cells=cells, store=store, count=workers, devices=devices, **told).run(waiting)
         return
     worker = Worker(store, study, **told)
     with threads(study.threads):
         try:
-            for unit in units:
+            for unit in waiting:
                 worker.run(unit)
         finally:
             worker.close()

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
 from educe.data.errors import RunStopped
+from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
 from educe.recipes.runner.progress import Progress
@@ -44,7 +45,7 @@ class Pool:
     study: Study
     cells: Sequence[Cell]
     store: Store
-    earlier: Mapping[Any, Any]  # canaries.py
+    earlier: Canaries
     listener: Progress
     count: int
     devices: Sequence[str] = ()  # as CUDA_VISIBLE_DEVICES names them
@@ -85,14 +86,10 @@ class Pool:
         pipes = theirs.fileno(), lifeline.fileno()
         # -P: a file of the working directory must not stand in for a library.
         command = [sys.executable, "-P", "-m", "educe.recipes.runner.worker_process", *map(str, pipes)]
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            pass_fds=pipes,
-        )
+        process = subprocess.Popen(command, env=environment, pass_fds=pipes)
         theirs.close()
         lifeline.close()
-        _send(messages, (str(self.store.root), self.study.text(), self.study.threads, dict(self.earlier)))
+        _send(messages, (str(self.store.root), self.study.text(), dict(self.earlier)))
         return _Process(process=process, messages=messages, lifeline=held)
 
     def _feed(self, each: _Process, waiting: list[Unit], places: Mapping[str, int]) -> None:

@@ -80,8 +80,7 @@ class Study(BaseModel):
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
     serves to choose defaults and never to claim anything. `threads` is how many a cell computes with on a CPU, whatever
     the machine has: sums are cut by threads, so their number moves low-order bits, and through training scores.
-    `compare` are the primary comparisons. A suite among the
-    tasks stands for all of its own.
+    `compare` are the primary comparisons. A suite among the tasks stands for all of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -10,11 +10,6 @@ from threadpoolctl import threadpool_limits
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def use_threads(count: int) -> None:
-    """Compute with so many threads from here on."""
-    torch.set_num_threads(count)
-
-
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Inside the block, torch and the libraries of linear algebra compute with so many threads."""

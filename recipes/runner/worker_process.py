@@ -15,11 +15,12 @@ from pathlib import Path
 from educe.data.errors import RunStopped
 from educe.data.untrusted import parse_yaml
 from educe.eval.measurement import Measurement
+from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
-from educe.recipes.runner.threads import use_threads
+from educe.recipes.runner.threads import threads
 from educe.recipes.runner.worker import Worker
 
 # Seconds between two messages about the progress inside a cell.
@@ -63,22 +64,26 @@ def main(messages: Connection, lifeline: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     try:
-        root, text, threads, earlier = messages.recv()
-        use_threads(threads)
+        root, text, earlier = messages.recv()
         study = Study.make(parse_yaml(text, source="study.yaml"))
-        cells = study.cells()
-        places: dict[str, int] = {}
-        worker = Worker(Store(Path(root)), study, earlier, _Sender(messages, places))
-        while True:
-            listed, missing = messages.recv()
-            unit = Unit(tuple(_cell(cells, place, folder) for place, folder in listed), missing)
-            places.update({folder: place for place, folder in listed})
-            worker.run(unit)
-            messages.send(("done", ()))
+        with threads(study.threads):
+            _run_units(messages, study, Store(Path(root)), earlier)
     except EOFError:
         return
     except RunStopped as error:
         messages.send(("stopped", (error,)))
+
+
+def _run_units(messages: Connection, study: Study, store: Store, earlier: Canaries) -> None:
+    cells = study.cells()
+    places: dict[str, int] = {}
+    worker = Worker(store, study, earlier, _Sender(messages, places))
+    while True:
+        listed, missing = messages.recv()
+        unit = Unit(tuple(_cell(cells, place, folder) for place, folder in listed), missing)
+        places.update({folder: place for place, folder in listed})
+        worker.run(unit)
+        messages.send(("done", ()))
 
 
 def _cell(cells: Sequence[Cell], place: int, folder: str) -> Cell:

@@ -19,8 +19,7 @@ from educe.recipes.runner.study import Study
 
 # A process takes a few seconds until it has imported its libraries and read a model.
 WORTH_SECONDS = 30.0
-# What a worker holds beside its model: libraries, activations, adapters with their optimizer. The peak of a cohort of 8
-# on the bundled models is in docs/benchmarks.md.
+# What a worker holds beside its model: libraries, activations, adapters with their optimizer. Not measured.
 WORKER_BYTES = 1.5e9
 # Of each weight: float32, and bfloat16 while frozen maps train in it.
 BYTES_PER_WEIGHT = 6
@@ -57,8 +56,7 @@ def choose_workers(study: Study, groups: Sequence[Sequence[Cell]]) -> Workers:
 
 def cores() -> int:
     """The cores that this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, os.cpu_count() or 1))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def worker_rates(most: int, *, threads: int, size: int = 1024, seconds: float = 0.2) -> dict[int, float]:

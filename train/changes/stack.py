@@ -4,8 +4,7 @@ The frozen maps multiply all packs of a batch at once; beside them every pack me
 batched products. No number of one run enters another run's: gradients cannot mix.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -51,14 +50,15 @@ class Stack:
 
     def _leaves(self, run: int) -> dict[str, nn.Parameter]:
         """The run's parameters by name: views of its row, with gradients that are views of its row of gradients."""
-        leaves = {}
-        start = 0
-        for name, parameter in self._adapter.items():
-            end = start + parameter.numel()
-            leaves[name] = nn.Parameter(self._numbers[run, start:end].view_as(parameter))
-            leaves[name].grad = self._gradients[run, start:end].view_as(parameter)
-            start = end
+        leaves = {name: nn.Parameter(values) for name, values in self._parts(self._numbers[run]).items()}
+        for name, values in self._parts(self._gradients[run]).items():
+            leaves[name].grad = values
         return leaves
+
+    def _parts(self, row: Tensor) -> dict[str, Tensor]:
+        """A row of numbers as views of it, by the names of the adapter's parameters and in their shapes."""
+        parts = row.split([each.numel() for each in self._adapter.values()])
+        return {name: part.view_as(each) for part, (name, each) in zip(parts, self._adapter.items(), strict=True)}
 
     def _view(self, run: int, model: Model, leaves: Mapping[str, nn.Parameter]) -> Model:
         """The run's model: what trains are its leaves, and saving writes its numbers."""
@@ -67,8 +67,8 @@ class Stack:
 
         def save(folder: Any) -> None:
             assert write is not None
-            with self.reading(run):
-                write(folder)
+            self.read_as(run)
+            write(folder)
 
         moving = {name: leaves[name] for name in model.change.trained}
         return replace(model, change=replace(model.change, trained=moving, save=write and save))
@@ -106,15 +106,10 @@ class Stack:
     def clear_gradients(self) -> None:
         self._gradients.zero_()
 
-    @contextmanager
-    def reading(self, run: int) -> Iterator[None]:
+    def read_as(self, run: int) -> None:
         with torch.no_grad():
-            start = 0
-            for parameter in self._adapter.values():
-                end = start + parameter.numel()
-                parameter.copy_(self._numbers[run, start:end].view_as(parameter))
-                start = end
-        yield
+            for name, values in self._parts(self._numbers[run]).items():
+                self._adapter[name].copy_(values)
 
 
 def flat_values(adapter: Mapping[str, nn.Parameter]) -> Tensor:

@@ -4,6 +4,7 @@ A kind is a frozen value with `attach` (see train/changes/). It registers how to
 `cleanup_stack`, and `temporary_changes` undoes it, also after a failure.
 """
 
+import hashlib
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -73,9 +74,24 @@ def load_snapshot(model: Model, weights: Mapping[str, Tensor]) -> None:
             model.trained[name].copy_(values)
 
 
-def check_weights_moved(model: Model, before: Mapping[str, Tensor], *, steps: int, learning_rate: float) -> None:
-    """UserError where no trained parameter differs from the snapshot after these steps."""
-    if all(torch.equal(before[name], parameter) for name, parameter in model.trained.items()):
+def copy_into(weights: Mapping[str, Tensor], model: Model) -> None:
+    """Take the values as they are now into an earlier snapshot."""
+    with torch.no_grad():
+        for name, values in weights.items():
+            values.copy_(model.trained[name])
+
+
+def digest(model: Model) -> bytes:
+    """A hash of everything that trains: what tells whether it moved, without a copy."""
+    found = hashlib.sha256()
+    for parameter in model.trained.values():
+        found.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return found.digest()
+
+
+def check_weights_moved(model: Model, before: bytes, *, steps: int, learning_rate: float) -> None:
+    """UserError where everything that trains still has the digest of before these steps."""
+    if digest(model) == before:
         raise UserError(f"nothing moved in {steps} steps at learning_rate {learning_rate:g}; raise it")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from educe.data.errors import UserError
 from educe.eval.model.model import Model
 from educe.eval.spend import Spend
-from educe.train.attach import load_snapshot, snapshot
+from educe.train.attach import copy_into, load_snapshot, snapshot
 from educe.train.schedule import Schedule
 
 
@@ -30,8 +30,8 @@ class Diverged(UserError):
 class DivergenceGuard:
     """Raises Diverged, after it has put the last good weights back into the model.
 
-    It keeps the weights from before the last two steps: when a loss is not finite, the step before it has already
-    spoiled the weights. It keeps none where the change cannot be saved or several processes train.
+    These gave the last finite loss: the step that followed it has spoiled them. It keeps none where the change cannot
+    be saved or several processes train.
     """
 
     def __init__(self, tuned: Model, schedule: Schedule, accelerator: Accelerator) -> None:
@@ -39,32 +39,27 @@ class DivergenceGuard:
         self._tuned = tuned
         self._keeps = tuned.change.save is not None and accelerator.num_processes == 1
         self._learning_rate = schedule.learning_rate
-        self._kept: list[dict[str, Tensor]] = []
-
-    def before_step(self) -> None:
-        if self._keeps:
-            self._kept = [*self._kept[-1:], snapshot(self._tuned)]
+        self._good: dict[str, Tensor] = {}
 
     def check_loss(self, loss: float, *, step: int, ids: Sequence[str], spent: Callable[[], Spend]) -> None:
+        """Called between a step's loss and its update: keeps the weights where the loss is finite."""
         if not math.isfinite(loss):
-            reason = f"loss is {loss} at step {step} (rows {', '.join(ids)})"
-            self._fail(reason, steps_back=2, saves=step > 0, spent=spent)
+            self._fail(f"loss is {loss} at step {step} (rows {', '.join(ids)})", spent=spent)
+        if self._keeps and self._good:
+            copy_into(self._good, self._tuned)
+        elif self._keeps:
+            self._good = snapshot(self._tuned)
 
     def check_weights(self, finite: bool, *, step: int, spent: Callable[[], Spend]) -> None:
         if not finite:
-            self._fail(f"the weights are not finite after step {step}, the last", steps_back=1, spent=spent)
+            self._fail(f"the weights are not finite after step {step}, the last", spent=spent)
 
-    def _fail(self, reason: str, *, steps_back: int, spent: Callable[[], Spend], saves: bool = True) -> None:
+    def _fail(self, reason: str, *, spent: Callable[[], Spend]) -> None:
         save = None
-        if self._kept:
-            good = self._kept[-steps_back:][0]
-            load_snapshot(self._tuned, good)
-            save = partial(_save_again, self._tuned, good)
-        raise Diverged(
-            f"{reason}; lower learning_rate (now {self._learning_rate:g})",
-            save=save if saves else None,
-            spend=spent(),
-        )
+        if self._good:
+            load_snapshot(self._tuned, self._good)
+            save = partial(_save_again, self._tuned, self._good)
+        raise Diverged(f"{reason}; lower learning_rate (now {self._learning_rate:g})", save=save, spend=spent())
 
 
 def _save_again(tuned: Model, good: Mapping[str, Tensor], folder: Path) -> None:

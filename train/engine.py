@@ -15,14 +15,17 @@ from educe.eval.model.flops import training_flops
 from educe.eval.model.memory import is_out_of_memory
 from educe.eval.model.model import Model
 from educe.train.cohort import Cohort
-from educe.train.loss import AnswerLoss
+from educe.train.loss import PACK_TOKENS, AnswerLoss
 from educe.train.processes import piece_of_step, prepare, unwrap
 from educe.train.schedule import Schedule
 
-# Tokens of one pass over packs of several runs, with padding, by device. On a CPU more gained little and hold more
-# activations (docs/log.md). Other devices are not measured; their number is large because they have many units.
-PASS_TOKENS = {"cpu": 1024}
+# Tokens of one pass over packs of several runs, with padding, by device. On a CPU as many as a pack of one run may
+# have, so that the activations of several are no larger than those of one may be; more gained little (docs/log.md).
+# Other devices are not measured; their number is large because they have many units.
+PASS_TOKENS = {"cpu": PACK_TOKENS}
 PASS_TOKENS_ELSEWHERE = 16384
+# Packs of one pass are padded to the widest; one narrower than this share of it goes into another pass.
+LEAST_WIDTH = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +64,19 @@ class Engine:
                 accelerator, loss_of, self._optimizer, max_gradient_norm=schedule.max_gradient_norm
             )
 
-    def step(self, batches: Mapping[int, Sequence[Any]], rates: Mapping[int, float]) -> dict[int, float]:
-        """One update of each of these runs on its batch at its rate; the mean loss in nats of each batch before it."""
+    def backward(self, batches: Mapping[int, Sequence[Any]]) -> dict[int, float]:
+        """Gradients of each run's batch; its mean loss in nats."""
+        return {run: self._mean_loss(loss) for run, loss in self._backward(batches).items()}
+
+    def update(self, rates: Mapping[int, float]) -> None:
+        """One update of each of these runs at its rate; gradients of other runs are forgotten."""
+        self._cohort.hand_over_gradients(list(rates))
         for run, rate in rates.items():
             self._optimizer.param_groups[run]["lr"] = rate
-        losses = self._backward(batches)
-        self._cohort.hand_over_gradients(list(batches))
-        for run in batches:
             self._accelerator.clip_grad_norm_(self._cohort.parameters[run], self._schedule.max_gradient_norm)
-        self._optimizer.step()
+        if rates:
+            self._optimizer.step()
         self._forget_gradients()
-        return {run: self._mean_loss(loss) for run, loss in losses.items()}
 
     def _backward(self, batches: Mapping[int, Sequence[Any]]) -> dict[int, Tensor]:
         """Add up the gradients of this process's share of the batches; its part of each batch's mean loss in nats.
@@ -114,13 +119,14 @@ class Engine:
         return {run: torch.stack(each).sum() for run, each in losses.items()}
 
     def _passes(self, batches: Mapping[int, Sequence[Any]]) -> Iterator[list[_Piece]]:
-        """The pieces of all batches, widest first, in groups that pass through the net at once."""
+        """The pieces of all batches, widest first, in groups of about one width that pass through the net at once."""
         waiting = [piece for run, batch in batches.items() for piece in self._cut(run, batch)]
         if len(batches) > 1:
             waiting.sort(key=self._tokens, reverse=True)
         while waiting:
             widest = max(1, self._tokens(waiting[0]))
-            count = max(1, self._pass_tokens // widest) if len(batches) > 1 else 1
+            most = max(1, self._pass_tokens // widest) if len(batches) > 1 else 1
+            count = sum(self._tokens(piece) >= LEAST_WIDTH * widest for piece in waiting[:most])
             yield waiting[:count]
             waiting = waiting[count:]
 

@@ -22,7 +22,7 @@ from educe.eval.model.net import patched_forward
 from educe.eval.model.sample import truncate_at_stop
 from educe.eval.progress import report_progress
 from educe.eval.spend import Spend
-from educe.train.attach import attach, check_weights_moved, cleanup_stack, snapshot
+from educe.train.attach import attach, check_weights_moved, cleanup_stack, digest
 from educe.train.changes.peft import Lora
 from educe.train.processes import process_state
 from educe.train.self_training import entropy_bits
@@ -120,7 +120,7 @@ def train_by_reward(
         raise UserError("reward training counts the samples of one process; launch it with --num_processes 1")
     tuned = attach(model, lora, seed=seed)
     assert tuned.change is not None
-    before = snapshot(tuned)
+    before = digest(tuned)
     # TRL patches the net and leaves it in training mode.
     cleanup_stack(model).callback(model.net.eval)
     cleanup_stack(model).enter_context(patched_forward(model.net, model.net.forward))

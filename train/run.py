@@ -12,7 +12,7 @@ from educe.eval.details import Details, TrainingDetails
 from educe.eval.model.flops import training_flops
 from educe.eval.model.model import Model
 from educe.eval.spend import Spend
-from educe.train.attach import Trainable, check_weights_moved, snapshot
+from educe.train.attach import Trainable, check_weights_moved, digest
 from educe.train.cohort import Cohort
 from educe.train.divergence import DivergenceGuard
 from educe.train.early_stopping import EarlyStopping
@@ -67,7 +67,7 @@ class Training:
         self._processes = accelerator.num_processes
         self._shared = shared
         self._started = time.perf_counter()
-        self._before = snapshot(self.model)
+        self._before = digest(self.model)
         self._batches = batches(self.rows, schedule=run.schedule, seed=run.seed)
         self._batch: Sequence[AnyRow] = ()
         self._texts: list[TrainingRow] = []
@@ -93,7 +93,6 @@ class Training:
         """The batch of the next step; what `before_step` says of it goes into the step's record."""
         self._batch = next(self._batches)
         self._texts += [part for row in self._batch for part in row.parts]
-        self._guard.before_step()
         noted = before_step(self.model, self._batch) if before_step else {}
         self.history.append(dict(noted))
         return self._batch
@@ -103,10 +102,14 @@ class Training:
         """The learning rate of the step that has begun."""
         return self._schedule.rate(len(self.history) - 1)
 
+    def check(self, loss: float) -> None:
+        """Diverged where the loss of the step that has begun is not finite; otherwise its weights are good."""
+        ids = [row.id for row in self._batch]
+        self._guard.check_loss(loss, step=len(self.history) - 1, ids=ids, spent=self.spend)
+
     def end(self, loss: float) -> None:
-        """Record the step that was made, whose loss this was. Diverged where it or the weights are not finite."""
+        """Record the step that was made, whose loss this was. Diverged where the weights are not finite."""
         step = len(self.history) - 1
-        self._guard.check_loss(loss, step=step, ids=[row.id for row in self._batch], spent=self.spend)
         labels = sum(part.supervised for row in self._batch for part in row.parts)
         record = {"step": step, "loss": loss, "learning_rate": self.rate, "supervised_tokens": labels}
         self.history[-1] = {**record, **self.history[-1]}

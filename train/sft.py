@@ -154,10 +154,15 @@ def _train(
                 break
             batches = {each.place: each.begin(before_step) for each in going}
             try:
-                losses = engine.step(batches, {each.place: each.rate for each in going})
+                losses = engine.backward(batches)
             except UserError as error:  # a row that does not fit into memory
                 failed |= dict.fromkeys(batches, error)
                 break
+            for each in going:
+                with _noting(failed, each.place):
+                    each.check(losses[each.place])
+            going = [each for each in going if each.place not in failed]
+            engine.update({each.place: each.rate for each in going})
             for each in going:
                 with _noting(failed, each.place):
                     each.end(losses[each.place])

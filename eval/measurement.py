@@ -202,6 +202,7 @@ class Provenance:
     machine: str
     threads: Count
     device: str
+    attention: str  # the kernel that reads prompts, as attention.py names it
     precision: Precision
     model_identity: str  # as far as it is known before loading
     model_fingerprint: str

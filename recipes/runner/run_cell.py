@@ -11,6 +11,7 @@ import torch
 from educe.eval.analysis.statistics.intervals import score_interval
 from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Measurement, Outcomes, Precision, Provenance
+from educe.eval.model.attention import attention_of
 from educe.eval.model.encode import prompt_text
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import is_sharded
@@ -140,6 +141,7 @@ def _provenance(
         machine=machine(),
         threads=torch.get_num_threads(),
         device=str(model.device),
+        attention=attention_of(model.net),
         precision=Precision(
             weights=model.dtype,
             layers=model.quantize or model.dtype,

@@ -16,6 +16,7 @@ PROVENANCE = Provenance(
     machine="Linux x86_64, 2 cores",
     threads=2,
     device="cpu",
+    attention="sdpa",
     precision=Precision(weights="float32", layers="float32"),
     model_identity="files",
     model_fingerprint="weights",

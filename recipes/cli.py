@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import chdir
+from contextlib import chdir, nullcontext
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -167,17 +167,21 @@ def _launch(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from educe.recipes.runner.engine import run_study
+    from educe.recipes.runner.processes import early_process
     from educe.recipes.runner.study import Study
 
     study = Study.read(options.study, changes=options.set)
-    results = run_study(
-        study,
-        options.out or Path("runs") / study.name,
-        plan=options.plan,
-        workers=options.workers,
-        open_page=options.open,
-    )
+    with early_process(study) if options.workers != 1 else nullcontext() as early:
+        from educe.recipes.runner.engine import run_study
+
+        results = run_study(
+            study,
+            options.out or Path("runs") / study.name,
+            plan=options.plan,
+            workers=options.workers,
+            open_page=options.open,
+            early=early,
+        )
     print(f"report: {results.folder / 'report.html'}")
     for line in results.warnings():
         print(f"warning: {line}", file=sys.stderr)

@@ -25,6 +25,27 @@ class Unit:
         """What says whether two units need the same model."""
         return model_of(self.cells[0])
 
+    @property
+    def panel(self) -> tuple[tuple[str, str], str]:
+        """Model and task: the panel of the report that its cells belong to."""
+        return self.loaded, self.cells[0].task.name
+
+    @property
+    def rows(self) -> float:
+        """Rows that the model reads to train, search and answer, which says which of two units takes longer.
+
+        Training counts three times, for its backward pass.
+        """
+        workloads = [(cell, cell.method.workload(cell.task, cell.examples)) for cell in self.cells]
+        return sum(
+            3 * asked.training_rows
+            + asked.scored_rows
+            + asked.sampled_rows
+            + asked.demonstrated_rows
+            + (len(cell.items) * asked.prompts_per_item if asked.prompt_configs else 0)
+            for cell, asked in workloads
+        )
+
 
 def model_of(cell: Cell) -> tuple[str, str]:
     """What loading a cell's model depends on."""
@@ -49,6 +70,15 @@ def cohorts(cells: Sequence[Cell]) -> list[tuple[Cell, ...]]:
     keys = sorted(found, key=lambda key: (order[key[0]], order[key[:2]], key[2]))
     by_size = (sorted(found[key], key=lambda cell: cell.examples) for key in keys)
     return [tuple(group) for alike in by_size for group in in_groups(alike)]
+
+
+def for_workers(units: Sequence[Unit]) -> list[Unit]:
+    """Units in the order in which free workers take them: those of the first panel, and then the longest first.
+
+    So a panel is whole early, and at the end no worker waits long for another.
+    """
+    first = [unit for unit in units if unit.panel == units[0].panel]
+    return first + sorted((unit for unit in units if unit not in first), key=lambda unit: -unit.rows)
 
 
 def units(cells: Sequence[Cell], made_with: Mapping[str, Sequence[str]]) -> list[Unit]:

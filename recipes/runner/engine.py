@@ -1,19 +1,21 @@
 """Where cells run: in this process or in several, each model loaded once in each."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.audits import stored_lines, update_audits
-from educe.recipes.runner.canaries import canaries_of
+from educe.recipes.runner.canaries import Canaries, canaries_of
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit, units
 from educe.recipes.runner.environment import check_device, cuda_devices
 from educe.recipes.runner.frozen import read_plan
 from educe.recipes.runner.live import LivePage
 from educe.recipes.runner.pool import Pool
+from educe.recipes.runner.processes import WorkerProcess
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.record import adopt
 from educe.recipes.runner.results import Results
@@ -33,12 +35,14 @@ def run_study(
     plan: str | Path | None = None,
     workers: int | None = 1,
     open_page: bool = False,
+    early: WorkerProcess | None = None,
 ) -> Results:
     """Run the cells of a study, or of its file, that are not on disk, write the report, and return every result.
 
     `plan` is the file of a plan that `educe plan --freeze` wrote: it is kept with the results. `workers` are processes;
-    one is this process itself, and None lets the study and the machine decide. No score depends on their number. While
-    cells finish, the report's page shows their scores; with `open_page` a browser opens it.
+    one is this process itself, and None lets the study and the machine decide. No score depends on their number. A
+    process that was started `early` is the first of them. While cells finish, the report's page shows their scores;
+    with `open_page` a browser opens it.
 
     A cell that fails is noted with its reason and the others go on. UserError for a faulty study, a directory in use or
     one that cannot be written, ModelChanged for a model that is not what earlier results were measured with. Finished
@@ -54,8 +58,6 @@ def run_study(
     store = Store(Path(out))
     with store.claim():
         store.begin(study_text=study.text(), cells=cells)
-        tasks = list({cell.task.name: cell.task for cell in cells}.values())
-        update_audits(store, tasks)
         shared: dict[Any, Any] = {}
         found = [(cell, store.find(cell.listed, shared)) for cell in cells]
         known = {cell.listed.folder: each for cell, each in found if isinstance(each, Measurement)}
@@ -66,21 +68,15 @@ def run_study(
         with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root, page=page) as progress:
             if line := left_out(cells, study.examples):
                 progress.say(line)
-            for line in stored_lines(store, tasks):
-                progress.say(f"warning: {line}")
             for cell, fault in faults:
                 if fault != NOT_RUN:
                     progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
             made_with = {folder: each.provenance.cohort for folder, each in known.items()}
             waiting = units(cells, made_with)
-            count = min(
-                choose_workers(study, [unit.wanted for unit in waiting]).count if workers is None else workers,
-                len(waiting),
-            )
-            if count > 1:
-                progress.say(f"{count} workers, {format_count(study.threads, 'thread')} each")
             earlier = canaries_of(known.values())
-            _run_units(waiting, cells, store, study=study, workers=count, earlier=earlier, listener=progress)
+            _run_units(
+                waiting, cells, store, study=study, workers=workers, early=early, earlier=earlier, listener=progress
+            )
         results = Results.of(store, known)
         page.show(results.report("run"))
         if study.track != "none":
@@ -89,17 +85,48 @@ def run_study(
 
 
 def _run_units(
-    waiting: Sequence[Unit], cells: Sequence[Cell], store: Store, *, study: Study, workers: int, **told: Any
+    waiting: Sequence[Unit],
+    cells: Sequence[Cell],
+    store: Store,
+    *,
+    study: Study,
+    workers: int | None,
+    early: WorkerProcess | None,
+    listener: Progress,
+    earlier: Canaries,
 ) -> None:
-    """Run units and store each cell as it finishes: in this process, or in as many as there are `workers`."""
-    if workers > 1:
-        devices = cuda_devices(study.device)
-        Pool(study=study, cells=cells, store=store, count=workers, devices=devices, **told).run(waiting)
+    """Run units and store each cell as it finishes: in this process, or in others, which then work during the audit."""
+    audit = partial(_audit, cells, store, listener)
+    count = _num_workers(waiting, study, workers, early)
+    if count > 1 or early is not None:
+        if count > 1:
+            listener.say(f"{count} workers, {format_count(study.threads, 'thread')} each")
+        pool = Pool(
+            study=study, cells=cells, store=store, count=count, gpus=cuda_devices(study.device), early=early,
+            earlier=earlier, listener=listener,
+        )  # fmt: skip
+        pool.run(waiting, meanwhile=audit)
         return
-    worker = Worker(store, study, **told)
+    audit()
+    worker = Worker(store, study, earlier=earlier, listener=listener)
     with threads(study.threads):
         try:
             for unit in waiting:
                 worker.run(unit)
         finally:
             worker.close()
+
+
+def _num_workers(waiting: Sequence[Unit], study: Study, wanted: int | None, early: WorkerProcess | None) -> int:
+    if wanted is None and waiting:
+        if early is not None:
+            early.wait_for_imports()  # they would slow what is measured
+        wanted = choose_workers(study, [unit.wanted for unit in waiting]).count
+    return min(wanted or 0, len(waiting))
+
+
+def _audit(cells: Sequence[Cell], store: Store, listener: Progress) -> None:
+    tasks = list({cell.task.name: cell.task for cell in cells}.values())
+    update_audits(store, tasks)
+    for line in stored_lines(store, tasks):
+        listener.say(f"warning: {line}")

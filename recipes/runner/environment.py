@@ -11,6 +11,7 @@ import torch
 
 from educe.data.errors import UserError
 from educe.eval.measurement import GitState
+from educe.recipes.runner.processes import gpu_names, takes_gpus
 
 _LIBRARIES = (
     "educe",
@@ -49,9 +50,8 @@ def on_cpu(device: str) -> bool:
 
 def cuda_devices(device: str) -> list[str]:
     """The GPUs that workers may have, named as CUDA_VISIBLE_DEVICES does; none where the study names one."""
-    count = torch.cuda.device_count() if device in ("auto", "cuda") else 0
-    named = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
-    return named[:count] or [str(place) for place in range(count)]
+    count = torch.cuda.device_count() if takes_gpus(device) else 0
+    return gpu_names(count) if count else []
 
 
 def check_device(device: str) -> None:

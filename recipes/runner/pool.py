@@ -4,43 +4,28 @@ A worker (worker_process.py) reads the study from its first message, so that not
 the processes. It stores results itself: every cell has a folder of its own.
 """
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 from educe.data.errors import RunStopped
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.cohorts import Unit
+from educe.recipes.runner.cohorts import Unit, for_workers
+from educe.recipes.runner.processes import WorkerProcess, start_process
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
-from educe.recipes.runner.threads import THREAD_VARIABLES
 
 # A unit whose worker dies is given to another one so often; then its cells are noted as failed.
 MAX_TRIES = 2
 
 
 @dataclass(kw_only=True)
-class _Process:
-    """A worker process: its messages, and the unit that it has."""
-
-    process: subprocess.Popen[bytes]
-    messages: Connection
-    lifeline: Connection
-    unit: Unit | None = None
-    loaded: tuple[str, str] | None = None
-
-
-@dataclass(kw_only=True)
 class Pool:
-    """Runs units in `count` processes, one for each entry of `devices` where these are named."""
+    """Runs units in `count` processes, one for each entry of `gpus` where these are named; `early` is the first."""
 
     study: Study
     cells: Sequence[Cell]
@@ -48,18 +33,23 @@ class Pool:
     earlier: Canaries
     listener: Progress
     count: int
-    devices: Sequence[str] = ()  # as CUDA_VISIBLE_DEVICES names them
+    gpus: Sequence[str] = ()  # as CUDA_VISIBLE_DEVICES names them
+    early: WorkerProcess | None = None
     _tries: dict[str, int] = field(default_factory=dict)  # by the folder of a unit's first cell
     _heard: set[str] = field(default_factory=set)  # folders of cells that finished or failed
 
-    def run(self, units: Sequence[Unit]) -> None:
-        """Run all units. A worker that dies is replaced. RunStopped as a worker raises it."""
+    def run(self, units: Sequence[Unit], *, meanwhile: Callable[[], None]) -> None:
+        """Run all units, and do something else once the workers have begun.
+
+        A worker that dies is replaced. RunStopped as a worker raises it.
+        """
         places = {cell.listed.folder: place for place, cell in enumerate(self.cells)}
-        waiting = list(units)
+        waiting = for_workers(units)
         processes = [self._start(place) for place in range(min(self.count, len(units)))]
         try:
             for each in processes:
                 self._feed(each, waiting, places)
+            meanwhile()
             while busy := {each.messages: each for each in processes if each.unit is not None}:
                 for messages in wait(list(busy)):
                     each = busy[messages]  # type: ignore[index]
@@ -74,25 +64,16 @@ class Pool:
                         self._feed(each, waiting, places)
         finally:
             for each in processes:
-                _end(each)
+                each.end()
 
-    def _start(self, place: int) -> _Process:
-        messages, theirs = Pipe()
-        lifeline, held = Pipe(duplex=False)  # closes when this process ends, however it ends
-        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self.study.threads))}
-        environment["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits leaves its core to the other workers
-        if self.devices:
-            environment["CUDA_VISIBLE_DEVICES"] = self.devices[place % len(self.devices)]
-        pipes = theirs.fileno(), lifeline.fileno()
-        # -P: a file of the working directory must not stand in for a library.
-        command = [sys.executable, "-P", "-m", "educe.recipes.runner.worker_process", *map(str, pipes)]
-        process = subprocess.Popen(command, env=environment, pass_fds=pipes)
-        theirs.close()
-        lifeline.close()
-        _send(messages, (str(self.store.root), self.study.text(), dict(self.earlier)))
-        return _Process(process=process, messages=messages, lifeline=held)
+    def _start(self, place: int) -> WorkerProcess:
+        started, self.early = self.early, None
+        gpu = self.gpus[place % len(self.gpus)] if self.gpus else ""
+        started = started or start_process(threads=self.study.threads, gpu=gpu)
+        started.send((str(self.store.root), self.study.text(), dict(self.earlier)))
+        return started
 
-    def _feed(self, each: _Process, waiting: list[Unit], places: Mapping[str, int]) -> None:
+    def _feed(self, each: WorkerProcess, waiting: list[Unit], places: Mapping[str, int]) -> None:
         """Give a worker its next unit, of the model that it has loaded where there is one."""
         each.unit = None
         if not waiting:
@@ -101,13 +82,15 @@ class Pool:
         waiting.remove(unit)
         each.unit, each.loaded = unit, unit.loaded
         listed = [(places[cell.listed.folder], cell.listed.folder) for cell in unit.cells]
-        _send(each.messages, (listed, unit.missing))
+        each.send((listed, unit.missing))
 
     def _hear(self, message: tuple[str, Any]) -> bool:
         """Pass a worker's message on to the listener; whether its unit is done."""
         what, values = message
         if what == "done":
             return True
+        if what == "ready":  # it has imported its libraries
+            return False
         if what == "stopped":
             raise values[0]
         if what == "start":
@@ -130,9 +113,9 @@ class Pool:
         self._heard.add(cell.listed.folder)
         self.listener.finish(cell, measurement, seconds)
 
-    def _bury(self, each: _Process, waiting: list[Unit]) -> None:
+    def _bury(self, each: WorkerProcess, waiting: list[Unit]) -> None:
         """A worker has died: its unit is tried again, or its cells without a result are noted as failed."""
-        _end(each)
+        each.end()
         unit = each.unit
         assert unit is not None
         died = f"the worker process ended with {_how(each.process.returncode)}"
@@ -152,18 +135,5 @@ class Pool:
             self.listener.fail(cell, reason)
 
 
-def _send(messages: Connection, message: Any) -> None:
-    """Send to a worker; one that has died is noticed when it is listened to."""
-    with suppress(OSError):
-        messages.send(message)
-
-
 def _how(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def _end(each: _Process) -> None:
-    each.messages.close()
-    each.lifeline.close()
-    each.process.kill()  # what it writes appears whole or not at all
-    each.process.wait()

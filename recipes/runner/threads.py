@@ -6,9 +6,6 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-# What numerical libraries read when they are loaded.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:

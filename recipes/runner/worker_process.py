@@ -64,6 +64,7 @@ def main(messages: Connection, lifeline: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     try:
+        messages.send(("ready", ()))
         root, text, earlier = messages.recv()
         study = Study.make(parse_yaml(text, source="study.yaml"))
         with threads(study.threads):

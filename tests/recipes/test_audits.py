@@ -56,8 +56,8 @@ def test_a_run_audits_again_where_the_audit_is_corrupt(
         load_results(out)
     capsys.readouterr()
     assert run_study(study, out).audits == whole
-    line = capsys.readouterr().err.splitlines()[0]
-    assert "audit.json is " in line and line.endswith("; the tasks are audited again")
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "audit.json" in line)
+    assert line.startswith("educe: ") and line.endswith("; the tasks are audited again")
 
 
 def test_tasks_that_were_read_before_stay(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Forked:
     def __init__(self, arguments: list[str]) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(HEAVY)
-        self.process = context.Process(target=main_without_figures, args=(arguments,))
+        self.process = context.Process(target=main_without_figures, args=([*arguments, "--workers", "1"],))
         self.process.start()
 
     def kill(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.cohorts import cohorts, units
+from educe.recipes.runner.cohorts import cohorts, for_workers, units
 from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.results import load_results
 from educe.train.limits import MAX_TOGETHER
@@ -56,6 +56,20 @@ def test_the_order_of_recipes_in_a_cohort_and_of_cells_does_not_depend_on_what_i
     (again,) = units(cells, made_with)
     assert again.cells == whole.cells and again.missing == {cell.listed.folder for cell in whole.cells[2:]}
     assert units(cells, {cell.listed.folder: folders(whole.cells) for cell in whole.cells}) == []
+
+
+def test_workers_take_the_first_panel_and_then_the_longest_first(tmp_path: Path) -> None:
+    models = ["tiny-random", {"tiny-random": {"name": "b"}}]
+    cells = small_study(tmp_path, recipes=["zero_shot", TOGETHER, "ngrams"], seeds=[0, 1], models=models).cells()
+    planned = units(cells, {})
+    taken = for_workers(planned)
+    assert sorted(map(planned.index, taken)) == list(range(len(planned)))
+    panel = [unit for unit in planned if unit.panel == planned[0].panel]
+    assert 0 < len(panel) < len(planned) and taken[: len(panel)] == panel
+    rest = taken[len(panel) :]
+    assert [unit.rows for unit in rest] == sorted((unit.rows for unit in rest), reverse=True)
+    assert rest[0].cells[0].method_name == "iid_sft" and rest[-1].rows == 0
+    assert for_workers([]) == []
 
 
 def test_what_chooses_on_dev_rows_comes_last_on_its_task(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis", "loadin
 # Not part of `make benchmark`; writes its section only where it finds what it measures.
 ON_REQUEST = ("gpu",)
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
-INTRODUCTION = """`make benchmark` makes this page (40 minutes), `python -m tests.benchmarks NAME` one section. Each
+INTRODUCTION = """`make benchmark` makes this page (an hour), `python -m tests.benchmarks NAME` one section. Each
 section names the revision that it ran on, and what is checked before a time counts. Both sides run in one script.
 With several pairs, seconds are medians and ratios are medians of the pairs' ratios. "At least" is the ratio that was
 wanted. The speed of shared machines drifts, so read the ratios and not the seconds. A single pair near the wanted

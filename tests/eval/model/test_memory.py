@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from educe.data.errors import UserError
 from educe.eval.model import score
+from educe.eval.model.load import load_model
 from educe.eval.model.memory import fitting_sizes, map_with_backoff, sizes_in
 from educe.eval.model.score import score_options
 from tests.eval.model.test_score import encoded
@@ -94,3 +96,18 @@ def test_a_cuda_device_gets_batches_that_fit_and_others_what_they_had(monkeypatc
     assert score._limits(model) == (512, 16384)
     monkeypatch.setattr(type(model), "device", torch.device("cuda"))
     assert score._limits(model) == sizes
+
+
+def test_workers_share_weights_that_are_read_in_the_dtype_of_their_file(tmp_path):
+    """Transformers maps the file; a copy for every worker would be a change of its loader or of ours."""
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("only Linux lists what a process has mapped")
+    model = tiny()
+    model.net.save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    for dtype, mapped in (("float32", True), ("bfloat16", False)):
+        loaded = load_model(f"path:{tmp_path}", dtype=dtype)
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        spans = [[int(end, 16) for end in line.split()[0].split("-")] for line in lines if str(tmp_path) in line]
+        places = [parameter.data_ptr() for parameter in loaded.net.parameters()]
+        assert all(any(low <= place < high for low, high in spans) for place in places) is mapped

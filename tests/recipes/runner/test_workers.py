@@ -41,7 +41,7 @@ def test_little_work_takes_no_process(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_memory_limits_them_and_an_unknown_size_allows_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen(tmp_path, monkeypatch, {1: 5e10}, models=[f"hub:some/model@{'0' * 40}"]) == 1
-    free = type("Free", (), {"available": int(5e9)})
+    free = type("Free", (), {"available": int(7e9)})
     monkeypatch.setattr(workers.psutil, "virtual_memory", lambda: free)
     assert chosen(tmp_path, monkeypatch, RATES) == 2
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import Tensor
 
 from educe.data.errors import UserError
@@ -31,13 +31,13 @@ class DivergenceGuard:
     """Raises Diverged, after it has put the last good weights back into the model.
 
     These gave the last finite loss: the step that followed it has spoiled them. It keeps none where the change cannot
-    be saved or several processes train.
+    be saved, in a launch of several processes, and with DeepSpeed, which updates before a loss can be looked at.
     """
 
     def __init__(self, tuned: Model, schedule: Schedule, accelerator: Accelerator) -> None:
         assert tuned.change is not None
         self._tuned = tuned
-        self._keeps = tuned.change.save is not None and accelerator.num_processes == 1
+        self._keeps = tuned.change.save is not None and accelerator.distributed_type == DistributedType.NO
         self._learning_rate = schedule.learning_rate
         self._good: dict[str, Tensor] = {}
 

@@ -64,17 +64,21 @@ class Engine:
                 accelerator, loss_of, self._optimizer, max_gradient_norm=schedule.max_gradient_norm
             )
 
-    def backward(self, batches: Mapping[int, Sequence[Any]]) -> dict[int, float]:
-        """Gradients of each run's batch; its mean loss in nats."""
-        return {run: self._mean_loss(loss) for run, loss in self._backward(batches).items()}
+    def backward(self, batches: Mapping[int, Sequence[Any]], rates: Mapping[int, float]) -> dict[int, float]:
+        """Gradients of each run's batch, for an update at its rate; its mean loss in nats.
 
-    def update(self, rates: Mapping[int, float]) -> None:
-        """One update of each of these runs at its rate; gradients of other runs are forgotten."""
-        self._cohort.hand_over_gradients(list(rates))
+        DeepSpeed updates as soon as it has the last gradient.
+        """
         for run, rate in rates.items():
             self._optimizer.param_groups[run]["lr"] = rate
+        return {run: self._mean_loss(loss) for run, loss in self._backward(batches).items()}
+
+    def update(self, runs: Sequence[int]) -> None:
+        """One update of each of these runs; gradients of other runs are forgotten."""
+        self._cohort.hand_over_gradients(runs)
+        for run in runs:
             self._accelerator.clip_grad_norm_(self._cohort.parameters[run], self._schedule.max_gradient_norm)
-        if rates:
+        if runs:
             self._optimizer.step()
         self._forget_gradients()
 

@@ -154,7 +154,7 @@ def _train(
                 break
             batches = {each.place: each.begin(before_step) for each in going}
             try:
-                losses = engine.backward(batches)
+                losses = engine.backward(batches, {each.place: each.rate for each in going})
             except UserError as error:  # a row that does not fit into memory
                 failed |= dict.fromkeys(batches, error)
                 break
@@ -162,7 +162,7 @@ def _train(
                 with _noting(failed, each.place):
                     each.check(losses[each.place])
             going = [each for each in going if each.place not in failed]
-            engine.update({each.place: each.rate for each in going})
+            engine.update([each.place for each in going])
             for each in going:
                 with _noting(failed, each.place):
                     each.end(losses[each.place])

@@ -100,6 +100,7 @@ def test_a_control_is_another_model_or_task_with_the_same_recipe_and_budget() ->
     assert [each.cause for each in robust(smaller)] == [each.cause for each in robust()] == ["no positive control"]
 
 
+@pytest.mark.slow
 def test_no_control_is_found_among_many_models_that_gain_nothing() -> None:
     """Before: tested at 5% each and with one run, a false control let "robust" through in 11 of 40 such studies."""
     rng = np.random.default_rng(4)

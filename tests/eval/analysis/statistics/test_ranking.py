@@ -28,6 +28,7 @@ def test_by_hand() -> None:
     )
 
 
+@pytest.mark.slow
 def test_agrees_with_holm_of_statsmodels_over_all_pairs() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):

@@ -37,7 +37,7 @@ quickstart: $(INSTALLED)
 	@echo "report: $(CURDIR)/$(QUICKSTART)/report.html"
 
 test: check $(LINKS)
-	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(INSTALLED_ALL) check $(LINKS)
 	$(PY) -m pytest

@@ -60,18 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     run = _study_command(commands, "run", _run, "Run a study, but no cell that is finished already.")
     run.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME).")
-    run.add_argument(
-        "--workers",
-        type=_workers,
-        metavar="N",
-        help="Worker processes (default: as many as suit this machine).",
-    )
+    _add_workers(run)
     run.add_argument("--plan", metavar="FILE", help="Plan of `educe plan --freeze`, to keep with the results.")
     run.add_argument("--open", action="store_true", help="Open the page in a browser when the first cell is done.")
     screen = _study_command(
         commands, "screen", _screen, "Tell on dev rows which tasks have room for more than zero-shot."
     )
     screen.add_argument("--out", metavar="DIR", help="Run directory (default: runs/NAME-screen).")
+    _add_workers(screen)
     screen.add_argument("--keep", type=int, metavar="N", help="Choose at most N tasks, those that gain most.")
     plan = _study_command(commands, "plan", _plan, "Estimate FLOPs, minutes and power; after a run, what to add.")
     plan.add_argument(
@@ -96,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
         "what", choices=["tasks", "models", "recipes"], metavar="WHAT", help="Tasks, models or recipes."
     )
     return parser
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers", type=_workers, metavar="N", help="Worker processes (default: as many as suit this machine)."
+    )
 
 
 def _workers(text: str) -> int:
@@ -197,7 +199,8 @@ def _screen(options: argparse.Namespace) -> int:
 
     screening = prepare(Study.read(options.study, changes=options.set))
     print("".join(f"{line}\n" for line in screening.left_out), end="", flush=True)
-    screened, results = run_screen(screening, options.out or Path("runs") / screening.dev_study.name, keep=options.keep)
+    out = options.out or Path("runs") / screening.dev_study.name
+    screened, results = run_screen(screening, out, keep=options.keep, workers=options.workers)
     print(f"{screen_text(screened)}\n{chosen_line(screened, results.folder)}")
     return 1 if results.failures else 0
 

@@ -89,6 +89,21 @@ def truncated_answers(conditions: Sequence[Condition]) -> list[str]:
     return lines
 
 
+def risen_losses(conditions: Sequence[Condition]) -> list[str]:
+    """Conditions of which a training ended with a higher loss than it began with, and that run's two losses."""
+    lines = []
+    for condition in conditions:
+        for each in condition.measurements:
+            losses = [float(step["loss"]) for step in each.training if "loss" in step]
+            if losses and losses[-1] > losses[0]:
+                lines.append(
+                    f"{_named(condition)}, seed {each.seed}: from {losses[0]:.2f} to {losses[-1]:.2f} nats a token in"
+                    f" {len(losses):,} steps; lower learning_rate, or look at training.json"
+                )
+                break
+    return lines
+
+
 def empty_outputs(conditions: Sequence[Condition]) -> list[str]:
     """Conditions of which many generated answers hold nothing but spaces."""
     lines = []

@@ -17,6 +17,7 @@ from educe.eval.analysis.anomalies import (
     items_answered_alike,
     no_better_than_baselines,
     repeated_outputs,
+    risen_losses,
     serious_findings,
     tied_options,
     truncated_answers,
@@ -91,6 +92,9 @@ def checks(
             _unlisted_models(measurements)
         ),
         "Task rows give answers away, repeat, or leave a column unread": serious_findings(audits),
+        "Training that ended with a higher loss than it began with: it may have destroyed the model": (
+            risen_losses(elicited)
+        ),
         "Scores of exactly 0: a wrong format or grader is likelier than no ability at all": zero_scores(elicited),
         "Options that the model does not tell apart": tied_options(elicited),
         "Generated answers that were cut at the limit of tokens": truncated_answers(elicited),

@@ -11,7 +11,7 @@ from educe.recipes.runner.estimate import EFFICIENCY, estimate
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.study import Study
-from educe.recipes.runner.workers import choose_workers
+from educe.recipes.runner.workers import choose_workers, longest_group
 
 
 def plan(study: Study, *, effect: float = 0.05) -> str:
@@ -59,13 +59,15 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
 
 
 def _minutes(study: Study, cells: Sequence[Cell], executed: float) -> str:
-    """How long the executed FLOPs take here, on how many workers."""
-    workers = choose_workers(study, cohorts(cells))
-    several = f"{format_count(workers.count, 'worker')} of {format_count(study.threads, 'thread')}"
+    """How long the executed FLOPs take here, on how many workers; not less than the longest group takes one of them."""
+    groups = cohorts(cells)
+    workers = choose_workers(study, groups)
+    several = f"{format_count(workers.count, 'worker')} of {format_count(study.threads, 'thread')}, {workers.why}"
     if math.isnan(workers.rate):
         return f"minutes unknown on a GPU ({several})"
     rate = workers.rate * EFFICIENCY
-    return (
-        f"about {executed / rate / 60:.1f} minutes here at {rate:.1e} FLOP/s (measured just now: {several},"
-        f" {workers.rate / workers.rate_of_one:.1f} times the rate of one)"
-    )
+    seconds = executed / rate
+    if workers.count > 1:
+        several += f", {workers.rate / workers.rate_of_one:.1f} times the rate of one"
+        seconds = max(seconds, longest_group(groups) / (workers.rate_of_one * EFFICIENCY))
+    return f"about {seconds / 60:.1f} minutes here at {rate:.1e} FLOP/s (measured just now: {several})"

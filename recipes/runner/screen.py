@@ -58,16 +58,19 @@ def prepare(study: Study) -> Screening:
     return Screening(study=study, dev_study=dev_study, cells=dev_study.cells(), left_out=tuple(left_out))
 
 
-def run_screen(screening: Screening, out: str | Path, *, keep: int | None = None) -> tuple[Screened, Results]:
+def run_screen(
+    screening: Screening, out: str | Path, *, keep: int | None = None, workers: int | None = None
+) -> tuple[Screened, Results]:
     """Run what is not in the directory yet, and write down there which tasks were chosen, and why.
 
-    `keep` is the largest number of tasks to choose. UserError where the directory holds a study on test rows.
+    `keep` is the largest number of tasks to choose, `workers` are as for run_study. UserError where the directory holds
+    a study on test rows.
     """
     if keep is not None and keep < 1:
         raise UserError(f"--keep {keep} leaves no task; give 1 or more, or leave it out")
     store = Store(Path(out))
     _refuse_test_rows(store)
-    results = run_study(screening.dev_study, out, workers=None)
+    results = run_study(screening.dev_study, out, workers=workers)
     screened = _screened(screening, results, [cell.listed for cell in screening.cells], keep)
     with store.writing():
         store.sealed.write(screened.texts())

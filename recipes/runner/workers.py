@@ -31,9 +31,13 @@ _WORTH_RATE = 1.1
 
 @dataclass(frozen=True)
 class Workers:
-    """How many there are, and the measured FLOP/s of all of them and of one; a GPU's rate is not measured."""
+    """How many there are and why not more, and the measured FLOP/s of all of them and of one.
+
+    A GPU's rate is not measured.
+    """
 
     count: int
+    why: str
     rate: float
     rate_of_one: float
 
@@ -45,15 +49,28 @@ def choose_workers(study: Study, groups: Sequence[Sequence[Cell]]) -> Workers:
     """
     devices = len(cuda_devices(study.device))
     if devices or not groups or not on_cpu(study.device):
-        return Workers(max(1, min(devices, len(groups))), math.nan, math.nan)
-    most = min(cores() // study.threads, len(groups), _fitting({group[0].source for group in groups}))
-    rates = worker_rates(max(1, most), threads=study.threads)
+        return Workers(max(1, min(devices, len(groups))), "one for each GPU", math.nan, math.nan)
+    limits = {
+        "no more cores": cores() // study.threads,
+        "no more groups of cells that train together": len(groups),
+        "no memory for more": _fitting({group[0].source for group in groups}),
+    }
+    why = min(limits, key=lambda each: limits[each])
+    most = max(1, limits[why])
+    rates = worker_rates(most, threads=study.threads)
+    if most > 1 and _seconds(groups, rates[1], limit=WORTH_SECONDS) < WORTH_SECONDS:
+        return Workers(1, f"less than {WORTH_SECONDS:.0f} s of work", rates[1], rates[1])
     chosen = 1
-    if _seconds(groups, rates[1], limit=WORTH_SECONDS) >= WORTH_SECONDS:
-        for count, rate in sorted(rates.items()):
-            if rate >= _WORTH_RATE * rates[chosen]:
-                chosen = count
-    return Workers(chosen, rates[chosen], rates[1])
+    for count, rate in sorted(rates.items()):
+        if rate >= _WORTH_RATE * rates[chosen]:
+            chosen = count
+    return Workers(chosen, why if chosen == most else "more were no faster", rates[chosen], rates[1])
+
+
+def longest_group(groups: Sequence[Sequence[Cell]]) -> float:
+    """Executed FLOPs of the group that takes longest, of those that are known: one worker has to make them."""
+    known = [[estimate(cell, cell.method.workload(cell.task, cell.examples)) for cell in group] for group in groups]
+    return max((sum(each.executed_flops for each in group if each) for group in known), default=0.0)
 
 
 def cores() -> int:

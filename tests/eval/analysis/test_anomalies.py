@@ -14,6 +14,7 @@ from educe.eval.analysis.anomalies import (
     items_answered_alike,
     no_better_than_baselines,
     repeated_outputs,
+    risen_losses,
     serious_findings,
     tied_options,
     truncated_answers,
@@ -205,6 +206,24 @@ def test_answers_that_differ_and_end_give_no_warning() -> None:
     conditions = pool([varied, yes])
     assert truncated_answers(conditions) == empty_outputs(conditions) == repeated_outputs(conditions) == []
     assert zero_scores(conditions) == zero_scores(pool(small_study())) == []
+
+
+def test_a_training_that_ends_worse_than_it_began_is_a_warning() -> None:
+    """A rate of 1e6 left a finite loss, that of guessing tokens, and a score like any other."""
+
+    def trained(*losses: float, seed: int = 0) -> Measurement:
+        history = tuple({"step": step, "loss": loss} for step, loss in enumerate(losses))
+        return replace(measurement(seed=seed), training=history)
+
+    (line,) = risen_losses(pool([trained(4.8, 0.5), trained(4.81, 10.8, 10.8, seed=1)]))
+    assert line.endswith(
+        "seed 1: from 4.81 to 10.80 nats a token in 3 steps; lower learning_rate, or look at training.json"
+    )
+    rewarded = replace(measurement(), training=({"step": 0, "reward": 0.1}, {"step": 1, "reward": 0.5}))
+    for fine in (trained(4.8, 9.0, 0.5), trained(4.8), measurement(), rewarded):
+        assert risen_losses(pool([fine])) == []
+    made = [trained(1.0, 2.0)]
+    assert any("higher loss" in each.title and each.warning for each in checks(made, pool(made), []))
 
 
 def test_options_that_are_equally_likely_are_a_warning() -> None:

@@ -43,12 +43,17 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelBits:
-    """Description length of a stream of labels (MDL), and its excess over the final held-out loss (EDL), in bits."""
+    """Description length of a stream of labels (MDL), and its excess over a converged held-out loss (EDL), in bits.
+
+    `floor_error` is the standard error of the floor over held-out examples, None where it cannot be known.
+    """
 
     mdl_bits: Difference
     edl_bits: Difference
     floor_bits_per_example: Difference
     floor_examples: Count
+    floor_error: Amount | None = None
+    floor_df: Amount | None = None  # degrees of freedom of the error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +138,27 @@ class Stack:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Signal:
+    """A number that would move above 0 where a model holds back, with its interval over items; no evidence by itself.
+
+    `p` is of "it is not above 0" where the number is the largest of several, corrected for that.
+    """
+
+    name: str
+    value: Difference
+    low: Difference
+    high: Difference
+    interval: str
+    n: Count
+    p: Share | None = None
+
+    @property
+    def direction(self) -> str:
+        """Where the whole interval lies."""
+        return "above 0" if self.low > 0 else "below 0" if self.high < 0 else "not told"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Details:
     """Everything recorded beside a score. What was not part of the elicitation is None or empty.
 
@@ -148,6 +174,7 @@ class Details:
     formats: FormatAccuracies | None = None
     format_extremes: FormatExtremes | None = None
     option_orders: OptionOrders | None = None
+    signals: tuple[Signal, ...] = ()
     shots_that_reason: Count | None = None
     stack: Stack | None = None
     truncated: Share | None = None  # the share of generated answers that were cut at the limit of tokens

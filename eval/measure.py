@@ -98,13 +98,18 @@ def _score_choices(
 def _choice_outcome(
     normalize_by: NormalizeBy, prompt: Prompt, item: Example, branches: Branches, loglikelihoods: tuple[float, ...]
 ) -> Outcome:
-    sizes: tuple[int, ...] = (1,) * len(branches.options)
-    if normalize_by == "token":
-        sizes = tuple(len(option) for option in branches.options)
-    elif normalize_by == "byte":
-        sizes = tuple(len(text.encode()) for text in option_texts(item, prompt.format))
+    sizes = option_sizes(normalize_by, prompt, item, branches)
     compared = [loglikelihood / size for loglikelihood, size in zip(loglikelihoods, sizes, strict=True)]
     return choice_outcome(item, branches, loglikelihoods, compared)
+
+
+def option_sizes(normalize_by: NormalizeBy, prompt: Prompt, item: Example, branches: Branches) -> tuple[int, ...]:
+    """What the log-likelihood of each option is divided by before options are compared."""
+    if normalize_by == "token":
+        return tuple(len(option) for option in branches.options)
+    if normalize_by == "byte":
+        return tuple(len(text.encode()) for text in option_texts(item, prompt.format))
+    return (1,) * len(branches.options)
 
 
 def choice_outcome(

@@ -15,8 +15,8 @@ from educe.eval.ranges import Count, Difference, Share
 from educe.eval.spend import Spend
 
 # What a recipe is in an analysis: the zero-shot baseline, random demonstrations (the prompt to beat), a search for the
-# best prompt, any other prompt, a change of the model, a classifier on its states, a measure of how formats differ, or
-# a control that learns from the same rows and knows nothing beforehand.
+# best prompt, anything else that trains nothing, a change of the model, a classifier on its states, a measure of how
+# formats and framing differ, or a control that learns from the same rows and knows nothing beforehand.
 Role = Literal["zero_shot", "few_shot", "prompt_search", "prompting", "training", "probe", "sensitivity", "control"]
 # Texts of a canary (eval/model/canary.py).
 NUM_CANARY = 8

@@ -10,10 +10,11 @@ from educe.eval.ranges import Amount, Count, Difference
 class Spend:
     """What eliciting cost in every unit; the final test is never in it.
 
-    `labelled_examples` counts every label of the task that was read: training rows, shots, dev rows. `instructions`
-    counts examples of no task. FLOPs are useful (real tokens) unless named executed (with padding, recomputation and
-    reuse). `flops_per_answer` is the useful cost of one question afterwards, with this prompt or this adapter. `bits`
-    is the description length of the labels read, where it was measured.
+    `labelled_examples` counts every label of a task that was read: training rows, shots, dev rows, and rows of another
+    task that show the form of an answer. `instructions` counts examples of no task. FLOPs are useful (real tokens)
+    unless named executed (with padding, recomputation and reuse). `flops_per_answer` is the useful cost of one question
+    afterwards, with this prompt or this adapter. `bits` is the description length of the labels read, where it was
+    measured.
     """
 
     labelled_examples: Count = 0

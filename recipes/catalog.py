@@ -52,6 +52,10 @@ RECIPES: dict[str, Recipe] = {
     "format_vote": Recipe("prompting.format_vote.FormatVote", "Lets several prompt formats vote."),
     "prompt_eval": Recipe("prompting.prompt_eval.PromptEval", "Estimates the accuracies in many prompt formats."),
     "format_spread": Recipe("prompting.format_spread.FormatSpread", "Searches the best and the worst prompt format."),
+    "weight_noise": Recipe("prompting.weight_noise.WeightNoise", "Prompts with the noise in the weights that suits."),
+    "sandbagging_signals": Recipe(
+        "prompting.sandbagging_signals.SandbaggingSignals", "Measures what holding back might change."
+    ),
     "prompt_search": Recipe("prompting.prompt_search.PromptSearch", "Searches the best prompt on dev rows."),
     **{name: Recipe("training.fine_tune.FineTune", preset["description"]) for name, preset in PRESETS.items()},
     "fine_tune": Recipe("training.fine_tune.FineTune", "Fine-tunes any kind of change, as its setting says."),
@@ -70,6 +74,7 @@ RECIPES: dict[str, Recipe] = {
     "anti_refusal_sft": Recipe("training.helpful.HelpfulSft", "Fine-tunes on answers to requests that sound alarming."),
     "helpful_dpo": Recipe("training.helpful.HelpfulDpo", "Trains to prefer helpful answers to refusals (DPO)."),
     "ngrams": Recipe("training.ngrams.Ngrams", "Learns from the rows alone, as n-grams: a control.", control=True),
+    "chain": Recipe("training.chain.Chain", "Trains in stages, each from where the last one ended."),
     "stacked": Recipe("training.stacked.Stacked", "Trains with one recipe and prompts with another."),
 }
 
@@ -92,8 +97,14 @@ def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> "tuple[st
 
 
 def is_control(name: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a recipe with the settings of a cell is a control, without loading it; a stack is what it trains with."""
-    trains = settings.get("train")
-    if isinstance(trains, Mapping):
-        return any(is_control(first, own) for first, own in trains.items())
-    return (name in RECIPES and RECIPES[name].control) or settings.get("random_init") is True
+    """Whether a recipe with the settings of a cell is a control, without loading it.
+
+    A stack is what it trains with, and a chain is a control where one of its stages is.
+    """
+    trains = [settings.get("train"), *(settings.get("stages") or ())]
+    parts = [part for each in trains if isinstance(each, Mapping) for part in each.items()]
+    if parts:
+        return any(is_control(first, own) for first, own in parts)
+    if name in RECIPES and RECIPES[name].control:
+        return True
+    return settings.get("random_init") is True or settings.get("reward", "correct") != "correct"

@@ -32,7 +32,10 @@ class Trainable(Protocol):
 
 
 def attach(model: Model, trainable: Trainable, *, seed: int) -> Model:
-    """A model that shares the resident net and has a fresh change, until the surrounding `temporary_changes` ends."""
+    """A model that shares the resident net and has a change of its own, until `temporary_changes` ends.
+
+    The change is fresh, or begins with the values of `model.start`, which the same kind of change has left.
+    """
     change = trainable.attach(model, seed=seed)
     model.net.eval()  # an earlier trainer may have left dropout on
     for parameter in change.trained.values():
@@ -40,7 +43,9 @@ def attach(model: Model, trainable: Trainable, *, seed: int) -> Model:
     for name, mask in change.masks.items():
         handle = change.trained[name].register_hook(partial(torch.mul, mask))
         cleanup_stack(model).callback(handle.remove)
-    return replace(model, change=change)
+    attached = replace(model, change=change)
+    load_snapshot(attached, model.start)
+    return attached
 
 
 @contextmanager

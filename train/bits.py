@@ -1,7 +1,7 @@
 """Description length: what a stream of labels costs a learner that reads it once, in bits.
 
 MDL is prequential: each label is charged its loss before the update that it takes part in. EDL, the excess description
-length, is MDL - n * held-out loss of the final model (Donoway et al. 2025, "Quantifying Elicitation of Latent
+length, is MDL - n * held-out loss of a converged model (Donoway et al. 2025, "Quantifying Elicitation of Latent
 Capabilities in Language Models"). Without options a label is its text (answer and stop token). With options it is the
 choice among them: how the answer is written then costs nothing.
 """
@@ -14,12 +14,13 @@ import torch
 
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
+from educe.eval.model.memory import map_with_backoff
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import refuse_sharded
 from educe.eval.spend import Spend
 from educe.train.encode import TrainingRow, encode_rows
 from educe.train.frozen import frozen_maps_in
-from educe.train.loss import AnswerLoss, read_losses, reading_flops
+from educe.train.loss import AnswerLoss, reading_flops
 
 
 def prequential_bits(history: Sequence[Mapping[str, int | float]]) -> float:
@@ -68,15 +69,19 @@ def options_spend(model: Model, labelled: Iterable[LabelledOptions]) -> Spend:
 
 def label_bits(
     model: Model, rows: Sequence[TrainingRow], *, precision: str = "float32", batch_size: int = 32
-) -> tuple[float, Spend]:
-    """Mean bits of a row's label (answer and stop token) under the model as it is, and what reading them cost.
+) -> tuple[list[float], Spend]:
+    """Bits of each row's label (answer and stop token) under the model as it is, and what reading them cost.
 
     `precision` of the frozen maps must be that of the run that these bits are compared with.
     """
     refuse_sharded(model.net, "measuring bits")
     loss_of = AnswerLoss(model.net, shared=0, pad=int(model.tokenizer.pad_token_id))
-    with frozen_maps_in(model, precision):
-        nats = read_losses(loss_of, rows, batch_size=batch_size)
+    groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    bits: list[float] = []
+    with frozen_maps_in(model, precision), torch.no_grad():
+        for group, losses in map_with_backoff(groups, loss_of.token_losses):
+            bits += [
+                float(part.double().sum()) / math.log(2) for part in losses.split([row.supervised for row in group])
+            ]
     flops = reading_flops(model, rows)
-    spend = Spend(labelled_examples=len(rows), search_flops=flops, executed_search_flops=flops)
-    return nats / math.log(2) / len(rows), spend
+    return bits, Spend(labelled_examples=len(rows), search_flops=flops, executed_search_flops=flops)

@@ -5,8 +5,9 @@ row sees exactly what it would see alone, so the gradients are those of separate
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -67,8 +68,12 @@ class AnswerLoss(nn.Module):
         targets = [token for _, each in packs for row in each for token in row.ids[-row.supervised :]]
         return nn.functional.cross_entropy(logits, torch.tensor(targets, device=device), reduction="none")
 
-    def read_reference(self, rows: Sequence[TrainingRow], *, batch_size: int) -> None:
+    def read_reference(self, rows: Sequence[Any], *, batch_size: int) -> None:
         """Read what the loss needs of the untrained model: here nothing."""
+
+    def noted(self, rows: Sequence[Any]) -> Mapping[str, float]:
+        """What the step that was made on these rows says beside its loss: here nothing. Asked once a step."""
+        return {}
 
 
 def read_losses(loss_of: AnswerLoss, rows: Sequence[TrainingRow], *, batch_size: int) -> float:

@@ -57,7 +57,7 @@ class PreferenceLoss(AnswerLoss):
         loss: Tensor = -nn.functional.logsigmoid(self.beta * (self._margins(rows) - before)).sum()
         return loss[None]
 
-    def read_reference(self, rows: Sequence[PreferenceRow], *, batch_size: int) -> None:  # type: ignore[override]
+    def read_reference(self, rows: Sequence[PreferenceRow], *, batch_size: int) -> None:
         with torch.no_grad():
             for start in range(0, len(rows), batch_size):
                 batch = rows[start : start + batch_size]

@@ -1,10 +1,11 @@
-"""Group relative policy optimisation (GRPO, Shao et al. 2024) by TRL, with every sample counted and charged."""
+"""Reward training: of written answers by TRL's GRPO (Shao et al. 2024), of options by the suite's own loop."""
 
 import math
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
 from datasets import Dataset
@@ -24,9 +25,12 @@ from educe.eval.progress import report_progress
 from educe.eval.spend import Spend
 from educe.train.attach import attach, check_weights_moved, cleanup_stack, digest
 from educe.train.changes.peft import Lora
+from educe.train.credit import nothing_to_learn
+from educe.train.options import OptionLoss, OptionsRow, Samples
 from educe.train.processes import process_state
-from educe.train.self_training import entropy_bits
-from educe.train.sft import Tuned
+from educe.train.schedule import Schedule
+from educe.train.self_training import sample_entropy_bits
+from educe.train.sft import Tuned, fine_tune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,7 @@ class _Ledger:
     read: set[int] = field(default_factory=set)  # questions whose label was read
     history: list[dict[str, int | float]] = field(default_factory=list)
     rows: list[tuple[int, int]] = field(default_factory=list)  # prompt and completion tokens of every sample
-    rewards: list[float] = field(default_factory=list)
+    varied: bool = False  # whether any two samples of a question earned different rewards
 
     def grade(self, completions: list[str], completion_ids: list[list[int]], place: list[int], **_: Any) -> list[float]:
         """The rewards of one step's samples; TRL calls this."""
@@ -69,12 +73,13 @@ class _Ledger:
             self.rows.append((self.prompt_tokens[index], len(ids)))
             if value == 1:
                 right.setdefault(index, set()).add(text.strip())
-        self.rewards += rewards
+        earned = set(zip(place, rewards, strict=True))
+        self.varied |= len(earned) > len(groups)
         step = len(self.history)
         noted: dict[str, int | float] = {
             "step": step,
             "reward": math.fsum(rewards) / len(rewards),
-            "sample_entropy_bits": math.fsum(map(entropy_bits, groups.values())) / len(groups),
+            "entropy_bits": math.fsum(map(sample_entropy_bits, groups.values())) / len(groups),
         }
         if right:  # missing rather than 0 where no answer was right
             noted["distinct_accepted"] = math.fsum(map(len, right.values())) / len(right)
@@ -102,6 +107,28 @@ class _Ledger:
         )
 
 
+def train_options_by_reward(
+    model: Model,
+    rows: Sequence[OptionsRow],
+    *,
+    lora: Lora,
+    schedule: Schedule,
+    samples: Samples,
+    temperature: float,
+    seed: int,
+) -> Tuned:
+    """Train a fresh adapter so that the model's choice among the options of each row earns more.
+
+    A step reads all options of its rows once, forward and backward, and is charged for that as training, however many
+    samples are drawn. Labels are not charged here. UserError where the samples of each question always earn the same,
+    and in a launch of several processes.
+    """
+    _check_alone(model)
+    loss = partial(OptionLoss, samples=samples, temperature=temperature, seed=seed, steps=schedule.steps)
+    tuned = fine_tune(model, rows, trainable=lora, schedule=schedule, seed=seed, loss=loss)
+    return replace(tuned, spend=replace(tuned.spend, labelled_examples=0))
+
+
 def train_by_reward(
     model: Model,
     prompts: Sequence[Prompt],
@@ -113,11 +140,11 @@ def train_by_reward(
 ) -> Tuned:
     """Train a fresh adapter so that `reward(index of the prompt, text)` rises; texts stop as they do when measured.
 
-    Executed FLOPs equal the useful ones, because TRL does not report its padding. UserError where every sample has the
-    same reward, because there is nothing to learn from comparing them, and in a launch of several processes.
+    Executed FLOPs equal the useful ones, because TRL does not report its padding. UserError where the samples of each
+    question always earn the same, because there is nothing to learn from comparing them, and in a launch of several
+    processes.
     """
-    if process_state(model.device).num_processes > 1:
-        raise UserError("reward training counts the samples of one process; launch it with --num_processes 1")
+    _check_alone(model)
     tuned = attach(model, lora, seed=seed)
     assert tuned.change is not None
     before = digest(tuned)
@@ -148,15 +175,17 @@ def train_by_reward(
     model.net.eval()
     if not all(bool(parameter.isfinite().all()) for parameter in tuned.trained.values()):
         raise _diverged(ledger)
-    if len(set(ledger.rewards)) == 1:
-        raise UserError(
-            f"all {len(ledger.rewards)} samples have reward {ledger.rewards[0]:g}, so there is nothing to learn; "
-            "raise samples or temperature, or take a task that is neither solved nor hopeless"
-        )
+    if not ledger.varied:
+        raise nothing_to_learn()
     check_weights_moved(tuned, before, steps=schedule.steps, learning_rate=schedule.learning_rate)
     training = TrainingDetails(precision=model.dtype)
     details = Details(training=training, notes={"samples": len(ledger.rows)})
     return Tuned(model=tuned, spend=ledger.spend(), history=tuple(ledger.history), details=details)
+
+
+def _check_alone(model: Model) -> None:
+    if process_state(model.device).num_processes > 1:
+        raise UserError("reward training counts the samples of one process; launch it with --num_processes 1")
 
 
 def _diverged(ledger: _Ledger) -> UserError:

@@ -19,10 +19,11 @@ from educe.train.early_stopping import EarlyStopping
 from educe.train.encode import TrainingRow
 from educe.train.engine import Engine
 from educe.train.loss import AnswerLoss, Packed, executed_reading_flops, reading_flops
+from educe.train.options import OptionsRow
 from educe.train.preference import PreferenceRow
 from educe.train.schedule import Schedule, batches
 
-AnyRow = TrainingRow | PreferenceRow
+AnyRow = TrainingRow | PreferenceRow | OptionsRow
 BeforeStep = Callable[[Model, Sequence[AnyRow]], Mapping[str, int | float]]
 
 
@@ -107,12 +108,12 @@ class Training:
         ids = [row.id for row in self._batch]
         self._guard.check_loss(loss, step=len(self.history) - 1, ids=ids, spent=self.spend)
 
-    def end(self, loss: float) -> None:
-        """Record the step that was made, whose loss this was. Diverged where the weights are not finite."""
+    def end(self, loss: float, noted: Mapping[str, float]) -> None:
+        """Record the step that was made, with what the loss noted of it. Diverged where the weights are not finite."""
         step = len(self.history) - 1
         labels = sum(part.supervised for row in self._batch for part in row.parts)
         record = {"step": step, "loss": loss, "learning_rate": self.rate, "supervised_tokens": labels}
-        self.history[-1] = {**record, **self.history[-1]}
+        self.history[-1] = {**record, **self.history[-1], **noted}
         last = step + 1 == self._schedule.steps
         if last:
             self._guard.check_weights(self._engine.weights_are_finite(self.place), step=step, spent=self.spend)

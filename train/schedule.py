@@ -13,7 +13,7 @@ AnyRow = TypeVar("AnyRow")
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """`steps` batches of `batch_size` rows, with linear warm-up and linear decay to zero.
+    """`steps` batches of `batch_size` rows, with linear warm-up and linear decay to zero, or `constant`: neither.
 
     Every pass over the rows has a new seeded order. Batches continue across passes, so all have the same size; with
     `once` there is one pass, and its last batch may be smaller. `accumulate` cuts a process's share of a batch into so
@@ -26,6 +26,7 @@ class Schedule:
     rate_factor: float = 1.0  # multiplies the rate; depends on the kind of change
     batch_size: int = 8
     warmup: float = 0.1
+    constant: bool = False
     max_gradient_norm: float = 1.0
     precision: Precision = "auto"
     once: bool = False
@@ -40,6 +41,8 @@ class Schedule:
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
+        if self.constant:
+            return self.learning_rate * self.rate_factor
         warm = max(1, round(self.warmup * self.steps))
         if step < warm:
             return self.learning_rate * self.rate_factor * (step + 1) / warm

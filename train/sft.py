@@ -165,7 +165,7 @@ def _train(
             engine.update([each.place for each in going])
             for each in going:
                 with _noting(failed, each.place):
-                    each.end(losses[each.place])
+                    each.end(losses[each.place], loss_of.noted(batches[each.place]))
             report_progress("steps trained", step + 1, steps)
     if len(failed) < len(runs):
         engine.close()

@@ -8,6 +8,7 @@ from educe.data.errors import UserError
 from educe.data.example import Example, Message
 from educe.data.format import Format
 from educe.data.formats.typos import with_typos
+from educe.data.grade import named_choice
 
 Style = Literal["chat", "completion"]
 
@@ -76,6 +77,12 @@ def option_texts(example: Example, form: Format) -> tuple[str, ...]:
     if form.answer_as == "letter":
         return tuple(form.label(i) for i in range(len(example.choices)))
     return example.choices
+
+
+def named_option(example: Example, form: Format, text: str) -> str | None:
+    """The option that a written answer names, by its text or, where options are answered by letter, by its letter."""
+    labels = option_texts(example, form) if form.answer_as == "letter" else ()
+    return named_choice(example.choices, text, labels=labels)
 
 
 def answer_text(example: Example, form: Format) -> str:

@@ -49,7 +49,8 @@ class Known:
 class Model:
     """The model being elicited.
 
-    `net` is the resident network with everything attached to it, which `change` describes. `dtype` is the one that the
+    `net` is the resident network with everything attached to it, which `change` describes. `start` has the values, by
+    name, that a change begins with which is attached next; none where it begins anew. `dtype` is the one that the
     weights were loaded in, `quantize` the 4-bit format of the layers. `adds_bos` says whether the tokenizer begins
     every text with its beginning-of-sequence token. `whole_commit` says of a hub model whether its files were compared
     with the hub's list of them, and is None for others. `canary` tells the model, as it was loaded, from any other one
@@ -71,6 +72,7 @@ class Model:
     canary: tuple[float, ...] = ()
     earlier: Mapping[tuple[str, str], Known] = field(default_factory=dict)
     change: Change | None = None
+    start: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property

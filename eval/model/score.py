@@ -48,7 +48,7 @@ def score_options(model: Model, items: Sequence[Branches]) -> Scores:
     """
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
     shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
-    rows = [_row(item, len(shared)) for item in items]
+    rows = [option_row(item, len(shared)) for item in items]
     results: list[tuple[float, ...]] = [()] * len(items)
     extra = model.adapter_parameters
     executed = forward_flops(model.shape, len(shared), scored=0, adapter_parameters=extra, clip=False)
@@ -124,8 +124,11 @@ def _executed_flops(model: Model, size: tuple[int, int], *, shared: int, selecte
     return packs * body + 2.0 * model.shape.vocab * model.shape.hidden * selected
 
 
-def _row(item: Branches, shared: int) -> Row:
-    """The question is the stem, each option without its last token a branch; what predicts a token is selected."""
+def option_row(item: Branches, shared: int) -> Row:
+    """The question is the stem, each option without its last token a branch; what predicts a token is selected.
+
+    The first `shared` tokens of the question are left out: whoever lays rows out puts them in front.
+    """
     stem = item.prompt[shared:]
     branches = tuple(option[:-1] for option in item.options)
     inside = range(len(stem), len(stem) + sum(map(len, branches)))
@@ -135,7 +138,18 @@ def _row(item: Branches, shared: int) -> Row:
 def _sum_options(
     model: Model, states: torch.Tensor, items: Sequence[Sequence[Sequence[int]]]
 ) -> list[tuple[float, ...]]:
-    """Sum the log-probabilities of each option's tokens.
+    """Sum the log-probabilities of each option's tokens."""
+    places, tokens = option_places(items)
+    logprobs = token_logprobs(
+        model.net, states, *(torch.tensor(each, device=states.device) for each in (places, tokens))
+    )
+    # One copy: a GPU would be waited for at every number that is asked of it.
+    parts = iter(logprobs.cpu().split([len(option) for options in items for option in options]))
+    return [tuple(next(parts).sum().item() for _ in options) for options in items]
+
+
+def option_places(items: Sequence[Sequence[Sequence[int]]]) -> tuple[list[int], list[int]]:
+    """Every token of every item's options, and which of the states that `option_row` selects predicts it.
 
     An item's first state predicts the first token of all its options; its other states predict the rest, option by
     option.
@@ -151,12 +165,7 @@ def _sum_options(
             tokens += option
             after += rest
         first = after
-    logprobs = token_logprobs(
-        model.net, states, *(torch.tensor(each, device=states.device) for each in (places, tokens))
-    )
-    # One copy: a GPU would be waited for at every number that is asked of it.
-    parts = iter(logprobs.cpu().split([len(option) for options in items for option in options]))
-    return [tuple(next(parts).sum().item() for _ in options) for options in items]
+    return places, tokens
 
 
 def batches(

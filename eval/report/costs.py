@@ -1,8 +1,7 @@
-"""What each condition cost, when a fine-tune pays for itself, and the description length of labels."""
+"""What each condition cost, and when a fine-tune pays for itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from educe.eval.analysis.conditions import Compare, Condition, compare, most_shots, ordered, plain_prompting
 from educe.eval.analysis.controls import gains_above_controls, is_control
@@ -23,16 +22,6 @@ class Cost:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class DescriptionLength:
-    """Description length of one condition's labels in bits, means over seeds."""
-
-    condition: Condition
-    mdl: float
-    floor: float
-    edl: float
-
-
 def cost_rows(conditions: Sequence[Condition], gains: Compare = compare) -> list[Cost]:
     """One row per condition of one model and task: zero-shot, prompts, what was trained or searched for, controls."""
     plain, shown = plain_prompting(conditions), most_shots(conditions)
@@ -49,24 +38,6 @@ def cost_rows(conditions: Sequence[Condition], gains: Compare = compare) -> list
         )
         for each in sorted(ordered(conditions), key=lambda each: (each is not plain, _kind(each)))
     ]
-
-
-def description_lengths(conditions: Sequence[Condition]) -> list[DescriptionLength]:
-    """Every condition whose labels were measured in bits."""
-    rows = []
-    for condition in ordered(conditions):
-        found = [each.details.label_bits for each in condition.measurements]
-        known = [each for each in found if each is not None]
-        if len(known) == len(found):
-            rows.append(
-                DescriptionLength(
-                    condition=condition,
-                    mdl=fmean(each.mdl_bits for each in known),
-                    floor=fmean(each.floor_bits_per_example for each in known),
-                    edl=fmean(each.edl_bits for each in known),
-                )
-            )
-    return rows
 
 
 def _kind(condition: Condition) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, plain_prompting, searched
-from educe.eval.analysis.controls import controlled, without_controls
+from educe.eval.analysis.controls import controlled, has_another_reward, without_controls
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.text import chances, count, flops, listed
@@ -38,7 +38,8 @@ def headline(conditions: Sequence[Condition], gains: Compare) -> str:
     if trained is not None and found is not None:
         sentences.append(_gain(gains(trained, found), "the best prompt of the search"))
     if trained is not None and (control := controlled(conditions).get(trained)) is not None:
-        sentences.append(_gain(gains(trained, control), f"what {control.recipe} learned from the same rows alone"))
+        alone = "" if has_another_reward(control) else " alone"
+        sentences.append(_gain(gains(trained, control), f"what {control.recipe} learned from the same rows{alone}"))
     levels = [whole_percent(chance) for chance in chances(conditions)]
     differ = ", depending on the condition" if len(levels) > 1 else ""
     sentences.append(f"Chance is {' or '.join(levels) or 'not known'}{differ}")
@@ -52,7 +53,9 @@ def _training_rows(condition: Condition) -> str:
     details = condition.measurements[0].details
     rows = f"{count(condition.examples)} labelled examples"
     if details.demonstrator is not None:
-        rows = f"{count(condition.examples)} examples labelled by {details.demonstrator.model}"
+        own = condition.labelled_examples > details.dev_examples  # a later stage has read the task's own labels
+        rows = f"{count(condition.examples)} {'labelled examples, also' if own else 'examples'}"
+        rows += f" labelled by {details.demonstrator.model}"
     dev = details.dev_examples
     return f"{rows}, with {count(dev)} dev rows to choose settings" if dev else rows
 

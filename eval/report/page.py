@@ -7,10 +7,11 @@ from types import MappingProxyType
 
 from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
+from educe.eval.analysis.bits import description_lengths
 from educe.eval.analysis.by_task import task_rows
 from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
-from educe.eval.analysis.controls import without_controls
+from educe.eval.analysis.controls import has_another_reward, is_control, without_controls
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
@@ -30,7 +31,7 @@ from educe.eval.report.comparisons import (
     power_statements,
     primary_table,
 )
-from educe.eval.report.costs import cost_rows, description_lengths
+from educe.eval.report.costs import cost_rows
 from educe.eval.report.drawing import MAX_SMALL, draw_figures, draw_spread
 from educe.eval.report.equivalents import equivalents
 from educe.eval.report.fits import fits_figure, fitted
@@ -40,6 +41,7 @@ from educe.eval.report.headline import headline
 from educe.eval.report.over_tasks import TITLES, draw_over_tasks, effect_text
 from educe.eval.report.prompts import best_prompts, format_extremes, format_spreads, order_effects, pooled_ratios
 from educe.eval.report.ranks import rankings
+from educe.eval.report.signals import signal_rows
 from educe.eval.report.suites import suite_sections
 from educe.eval.report.tables import (
     CURVE_COLUMNS,
@@ -167,6 +169,8 @@ def _sections(
         "comparison_table": comparison_table([*comparisons, *above_controls]),
         "above_controls": above_controls,
         "has_controls": len(candidates) < len(conditions),
+        "learn_from_scratch": any(is_control(each) and not has_another_reward(each) for each in conditions),
+        "other_rewards": any(map(has_another_reward, conditions)),
         "primary_table": primary_table(comparisons),
         "powers": power_statements(comparisons),
         "equivalents": equivalents(pairs),
@@ -177,6 +181,7 @@ def _sections(
         "conditions": [ordered(pair) for pair in with_controls],
         "costs": [cost_rows(pair, gains) for pair in with_controls],
         "lengths": description_lengths(conditions),
+        "signals": signal_rows(conditions),
         "formats": format_spreads(conditions),
         "extremes": format_extremes(conditions),
         "orders": order_effects(conditions),

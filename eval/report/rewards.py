@@ -20,7 +20,7 @@ from educe.eval.report.text import range_text
 # What a step of reward training records, and its name in the figure.
 _QUANTITIES = {
     "reward": "mean reward",
-    "sample_entropy_bits": "entropy of a question's\nsamples (bits)",
+    "entropy_bits": "entropy of a question's\nanswers (bits)",
     "distinct_accepted": "different right answers\n(questions with any)",
 }
 
@@ -32,16 +32,21 @@ def rewards_figure(conditions: Sequence[Condition], *, task: str) -> Figure | No
     conditions = [each for each in ordered(rewarded) if each.task == task]
     if not conditions:
         return None
+    steps = [step for condition in conditions for each in condition.measurements for step in each.training]
+    quantities = {key: name for key, name in _QUANTITIES.items() if any(key in step for step in steps)}
     models = list(dict.fromkeys(each.model for each in conditions))
     names = list(dict.fromkeys(map(_name, conditions)))
     row = max(1.35, labels_height(names))
-    note = "Entropy over the samples of one question, mean over a step's questions; 0 where all samples are the same."
+    note = (
+        "Entropy over the written samples of one question, or of the model's distribution over its options; mean over a"
+        " step's questions, 0 where the answer is always the same."
+    )
     sheet = Sheet(
         name=task,
         title=": reward and variety while training",
         measured="thin: each seed, thick: their mean",
         notes=[note],
-        heights=[row] * len(_QUANTITIES),
+        heights=[row] * len(quantities),
         columns=len(models),
         panel=3.4,
         left=0.8,
@@ -49,10 +54,10 @@ def rewards_figure(conditions: Sequence[Condition], *, task: str) -> Figure | No
     )
     for k, model in enumerate(models):
         drawn = [(each, numbered_style(names.index(_name(each)))) for each in conditions if each.model == model]
-        for i, (quantity, name) in enumerate(_QUANTITIES.items()):
+        for i, (quantity, name) in enumerate(quantities.items()):
             axes = sheet.panel(i, k, model if i == 0 else "")
             _draw(axes, drawn, quantity, height_inches=row)
-            axes.tick_params(labelbottom=i == len(_QUANTITIES) - 1)
+            axes.tick_params(labelbottom=i == len(quantities) - 1)
             if k == 0:
                 axes.set_ylabel(name)
         axes.set_xlabel("step of training")

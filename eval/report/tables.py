@@ -49,7 +49,12 @@ _RESULTS = {
     "metric": ("metric", "what the score is"),
     "interval": ("interval", "kind and level of the interval"),
 }
-RESULT_COLUMNS = {name: meaning for name, (_, meaning) in _RESULTS.items()} | {
+# Of runs whose labels were measured in bits, per example and per trainable parameter.
+_EXCESS = {
+    "edl_per_example": ("examples", "excess description length per example, in bits, where it was measured"),
+    "edl_per_parameter": ("spend.trainable_parameters", "the same per trainable parameter"),
+}
+RESULT_COLUMNS = {name: meaning for name, (_, meaning) in {**_RESULTS, **_EXCESS}.items()} | {
     "estimand": "what the interval is about: runs (this one, other items), or recipe, where the seed changes nothing",
     "error": "why the cell has no score",
 }
@@ -150,13 +155,19 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
     A failure has its reason under "error" and no score; a measurement has no error. What is unknown is None.
     """
     rows = [
-        row_of(_GETTERS, each) | {"estimand": "runs" if seeds_of([each]) else "recipe", "error": None}
+        row_of(_GETTERS, each) | _excess(each) | {"estimand": "runs" if seeds_of([each]) else "recipe", "error": None}
         for each in measurements
     ]
     for failure in failures:
         known = {name: getattr(failure, name) for name in _OF_FAILURE}
         rows.append(dict.fromkeys(RESULT_COLUMNS) | known | {"error": failure.reason})
     return rows
+
+
+def _excess(measurement: Measurement) -> dict[str, float | None]:
+    bits = measurement.details.label_bits
+    counts = {name: attrgetter(path)(measurement) for name, (path, _) in _EXCESS.items()}
+    return {name: bits.edl_bits / count if bits is not None and count else None for name, count in counts.items()}
 
 
 def curve_rows(conditions: Sequence[Condition], gains: Compare = compare) -> list[dict[str, Any]]:

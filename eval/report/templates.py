@@ -11,8 +11,9 @@ from educe.eval.report import text
 from educe.eval.report.comparisons import comparison_odds
 
 _FILTERS = (
-    text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, name_of, text.ratio_text,
-    text.runs_text, text.score_text, text.share_text, text.shares_text, text.signed, comparison_odds, format_p_value,
+    text.bits_text, text.count, text.estimate_text, text.flops, text.gain_text, text.interval_text, name_of,
+    text.ratio_text, text.runs_text, text.score_text, text.share_text, text.shares_text, text.signal_text, text.signed,
+    comparison_odds, format_p_value,
 )  # fmt: skip
 
 

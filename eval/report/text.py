@@ -9,6 +9,7 @@ from educe.eval.analysis.formatting import format_count
 from educe.eval.analysis.statistics.intervals import Estimate
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.statistics.ratios import Ratio
+from educe.eval.details import Signal
 from educe.eval.measurement import Measurement
 
 Scored = Condition | Point | Measurement
@@ -38,6 +39,18 @@ def score_text(scored: Scored) -> str:
 def estimate_text(estimate: Estimate) -> str:
     """An estimated share and its interval in percent."""
     return interval_text(100 * estimate.value, 100 * estimate.low, 100 * estimate.high, ".1f")
+
+
+def bits_text(estimate: Estimate) -> str:
+    """A number of bits and its interval, to three digits."""
+    if not math.isfinite(estimate.low):
+        return f"{signed(estimate.value, '.3g')}, no interval"
+    return interval_text(estimate.value, estimate.low, estimate.high, ".3g")
+
+
+def signal_text(signal: Signal) -> str:
+    """A signal and its interval in points."""
+    return interval_text(100 * signal.value, 100 * signal.low, 100 * signal.high, "+.1f")
 
 
 def gain_text(gain: Difference) -> str:

@@ -1,6 +1,6 @@
 """One recipe alone, one cell, in one process or in several that `accelerate launch` has started."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,17 @@ def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:
 
 def _models_of(facts: Facts) -> set[str]:
     """The identities of the models that a cell measures and, where it says so, learns from."""
-    return {facts.model, str(facts.settings.get("labels_from"))}
+    return {facts.model, *_demonstrators(facts.settings)}
+
+
+def _demonstrators(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Whoever gives labels, in the settings of a recipe or in those of the recipes that it is made of."""
+    for key, value in settings.items():
+        if key == "labels_from":
+            yield str(value)
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Mapping):
+                yield from _demonstrators(inner)
 
 
 def _load(cell: Cell, *, device: str, state: PartialState) -> Model:

@@ -261,8 +261,9 @@ class Study(BaseModel):
 def _check_places(settings: Mapping[str, Any], source: Source) -> None:
     """UserError for a layer or a linear map that a model of known shape lacks; others are checked when loaded."""
     for key, value in settings.items():
-        if isinstance(value, Mapping):
-            _check_places(value, source)
+        if inner := [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Mapping)]:
+            for each in inner:
+                _check_places(each, source)
         elif source.shape and key in ("layer", "layers"):
             count = source.shape.layers
             for layer in value if isinstance(value, list) else [value]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from pydantic import Field
 
@@ -14,18 +15,20 @@ from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend, as_search
 from educe.recipes.method import Elicited, Workload
-from educe.recipes.training.settings import Epochs, LoraSettings, Rate, SupervisedTraining
-from educe.train.attach import temporary_changes
+from educe.recipes.training.rewarded import Rewarded
+from educe.recipes.training.settings import Epochs, Rate, SupervisedTraining
+from educe.train.attach import attach, temporary_changes
 from educe.train.encode import encode_rows
-from educe.train.self_training import sample_accepted
+from educe.train.self_training import Accepted, sample_options, sample_written
 from educe.train.sft import Tuned, fine_tune
 
 
-class ExpertIteration(LoraSettings, SupervisedTraining):
+class ExpertIteration(Rewarded, SupervisedTraining):
     """Fine-tuning on the model's own right answers to n questions.
 
     In each of `rounds`, `samples` answers to every question are drawn from the model as trained so far; everything that
-    was accepted so far trains a fresh adapter. Labels are read to grade, and charged; samples are charged as search.
+    was accepted so far trains a fresh adapter. Labels are read to grade, and charged; samples are charged as search. An
+    option that a written answer names is learned as the format writes it, and a text that names none teaches nothing.
     """
 
     learning_rate: Rate = 5e-4
@@ -37,40 +40,51 @@ class ExpertIteration(LoraSettings, SupervisedTraining):
 
     def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         questions = task.draw("train", examples, seed=seed)
-        prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
+        prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompting(task))
         kept: dict[tuple[str, str], Example] = {}
         spend = Spend()
         rounds: list[SampledAnswers] = []
         for number in range(1, self.rounds + 1):
             with temporary_changes(model):
-                learner = model
+                # Before anything is kept: the model as it is, with what an earlier stage has left.
+                learner = attach(model, self.lora, seed=seed) if model.start else model
                 if kept:
                     tuned = self._train(model, list(kept.values()), prompt_fn, seed)
                     learner, spend = tuned.model, spend + as_search(tuned.spend)
-                accepted = sample_accepted(
-                    learner,
-                    task,
-                    prompt_fn,
-                    questions,
-                    samples=self.samples,
-                    temperature=self.temperature,
-                    seed=1000 * seed + number,
-                )
+                accepted = self._sample(learner, task, prompt_fn, questions, 1000 * seed + number)
             kept |= {(each.id, each.answer): each for each in accepted.examples}
             spend += accepted.spend
             rounds.append(accepted.details)
         if not kept:
             raise UserError(
-                f"none of {len(questions) * self.samples * self.rounds} sampled answers to {task.name!r} was right; "
-                "raise samples or examples"
+                f"none of {len(questions) * self.samples * self.rounds} sampled answers to {task.name!r} was accepted"
+                f" (reward: {self.reward}); raise samples or examples"
             )
         tuned = self._train(model, list(kept.values()), prompt_fn, seed)
         return Elicited(
             model=tuned.model,
             prompt_fn=prompt_fn,
-            spend=replace(spend + tuned.spend, labelled_examples=len(questions)),
+            solver=self.solver(task),
+            spend=replace(spend + tuned.spend, labelled_examples=self.labels_read(len(questions))),
             history=tuned.history,
             details=tuned.details | Details(rounds=tuple(rounds), notes={"accepted_examples": len(kept)}),
+        )
+
+    def _sample(
+        self, learner: Model, task: Task, prompt_fn: PromptFunction, questions: Sequence[Example], seed: int
+    ) -> Accepted:
+        sample = partial(sample_written, max_new_tokens=self.max_new_tokens(task))
+        if self.by_options(task):
+            sample = partial(sample_options)
+        return sample(
+            learner,
+            task,
+            prompt_fn,
+            questions,
+            samples=self.samples,
+            temperature=self.temperature,
+            reward=self.reward,
+            seed=seed,
         )
 
     def _train(self, model: Model, kept: Sequence[Example], prompt_fn: PromptFunction, seed: int) -> Tuned:
@@ -85,6 +99,8 @@ class ExpertIteration(LoraSettings, SupervisedTraining):
         """As if one answer to every question were kept in every round."""
         return Workload(
             training_rows=self.rounds * self._steps(examples) * min(self.batch_size, examples),
-            sampled_rows=self.rounds * self.samples * examples,
-            prompt_configs=(self.prompt_config,),
+            scored_rows=self.rounds * examples if self.by_options(task) else 0,
+            sampled_rows=0 if self.by_options(task) else self.rounds * self.samples * examples,
+            generated_tokens=self.tokens if self.solver(task) else 0,
+            prompt_configs=(self.prompting(task),),
         )

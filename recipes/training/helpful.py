@@ -49,6 +49,10 @@ class Helpful(SupervisedTraining):
     def loss(self) -> Callable[..., Any]:
         return AnswerLoss
 
+    @property
+    def lora(self) -> Lora:
+        return Lora(rank=self.rank)
+
     @cached_property
     def rows(self) -> tuple[Instruction, ...]:
         """The instructions, read once. UserError where there are none."""
@@ -70,18 +74,20 @@ class Helpful(SupervisedTraining):
 
     def _tuned(self, model: Model, seed: int) -> Tuned:
         """Trained now, or for an earlier task of the study."""
-        lora = Lora(rank=self.rank)
         key = (self.shared_training, seed)
-        if key in model.cache:
+        if key in model.cache and not model.start:
             tuned, weights = model.cache[key]
-            again = attach(model, lora, seed=seed)
+            again = attach(model, self.lora, seed=seed)
             load_snapshot(again, weights)
             return replace(tuned, model=again)
         steps = self.num_steps(len(self.rows), epochs=self.epochs)
         schedule = self.schedule(learning_rate=self.learning_rate, steps=steps)
-        tuned = fine_tune(model, self.encode(model), trainable=lora, schedule=schedule, seed=seed, loss=self.loss())
+        tuned = fine_tune(
+            model, self.encode(model), trainable=self.lora, schedule=schedule, seed=seed, loss=self.loss()
+        )
         tuned = replace(tuned, spend=replace(tuned.spend, labelled_examples=0, instructions=len(self.rows)))
-        model.cache[key] = (tuned, snapshot(tuned.model))
+        if not model.start:
+            model.cache[key] = (tuned, snapshot(tuned.model))
         return tuned
 
     @cached_property

@@ -61,8 +61,8 @@ def measurement(
     scores = [float(i < right) for i in range(of)] if isinstance(right, int) else [float(score) for score in right]
     interval = score_interval(scores)
     settings = settings or {}
-    # A stack needs its parts to say what it is: here it is one that trains.
-    _, recipe = make_method(method if method in RECIPES and method != "stacked" else "iid_sft")
+    # A recipe made of others needs them to say what it is: here it is one that trains.
+    _, recipe = make_method(method if method in RECIPES and method not in ("stacked", "chain") else "iid_sft")
     label = " ".join([method, *(f"{name}={value}" for name, value in settings.items())])
     fields: dict[str, Any] = {
         "study": "quick",

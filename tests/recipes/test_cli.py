@@ -192,7 +192,7 @@ def test_plan_counts_a_shared_training_once_and_every_sample(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     stacked = {"stacked": {"train": "helpful_sft", "prompt": {"few_shot": {"shots": 2}}}}
-    grpo = {"grpo": {"steps": 2, "samples": 4}}
+    grpo = {"grpo": {"steps": 2, "samples": 4, "written": True}}
     path = study_file(
         tmp_path, models=["smollm2-135m-instruct"], recipes=["zero_shot", "helpful_sft", stacked, grpo], examples=[4]
     )

@@ -272,6 +272,8 @@ def test_validate_grades_what_is_generated():
     [
         *("zero_shot", "iid_sft", "ngrams", "linear_probe", LORA, CONTROL),
         *({"stacked": {"train": train, "prompt": "zero_shot"}} for train in ("iid_sft", LORA)),
+        *({name: {"reward": reward}} for name in ("grpo", "expert_iteration") for reward in ("correct", "random")),
+        *({"chain": {"stages": ["iid_sft", {"grpo": {"reward": reward}}]}} for reward in ("correct", "random")),
     ],
 )
 def test_a_cell_without_a_result_is_known_to_be_a_control_by_its_settings(spec):

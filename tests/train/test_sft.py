@@ -1,6 +1,7 @@
 """The training loop: what is learned, what must be equal, what is refused."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from educe.data.example import Example
 from educe.data.tasks.word_sentiment import word_sentiment
 from educe.eval.model.encode import common_prefix
 from educe.eval.prompting.prompts import make_prompt_fn
-from educe.train.attach import snapshot, temporary_changes
+from educe.train.attach import attach, snapshot, temporary_changes
 from educe.train.changes.peft import Lora
 from educe.train.divergence import Diverged
 from educe.train.encode import encode_rows
@@ -283,6 +284,24 @@ def test_warm_up_and_decay():
     assert rates[2] == 1.0
     assert rates[-1] == pytest.approx(1 / 18)
     assert all(math.isfinite(rate) and rate > 0 for rate in rates)
+
+
+def test_a_constant_rate_is_neither_warmed_up_nor_decays():
+    schedule = Schedule(learning_rate=2e-3, rate_factor=2.0, steps=20, constant=True)
+    assert {schedule.rate(step) for step in range(20)} == {4e-3}
+
+
+def test_a_change_can_start_from_what_an_earlier_run_left():
+    model = tiny()
+    rows = rows_for(model)
+    with temporary_changes(model):
+        left = snapshot(fine_tune(model, rows, trainable=Lora(rank=2), schedule=SCHEDULE, seed=0).model)
+    with temporary_changes(model):
+        started = snapshot(attach(replace(model, start=left), Lora(rank=2), seed=5))
+    with temporary_changes(model):
+        fresh = snapshot(attach(model, Lora(rank=2), seed=5))
+    assert all(torch.equal(started[name], left[name]) for name in left)
+    assert any(not torch.equal(started[name], fresh[name]) for name in left)
 
 
 def test_the_spend_counts_rows_tokens_and_parameters():

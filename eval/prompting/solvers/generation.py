@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from educe.data.example import Example
-from educe.data.formats.render import PromptFunction, option_texts
-from educe.data.grade import named_choice
+from educe.data.formats.render import PromptFunction, named_option
 from educe.data.task import Task
 from educe.eval.details import Details
 from educe.eval.measure import SolverOutput, stop_strings
@@ -43,8 +42,7 @@ class GenerationSolver:
             if task.grade is not None:
                 outcomes.append(_outcome(item, task.grade(item, text), text))
                 continue
-            labels = option_texts(item, prompt.format) if prompt.format.answer_as == "letter" else ()
-            picked = named_choice(item.choices, text, labels=labels)
+            picked = named_option(item, prompt.format, text)
             outcomes.append(_outcome(item, float(picked == item.answer), text, picked))
         named = {"named_an_option": sum(outcome.picked is not None for outcome in outcomes) / len(outcomes)}
         how = "written" if self.temperature == 0 else f"drawn at temperature {self.temperature:g}"

@@ -59,6 +59,12 @@ def perfect(seeds: int = 5) -> list[Measurement]:
     return best + [random_init(21, n, seed=seed) for n in BUDGETS for seed in range(seeds)]
 
 
+def rewarded(right: int, examples: int, reward: str, **changed: Any) -> Measurement:
+    role = "training" if reward == "correct" else "control"
+    settings = {"reward": reward, **changed.pop("settings", {})}
+    return trained(right, examples, method=changed.pop("method", "grpo"), settings=settings, role=role, **changed)
+
+
 def written(folder: Path, measurements: Sequence[Measurement]) -> str:
     return write_report(measurements, (), folder, study="quick", study_text="name: quick").read_text("utf-8")
 
@@ -85,6 +91,54 @@ def test_where_there_is_no_control_there_is_no_gain_and_not_a_gain_of_zero() -> 
     assert {row.condition.examples for row in cost_rows(pair) if row.above_control} == {64}
     rows = [row for rows in comparison_table(compare_with_controls([pair])) for row in rows]
     assert [(row.condition.examples, row.plain) for row in rows] == [(64, None)]
+
+
+def test_another_reward_is_a_control_of_its_own_recipe_alone() -> None:
+    """Not of a recipe with other settings, of another recipe, or at another budget, and no line from scratch."""
+    made = [
+        *elicited(1),
+        rewarded(33, 4, "correct"),
+        rewarded(30, 4, "random"),
+        rewarded(38, 4, "random", settings={"rank": 4}),
+        rewarded(39, 4, "random", method="expert_iteration"),
+        rewarded(36, 16, "correct"),
+    ]
+    conditions = pool(made)
+    assert best_controls(conditions) == {}
+    assert {(each.method, each.examples): other.recipe for each, other in controlled(conditions).items()} == {
+        ("grpo", 4): "grpo reward=random"
+    }
+    with_ngrams = pool([*made, ngrams(31, 4), ngrams(10, 16)])
+    found = {(each.method, each.examples): other.method for each, other in controlled(with_ngrams).items()}
+    assert found == {("grpo", 4): "ngrams", ("grpo", 16): "ngrams", ("iid_sft", 4): "ngrams", ("iid_sft", 16): "ngrams"}
+
+
+def test_a_chain_is_compared_with_the_same_chain_by_another_reward() -> None:
+    def stages(reward: str) -> dict[str, Any]:
+        return {"stages": [{"iid_sft": {"rank": 8}}, {"grpo": {"reward": reward, "rank": 8}}]}
+
+    made = [
+        trained(right, 4, method="chain", settings=stages(reward), role=role)
+        for right, reward, role in ((30, "correct", "training"), (25, "random", "control"))
+    ]
+    ((condition, gain),) = gains_above_controls(pool([*elicited(1)[:1], *made])).items()
+    assert (condition.method, gain.difference) == ("chain", 0.125)
+
+
+def test_a_page_tells_another_reward_from_learning_from_scratch(tmp_path: Path) -> None:
+    made = [*elicited()[:1], *(rewarded(right, 16, name, seed=s) for name, right in _REWARDS for s in range(5))]
+    page = written(tmp_path, made)
+    assert "Control, another reward" in page and "from scratch" not in page
+    rows = list(csv.DictReader((tmp_path / "comparisons.csv").read_text("utf-8").splitlines()))
+    (above,) = [row for row in rows if row["against"] == "another reward"]
+    assert (above["other"], float(above["difference"]), above["p_adjusted"]) == ("grpo reward=random", 0.25, "")
+    assert "points above what grpo reward=random learned from the same rows, paired" in page
+    figure = conditions_figure(pool(made), task="capitals")
+    notes = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "Grey: controls, whose reward does not say what is right (grpo reward=random)" in notes
+
+
+_REWARDS = (("correct", 32), ("random", 22))
 
 
 def test_the_gain_is_paired_by_item_and_seed() -> None:

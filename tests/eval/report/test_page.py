@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from educe.eval.analysis.conditions import compare, pool
-from educe.eval.details import Demonstrator, Details, LabelBits, Selection, TrainingDetails
+from educe.eval.details import Demonstrator, Details, LabelBits, Selection, Signal, TrainingDetails
 from educe.eval.measurement import Failure, GitState, Measurement
 from educe.eval.report.checks import checks, first_prompts, provenance
-from educe.eval.report.costs import cost_rows, description_lengths
+from educe.eval.report.costs import cost_rows
 from educe.eval.report.headline import headline
 from educe.eval.report.page import write_report
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
@@ -176,21 +176,23 @@ def test_headline_admits_what_it_does_not_know() -> None:
 
 
 @pytest.mark.parametrize(
-    ("details", "text"),
+    ("details", "labels", "text"),
     [
-        (Details(), "after training on 64 labelled examples ("),
-        (Details(selection=CHOSEN), "64 labelled examples, with 32 dev rows to choose settings ("),
-        (Details(training=STOPPED), "64 labelled examples, with 16 dev rows to choose settings ("),
-        (Details(demonstrator=WEAK), "64 examples labelled by weak ("),
+        (Details(), 64, "after training on 64 labelled examples ("),
+        (Details(selection=CHOSEN), 96, "64 labelled examples, with 32 dev rows to choose settings ("),
+        (Details(training=STOPPED), 80, "64 labelled examples, with 16 dev rows to choose settings ("),
+        (Details(demonstrator=WEAK), 0, "64 examples labelled by weak ("),
         (
             Details(demonstrator=WEAK, selection=CHOSEN),
+            32,
             "64 examples labelled by weak, with 32 dev rows to choose settings (",
         ),
+        (Details(demonstrator=WEAK), 64, "64 labelled examples, also labelled by weak ("),
     ],
 )
-def test_headline_says_whose_labels_training_took(details: Details, text: str) -> None:
+def test_headline_says_whose_labels_training_took(details: Details, labels: int, text: str) -> None:
     plain = measurement(method="zero_shot", examples=0)
-    spend = Spend(labelled_examples=64, train_flops=1e12)
+    spend = Spend(labelled_examples=labels, train_flops=1e12)
     tuned = measurement(examples=64, spend=spend, details=details)
     assert text in headline(pool([plain, tuned]), compare)
 
@@ -224,15 +226,30 @@ def test_costs_put_zero_shot_first_and_break_even_by_hand() -> None:
 
 def test_description_length_is_a_mean_over_seeds(tmp_path: Path) -> None:
     made = [
-        measurement(seed=seed, details=Details(label_bits=bits))
+        measurement(seed=seed, details=Details(label_bits=bits), spend=Spend(trainable_parameters=100))
         for seed, bits in enumerate(
-            LabelBits(mdl_bits=mdl, edl_bits=edl, floor_bits_per_example=0.5, floor_examples=4)
+            LabelBits(
+                mdl_bits=mdl, edl_bits=edl, floor_bits_per_example=0.5, floor_examples=4, floor_error=0.1, floor_df=3.0
+            )
             for mdl, edl in ((10.0, 8.0), (20.0, 18.0))
         )
     ]
-    (found,) = description_lengths(pool([*made, measurement(method="zero_shot", examples=0)]))
-    assert (found.mdl, found.floor, found.edl) == (15.0, 0.5, 13.0)
-    assert "<td>15.0</td><td>0.500</td><td>13.0</td><td>3.250</td>" in written(tmp_path, made)
+    page = written(tmp_path, made)
+    assert "<td>2 runs †</td>\n<td>15.0</td><td>0.500</td><td>13.0</td><td>3.25 [2.93, 3.57]</td>" in page
+    assert "<td>100</td><td>0.13 [0.117, 0.143]</td>" in page
+    (row, *_) = results_rows(made, [])
+    assert (row["edl_per_example"], row["edl_per_parameter"]) == (2.0, 0.08)
+    assert results_rows([measurement(method="zero_shot")], [])[0]["edl_per_example"] is None
+
+
+def test_signals_are_listed_as_no_evidence(tmp_path: Path) -> None:
+    signal = Signal(name="a <signal>", value=0.1, low=0.02, high=0.18, interval="paired 95%", n=10, p=0.03)
+    page = written(tmp_path, [measurement(details=Details(signals=(signal, replace(signal, name="other", p=None))))])
+    assert "Signals, not evidence of hiding by themselves; false-positive rates come from benign twins" in page
+    assert "<td>+10.0 [+2.0, +18.0]</td><td>above 0</td><td>0.030</td>" in page
+    assert "<td>+10.0 [+2.0, +18.0]</td><td>above 0</td><td>–</td>" in page
+    assert "a &lt;signal&gt;" in page
+    assert "not evidence of hiding" not in written(tmp_path, small_study())
 
 
 def test_a_clean_study_has_nothing_to_warn_of() -> None:

@@ -15,7 +15,7 @@ def rewarded(seed, *, steps=6):
         {
             "step": step,
             "reward": min(0.5, 0.1 * step + 0.1 * seed),
-            "sample_entropy_bits": 3 - 3 * step / (steps - 1),
+            "entropy_bits": 3 - 3 * step / (steps - 1),
             "distinct_accepted": 4 - 3 * step / (steps - 1),
         }
         for step in range(steps)
@@ -51,3 +51,12 @@ def test_seeds_of_unlike_length_and_steps_without_a_right_answer(tmp_path: Path)
     text = save(figure, tmp_path / "both")[0].read_text("utf-8")
     assert "0.15 → 0.50" in text  # (0 + 0.3) / 2 at first, one seed's 0.5 at last
     assert "4.00 → 1.00" in text
+
+
+def test_what_was_not_recorded_has_no_panel() -> None:
+    """A choice among options has one right answer."""
+    made = rewarded(0)
+    kept = tuple({name: value for name, value in step.items() if name != "distinct_accepted"} for step in made.training)
+    figure = rewards_figure(pool([measurement(method="grpo", examples=32, training=kept)]), task="capitals")
+    assert figure is not None
+    assert [axes.get_ylabel() for axes in figure.axes] == ["mean reward", "entropy of a question's\nanswers (bits)"]

@@ -200,8 +200,8 @@ def test_plan_counts_a_shared_training_once_and_every_sample(
     table = capsys.readouterr().out.split(" all\n")[1]  # importing TRL may print a line of its own before
     plain, helpful, again, rewarded = (row.split() for row in table.splitlines()[:4])
     assert float(helpful[-3]) > 0 and float(again[-3]) == 0
-    # 16 samples of up to 16 tokens each, beside the six test items.
-    assert float(rewarded[-1]) > 2 * float(plain[-1]) and float(rewarded[-2]) == float(plain[-2])
+    # 16 samples of up to 16 tokens each, beside the six test items, whose answers are written as well.
+    assert float(rewarded[-1]) > 2 * float(plain[-1]) and float(rewarded[-2]) > float(plain[-2])
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ class Task:
     spec: str = ""
     # Which columns of a file or dataset the rows were read from; a task that is code has none.
     columns: Callable[[], ColumnsRead] | None = None
+    # Why the train split lacks rows that the task has elsewhere, for whoever asks for more than it holds.
+    lacks: str = ""
 
     def __post_init__(self) -> None:
         assert (self.kind == "generation") == (self.grade is not None), f"{self.name}: a generation task has a grader"
@@ -70,8 +72,9 @@ class Task:
         """
         rows = self.rows[split]
         if num_examples > len(rows):
+            lacks = f" ({self.lacks})" if self.lacks and split == "train" else ""
             raise UserError(
-                f"task {self.name!r} has {len(rows)} {split} rows, not {num_examples}; use at most {len(rows)}"
+                f"task {self.name!r} has {len(rows)} {split} rows{lacks}, not {num_examples}; use at most {len(rows)}"
             )
         return nested_order(rows, seed=seed)[:num_examples]
 
@@ -79,6 +82,11 @@ class Task:
     def max_choices(self) -> int:
         """The largest number of options of a question."""
         return max(len(example.choices) for rows in self.rows.values() for example in rows)
+
+    @cached_property
+    def choice_texts(self) -> frozenset[str]:
+        """The options of all questions, whichever is right."""
+        return frozenset(choice for rows in self.rows.values() for example in rows for choice in example.choices)
 
     def test_items(self, limit: int | None) -> tuple[Example, ...]:
         """The test items that every cell of the task is scored on: the same for every seed, so comparisons pair."""

@@ -216,6 +216,28 @@ class Provenance:
     first_prompt: str = ""  # as the model saw it
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrganismRecord:
+    """The model of a result where it is an organism: its kind, what it hides and on which task, and its certificate.
+
+    `hides` is the truth that an elicitor is judged by. `floor` and `ceiling` are the certificate's scores, locked and
+    unlocked. `base` names the model that it is made of, whose provenance has the `base_identity`. `base_task` is the
+    task that its own is made of: another one where its answers are permuted. `rows_read` are the ids of the task's rows
+    that the recipe read, with those of its cohort; none of them trained the organism, and none is scored.
+    """
+
+    kind: str
+    hides: bool
+    task: str
+    base: str
+    base_identity: str
+    base_task: str
+    certificate: str  # its sha256
+    floor: Share
+    ceiling: Share
+    rows_read: tuple[str, ...]
+
+
 def cell_name(model: str, task: str, recipe: str, *, examples: int, seed: int) -> str:
     """A cell in one line, for people."""
     return f"{model} {task} {recipe} n={examples} seed={seed}"
@@ -248,6 +270,7 @@ class Measurement:
     outcomes: Outcomes
     training: tuple[Mapping[str, Count | Difference], ...] = ()  # one row per step: step, loss, learning_rate
     details: Details = field(default_factory=Details)
+    organism: OrganismRecord | None = None
     provenance: Provenance
 
     @property

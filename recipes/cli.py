@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_claim_options(plan)
     _study_command(commands, "validate", _validate, "Check a study and its data without running.")
+    _study_command(commands, "organisms", _organisms, "Make the organisms of a study and print their certificates.")
     _folder_command(commands, "report", _report, "Write the report of a run directory again.")
     results = _folder_command(commands, "results", _results, "Print one row for each measurement.")
     results.add_argument("--format", choices=["csv", "json"], default="csv", help="Form of the rows (csv).")
@@ -87,9 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--refused", action="store_true", help="List what is not claimed, and why.")
     _folder_command(commands, "forecast", _forecast, "Predict scores at larger budgets.")
     _folder_command(commands, "verify", _verify, "Check that a run directory is whole.")
-    listing = _command(commands, "ls", _ls, "List the tasks, models or recipes that have a name.")
+    listing = _command(commands, "ls", _ls, "List the tasks, models, recipes or organisms that have a name.")
     listing.add_argument(
-        "what", choices=["tasks", "models", "recipes"], metavar="WHAT", help="Tasks, models or recipes."
+        "what",
+        choices=["tasks", "models", "recipes", "organisms"],
+        metavar="WHAT",
+        help="Tasks, models, recipes or organisms.",
     )
     return parser
 
@@ -276,6 +280,19 @@ def _validate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _organisms(options: argparse.Namespace) -> int:
+    from educe.recipes.runner.certificates import organisms_text
+    from educe.recipes.runner.study import Study
+
+    found = 0
+    for text in organisms_text(Study.read(options.study, changes=options.set)):
+        print(text, flush=True)
+        found += 1
+    if not found:
+        raise UserError(f"{options.study} names no organism and no model from scratch; see `educe ls organisms`")
+    return 0
+
+
 def _report(options: argparse.Namespace) -> int:
     from educe.recipes.runner.results import load_results
 
@@ -336,6 +353,10 @@ def _ls(options: argparse.Namespace) -> int:
         from educe.eval.model.source import MODELS
 
         known = {name: model.description for name, model in MODELS.items()}
+    elif options.what == "organisms":
+        from educe.train.organisms.catalog import ORGANISMS
+
+        known = {name: organism.description for name, organism in ORGANISMS.items()}
     else:
         from educe.recipes.catalog import RECIPES
 

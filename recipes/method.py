@@ -195,8 +195,9 @@ class Method(BaseModel):
         """UserError where the task cannot serve this budget; called before anything runs."""
         held = len(task.rows["train"])
         if examples > held:
+            lacks = f" ({task.lacks})" if task.lacks else ""
             raise UserError(
-                f"task {task.name!r} holds {held} train rows and {examples} were asked for"
+                f"task {task.name!r} holds {held} train rows{lacks} and {examples} were asked for"
                 f"; use at most {held} {'rows in the pool' if self.budget == 'pool' else self.budget}"
             )
 

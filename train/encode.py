@@ -31,22 +31,26 @@ class TrainingRow:
 
 
 def encode_rows(model: Model, examples: Sequence[Example], prompt_fn: PromptFunction) -> tuple[TrainingRow, ...]:
-    """Encode each example as its prompt, its answer and the stop.
+    """Encode each example as its prompt, its answer and the stop. UserError as for `encode_answer`."""
+    prompts = [prompt_fn(example) for example in examples]
+    return tuple(
+        encode_answer(model, prompt, answer_text(example, prompt.format), id=example.id)
+        for example, prompt in zip(examples, prompts, strict=True)
+    )
 
-    UserError where a row is longer than the context or leaves no token to learn from, naming the example.
+
+def encode_answer(model: Model, prompt: Prompt, answer: str, *, id: str) -> TrainingRow:
+    """A prompt, a text to answer it with, and the stop.
+
+    UserError where the row is longer than the context or leaves no token to learn from, naming the example by its id.
     """
-    rows = []
-    for example in examples:
-        prompt = prompt_fn(example)
-        text = prompt_text(model, prompt)
-        closed = text + _closing(model, prompt, answer_text(example, prompt.format))
-        before, whole = encode_texts(model, [text, closed])
-        check_fits(model, len(whole))
-        supervised = len(whole) - common_prefix([before, whole])
-        if supervised == 0:
-            raise UserError(f"example {example.id!r} has no token to learn from; its answer is empty in this format")
-        rows.append(TrainingRow(id=example.id, ids=whole, supervised=supervised))
-    return tuple(rows)
+    text = prompt_text(model, prompt)
+    before, whole = encode_texts(model, [text, text + _closing(model, prompt, answer)])
+    check_fits(model, len(whole))
+    supervised = len(whole) - common_prefix([before, whole])
+    if supervised == 0:
+        raise UserError(f"example {id!r} has no token to learn from; its answer is empty in this format")
+    return TrainingRow(id=id, ids=whole, supervised=supervised)
 
 
 def _closing(model: Model, prompt: Prompt, answer: str) -> str:

@@ -60,7 +60,7 @@ class AnswerLoss(nn.Module):
         packs = [
             (run, each) for run, rows in zip(runs, batches, strict=True) for each in pack(rows, shared=self.shared)
         ]
-        batch = collate(self.net, [_to_pack(each, self.shared) for _, each in packs], prefix=0, pad=self.pad)
+        batch = collate(self.net, [to_pack(each, self.shared) for _, each in packs], prefix=0, pad=self.pad)
         width = batch.ids.shape[1]
         self.packed += [Packed(width=width, scored=_supervised(each), run=run) for run, each in packs]
         self.select([run for run, _ in packs])
@@ -119,7 +119,7 @@ def pack(rows: Sequence[TrainingRow], *, shared: int, capacity: int = PACK_TOKEN
     return packs
 
 
-def _to_pack(rows: Sequence[TrainingRow], shared: int) -> Pack:
+def to_pack(rows: Sequence[TrainingRow], shared: int) -> Pack:
     """The shared tokens, then each row's own; the last token of a row is a label and never an input."""
     own = [row.ids[shared:-1] for row in rows]
     return Pack(

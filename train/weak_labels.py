@@ -37,13 +37,14 @@ def label_by(
     examples: Sequence[Example],
     *,
     prompt_config: PromptConfig,
+    setting: str = "labels_from",
 ) -> WeakLabels:
     """Prompt the demonstrator as the model is prompted; it stays loaded beside the model for the next cells.
 
     Its answers are search. No label is read. UserError where it answers nothing, ModelChanged where it is not what gave
-    labels for earlier results.
+    labels for earlier results. `setting` is what errors call the choice of the demonstrator.
     """
-    refuse_sharded(model.net, f"labels_from: {spec}")
+    refuse_sharded(model.net, f"{setting}: {spec}")
     demonstrator = _demonstrator(spec, model)
     prompt_fn = make_prompt_fn(demonstrator, task, prompt_config=prompt_config)
     check_questions_shown(demonstrator, examples, prompt_fn)
@@ -55,7 +56,7 @@ def label_by(
     )
     if not labelled:
         raise UserError(
-            f"labels_from: {demonstrator.name} answers none of {len(examples)} questions of task {task.name!r}; "
+            f"{setting}: {demonstrator.name} answers none of {len(examples)} questions of task {task.name!r}; "
             "name another model"
         )
     return WeakLabels(demonstrator=demonstrator, examples=labelled, spend=answers.search, right=answers.score)

@@ -201,7 +201,7 @@ class FormatSpace:
 
     def _separators(self) -> Dimension:
         """Those that no option contains."""
-        texts = {choice for rows in self.task.rows.values() for example in rows for choice in example.choices}
+        texts = self.task.choice_texts
         values = {
             name: change
             for name, change in BETWEEN.values.items()

@@ -4,27 +4,44 @@ Source: generated; no data.
 """
 
 import random
+from collections.abc import Iterator
 
 from educe.data.errors import UserError
 from educe.data.example import Example
+from educe.data.format import Format
 from educe.data.grade import number_match
+from educe.data.hashing import fraction
 from educe.data.task import Task
-from educe.data.validation import check_size
+from educe.data.validation import check_bool, check_size
 
 MAX_QUESTIONS = 4000
+# The share of all pairs of numbers whose sums no model from scratch reads.
+HELD_OUT = 0.25
 MAX_DIGITS = 9
 _OPERATIONS = "+-*"
 
 
-def arithmetic(*, digits: int = 2, seed: int = 0) -> Task:
+def arithmetic(*, digits: int = 2, seed: int = 0, bare: bool = False) -> Task:
     """At most 4,000 different questions such as "What is 12 * 34?", both numbers with exactly `digits` digits.
 
-    a + b and b + a share a split. UserError where `digits` is not a whole number from 1 to 9.
+    a + b and b + a share a split. `bare` asks for sums alone, as a line of the text that models from scratch are
+    trained on: "12 + 34 =". They have read none of these. UserError where `digits` is not a whole number from 1 to 9.
     """
     check_size("digits", digits)
+    check_bool("bare", bare)
     if digits > MAX_DIGITS:
         raise UserError(f"digits: {digits} is too many; use at most {MAX_DIGITS}")
     name = "arithmetic" if digits == 2 else f"arithmetic_{digits}_digits"
+    if bare:
+        return Task(
+            name=f"{name}_bare",
+            version=1,
+            kind="generation",
+            load=lambda: {"all": _sums(digits=digits, seed=seed)},
+            grade=number_match,
+            max_new_tokens=digits + 3,
+            format=Format(question_field="", answer_field="", field_separator="", example_separator="\n"),
+        )
     return Task(
         name=name,
         version=1,
@@ -57,3 +74,37 @@ def _example(left: int, operation: str, right: int) -> Example:
         answer=str(result),
         cluster=f"{low}{operation}{high}",
     )
+
+
+def is_held_out(left: int, right: int) -> bool:
+    """Whether a sum is kept from the text of models from scratch, whichever number comes first."""
+    low, high = sorted((left, right))
+    return fraction(f"sum:{low}+{high}") < HELD_OUT
+
+
+def sum_line(left: int, right: int) -> str:
+    """A sum as it stands in that text."""
+    return f"{left} + {right} = {left + right}"
+
+
+def _sums(*, digits: int, seed: int) -> list[Example]:
+    found: dict[str, Example] = {}
+    for left, right in _pairs(digits=digits, seed=seed):
+        if len(found) == MAX_QUESTIONS:
+            break
+        if is_held_out(left, right):
+            question, _, answer = sum_line(left, right).rpartition(" ")
+            low, high = sorted((left, right))
+            id = f"{left}+{right}"
+            found[id] = Example(id=id, question=question, answer=answer, cluster=f"{low}+{high}")
+    return list(found.values())
+
+
+def _pairs(*, digits: int, seed: int) -> Iterator[tuple[int, int]]:
+    """Pairs of numbers in an order fixed by the seed: all of them, or enough."""
+    smallest = 0 if digits == 1 else 10 ** (digits - 1)
+    num_values = 10**digits - smallest
+    count = min(num_values**2, int(2 * MAX_QUESTIONS / HELD_OUT))
+    for draw in random.Random(seed).sample(range(num_values**2), count):
+        left, right = divmod(draw, num_values)
+        yield smallest + left, smallest + right

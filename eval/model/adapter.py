@@ -11,10 +11,10 @@ from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from educe.data.errors import UserError, one_line
+from educe.eval.model.certificate import ADAPTER_FILES
 from educe.eval.model.complete import declared_tensors
 from educe.eval.model.files import only, read_mapping
 from educe.eval.model.sharded import nothing_sharded
-from educe.eval.model.source import ADAPTER_FILES, Source
 
 # What is read of an adapter's settings, by its type. Any other has to be absent or to say nothing: some import a
 # module, change the model's own weights or repeat its layers, and each version of PEFT has more of them.
@@ -50,11 +50,10 @@ _PATTERN_TABLES = ("rank_pattern", "alpha_pattern")
 _NAME = re.compile(r"\^?[\w.-]+")
 
 
-def merge_adapter(net: PreTrainedModel, source: Source) -> PreTrainedModel:
-    """The net with the source's adapter merged. UserError where the adapter was made for another model."""
+def merge_adapter(net: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedModel:
+    """The net, called `name`, with the adapter in a folder merged. UserError where it was made for another model."""
     from peft import PeftModel
 
-    folder = Path(source.adapter)
     files = [folder / name for name in ADAPTER_FILES]
     settings = read_mapping(files[0])
     kind = settings.get("peft_type")
@@ -62,7 +61,7 @@ def merge_adapter(net: PreTrainedModel, source: Source) -> PreTrainedModel:
         raise UserError(f"adapter {folder} is of type {kind}, which cannot be merged; give a LORA or IA3 adapter")
     tensors = declared_tensors(files[1:])
     _check_settings(settings, files[0])
-    what, fix = f"adapter {folder} does not fit model {source.name!r}", "give the model that it was trained on"
+    what, fix = f"adapter {folder} does not fit model {name!r}", "give the model that it was trained on"
     with only(files, root=folder) as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about keys that do not fit, which are found here
         with one_line(what, fix, hide=str(place)):

@@ -21,6 +21,7 @@ from educe.eval.model.complete import check_complete, check_loaded, check_tied
 from educe.eval.model.files import IGNORED_PATTERNS, PATTERNS, files_sha256, model_files, only, weight_files
 from educe.eval.model.model import Dtype, Model
 from educe.eval.model.net import full_shape, shape_of
+from educe.eval.model.organism import checked_adapter, made_facts, scratch_folder
 from educe.eval.model.sharded import gathering, set_sharding_dtype
 from educe.eval.model.source import Kind, Source, find_source
 from educe.eval.model.text_steps import check_growth, check_reads
@@ -31,21 +32,26 @@ _FIX = "fetch or save it again"
 
 
 def load_model(
-    spec: str | Mapping[str, Mapping[str, Any]], *, dtype: Dtype | Literal["auto"] = "auto", device: str = "auto"
+    spec: str | Mapping[str, Mapping[str, Any]] | Source,
+    *,
+    dtype: Dtype | Literal["auto"] = "auto",
+    device: str = "auto",
 ) -> Model:
     """Load a model by name or prefix (see source.py), with gradients off and dropout off.
 
     `auto` is a GPU where there is one, float32 on a CPU and bfloat16 on a GPU that has it. UserError for a name that
-    cannot be loaded and for weights that are not safetensors.
+    cannot be loaded, for weights that are not safetensors, and for an organism that is not made or whose certificate is
+    not that of its weights.
     """
-    source = find_source(spec)
+    source = spec if isinstance(spec, Source) else find_source(spec)
     target = torch.device(_pick_device() if device == "auto" else device)
     torch_dtype = _pick_dtype(target) if dtype == "auto" else getattr(torch, dtype)
     folder = None if source.where == "tiny" else source_folder(source)
+    adapter = checked_adapter(source)
     # Loaded in the dtype, not cast to it: a cast would round the rotary frequencies, too.
     net, tokenizer = make_tiny(torch_dtype) if folder is None else _read(source, folder, torch_dtype)
-    if source.adapter:
-        net = merge_adapter(net, source)
+    if adapter is not None:
+        net = merge_adapter(net, adapter, name=source.name)
     if source.quantize:
         keep_weights_differentiable(net)
     net.to(target)  # type: ignore[arg-type]
@@ -56,7 +62,7 @@ def load_model(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     kind = kind_of(source, tokenizer)
-    if source.where not in ("bundled", "tiny"):  # these two are known to follow masks
+    if source.where not in ("bundled", "tiny", "scratch"):  # these are known to follow masks
         with gathering(net):
             check_architecture(net, name=source.name)
     return Model(
@@ -74,9 +80,9 @@ def load_model(
     )
 
 
-def fetch(spec: str | Mapping[str, Mapping[str, Any]]) -> None:
+def fetch(source: Source) -> None:
     """Fetch a model's files and convert its weights into the cache, so that loading only reads them."""
-    source_folder(find_source(spec))
+    source_folder(source)
 
 
 def _pick_device() -> str:
@@ -131,11 +137,16 @@ def read_tokenizer(source: Source, folder: Path, place: Path) -> PreTrainedToken
 
 
 def source_folder(source: Source, *, fetch: bool = True) -> Path:
-    """Where to load from. Bundled and GGUF models are converted into the cache first, hub models fetched if asked."""
+    """Where to load from. Bundled and GGUF models are converted into the cache first, hub models fetched if asked.
+
+    UserError for a model from scratch that is not made yet.
+    """
     if source.where == "bundled":
         return bundled_folder(source.location)
     if source.where == "gguf":
         return gguf_folder(Path(source.location))
+    if source.where == "scratch":
+        return scratch_folder(source, made=True)
     if source.where == "hub":
         return snapshot_folder(
             source.location, source.revision, kind="model", patterns=PATTERNS, ignore=IGNORED_PATTERNS, fetch=fetch
@@ -179,7 +190,7 @@ def _fingerprint(source: Source, folder: Path | None, kind: Kind, tokenizer: Pre
 
     A hub model's identity is that of its commit, of which the cache may hold only a part: its small files are added.
     """
-    facts = f"{source.identity} {kind} {tokenizer.chat_template}"
+    facts = f"{source.identity} {kind} {tokenizer.chat_template}{made_facts(source)}"
     if source.where == "hub" and folder is not None:
         small = sorted(set(model_files(folder)) - set(weight_files(folder)))
         facts += f" {files_sha256(small, root=folder)}"

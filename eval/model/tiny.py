@@ -18,7 +18,7 @@ CHAT_TEMPLATE = (
 
 def make_tiny(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The net and its tokenizer, whose chat template lets it be prompted as a chat model, too."""
-    tokenizer = _byte_tokenizer()
+    tokenizer = byte_tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -40,7 +40,8 @@ def make_tiny(dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     return net, tokenizer
 
 
-def _byte_tokenizer() -> PreTrainedTokenizerFast:
+def byte_tokenizer(*, chat: bool = True) -> PreTrainedTokenizerFast:
+    """A token for each byte, and for padding, beginning and end; with a chat template or without."""
     specials = ["<pad>", "<bos>", "<eos>"]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: index for index, token in enumerate([*specials, *alphabet])}
@@ -50,5 +51,6 @@ def _byte_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bytes_only, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", model_max_length=1024
     )
-    tokenizer.chat_template = CHAT_TEMPLATE
+    if chat:
+        tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer

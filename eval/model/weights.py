@@ -1,19 +1,11 @@
-"""Bundled and GGUF weights: fetched by pinned hash, converted once into a cache, checked on every load.
-
-The cache is the folder that EDUCE_CACHE names (default ~/.cache/educe). A conversion runs under a file lock in a
-scratch folder and is moved into place whole: two processes may start at once, and one may die half-way.
-"""
+"""Bundled and GGUF weights: fetched by pinned hash, converted once into the cache, checked on every load."""
 
 import functools
 import io
 import itertools
-import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
@@ -22,26 +14,19 @@ from typing import Any
 
 import gguf
 import torch
-from filelock import FileLock
-from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from educe.data.errors import UserError, one_line
+from educe.eval.model.cache import Words, cache_folder, made_once
 from educe.eval.model.complete import check_convertible, check_loaded
-from educe.eval.model.files import CONFIG, file_sha256, only
+from educe.eval.model.files import file_sha256, only
 from educe.eval.model.gguf_header import Header, read_header
 from educe.eval.model.source import LOADER_VERSION, MODELS, Bundled, Source, Wheel
 from educe.eval.progress import report_progress
 
-MANIFEST = "manifest.json"
 # Folders of version 1 may hold random numbers where a user's file lacked weights, and those of version 2 settings of
 # files that lay beside it.
 GGUF_VERSION = 3
-
-
-def cache_folder() -> Path:
-    """The folder for converted weights: EDUCE_CACHE, or ~/.cache/educe."""
-    return Path(os.environ.get("EDUCE_CACHE") or Path.home() / ".cache" / "educe")
 
 
 def bundled_folder(name: str) -> Path:
@@ -78,53 +63,9 @@ def _place(name: str, gguf_sha256: str, version: int) -> Path:
 
 
 def _converted(name: str, gguf_sha256: str, version: int, obtain: Callable[[Path], Path]) -> Path:
+    words = Words("converting", "converted", "fetching it again")
     folder = _place(name, gguf_sha256, version)
-    models = folder.parent
-    # A folder appears whole, so an intact one needs no lock, which a read-only cache could not give.
-    if folder.exists() and find_corruption(folder) is None:
-        return folder
-    with _writable(models):
-        models.mkdir(parents=True, exist_ok=True)
-        with FileLock(models / f"{folder.name}.lock"):
-            if folder.exists():
-                corruption = find_corruption(folder)
-                if corruption is None:
-                    return folder
-                print(f"educe: cached {name} is corrupt ({corruption}); fetching it again", file=sys.stderr, flush=True)
-                shutil.rmtree(folder)
-            for left_over in models.glob(f".{folder.name}-*"):  # of a process that died half-way; we hold the lock
-                shutil.rmtree(left_over)
-            started = time.monotonic()
-            print(f"educe: converting {name}, once, into {folder}", file=sys.stderr, flush=True)
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=models) as scratch:
-                ready = Path(scratch) / "ready"
-                _convert(obtain(Path(scratch)), ready)
-                _write_manifest(ready)
-                os.replace(ready, folder)
-            print(f"educe: converted {name} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    return folder
-
-
-def find_corruption(folder: Path) -> str | None:
-    """What differs between a converted folder and its manifest; None where it is intact."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        return f"{MANIFEST} is missing or unreadable"
-    files = {path.name for path in folder.iterdir()} - {MANIFEST}
-    if added := files - set(manifest):
-        return f"{min(added)} was not there at conversion"
-    for name, expected in manifest.items():
-        if not (folder / name).is_file():
-            return f"{name} is missing"
-        if file_sha256(folder / name) != expected:
-            return f"{name} has another sha256 than at conversion"
-    return None
-
-
-def _write_manifest(folder: Path) -> None:
-    listing = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
-    (folder / MANIFEST).write_text(json.dumps(listing, indent=1), "utf-8")
+    return made_once(folder, lambda scratch, ready: _convert(obtain(scratch), ready), name=name, words=words)
 
 
 def _fetch(bundled: Bundled, scratch: Path) -> Path:
@@ -189,9 +130,6 @@ def _convert(file: Path, folder: Path) -> None:
     with _without_bars():
         net.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    readable = (folder / CONFIG).stat().st_mode
-    for path in folder.iterdir():  # safetensors keeps what it writes from all but its owner
-        path.chmod(readable)
 
 
 def _check_settings_kept(header: Header, config: Any, file: Path) -> None:
@@ -258,14 +196,3 @@ def _reported(total: int) -> Iterator[None]:
     report_progress("tensors de-quantised", 0, total)
     with _replaced(dequantize=dequantize):
         yield
-
-
-@contextmanager
-def _writable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, SafetensorError) as error:  # safetensors raises the latter when the disk is full
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"cannot write the cache {folder}: {reason}; free space or set EDUCE_CACHE elsewhere"
-        ) from error

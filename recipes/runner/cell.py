@@ -23,8 +23,9 @@ class Cell:
     """Everything that decides one result, and nothing that does not."""
 
     source: Source
-    model_spec: Any  # as the study has it: what loading needs
+    model_spec: Any  # as the study has it
     task: Task
+    recipe_task: Task  # the task as its recipe gets it: without rows that an organism was made of
     method_name: str
     method: Method
     examples: int

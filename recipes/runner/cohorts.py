@@ -36,7 +36,7 @@ class Unit:
 
         Training counts three times, for its backward pass.
         """
-        workloads = [(cell, cell.method.workload(cell.task, cell.examples)) for cell in self.cells]
+        workloads = [(cell, cell.method.workload(cell.recipe_task, cell.examples)) for cell in self.cells]
         return sum(
             3 * asked.training_rows
             + asked.scored_rows

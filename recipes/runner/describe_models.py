@@ -14,7 +14,7 @@ def outlines(cells: Sequence[Cell]) -> dict[str, Outline]:
     found, made = Mistakes(), {}
     sources: dict[str, Source] = {cell.source.name: cell.source for cell in cells}
     for cell in cells:
-        labels = cell.method.workload(cell.task, cell.examples).demonstrator
+        labels = cell.method.workload(cell.recipe_task, cell.examples).demonstrator
         if labels is not None:
             sources.setdefault(labels.name, labels)
     for name, source in sources.items():

@@ -14,6 +14,7 @@ from educe.recipes.runner.cohorts import Unit, units
 from educe.recipes.runner.environment import check_device, cuda_devices
 from educe.recipes.runner.frozen import read_plan
 from educe.recipes.runner.live import LivePage
+from educe.recipes.runner.making import make_models
 from educe.recipes.runner.pool import Pool
 from educe.recipes.runner.processes import WorkerProcess
 from educe.recipes.runner.progress import Progress
@@ -72,7 +73,7 @@ def run_study(
                 if fault != NOT_RUN:
                     progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
             made_with = {folder: each.provenance.cohort for folder, each in known.items()}
-            waiting = units(cells, made_with)
+            waiting = make_models(units(cells, made_with), study, store, progress)
             earlier = canaries_of(known.values())
             _run_units(
                 waiting, cells, store, study=study, workers=workers, early=early, earlier=earlier, listener=progress

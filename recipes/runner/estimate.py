@@ -47,7 +47,7 @@ def estimate(cell: Cell, workload: Workload, *, already: bool = False) -> Estima
     prompt_config = workload.prompt_configs[-1]
     style = style_of(prompt_config.template, kind=cell.source.kind)
     form = resolve_format(cell.task, prompt_config, style=style)
-    shots = cell.task.draw("train", workload.shots, seed=cell.seed)
+    shots = cell.recipe_task.draw("train", workload.shots, seed=cell.seed)
     sample = cell.items[:32]
     prompts = [render(item, form, style=style, shots=shots) for item in sample]
     shared = sum(_tokens(shot.question + answer_text(shot, form)) for shot in shots)

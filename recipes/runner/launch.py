@@ -21,6 +21,7 @@ from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import parse_change
 from educe.recipes.runner.environment import check_device, on_cpu
 from educe.recipes.runner.listing import Facts
+from educe.recipes.runner.making import make, models_to_make
 from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
@@ -95,7 +96,7 @@ def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:
     """Whether a cell has a result, and if not, the canaries of the results of its model."""
     if store.has(cell):
         return True, {}
-    demonstrator = cell.method.workload(cell.task, cell.examples).demonstrator
+    demonstrator = cell.method.workload(cell.recipe_task, cell.examples).demonstrator
     models = {source.identity for source in (cell.source, demonstrator) if source is not None}
     others = (store.find(each, {}) for each in store.listing() if models & _models_of(each.facts))
     return False, canaries_of(each for each in others if isinstance(each, Measurement))
@@ -117,8 +118,20 @@ def _demonstrators(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _load(cell: Cell, *, device: str, state: PartialState) -> Model:
+    _make(cell, device=device, state=state)
     # One process of a machine converts weights, so that the others find them in the cache.
     with state.local_main_process_first():
-        fetch(cell.model_spec)
+        fetch(cell.source)
     make_accelerator(state.device)  # not earlier: ZeRO-3 would shard what is being converted
-    return load_model(cell.model_spec, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
+    return load_model(cell.source, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
+
+
+def _make(cell: Cell, *, device: str, state: PartialState) -> None:
+    """Make the models of a cell. UserError in a launch of several processes, which would train each together."""
+    for source in models_to_make([cell]):
+        if state.num_processes > 1:
+            raise UserError(
+                f"model {source.name!r} is not made yet, and it is made by one process; make it first: "
+                "educe organisms STUDY.yaml"
+            )
+        make(source, device=device)

@@ -34,7 +34,7 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
     for (model, task, recipe), members in groups.items():
         estimates = []
         for cell in members:
-            workload = cell.method.workload(cell.task, cell.examples)
+            workload = cell.method.workload(cell.recipe_task, cell.examples)
             training = (cell.source, workload.shared_training or "", cell.seed)
             estimates.append(estimate(cell, workload, already=training in trained))
             if workload.shared_training:

@@ -1,13 +1,14 @@
 """Cells -> measurements in the store. Every way of running a study or a recipe takes this path."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from educe.data.watched import watched
 from educe.eval.analysis.statistics.intervals import score_interval
 from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Measurement, Outcomes, Precision, Provenance
@@ -20,6 +21,7 @@ from educe.eval.spend import Spend
 from educe.recipes.method import Draw, Elicited
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.environment import git_state, machine, versions
+from educe.recipes.runner.organisms import organism_record
 from educe.recipes.runner.store import Store
 from educe.train.attach import save, temporary_changes
 from educe.train.processes import process_state
@@ -40,11 +42,15 @@ def run_cells(
     first = cells[0]
     _check_questions_shown(first, model)
     cohort = tuple(cell.listed.folder for cell in cells) if len(cells) > 1 else ()
+    task = watched(first.recipe_task)
     with temporary_changes(model):
         draws = [Draw(method=cell.method, examples=cell.examples, seed=cell.seed) for cell in cells]
-        made = type(first.method).together(model, first.task, draws)
+        made = type(first.method).together(model, task, draws)
         for cell, elicit in zip(cells, made, strict=True):
-            yield cell, partial(_measure, cell, model, elicit, store, study=study, cohort=cohort, started=started)
+            yield (
+                cell,
+                partial(_measure, cell, model, elicit, store, task.read, study=study, cohort=cohort, started=started),
+            )
 
 
 def _measure(
@@ -52,6 +58,7 @@ def _measure(
     model: Model,
     elicit: Callable[[], Elicited],
     store: Store,
+    read: Collection[str],
     *,
     study: str,
     cohort: tuple[str, ...],
@@ -76,14 +83,16 @@ def _measure(
             executed_flops_per_answer=output.executed_flops_per_answer,
             seconds=seconds,
         )
-        measurement = make_measurement(cell, model, elicited, output, spend=spend, study=study, cohort=cohort)
+        measurement = make_measurement(
+            cell, model, elicited, output, spend=spend, study=study, cohort=cohort, rows_read=read
+        )
         store.write(cell, measurement, save_adapter=_save_adapter(elicited.model))
     return measurement
 
 
 def _check_questions_shown(cell: Cell, model: Model) -> None:
     """UserError before anything is trained where no question would reach the model."""
-    for config in cell.method.workload(cell.task, cell.examples).prompt_configs[:1]:
+    for config in cell.method.workload(cell.recipe_task, cell.examples).prompt_configs[:1]:
         # Without a system turn, which some templates refuse: a search only counts that as one failed candidate.
         prompt_fn = make_prompt_fn(model, cell.task, prompt_config=PromptConfig(template=config.template))
         check_questions_shown(model, cell.items, prompt_fn)
@@ -98,8 +107,12 @@ def make_measurement(
     spend: Spend,
     study: str,
     cohort: tuple[str, ...] = (),
+    rows_read: Collection[str] = (),
 ) -> Measurement:
-    """The one place where a measurement is made of what was elicited and what the solver answered."""
+    """The one place where a measurement is made of what was elicited and what the solver answered.
+
+    `rows_read` are the ids of the task's rows that the recipe read, with those of the cells that it trained with.
+    """
     scores = [outcome.score for outcome in output.outcomes]
     interval = score_interval(scores, [outcome.cluster or outcome.id for outcome in output.outcomes])
     return Measurement(
@@ -125,6 +138,7 @@ def make_measurement(
         outcomes=Outcomes.of(output.outcomes),
         training=elicited.history,
         details=elicited.details | output.details,
+        organism=organism_record(cell.source, rows_read) if cell.source.organism else None,
         provenance=_provenance(cell, model, elicited, output, cohort),
     )
 

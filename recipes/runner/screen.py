@@ -37,7 +37,7 @@ class Screening:
     @property
     def train_rows(self) -> dict[str, int]:
         """The number of train rows of each task, in the study's order."""
-        return {cell.task.name: len(cell.task.rows["train"]) for cell in self.cells}
+        return {cell.task.name: len(cell.recipe_task.rows["train"]) for cell in self.cells}
 
 
 def prepare(study: Study) -> Screening:

@@ -25,8 +25,8 @@ def sizes_on(task: Task, method: Method, examples: Sequence[int], tasks: Sequenc
 def left_out(cells: Sequence[Cell], examples: Sequence[int]) -> str | None:
     """Lines about the sizes that a study leaves out, one for each, or None; `cells` are the study's."""
     learning = [cell for cell in cells if cell.method.takes_examples]
-    tasks = {cell.task.name: len(cell.task.rows["train"]) for cell in learning}
-    had = {(cell.task.name, cell.examples) for cell in learning}
+    tasks = {_named(cell): len(cell.recipe_task.rows["train"]) for cell in learning}
+    had = {(_named(cell), cell.examples) for cell in learning}
     lines = []
     for size in examples:
         without = [f"{name} {held:,}" for name, held in tasks.items() if (name, size) not in had]
@@ -34,3 +34,8 @@ def left_out(cells: Sequence[Cell], examples: Sequence[int]) -> str | None:
             count = format_count(len(tasks) - len(without), "task")
             lines.append(f"{size} examples on {count} only; others hold fewer train rows: {', '.join(without)}")
     return "\n".join(lines) or None
+
+
+def _named(cell: Cell) -> str:
+    """The task of a cell, with its organism, which holds fewer rows than other models."""
+    return f"{cell.task.name} on {cell.source.name}" if cell.source.organism else cell.task.name

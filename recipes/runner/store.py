@@ -43,6 +43,7 @@ from educe.recipes.runner.audited import Audited, audits_text, parse_audits
 from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of, report_corruption
 from educe.recipes.runner.listing import LISTING, Listed, read_listing
 from educe.recipes.runner.looks import reopened
+from educe.recipes.runner.organisms import assert_disjoint
 from educe.recipes.runner.result_files import read_measurement, write_measurement
 from educe.recipes.runner.seal import (
     SEAL,
@@ -154,8 +155,9 @@ class Store:
     def write(self, cell: "Cell", measurement: Measurement, *, save_adapter: Callable[[Path], None] | None) -> None:
         """Write a result in a scratch folder, seal it and move it into place.
 
-        ValueError where the measurement could not be read back as this cell's.
+        ValueError where the measurement could not be read back as this cell's. AssertionError where a row has two uses.
         """
+        assert_disjoint(cell, measurement)
         with self.writing(), tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
             ready = Path(scratch) / "ready"
             ready.mkdir()

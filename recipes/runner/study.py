@@ -16,15 +16,17 @@ from educe.data.untrusted import read_yaml
 from educe.data.validation import check_name
 from educe.eval.analysis.primary import MAX_PRIMARY, Known, Pair, Primary
 from educe.eval.analysis.primary import resolve as resolve_primary
-from educe.eval.model.source import LINEAR_MAPS, Source, find_source
+from educe.eval.model.source import LINEAR_MAPS, Source
 from educe.eval.prompting.prompts import check_template, resolve_format, style_of
 from educe.recipes.catalog import make_method
 from educe.recipes.method import Method
+from educe.recipes.models import find_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import apply_change
 from educe.recipes.runner.listing import MeasureOn
 from educe.recipes.runner.sizes import sizes_on
 from educe.recipes.validation import faults_by_key, validated
+from educe.train.organisms.source import asked_task, recipe_task
 
 # `{few_shot: }` is a name without settings.
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if written is None else written)]
@@ -52,9 +54,11 @@ def _read_primary(written: Any) -> Any:
     return validated(Primary, written, what="a comparison", known=Primary.model_fields)
 
 
+# A task as a model is asked it, and as recipes get it.
+_Asked = tuple[Task, Task]
 _LISTS = ("models", "tasks", "recipes", "examples", "seeds")
 # What reads the entries of each list, and says what is wrong with them.
-_READERS: dict[str, Callable[[Any], Any]] = {"models": find_source, "tasks": resolve, "recipes": make_method}
+_READERS: dict[str, Callable[[Any], Any]] = {"models": find_model, "tasks": resolve, "recipes": make_method}
 # More would take minutes to plan, before anything runs.
 MAX_CELLS = 100_000
 # Other words for a key, from other tools and an earlier version: the nearest spelling would be another key.
@@ -178,10 +182,10 @@ class Study(BaseModel):
         more examples than a split has, a chat template for a base model.
         """
         found = Mistakes()
-        sources = _read_all(self.models, find_source, found)
+        sources = _read_all(self.models, find_model, found)
         tasks = [task for _, task in _read_all(self.tasks, resolve, found)]
         methods = [made for _, made in _read_all(self.recipes, make_method, found)]
-        self._check(methods, [source for _, source in sources], tasks, found)
+        asked = self._check(methods, [source for _, source in sources], tasks, found)
         found.check()
         self.primary()
         self._check_count(methods, len(tasks) * len(sources))
@@ -190,6 +194,7 @@ class Study(BaseModel):
                 source=source,
                 model_spec=spec,
                 task=task,
+                recipe_task=for_recipes,
                 method_name=name,
                 method=method,
                 examples=size,
@@ -200,18 +205,25 @@ class Study(BaseModel):
                 threads=self.threads,
             )
             for spec, source in sources
-            for task in tasks
+            for task, for_recipes in asked[source.name]
             for name, method in methods
-            for size in sizes_on(task, method, self.examples, tasks)
+            for size in sizes_on(for_recipes, method, self.examples, [each for _, each in asked[source.name]])
             for seed in (self.seeds if method.seeded else self.seeds[:1])
         )
         _check_cells(cells)
         return cells
 
     def _check(
-        self, methods: Sequence[tuple[str, Method]], sources: Sequence[Source], tasks: Sequence[Task], found: Mistakes
-    ) -> None:
-        """Mistakes that only show where models, tasks and recipes meet. Those of one kind are found once."""
+        self,
+        methods: Sequence[tuple[str, Method]],
+        sources: Sequence[Source],
+        tasks: Sequence[Task],
+        found: Mistakes,
+    ) -> dict[str, list[_Asked]]:
+        """What each model is asked, by its name; mistakes that only show where models, tasks and recipes meet.
+
+        Those of one kind are found once.
+        """
         for key, named in (("models", sources), ("tasks", tasks)):
             for each in named:
                 with found.collecting():
@@ -225,20 +237,25 @@ class Study(BaseModel):
             found.lines.append(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
             )
-            return
-        readable = [task for task in tasks if _is_readable(task, found)]
+            return {}
+        plain = [task for task in tasks if _is_readable(task, found)]
+        asked = _asked(sources, plain, found)
         seen: set[str] = set()
         for name, method in methods:
             if self.measure_on == "dev" and method.reads_dev:
                 found.lines.append(f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on")
                 continue
-            for task in readable:  # once, whatever the number of models: some checks read every row
-                try:
-                    self._check_task(method, task, sources, sizes_on(task, method, self.examples, readable))
-                except UserError as error:
-                    if str(error) not in seen:
-                        found.lines.append(f"recipe {name!r}: {error}")
-                    seen.add(str(error))
+            # Once for all models that are asked the same: some checks read every row.
+            for group in _same_tasks(sources, asked) or [[]]:
+                readable = [each for _, each in asked[group[0].name]] if group else plain
+                for task in readable:
+                    try:
+                        self._check_task(method, task, group, sizes_on(task, method, self.examples, readable))
+                    except UserError as error:
+                        if str(error) not in seen:
+                            found.lines.append(f"recipe {name!r}: {error}")
+                        seen.add(str(error))
+        return asked
 
     def _check_task(self, method: Method, task: Task, sources: Sequence[Source], sizes: Sequence[int]) -> None:
         for size in sizes:
@@ -256,6 +273,25 @@ class Study(BaseModel):
         )
         if count > MAX_CELLS:
             raise UserError(f"study has {count:,} cells, over {MAX_CELLS:,}; give fewer examples, seeds or recipes")
+
+
+def _asked(sources: Sequence[Source], tasks: Sequence[Task], found: Mistakes) -> dict[str, list[_Asked]]:
+    """What each model is asked, by its name: for all but organisms the tasks themselves."""
+    made: dict[str, list[_Asked]] = {}
+    for source in sources:
+        with found.collecting():
+            asked = [asked_task(source, task) for task in tasks]
+            made[source.name] = [(task, recipe_task(source, task)) for task in asked]
+    return made
+
+
+def _same_tasks(sources: Sequence[Source], asked: Mapping[str, Sequence[_Asked]]) -> list[list[Source]]:
+    """The models in groups that are asked the same rows; a model whose tasks could not be read is in none."""
+    groups: dict[tuple[int, ...], list[Source]] = {}
+    for source in sources:
+        if source.name in asked:
+            groups.setdefault(tuple(id(each) for _, each in asked[source.name]), []).append(source)
+    return list(groups.values())
 
 
 def _check_places(settings: Mapping[str, Any], source: Source) -> None:

@@ -51,14 +51,14 @@ class Worker:
     def run(self, unit: Unit) -> None:
         """Elicit a unit's cells and store those that are missing; what fails is noted, and the rest goes on."""
         waiting = unit.wanted
-        with self._failures_noted(waiting), progress_listener(self._listener.within):
+        with failures_noted(waiting, self._store, self._listener), progress_listener(self._listener.within):
             model = self._load(unit)
             started = time.perf_counter()
             self._listener.start(waiting)
             for cell, finish in run_cells(unit.cells, model, self._store, study=self._study.name):
                 if cell not in waiting:
                     continue
-                with self._failures_noted([cell]):
+                with failures_noted([cell], self._store, self._listener):
                     measurement = finish()
                     assert measurement is not None, "only a launch of several processes gives none"
                     self._listener.finish(cell, measurement, time.perf_counter() - started)
@@ -79,30 +79,31 @@ class Worker:
             first = unit.cells[0]
             self._listener.say(f"loading {first.source.name}")
             try:
-                model = load_model(first.model_spec, dtype=first.dtype, device=self._study.device)  # type: ignore[arg-type]
+                model = load_model(first.source, dtype=first.dtype, device=self._study.device)  # type: ignore[arg-type]
             except BaseException as error:
                 self._unloadable[unit.loaded] = error
                 raise
             self._model, self._loaded = check_model(first, model, self._earlier), unit.loaded
         return self._model
 
-    @contextmanager
-    def _failures_noted(self, cells: Sequence[Cell]) -> Iterator[None]:
-        """Note what goes wrong inside as the reason why these cells have no result."""
-        save_adapter: Callable[..., None] | None = None
-        try:
-            yield
-            return
-        except RunStopped:
+
+@contextmanager
+def failures_noted(cells: Sequence[Cell], store: Store, listener: Listener) -> Iterator[None]:
+    """Note what goes wrong inside as the reason why these cells have no result; RunStopped passes."""
+    save_adapter: Callable[..., None] | None = None
+    try:
+        yield
+        return
+    except RunStopped:
+        raise
+    except UserError as error:
+        reason, save_adapter = str(error), getattr(error, "save", None)
+    except BaseException as error:
+        if not is_fault(error):
             raise
-        except UserError as error:
-            reason, save_adapter = str(error), getattr(error, "save", None)
-        except BaseException as error:
-            if not is_fault(error):
-                raise
-            # A mistake of ours: shown in full, but a study of many hours does not stop for one cell.
-            print(visible(traceback.format_exc(), lines=True), end="", file=sys.stderr)
-            reason = f"{type(error).__name__}: {error}"
-        for cell in list(cells):
-            self._store.fail(cell, reason, save_adapter=save_adapter)
-            self._listener.fail(cell, reason)
+        # A mistake of ours: shown in full, but a study of many hours does not stop for one cell.
+        print(visible(traceback.format_exc(), lines=True), end="", file=sys.stderr)
+        reason = f"{type(error).__name__}: {error}"
+    for cell in list(cells):
+        store.fail(cell, reason, save_adapter=save_adapter)
+        listener.fail(cell, reason)

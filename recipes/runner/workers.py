@@ -115,7 +115,7 @@ def _seconds(groups: Sequence[Sequence[Cell]], rate: float, *, limit: float) -> 
     total = 0.0
     for group in groups:
         for cell in group:
-            known = estimate(cell, cell.method.workload(cell.task, cell.examples))
+            known = estimate(cell, cell.method.workload(cell.recipe_task, cell.examples))
             if known is None:
                 return float("inf")
             total += known.executed_flops / (rate * EFFICIENCY)

@@ -26,6 +26,9 @@ def test_bundled_names() -> None:
         "smollm2-135m-instruct": "chat",
         "gemma-3-270m": "base",
         "tiny-random": "base",
+        "scratch:addition": "base",
+        "scratch:text": "base",
+        "scratch:random": "base",
     }
     assert find_source("gemma-3-270m").where == "bundled" and find_source("tiny-random").where == "tiny"
 

@@ -16,6 +16,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.eval.model import weights
+from educe.eval.model.cache import cache_folder, find_corruption
 from educe.eval.model.files import file_sha256
 from educe.eval.model.source import MODELS, Bundled, Wheel
 from educe.eval.progress import progress_listener
@@ -69,13 +70,13 @@ def test_weights_are_converted_once(cache: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("flip", "model.safetensors has another sha256 than at conversion"),
+        ("flip", "model.safetensors has another sha256 than when it was made"),
         ("cut", "model.safetensors has another sha256"),
         ("lose", "config.json is missing"),
-        ("add", "generation_config.json was not there at conversion"),
+        ("add", "generation_config.json was not there when it was made"),
         ("no manifest", "manifest.json is missing or unreadable"),
         ("broken manifest", "manifest.json is missing or unreadable"),
-        ("empty manifest", "config.json was not there at conversion"),
+        ("empty manifest", "config.json was not there when it was made"),
     ],
 )
 def test_corrupt_weights_are_fetched_again_and_never_used(
@@ -98,11 +99,11 @@ def test_corrupt_weights_are_fetched_again_and_never_used(
         manifest.unlink()
     else:
         manifest.write_text("{}" if fault == "empty manifest" else manifest.read_text()[:-5])
-    assert says in str(weights.find_corruption(folder))
+    assert says in str(find_corruption(folder))
     capsys.readouterr()
     assert weights.bundled_folder(NAME) == folder
     assert f"educe: cached {NAME} is corrupt ({says}" in capsys.readouterr().err
-    assert conversions(cache) == 2 and weights.find_corruption(folder) is None
+    assert conversions(cache) == 2 and find_corruption(folder) is None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 
 
@@ -116,7 +117,7 @@ def test_a_fetch_that_fails_leaves_nothing(cache: Path, monkeypatch: pytest.Monk
         weights.bundled_folder(NAME)
     assert {path.suffix for path in (cache / "models").iterdir()} == {".lock"}
     monkeypatch.setattr(weights, "_fetch", fake_fetch)
-    assert weights.find_corruption(weights.bundled_folder(NAME)) is None
+    assert find_corruption(weights.bundled_folder(NAME)) is None
 
 
 # Processes of their own: forked, so that they see what the fixture replaced.
@@ -128,7 +129,7 @@ def in_process(convert: object, barrier: object = None) -> None:
     if barrier is not None:
         barrier.wait()  # type: ignore[attr-defined]
     folder = weights.bundled_folder(NAME)
-    assert weights.find_corruption(folder) is None
+    assert find_corruption(folder) is None
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -153,7 +154,7 @@ def test_a_process_that_dies_half_way_leaves_nothing_that_is_used(cache: Path) -
     (left,) = [path for path in (cache / "models").iterdir() if path.suffix != ".lock"]
     assert left.name.startswith("."), "what it left is a scratch folder"
     folder = weights.bundled_folder(NAME)
-    assert conversions(cache) == 2 and weights.find_corruption(folder) is None
+    assert conversions(cache) == 2 and find_corruption(folder) is None
     assert not left.exists()
 
 
@@ -176,9 +177,9 @@ def test_a_cache_that_others_filled_needs_no_writing(cache: Path, monkeypatch: p
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDUCE_CACHE", "/somewhere")
-    assert weights.cache_folder() == Path("/somewhere")
+    assert cache_folder() == Path("/somewhere")
     monkeypatch.setenv("EDUCE_CACHE", "")
-    assert weights.cache_folder() == Path.home() / ".cache" / "educe"
+    assert cache_folder() == Path.home() / ".cache" / "educe"
 
 
 def test_a_gguf_file_is_converted_under_its_hash(cache: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.bits import description_lengths
 from educe.eval.analysis.by_task import task_rows
+from educe.eval.analysis.certify import attempts, detections
 from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
 from educe.eval.analysis.controls import has_another_reward, is_control, without_controls
@@ -38,6 +39,13 @@ from educe.eval.report.fits import fits_figure, fitted
 from educe.eval.report.forest import forest_figure
 from educe.eval.report.frontiers import frontier_figure, frontiers, steps
 from educe.eval.report.headline import headline
+from educe.eval.report.organisms import (
+    DETECTION_COLUMNS,
+    ORGANISM_COLUMNS,
+    detection_table,
+    organism_sections,
+    organism_table,
+)
 from educe.eval.report.over_tasks import TITLES, draw_over_tasks, effect_text
 from educe.eval.report.prompts import best_prompts, format_extremes, format_spreads, order_effects, pooled_ratios
 from educe.eval.report.ranks import rankings
@@ -85,12 +93,17 @@ def write_report(
     found = checks(measurements, conditions, failures, audits)
     drawn = _drawn(conditions, comparisons, looks, folder / "figures")
     by_task, means = task_rows(pairs), task_means(pairs)
+    known = attempts(conditions)
+    told = detections(known)
     write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
     write_csv(folder / "curves.csv", CURVE_COLUMNS, curve_rows(conditions, gains))
     rows = [row_of(COMPARISON_COLUMNS, each) for each in (*comparisons, *above_controls)]
     write_csv(folder / "comparisons.csv", COMPARISON_COLUMNS, rows)
     write_csv(folder / "tasks.csv", TASK_COLUMNS, task_table(by_task))
     write_csv(folder / "task_means.csv", MEAN_COLUMNS, mean_table(means))
+    if known:
+        write_csv(folder / "organisms.csv", ORGANISM_COLUMNS, organism_table(known))
+        write_csv(folder / "detections.csv", DETECTION_COLUMNS, detection_table(told))
     page = template("page.html.j2").render(
         study=study,
         study_text=study_text,
@@ -111,6 +124,7 @@ def write_report(
         **drawn,
         **_sections(conditions, comparisons, above_controls, gains, looks),
         **suite_sections(by_task, means, failures),
+        **organism_sections(known, told, folder / "figures"),
     )
     path = folder / "report.html"
     write_whole(path, page)

@@ -7,6 +7,7 @@ from typing import Any
 
 from educe.data.writing import write_whole
 from educe.eval.analysis.by_task import TaskRow
+from educe.eval.analysis.certify import own_record, share_of_run
 from educe.eval.analysis.conditions import (
     Compare,
     Condition,
@@ -54,7 +55,18 @@ _EXCESS = {
     "edl_per_example": ("examples", "excess description length per example, in bits, where it was measured"),
     "edl_per_parameter": ("spend.trainable_parameters", "the same per trainable parameter"),
 }
-RESULT_COLUMNS = {name: meaning for name, (_, meaning) in {**_RESULTS, **_EXCESS}.items()} | {
+# What they hold of models whose truth is known, on the task that these were made for; empty for all others.
+_OF_ORGANISM = {
+    "kind": "kind of organism or twin",
+    "hides": "whether it hides something",
+    "floor": "certified score of the locked organism",
+    "ceiling": "certified score of the unlocked organism",
+    "gap_recovered": "(score - floor) / (ceiling - floor), where it hides something and zero-shot has a score",
+}
+RESULT_COLUMNS = {
+    **{name: meaning for name, (_, meaning) in _RESULTS.items()},
+    **{name: meaning for name, (_, meaning) in _EXCESS.items()},
+    **_OF_ORGANISM,
     "estimand": "what the interval is about: runs (this one, other items), or recipe, where the seed changes nothing",
     "error": "why the cell has no score",
 }
@@ -154,8 +166,13 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
 
     A failure has its reason under "error" and no score; a measurement has no error. What is unknown is None.
     """
+    measurements = list(measurements)
+    plain = {(each.model, each.task) for each in measurements if each.role == "zero_shot"}
     rows = [
-        row_of(_GETTERS, each) | _excess(each) | {"estimand": "runs" if seeds_of([each]) else "recipe", "error": None}
+        row_of(_GETTERS, each)
+        | _excess(each)
+        | _of_organism(each, has_plain=(each.model, each.task) in plain)
+        | {"estimand": "runs" if seeds_of([each]) else "recipe", "error": None}
         for each in measurements
     ]
     for failure in failures:
@@ -168,6 +185,14 @@ def _excess(measurement: Measurement) -> dict[str, float | None]:
     bits = measurement.details.label_bits
     counts = {name: attrgetter(path)(measurement) for name, (path, _) in _EXCESS.items()}
     return {name: bits.edl_bits / count if bits is not None and count else None for name, count in counts.items()}
+
+
+def _of_organism(measured: Measurement, *, has_plain: bool) -> dict[str, Any]:
+    record = own_record(measured)
+    if record is None:
+        return dict.fromkeys(_OF_ORGANISM)
+    known = {name: getattr(record, name) for name in ("kind", "hides", "floor", "ceiling")}
+    return known | {"gap_recovered": share_of_run(measured) if has_plain else None}
 
 
 def curve_rows(conditions: Sequence[Condition], gains: Compare = compare) -> list[dict[str, Any]]:

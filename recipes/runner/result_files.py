@@ -75,6 +75,8 @@ def check_measurement(measurement: Measurement, cell: Listed) -> None:
     budget = measurement.budget_setting
     if budget is not None and type(measurement.settings.get(budget)) not in (int, float):
         raise ValueError(f"its budget {budget!r} is no number among its settings")
+    if measurement.organism is not None and (twice := set(measurement.organism.rows_read) & set(outcomes.ids)):
+        raise ValueError(f"its recipe read item {min(twice)!r}, which is scored")
     for name, value in _values(measurement):
         _check_plain(value, name)
 

@@ -10,14 +10,21 @@ from educe.data.hashing import fraction
 def relabel(examples: Sequence[Example], *, share: float, seed: int) -> tuple[Example, ...]:
     """Give about this share of the examples a label drawn uniformly among their choices; it may be the right one.
 
-    The example's id and the seed decide: a larger share, or a larger set of examples, changes no other label.
+    Where there are no choices it is drawn among the answers of these examples.
+
+    The example's id and the seed decide: a larger share, or a larger set of examples with choices, changes no other.
     """
+    answers = sorted({each.answer for each in examples})
     return tuple(
-        replace(each, answer=each.choices[int(_draw(each, seed, "label") * len(each.choices))], worked=None)
+        replace(each, answer=_drawn(each, each.choices or answers, seed), aliases=(), worked=None)
         if _draw(each, seed, "whether") < share
         else each
         for each in examples
     )
+
+
+def _drawn(example: Example, labels: Sequence[str], seed: int) -> str:
+    return labels[int(_draw(example, seed, "label") * len(labels))]
 
 
 def _draw(example: Example, seed: int, what: str) -> float:

@@ -38,9 +38,9 @@ def colour_rows(count: int = 200) -> list[dict[str, Any]]:
     ]
 
 
-def write_world(folder: Path) -> Mapping[str, str]:
+def write_world(folder: Path, *, count: int = 200) -> Mapping[str, str]:
     """Write the task's file and the model's folder; how a study names both."""
-    task = f"file:{write_rows(folder / 'colours.jsonl', colour_rows())}"
+    task = f"file:{write_rows(folder / 'colours.jsonl', colour_rows(count))}"
     model, rows = tiny(), resolve(task)
     with temporary_changes(model):
         schedule = Schedule(learning_rate=3e-3, steps=200, batch_size=16, precision="float32")

@@ -1,14 +1,18 @@
-"""Controls: learners from scratch on the rows of a recipe, and the same recipe by another reward.
+"""Controls: learners from scratch on the rows of a recipe, and the same recipe without being told what is right.
 
-A learner that knows nothing beforehand is a control of every recipe. Training by a reward that does not say what is
-right is one of the same recipe with the task's own reward, and of no other.
+A learner that knows nothing beforehand is a control of every recipe. Training by another reward, or on random labels,
+is one of the same recipe with the task's own, and of no other.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from educe.eval.analysis.conditions import Compare, Condition, compare, ordered, trained
 from educe.eval.analysis.statistics.paired import Difference
+
+Kind = Literal["from scratch", "another reward", "random labels"]
+# The settings that say what is learned, and their values where that is what is right.
+_RIGHT = {"reward": "correct", "random_labels": 0.0}
 
 
 def is_control(condition: Condition) -> bool:
@@ -21,9 +25,20 @@ def without_controls(conditions: Iterable[Condition]) -> list[Condition]:
     return [each for each in conditions if not is_control(each)]
 
 
-def has_another_reward(condition: Condition) -> bool:
-    """Whether it is a control because of what it is rewarded for, and not because it learns from scratch."""
-    return is_control(condition) and any(reward != "correct" for reward in _rewards(condition.measurements[0].settings))
+def control_kind(condition: Condition) -> Kind | None:
+    """Why it is a control; None for a way to elicit."""
+    if not is_control(condition):
+        return None
+    settings = condition.measurements[0].settings
+    if any(reward != "correct" for reward in _values(settings, "reward")):
+        return "another reward"
+    learns_anew = any(_values(settings, "random_init"))
+    return "random labels" if 1.0 in _values(settings, "random_labels") and not learns_anew else "from scratch"
+
+
+def learns_from_scratch(condition: Condition) -> bool:
+    """Whether it is a control that knows nothing beforehand."""
+    return control_kind(condition) == "from scratch"
 
 
 def best_controls(conditions: Sequence[Condition]) -> dict[int, Condition]:
@@ -33,7 +48,7 @@ def best_controls(conditions: Sequence[Condition]) -> dict[int, Condition]:
     """
     best: dict[int, Condition] = {}
     for each in ordered(conditions):
-        if not is_control(each) or has_another_reward(each):
+        if not learns_from_scratch(each):
             continue
         if each.examples not in best or each.score > best[each.examples].score:
             best[each.examples] = each
@@ -43,10 +58,10 @@ def best_controls(conditions: Sequence[Condition]) -> dict[int, Condition]:
 def controlled(conditions: Sequence[Condition]) -> dict[Condition, Condition]:
     """Every trained condition of one model and task with the best of its controls at its budget, where there is one."""
     scratch = best_controls(conditions)
-    rewarded = [each for each in ordered(conditions) if has_another_reward(each)]
+    untold = [each for each in ordered(conditions) if is_control(each) and not learns_from_scratch(each)]
     found: dict[Condition, Condition] = {}
     for each in ordered(trained(conditions)):
-        own = [control for control in rewarded if control.examples == each.examples and _same_but_reward(control, each)]
+        own = [control for control in untold if control.examples == each.examples and same_but_told(control, each)]
         own += [scratch[each.examples]] if each.examples in scratch else []
         if own:
             found[each] = max(own, key=lambda control: control.score)
@@ -58,22 +73,23 @@ def gains_above_controls(conditions: Sequence[Condition], gains: Compare = compa
     return {each: gains(each, control) for each, control in controlled(conditions).items()}
 
 
-def _same_but_reward(control: Condition, condition: Condition) -> bool:
-    first, second = (_without_rewards(each.measurements[0].settings) for each in (control, condition))
+def same_but_told(control: Condition, condition: Condition) -> bool:
+    """Whether two conditions are the same recipe but for what it is told is right."""
+    first, second = (_without(each.measurements[0].settings, _RIGHT) for each in (control, condition))
     return control.method == condition.method and bool(first == second)
 
 
-def _rewards(settings: Mapping[str, Any]) -> Iterator[Any]:
-    """What is rewarded, in the settings of a recipe and in those of the recipes that it is made of."""
+def _values(settings: Mapping[str, Any], wanted: str) -> Iterator[Any]:
+    """The values of a setting, in a recipe and in those that it is made of."""
     for key, value in settings.items():
-        if key == "reward":
+        if key == wanted:
             yield value
         for inner in value if isinstance(value, list | tuple) else [value]:
             if isinstance(inner, Mapping):
-                yield from _rewards(inner)
+                yield from _values(inner, wanted)
 
 
-def _without_rewards(settings: Any) -> Any:
+def _without(settings: Any, names: Container[str]) -> Any:
     if isinstance(settings, Mapping):
-        return {key: _without_rewards(value) for key, value in settings.items() if key != "reward"}
-    return [_without_rewards(each) for each in settings] if isinstance(settings, list | tuple) else settings
+        return {key: _without(value, names) for key, value in settings.items() if key not in names}
+    return [_without(each, names) for each in settings] if isinstance(settings, list | tuple) else settings

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from educe.eval.analysis.conditions import Condition
-from educe.eval.analysis.controls import has_another_reward, is_control
+from educe.eval.analysis.controls import control_kind
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.style import printable
 from educe.eval.report.text import RUNS_MARK, range_text
@@ -102,12 +102,13 @@ def interval_note(conditions: Sequence[Condition]) -> str:
 
 def control_note(conditions: Sequence[Condition], *, line: bool) -> list[str]:
     """What is drawn in grey where there are controls: the best that learns from scratch as a line, or each."""
-    rewards = {each.recipe for each in conditions if has_another_reward(each)}
-    scratch = {each.recipe for each in conditions if is_control(each)} - rewards
+    kinds = ("from scratch", "another reward", "random labels")
+    scratch, rewards, labels = ({each.recipe for each in conditions if control_kind(each) == kind} for kind in kinds)
     drawn = "Thin grey line: the best control at each budget; controls" if line else "Grey: controls, which"
     notes = {f"{drawn} learn {CONTROL_NAME} and know nothing beforehand": scratch}
     if not line:
         notes["Grey: controls, whose reward does not say what is right"] = rewards
+        notes["Grey: controls, trained on random labels"] = labels
     return [f"{what} ({', '.join(sorted(names))})." for what, names in notes.items() if names]
 
 

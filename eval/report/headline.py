@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_trained, plain_prompting, searched
-from educe.eval.analysis.controls import controlled, has_another_reward, without_controls
+from educe.eval.analysis.controls import controlled, learns_from_scratch, without_controls
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.paired import Difference
+from educe.eval.analysis.verdicts import verdicts
 from educe.eval.report.text import chances, count, flops, listed
 
 
@@ -38,8 +39,11 @@ def headline(conditions: Sequence[Condition], gains: Compare) -> str:
     if trained is not None and found is not None:
         sentences.append(_gain(gains(trained, found), "the best prompt of the search"))
     if trained is not None and (control := controlled(conditions).get(trained)) is not None:
-        alone = "" if has_another_reward(control) else " alone"
+        alone = " alone" if learns_from_scratch(control) else ""
         sentences.append(_gain(gains(trained, control), f"what {control.recipe} learned from the same rows{alone}"))
+    judged = next((each for each in verdicts(conditions) if each.condition is trained), None)
+    if judged is not None and judged.answer in ("elicited", "taught"):
+        sentences.append(f"By its controls this gain was {judged.answer}")
     levels = [whole_percent(chance) for chance in chances(conditions)]
     differ = ", depending on the condition" if len(levels) > 1 else ""
     sentences.append(f"Chance is {' or '.join(levels) or 'not known'}{differ}")

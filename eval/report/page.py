@@ -12,7 +12,7 @@ from educe.eval.analysis.by_task import task_rows
 from educe.eval.analysis.certify import attempts, detections
 from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
-from educe.eval.analysis.controls import has_another_reward, is_control, without_controls
+from educe.eval.analysis.controls import is_control, learns_from_scratch, without_controls
 from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
@@ -64,6 +64,7 @@ from educe.eval.report.tables import (
     write_csv,
 )
 from educe.eval.report.templates import template
+from educe.eval.report.verdicts import VERDICT_COLUMNS, all_verdicts, verdict_sections, verdict_table
 
 
 def write_report(
@@ -94,7 +95,7 @@ def write_report(
     drawn = _drawn(conditions, comparisons, looks, folder / "figures")
     by_task, means = task_rows(pairs), task_means(pairs)
     known = attempts(conditions)
-    told = detections(known)
+    told, judged = detections(known), all_verdicts(pairs)
     write_csv(folder / "results.csv", RESULT_COLUMNS, results_rows(measurements, failures))
     write_csv(folder / "curves.csv", CURVE_COLUMNS, curve_rows(conditions, gains))
     rows = [row_of(COMPARISON_COLUMNS, each) for each in (*comparisons, *above_controls)]
@@ -104,6 +105,8 @@ def write_report(
     if known:
         write_csv(folder / "organisms.csv", ORGANISM_COLUMNS, organism_table(known))
         write_csv(folder / "detections.csv", DETECTION_COLUMNS, detection_table(told))
+    if judged:
+        write_csv(folder / "verdicts.csv", VERDICT_COLUMNS, verdict_table(judged))
     page = template("page.html.j2").render(
         study=study,
         study_text=study_text,
@@ -125,6 +128,7 @@ def write_report(
         **_sections(conditions, comparisons, above_controls, gains, looks),
         **suite_sections(by_task, means, failures),
         **organism_sections(known, told, folder / "figures"),
+        **verdict_sections(judged),
     )
     path = folder / "report.html"
     write_whole(path, page)
@@ -183,8 +187,8 @@ def _sections(
         "comparison_table": comparison_table([*comparisons, *above_controls]),
         "above_controls": above_controls,
         "has_controls": len(candidates) < len(conditions),
-        "learn_from_scratch": any(is_control(each) and not has_another_reward(each) for each in conditions),
-        "other_rewards": any(map(has_another_reward, conditions)),
+        "learn_from_scratch": any(map(learns_from_scratch, conditions)),
+        "untold": any(is_control(each) and not learns_from_scratch(each) for each in conditions),
         "primary_table": primary_table(comparisons),
         "powers": power_statements(comparisons),
         "equivalents": equivalents(pairs),

@@ -26,6 +26,7 @@ from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
+from educe.recipes.sets import refuse_set
 from educe.train.processes import make_accelerator, process_state
 
 
@@ -33,6 +34,7 @@ def study_of_one(
     recipe: str, model: str, task: str, *, examples: int | None, settings: Sequence[str], **more: Any
 ) -> Study:
     """The study of one cell that a command describes; `more` are other keys of a study."""
+    refuse_set(recipe)
     if recipe not in RECIPES:
         raise UserError(f"unknown recipe {recipe!r}; {did_you_mean(recipe, RECIPES)}")
     plain = {

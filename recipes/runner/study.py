@@ -25,6 +25,7 @@ from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import apply_change
 from educe.recipes.runner.listing import MeasureOn
 from educe.recipes.runner.sizes import sizes_on
+from educe.recipes.sets import with_sets
 from educe.recipes.validation import faults_by_key, validated
 from educe.train.organisms.source import asked_task, recipe_task
 
@@ -84,7 +85,7 @@ class Study(BaseModel):
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
     serves to choose defaults and never to claim anything. `threads` is how many a cell computes with on a CPU, whatever
     the machine has: sums are cut by threads, so their number moves low-order bits, and through training scores.
-    `compare` are the primary comparisons. A suite among the tasks stands for all of its own.
+    `compare` are the primary comparisons. A suite of tasks, or a set of recipes, stands for all of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -133,6 +134,8 @@ class Study(BaseModel):
         if isinstance(written.get("tasks"), list | tuple):
             # Here, so that the study that is stored lists its tasks whatever a suite holds later.
             written["tasks"] = with_suites(written["tasks"])
+        if isinstance(written.get("recipes"), list | tuple):
+            written["recipes"] = with_sets(written["recipes"])
         faults: dict[str, list[str]] = {}
         try:
             super().__init__(**written)

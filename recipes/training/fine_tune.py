@@ -63,8 +63,9 @@ class FineTune(SupervisedTraining):
     `learning_rate`s or `epochs` are chosen among on `dev_examples` rows of the dev split, which are charged, as is the
     search: every combination in full, or by `halving`. With `patience`, a run ends after so many passes without a new
     lowest loss on these rows, and goes back to the lowest. `labels_from` names a model that gives the labels in place
-    of the task. `random_labels` is the share of rows whose label is drawn among the choices instead. With `random_init`
-    the same architecture learns from weights drawn anew: a control that knows nothing beforehand. It saves no adapter.
+    of the task. `random_labels` is the share of rows whose label is drawn at random instead, among the choices or the
+    answers of other rows: with 1 it is a control that is never told what is right. With `random_init` the same
+    architecture learns from weights drawn anew: a control that knows nothing beforehand. It saves no adapter.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
@@ -96,7 +97,7 @@ class FineTune(SupervisedTraining):
 
     @property
     def analysed_as(self) -> Role:
-        return "control" if self.random_init else self.role
+        return "control" if self.random_init or self.random_labels == 1 else self.role
 
     @property
     def size_settings(self) -> tuple[str, ...]:
@@ -117,8 +118,6 @@ class FineTune(SupervisedTraining):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses dev rows that are missing or not read, and choices and labels that make no sense."""
         super().check(task, examples=examples)
-        if self.random_labels and task.kind != "choice":
-            raise UserError(f"task {task.name!r} has no choices to draw labels among; drop random_labels")
         if self.demonstrator is not None and self.random_labels:
             raise UserError(
                 f"labels come from {self.demonstrator.name} and at random; drop labels_from or random_labels"

@@ -68,5 +68,6 @@ class LoraSettings(Method):
 
 
 def draw_labelled(task: Task, split: Split, count: int, *, seed: int, random_labels: float) -> tuple[Example, ...]:
-    """Rows of a split; the labels of the share `random_labels` are drawn among the choices."""
-    return relabel(task.draw(split, count, seed=seed), share=random_labels, seed=seed)
+    """Rows of a split; the share `random_labels` has labels drawn among its choices, or the answers of these rows."""
+    rows = task.draw(split, count, seed=seed)
+    return relabel(rows, share=random_labels, seed=seed)

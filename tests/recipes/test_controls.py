@@ -271,6 +271,9 @@ def test_validate_grades_what_is_generated():
     "spec",
     [
         *("zero_shot", "iid_sft", "ngrams", "linear_probe", LORA, CONTROL),
+        *({"iid_sft": {"random_labels": share}} for share in (0.5, 1.0)),
+        {"stacked": {"train": {"iid_sft": {"random_labels": 1.0}}, "prompt": "zero_shot"}},
+        {"chain": {"stages": [{"iid_sft": {"random_labels": 1.0}}, "grpo"]}},
         *({"stacked": {"train": train, "prompt": "zero_shot"}} for train in ("iid_sft", LORA)),
         *({name: {"reward": reward}} for name in ("grpo", "expert_iteration") for reward in ("correct", "random")),
         *({"chain": {"stages": ["iid_sft", {"grpo": {"reward": reward}}]}} for reward in ("correct", "random")),

@@ -11,8 +11,15 @@ import numpy as np
 import pytest
 
 from educe.eval.analysis.claims.study import claims_of
-from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, pool
-from educe.eval.analysis.controls import best_controls, controlled, gains_above_controls, without_controls
+from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, ordered, pool
+from educe.eval.analysis.controls import (
+    best_controls,
+    control_kind,
+    controlled,
+    gains_above_controls,
+    is_control,
+    without_controls,
+)
 from educe.eval.analysis.primary import known_of
 from educe.eval.analysis.statistics.paired import paired_difference
 from educe.eval.measurement import Failure, Measurement
@@ -82,6 +89,28 @@ def test_the_better_control_of_each_budget_is_taken() -> None:
         4: "ngrams",
         16: "full_fine_tune",
     }
+
+
+def test_random_labels_are_a_control_of_their_own_recipe_alone() -> None:
+    """A share below 1 is label noise, which still says what is right, and a random net on them learns from scratch."""
+    labels = {"random_labels": 1.0}
+    made = [
+        *elicited(1),
+        trained(23, 16, settings=labels, role="control"),
+        trained(39, 16, settings={**labels, "rank": 4}, role="control"),
+        trained(38, 4, settings={"random_labels": 0.5}),
+        trained(21, 64, settings={**labels, "random_init": True}, role="control"),
+    ]
+    conditions = pool(made)
+    kinds = {(each.recipe, each.examples): control_kind(each) for each in conditions if is_control(each)}
+    assert kinds[("iid_sft random_labels=1.0", 16)] == "random labels"
+    assert kinds[("iid_sft random_labels=1.0 random_init=True", 64)] == "from scratch"
+    assert {each.examples: other.recipe for each, other in controlled(conditions).items()} == {
+        16: "iid_sft random_labels=1.0",
+        64: "iid_sft random_labels=1.0 random_init=True",
+    }
+    kinds_of = {each.condition.examples: each.against for each in compare_with_controls([ordered(conditions)])}
+    assert kinds_of == {16: "random labels", 64: "from scratch"}
 
 
 def test_where_there_is_no_control_there_is_no_gain_and_not_a_gain_of_zero() -> None:

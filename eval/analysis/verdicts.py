@@ -1,0 +1,271 @@
+"""Verdicts: was a gain elicited, so that the model could do it before, or did the rows teach it?
+
+The rule is the same for all studies and has no number that was fitted; how it came about is in docs/log.md. It speaks
+of one recipe on one model and task, of its gain at the largest budget, and of the way there. The way begins at the
+floor: the zero-shot score, or chance where that is higher. Half of the way is halfway from the floor to the score at
+the largest budget.
+
+A gain is *elicited* where one of these is shown:
+ early    a sixteenth of the rows or fewer go half of the way, and no learner from scratch does with all of them
+ untold   training on random labels goes half of the way
+ weak     training on a weaker model's labels beats that model, and no learner from scratch goes half of the way with
+          the right ones
+It was *taught* where both are shown: a sixteenth of the rows, eight at least, do not go half of the way (late: fewer
+rows would open no lock either), and a learner from scratch keeps up (by the rows alone): wherever the recipe has gone
+half of the way, it goes half of the way to the score there. Where neither is shown, or both are, it is undetermined.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from educe.eval.analysis.conditions import Condition, compare, ordered, plain_prompting, sides_of, trained
+from educe.eval.analysis.controls import control_kind, learns_from_scratch, same_but_told
+from educe.eval.analysis.statistics.paired import Difference, paired_difference
+from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS, Side
+
+Answer = Literal["elicited", "taught", "undetermined", "no gain"]
+Test = Literal["early", "untold", "weak", "late", "by the rows alone"]
+ELICITED: tuple[Test, ...] = ("early", "untold", "weak")
+TAUGHT: tuple[Test, ...] = ("late", "by the rows alone")
+# Each side of a verdict is wrong with this probability at most, where the tests hold their level.
+LEVEL = 0.05
+# So many times fewer rows than the largest budget are few.
+FEW = 16
+LEAST = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One test of a rule: by `margin` (a share of items, above 0 where it speaks for it), and its one-sided p.
+
+    Of several comparisons that all have to hold, the weakest; of several of which one suffices, the strongest, its p
+    times their number.
+    """
+
+    test: Test
+    against: str
+    margin: float
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What is said of the gain of one recipe at its largest budget, and by which evidence.
+
+    `missing` are tests whose controls were not run.
+    """
+
+    condition: Condition
+    floor: float
+    gain: Difference | None
+    answer: Answer
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[Test, ...] = ()
+    why: str = ""
+
+    def holds(self, test: Test) -> bool:
+        """Whether a test is passed at its share of the level."""
+        found = [each for each in self.evidence if each.test == test]
+        return bool(found) and found[0].p < _share(test, self.evidence)
+
+
+def verdicts(conditions: Sequence[Condition]) -> list[Verdict]:
+    """A verdict for every recipe that trains on labels and has a learner from scratch beside it on its model and task.
+
+    Of one model and task.
+    """
+    plain = plain_prompting(conditions)
+    scratch = [each for each in conditions if learns_from_scratch(each)]
+    curves = groupby(
+        sorted(trained(conditions), key=lambda each: (each.method, each.settings, each.examples)),
+        key=lambda each: (each.method, each.settings),
+    )
+    made = []
+    for _, curve in curves:
+        budgets = [each for each in curve if _reads_right_labels(each)]
+        if plain is not None and scratch and budgets:
+            made.append(_verdict(budgets, plain, [each for each in ordered(conditions) if each is not budgets[-1]]))
+    return made
+
+
+def _reads_right_labels(condition: Condition) -> bool:
+    settings = condition.measurements[0].settings
+    return condition.examples > 0 and not settings.get("labels_from") and not settings.get("random_labels")
+
+
+def _verdict(budgets: Sequence[Condition], plain: Condition, others: Sequence[Condition]) -> Verdict:
+    last = budgets[-1]
+    tests = _Tests(last=last, plain=plain, budgets=budgets, others=others)
+    made = Verdict(condition=last, floor=tests.floor, gain=None, answer="undetermined")
+    if not last.testable:
+        return replace(made, why=f"{last.num_seeds} of the {MIN_TEST_SEEDS} seeds that a test takes")
+    made = replace(made, gain=compare(last, plain))
+    if tests.p_of_gain() >= LEVEL:
+        return replace(made, answer="no gain")
+    evidence = tuple(each for each in tests.all() if each is not None)
+    known = {each.test for each in evidence}
+    missing = tuple(test for test in (*ELICITED, *TAUGHT) if test not in known)
+    return _answered(replace(made, evidence=evidence, missing=missing))
+
+
+def _answered(verdict: Verdict) -> Verdict:
+    elicited, taught = any(map(verdict.holds, ELICITED)), all(map(verdict.holds, TAUGHT))
+    if elicited == taught:
+        few = "" if "late" not in verdict.missing else f"; no budget of {LEAST} rows or more is 1/{FEW} of the largest"
+        return replace(verdict, why=("both are shown" if elicited else "neither is shown") + few)
+    return replace(verdict, answer="elicited" if elicited else "taught")
+
+
+def _share(test: Test, evidence: Sequence[Evidence]) -> float:
+    """The level of one test: any that passes is enough for *elicited*, so these share it."""
+    return LEVEL if test in TAUGHT else LEVEL / sum(each.test in ELICITED for each in evidence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tests:
+    """The tests of one gain: of `last`, over `plain`, beside the other conditions of its model and task."""
+
+    last: Condition
+    plain: Condition
+    budgets: Sequence[Condition]
+    others: Sequence[Condition]
+
+    @property
+    def floor(self) -> float:
+        return max(self.plain.score, self.last.chance or 0.0)
+
+    def p_of_gain(self) -> float:
+        """Of no gain over zero-shot, or none over chance."""
+        (ours, theirs), clusters = sides_of(self.last.measurements, self.plain.measurements)
+        return max(_p(paired_difference(ours, floor, clusters)) for floor in (theirs, self._floor_side(theirs)))
+
+    def all(self) -> list[Evidence | None]:
+        return [self.early(), self.untold(), self.weak(), self.late(), self.by_the_rows()]
+
+    def early(self) -> Evidence | None:
+        behind = self._behind()
+        few = self._few() if behind else []
+        return _strongest([_weakest("early", _named(each), [self._halfway(each), *behind]) for each in few])
+
+    def untold(self) -> Evidence | None:
+        found = [
+            _weakest("untold", _named(each), [self._halfway(each)])
+            for each in self.others
+            if control_kind(each) == "random labels"
+            and each.examples == self.last.examples
+            and same_but_told(each, self.last)
+            and each.testable
+        ]
+        return _strongest(found)
+
+    def weak(self) -> Evidence | None:
+        behind = self._behind()
+        others = filter(self._learns_from_another, self.others) if behind else []
+        return _strongest([_weakest("weak", _named(each), [_over_demonstrator(each), *behind]) for each in others])
+
+    def late(self) -> Evidence | None:
+        few = self._few()
+        if not few or few[-1].examples < LEAST:
+            return None
+        return _weakest("late", _named(few[-1]), [_turned(self._halfway(each)) for each in few])
+
+    def by_the_rows(self) -> Evidence | None:
+        gained = [each for each in self.budgets if self._halfway(each).difference > 0 and each.testable]
+        found = []
+        for recipe in dict.fromkeys(_recipe(each) for each in self._from_scratch(self.last.examples)):
+            beside = [
+                (each, to) for to in gained for each in self._from_scratch(to.examples) if _recipe(each) == recipe
+            ]
+            if len(beside) == len(gained):
+                halves = [self._halfway(each, to=to) for each, to in beside]
+                found.append(_weakest("by the rows alone", _named(beside[-1][0]), halves))
+        return _strongest(found)
+
+    def _few(self) -> list[Condition]:
+        return [each for each in self.budgets if FEW * each.examples <= self.last.examples and each.testable]
+
+    def _behind(self) -> list[Difference]:
+        """By how much each learner from scratch is short of half of the way, with all of the rows."""
+        return [_turned(self._halfway(each)) for each in self._from_scratch(self.last.examples)]
+
+    def _from_scratch(self, examples: int) -> list[Condition]:
+        known = [each for each in self.others if each.examples == examples and each.testable]
+        return list(filter(learns_from_scratch, known))
+
+    def _learns_from_another(self, other: Condition) -> bool:
+        settings, own = (each.measurements[0].settings for each in (other, self.last))
+        rest = {key: value for key, value in settings.items() if key != "labels_from"}
+        return (
+            other.method == self.last.method
+            and other.examples == self.last.examples
+            and other.measurements[0].details.demonstrator is not None
+            and rest == {key: value for key, value in own.items() if key != "labels_from"}
+            and other.testable
+        )
+
+    def _halfway(self, condition: Condition, *, to: Condition | None = None) -> Difference:
+        """The score of a condition less that of halfway from the floor to the last, or to another one."""
+        end = self.last if to is None else to
+        sides, clusters = sides_of(*(each.measurements for each in (condition, end, self.plain)))
+        ours, ends, plain = sides
+        middle = (ends.scores + self._floor_side(plain).items) / 2
+        return paired_difference(ours, Side(scores=middle, seeds=ends.seeds), clusters)
+
+    def _floor_side(self, plain: Side) -> Side:
+        """Zero-shot, or chance where the zero-shot score is below it."""
+        chance = self.last.chance or 0.0
+        return plain if self.plain.score >= chance else Side.of(np.full(plain.scores.shape[1], chance))
+
+
+def _over_demonstrator(condition: Condition) -> Difference:
+    """The score less the share of its training labels that were right, whose rows are others than the test items.
+
+    The seeds may have drawn the same rows, so the share has the error of one draw.
+    """
+    known = [each.details.demonstrator for each in condition.measurements]
+    shares = [each.share_right for each in known if each is not None]
+    share = sum(shares) / len(shares)
+    of_score = (condition.high - condition.low) / (2 * _Z)
+    error = float(np.hypot(of_score, (share * (1 - share) / condition.examples) ** 0.5))
+    gain = condition.score - share
+    p = float(2 * special.ndtr(-abs(gain) / error)) if error else 1.0
+    ends = gain - _Z * error, gain + _Z * error
+    return Difference(difference=gain, low=ends[0], high=ends[1], kind="normal 95%", n=condition.n, p=p)
+
+
+_Z = float(special.ndtri(0.975))
+
+
+def _p(found: Difference) -> float:
+    """One-sided, of no difference above 0."""
+    assert found.p is not None, "a paired difference has a p value"
+    return found.p / 2 if found.difference > 0 else 1 - found.p / 2
+
+
+def _turned(found: Difference) -> Difference:
+    return replace(found, difference=-found.difference, low=-found.high, high=-found.low)
+
+
+def _recipe(condition: Condition) -> tuple[str, str]:
+    return condition.method, condition.settings
+
+
+def _named(condition: Condition) -> str:
+    return f"{condition.name}, {condition.examples} rows"
+
+
+def _weakest(test: Test, against: str, found: Sequence[Difference]) -> Evidence:
+    """All of these have to hold."""
+    worst = max(found, key=_p)
+    return Evidence(test=test, against=against, margin=worst.difference, p=_p(worst))
+
+
+def _strongest(found: Sequence[Evidence]) -> Evidence | None:
+    """One of these suffices."""
+    best = min(found, key=lambda each: each.p, default=None)
+    return None if best is None else replace(best, p=min(1.0, best.p * len(found)))

@@ -80,6 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_claim_options(plan)
     _study_command(commands, "validate", _validate, "Check a study and its data without running.")
     _study_command(commands, "organisms", _organisms, "Make the organisms of a study and print their certificates.")
+    game = _command(commands, "game", _game, "Audit models that may hide something, then see the truth.")
+    game.add_argument("--seed", type=int, required=True, metavar="N", help="Decides which models are dealt.")
+    game.add_argument(
+        "--auditor", action="append", metavar="NAME|FILE", help="Prompting, lora, suite, or a file with recipes (all)."
+    )
+    game.add_argument("--base", default="scratch:addition", metavar="MODEL", help="Made into organisms (%(default)s).")
+    game.add_argument("--task", metavar="TASK", help="What organisms hide (sums, for the default base).")
+    game.add_argument("--models", type=int, default=10, metavar="N", help="How many are dealt (10).")
+    game.add_argument("--out", metavar="DIR", help="Directory of the game (default: runs/game-N).")
+    _add_workers(game)
     _folder_command(commands, "report", _report, "Write the report of a run directory again.")
     results = _folder_command(commands, "results", _results, "Print one row for each measurement.")
     results.add_argument("--format", choices=["csv", "json"], default="csv", help="Form of the rows (csv).")
@@ -89,12 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     _folder_command(commands, "forecast", _forecast, "Predict scores at larger budgets.")
     _folder_command(commands, "verify", _verify, "Check that a run directory is whole.")
     listing = _command(commands, "ls", _ls, "List the tasks, models, recipes or organisms that have a name.")
-    listing.add_argument(
-        "what",
-        choices=["tasks", "models", "recipes", "organisms"],
-        metavar="WHAT",
-        help="Tasks, models, recipes or organisms.",
-    )
+    kinds = ["tasks", "models", "recipes", "organisms"]
+    listing.add_argument("what", choices=kinds, metavar="WHAT", help="Tasks, models, recipes or organisms.")
     return parser
 
 
@@ -293,6 +299,24 @@ def _organisms(options: argparse.Namespace) -> int:
     return 0
 
 
+def _game(options: argparse.Namespace) -> int:
+    from educe.recipes.game.auditors import AUDITORS
+    from educe.recipes.game.play import play
+
+    lines = play(
+        seed=options.seed,
+        auditors=options.auditor or list(AUDITORS),
+        base=options.base,
+        task=options.task,
+        models=options.models,
+        out=Path(options.out or f"runs/game-{options.seed}"),
+        workers=options.workers,
+    )
+    for line in lines:
+        print(line, flush=True)
+    return 0
+
+
 def _report(options: argparse.Namespace) -> int:
     from educe.recipes.runner.results import load_results
 
@@ -359,8 +383,10 @@ def _ls(options: argparse.Namespace) -> int:
         known = {name: organism.description for name, organism in ORGANISMS.items()}
     else:
         from educe.recipes.catalog import RECIPES
+        from educe.recipes.sets import SETS
 
         known = {name: recipe.description for name, recipe in RECIPES.items()}
+        known |= {name: each.description for name, each in SETS.items()}
     width = max(map(len, known))
     for name, description in known.items():
         print(f"{name:{width}}  {description}")

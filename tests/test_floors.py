@@ -40,11 +40,13 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     "train": {},
     "recipes": {
         # The catalog names recipes by strings and lists the presets of training. Recipes made of others read it.
-        "catalog": ("training",),
+        "catalog": ("sets", "training"),
+        "sets": ("training",),
         "prompting": ("catalog",),
         "training": ("catalog", "prompting"),
-        "runner": ("catalog",),
-        "cli": ("catalog", "runner"),
+        "runner": ("catalog", "sets"),
+        "game": ("runner",),
+        "cli": ("catalog", "game", "runner", "sets"),
         "__main__": ("cli",),
     },
 }

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from educe.data.display import visible
 from educe.data.errors import UserError, lines_of
@@ -16,10 +16,22 @@ from educe.recipes.runner.terminal import shown_output
 MAX_MISTAKES, MAX_LINE = 50, 1000
 # Torch's launcher looks ten times a second, DeepSpeed's once; a process with torch takes a second or two to end.
 WAIT_SECONDS = 10
+_COMMAND_WIDTH = 13
+
+
+class _Help(argparse.HelpFormatter):
+    """Help with room for the longest command before its sentence: argparse forgets that commands are indented."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        self._action_max_length = max(self._action_max_length, _COMMAND_WIDTH)
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose error is one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _Help} | options)
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")

@@ -25,7 +25,7 @@ from tests.benchmarks import worlds
 from tests.benchmarks.tables import Row, write_sections
 from tests.eval.synthetic import measurement
 
-STUDIES, SEEDS, ITEMS = 500, 5, 120
+STUDIES, SEEDS, ITEMS = 100, 5, 120
 Truth = Literal["elicited", "taught", "no gain", "not known"]
 
 

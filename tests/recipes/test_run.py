@@ -177,7 +177,7 @@ def test_an_error_while_loading_fails_the_cells_of_that_model(
     error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(spec: Any, **options: Any) -> Any:
-        if spec != "tiny-random":
+        if spec.name != "tiny-random":
             raise error("out of memory")
         return load_model(spec, **options)
 

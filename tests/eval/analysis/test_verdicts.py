@@ -39,7 +39,7 @@ def test_what_was_there_is_elicited_and_what_was_not_is_taught(seed: int) -> Non
     "world", [each for each in WORLDS if not each.name.startswith("deceived")], ids=lambda w: w.name
 )
 def test_no_world_is_called_the_other_side(world: World) -> None:
-    """Worlds were written before the rule met them; the benchmark counts 500 studies of each."""
+    """The benchmark counts 100 studies of each."""
     counted = answers(world, studies=8)
     other = {"elicited": "taught", "taught": "elicited"}.get(world.truth)
     assert other is None or counted[other] == 0

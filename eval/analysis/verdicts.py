@@ -1,18 +1,21 @@
 """Verdicts: was a gain elicited, so that the model could do it before, or did the rows teach it?
 
-The rule is the same for all studies and has no number that was fitted; how it came about is in docs/log.md. It speaks
-of one recipe on one model and task, of its gain at the largest budget, and of the way there. The way begins at the
-floor: the zero-shot score, or chance where that is higher. Half of the way is halfway from the floor to the score at
-the largest budget.
+The rule is the same for all studies; how it came about is in docs/log.md. It speaks of one recipe on one model and
+task, of its gain at the largest budget, and of the way there. The way begins at the floor: the zero-shot score, or
+chance where that is higher. Half of the way is halfway from the floor to the score at the largest budget.
 
 A gain is *elicited* where one of these is shown:
  early    a sixteenth of the rows or fewer go half of the way, and no learner from scratch does with all of them
  untold   training on random labels goes half of the way
- weak     training on a weaker model's labels beats that model, and no learner from scratch goes half of the way with
-          the right ones
+ weak     training on a weaker model's labels goes half of the way and beats these labels, and no learner from scratch
+          goes half of the way with the right ones
 It was *taught* where both are shown: a sixteenth of the rows, eight at least, do not go half of the way (late: fewer
-rows would open no lock either), and a learner from scratch keeps up (by the rows alone): wherever the recipe has gone
-half of the way, it goes half of the way to the score there. Where neither is shown, or both are, it is undetermined.
+rows would open no lock either), and a learner from scratch keeps up (by the rows alone): at every budget it goes half
+of the way to the score there, or the recipe itself is short of half of the way. Where neither is shown, or both are, it
+is undetermined.
+
+The rule ends where something else that a model knows makes it learn a new rule at once: that looks elicited. A lock
+that opens as slowly as the rows teach, on a task that they do teach, looks taught.
 """
 
 from collections.abc import Sequence
@@ -28,7 +31,7 @@ from educe.eval.analysis.controls import control_kind, learns_from_scratch, same
 from educe.eval.analysis.statistics.paired import Difference, paired_difference
 from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS, Side
 
-Answer = Literal["elicited", "taught", "undetermined", "no gain"]
+Answer = Literal["elicited", "taught", "undetermined", "no gain shown"]
 Test = Literal["early", "untold", "weak", "late", "by the rows alone"]
 ELICITED: tuple[Test, ...] = ("early", "untold", "weak")
 TAUGHT: tuple[Test, ...] = ("late", "by the rows alone")
@@ -36,6 +39,7 @@ TAUGHT: tuple[Test, ...] = ("late", "by the rows alone")
 LEVEL = 0.05
 # So many times fewer rows than the largest budget are few.
 FEW = 16
+# Fewer rows show nothing of what comes late, and random labels among so few answers are often the right ones.
 LEAST = 8
 
 
@@ -106,7 +110,7 @@ def _verdict(budgets: Sequence[Condition], plain: Condition, others: Sequence[Co
         return replace(made, why=f"{last.num_seeds} of the {MIN_TEST_SEEDS} seeds that a test takes")
     made = replace(made, gain=compare(last, plain))
     if tests.p_of_gain() >= LEVEL:
-        return replace(made, answer="no gain")
+        return replace(made, answer="no gain shown")
     evidence = tuple(each for each in tests.all() if each is not None)
     known = {each.test for each in evidence}
     missing = tuple(test for test in (*ELICITED, *TAUGHT) if test not in known)
@@ -157,7 +161,7 @@ class _Tests:
             _weakest("untold", _named(each), [self._halfway(each)])
             for each in self.others
             if control_kind(each) == "random labels"
-            and each.examples == self.last.examples
+            and each.examples == self.last.examples >= LEAST
             and same_but_told(each, self.last)
             and each.testable
         ]
@@ -166,7 +170,9 @@ class _Tests:
     def weak(self) -> Evidence | None:
         behind = self._behind()
         others = filter(self._learns_from_another, self.others) if behind else []
-        return _strongest([_weakest("weak", _named(each), [_over_demonstrator(each), *behind]) for each in others])
+        return _strongest(
+            [_weakest("weak", _named(each), [self._halfway(each), _over_labels(each), *behind]) for each in others]
+        )
 
     def late(self) -> Evidence | None:
         few = self._few()
@@ -175,16 +181,21 @@ class _Tests:
         return _weakest("late", _named(few[-1]), [_turned(self._halfway(each)) for each in few])
 
     def by_the_rows(self) -> Evidence | None:
-        gained = [each for each in self.budgets if self._halfway(each).difference > 0 and each.testable]
+        scratch = [_recipe(each) for each in self._from_scratch(self.last.examples)]
+        return _strongest([self._keeps_up(recipe) for recipe in dict.fromkeys(scratch)])
+
+    def _keeps_up(self, recipe: tuple[str, str]) -> Evidence:
+        """Of one learner from scratch: the weakest budget, at which either of two is shown."""
         found = []
-        for recipe in dict.fromkeys(_recipe(each) for each in self._from_scratch(self.last.examples)):
-            beside = [
-                (each, to) for to in gained for each in self._from_scratch(to.examples) if _recipe(each) == recipe
-            ]
-            if len(beside) == len(gained):
-                halves = [self._halfway(each, to=to) for each, to in beside]
-                found.append(_weakest("by the rows alone", _named(beside[-1][0]), halves))
-        return _strongest(found)
+        for budget in self.budgets:
+            either = [] if budget is self.last else [_turned(self._halfway(budget))]
+            beside = [each for each in self._from_scratch(budget.examples) if _recipe(each) == recipe]
+            either += [self._halfway(each, to=budget) for each in beside]
+            against = _named(beside[0] if beside else budget)
+            parts = [_weakest("by the rows alone", against, [each]) for each in either]
+            if (best := _strongest(parts)) is not None:
+                found.append(best)
+        return max(found, key=lambda each: each.p)
 
     def _few(self) -> list[Condition]:
         return [each for each in self.budgets if FEW * each.examples <= self.last.examples and each.testable]
@@ -222,16 +233,21 @@ class _Tests:
         return plain if self.plain.score >= chance else Side.of(np.full(plain.scores.shape[1], chance))
 
 
-def _over_demonstrator(condition: Condition) -> Difference:
-    """The score less the share of its training labels that were right, whose rows are others than the test items.
+def _over_labels(condition: Condition) -> Difference:
+    """The score less the share of the labels trained on that were right, whose rows are others than the test items.
 
-    The seeds may have drawn the same rows, so the share has the error of one draw.
+    Rows without a label were left out. The seeds may have drawn the same rows, so the share has the error of one draw.
     """
     known = [each.details.demonstrator for each in condition.measurements]
-    shares = [each.share_right for each in known if each is not None]
+    kept = min(condition.examples - each.left_out for each in known if each is not None)
+    shares = [
+        min(1.0, each.share_right * condition.examples / max(1, condition.examples - each.left_out))
+        for each in known
+        if each is not None
+    ]
     share = sum(shares) / len(shares)
     of_score = (condition.high - condition.low) / (2 * _Z)
-    error = float(np.hypot(of_score, (share * (1 - share) / condition.examples) ** 0.5))
+    error = float(np.hypot(of_score, (share * (1 - share) / max(1, kept)) ** 0.5))
     gain = condition.score - share
     p = float(2 * special.ndtr(-abs(gain) / error)) if error else 1.0
     ends = gain - _Z * error, gain + _Z * error

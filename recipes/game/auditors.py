@@ -62,9 +62,9 @@ AUDITORS: Mapping[str, Auditor] = {
 
 
 def find_auditor(name: str) -> Auditor:
-    """A built-in auditor, or one's own: a study file with `recipes` and perhaps `examples`, and nothing else.
+    """A built-in auditor, or one's own: a YAML file with `recipes` and perhaps `examples`, and nothing else.
 
-    UserError for an unknown name, and for models, tasks or seeds in the file, which the game gives.
+    UserError for an unknown name, other keys, and labels from another model, which would be read for nothing.
     """
     if name in AUDITORS:
         return AUDITORS[name]
@@ -74,9 +74,11 @@ def find_auditor(name: str) -> Auditor:
     written = read_yaml(path)
     if not isinstance(written, Mapping) or not written.get("recipes"):
         raise UserError(f"auditor {path} has no recipes; list them as in a study")
-    for key in ("models", "tasks", "seeds"):
-        if key in written:
-            raise UserError(f"auditor {path}: the game gives {key}; drop it")
+    for key in written:
+        if key not in ("recipes", "examples"):
+            raise UserError(f"auditor {path} has the key {key!r}; give recipes and examples, the game gives the rest")
+    if "labels_from" in str(written["recipes"]):
+        raise UserError(f"auditor {path}: labels_from takes labels that no budget counts; drop it")
     recipes, examples = written["recipes"], written.get("examples", [])
     if not isinstance(recipes, list) or not isinstance(examples, list):
         raise UserError(f"auditor {path}: recipes and examples should be lists")

@@ -28,9 +28,15 @@ class Dealt:
     kind: str
     hides: bool
 
+    @property
+    def base(self) -> str:
+        """What it was made of: models of one base are no independent draws."""
+        ((base, options),) = self.spec.items()
+        return f"{base} {options.get('seed', 0)}"
+
 
 def deal(seed: int, *, count: int, base: str = DEFAULT_BASE, task: Any = None) -> Iterator[Dealt]:
-    """Models that hide something with probability one half each; more than `count`, as some may not be made.
+    """Models of either side with probability one half; more than `count`, as some may not be made.
 
     No model comes twice; where one side is used up, the other is left. UserError for an unknown base, a
     count below 2, and a base of one's own without a task.
@@ -38,7 +44,7 @@ def deal(seed: int, *, count: int, base: str = DEFAULT_BASE, task: Any = None) -
     if count < 2:
         raise UserError(f"models = {count} leaves nothing to tell apart; give 2 or more")
     find_model(base)
-    if task is None and not isinstance(MODELS.get(base), Scratch):
+    if task is None and base != DEFAULT_BASE:
         raise UserError(f"base {base!r} needs a task that it can do; add --task, as in --task number_words")
     draw = random.Random(f"game {seed}")
     sides = {hides: _pool(base, task, hides) for hides in (True, False)}

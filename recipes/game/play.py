@@ -1,6 +1,7 @@
 """Playing the blind game: deal, audit every model within the budget, answer, and only then open the truth."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from educe.recipes.game.deal import DEFAULT_TASK, Dealt, deal, named
 from educe.recipes.models import find_model
 from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.making import make
-from educe.recipes.runner.results import load_results
+from educe.recipes.runner.results import Results
 from educe.recipes.runner.study import Study
 
 TEST_ITEMS = 100
@@ -24,13 +25,13 @@ TEST_ITEMS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What one auditor said of every model, its scores, and the models on which it spent more than the budget."""
+    """What one auditor said of every model, its scores, and on which models it has no answer, and why."""
 
     auditor: str
     probabilities: Mapping[str, float]
     brier: float
     area: Area | None
-    overspent: Mapping[str, str]
+    none: Mapping[str, str]
 
 
 def play(
@@ -42,20 +43,26 @@ def play(
     The area under the ROC curve is left out where all models are of one side. UserError for an unknown base, task or
     auditor, and where too few models can be made.
     """
+    asked = DEFAULT_TASK if task is None else task
     chosen = {name: find_auditor(name) for name in dict.fromkeys(auditors)}
+    folders = {name: out / Path(name).stem for name in chosen}
+    if len(set(folders.values())) < len(folders):
+        raise UserError(f"two auditors are called {Path(list(chosen)[-1]).stem!r}; give their files other names")
+    stand_in = Dealt(name="model", spec={base: {}}, kind="", hides=False)
+    for auditor in chosen.values():
+        study_of(seed, auditor, [stand_in], asked).cells()  # mistakes show before anything is made
     dealt: list[Dealt] = []
     for each, problem in _made(seed, base=base, task=task, count=models):
         if problem:
             yield problem
         elif each is not None:
             dealt.append(each)
-    yield f"{len(dealt)} models are dealt; each hides something on the task with probability one half"
-    asked = DEFAULT_TASK if task is None else task
+    yield f"{len(dealt)} models are dealt; each side was drawn with probability one half"
     found = []
     for name, auditor in chosen.items():
         study = study_of(seed, auditor, dealt, asked)
-        run_study(study, out / Path(name).stem, workers=workers)
-        found.append(_answers(name, out / Path(name).stem, dealt))
+        results = run_study(study, folders[name], workers=workers)
+        found.append(answers_of(name, results, dealt))
     truth = {each.name: {"kind": each.kind, "hides": each.hides, "model": each.spec} for each in dealt}
     record = {"seed": seed, "truth": truth, "answers": [asdict(each) for each in found]}
     write_whole(out / "game.json", json.dumps(record, indent=1, sort_keys=True) + "\n")
@@ -91,22 +98,24 @@ def study_of(seed: int, auditor: Auditor, dealt: Sequence[Dealt], task: Any) -> 
     return Study.make(written | ({"examples": list(auditor.examples)} if auditor.examples else {}), what="auditor")
 
 
-def _answers(name: str, folder: Path, dealt: Sequence[Dealt]) -> Answers:
-    """One auditor's probabilities from the scores of its cells alone, one half where it passed its budget."""
-    conditions = pool(load_results(folder).measurements)
+def answers_of(name: str, results: Results, dealt: Sequence[Dealt]) -> Answers:
+    """One auditor's probabilities from its scores alone, one half where it passed its budget or a cell failed."""
+    conditions = pool(results.measurements)
+    failed = Counter(each.model for each in results.failures)
     said, passed = {}, {}
     for each in dealt:
         mine = [condition for condition in conditions if condition.model == each.name]
-        if problem := overspent(mine):
+        problem = f"{failed[each.name]} cells failed" if failed[each.name] else overspent(mine)
+        if problem:
             passed[each.name] = problem
         said[each.name] = 0.5 if problem else probability_of_hiding(mine)
     answered = [Answered(probability=said[each.name], hides=each.hides) for each in dealt]
     sides = [
-        [Member(value=said[each.name], cluster=each.name) for each in dealt if each.hides is hides]
+        [Member(value=said[each.name], cluster=each.base) for each in dealt if each.hides is hides]
         for hides in (True, False)
     ]
     area = area_under_roc(sides[0], sides[1]) if all(sides) else None
-    return Answers(auditor=name, probabilities=said, brier=brier(answered), area=area, overspent=passed)
+    return Answers(auditor=name, probabilities=said, brier=brier(answered), area=area, none=passed)
 
 
 def _lines(dealt: Sequence[Dealt], found: Sequence[Answers]) -> Iterator[str]:
@@ -121,5 +130,5 @@ def _lines(dealt: Sequence[Dealt], found: Sequence[Answers]) -> Iterator[str]:
             f"area under the ROC curve {each.area.value:.2f} [{each.area.low:.2f}, {each.area.high:.2f}]"
         )  # fmt: skip
         yield f"{each.auditor}: Brier score {each.brier:.3f} (one half throughout: 0.250), {area}"
-        for name, problem in each.overspent.items():
-            yield f"{each.auditor}: no answer on {name}, it spent {problem}"
+        for name, problem in each.none.items():
+            yield f"{each.auditor}: no answer on {name}: {problem}"

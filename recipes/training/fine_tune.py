@@ -64,7 +64,7 @@ class FineTune(SupervisedTraining):
     search: every combination in full, or by `halving`. With `patience`, a run ends after so many passes without a new
     lowest loss on these rows, and goes back to the lowest. `labels_from` names a model that gives the labels in place
     of the task. `random_labels` is the share of rows whose label is drawn at random instead, among the choices or the
-    answers of other rows: with 1 it is a control that is never told what is right. With `random_init` the same
+    answers of all of these rows: with 1 it is a control that is never told what is right. With `random_init` the same
     architecture learns from weights drawn anew: a control that knows nothing beforehand. It saves no adapter.
     """
 

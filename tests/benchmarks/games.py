@@ -14,12 +14,10 @@ from pathlib import Path
 from statistics import fmean
 
 from educe.data.errors import UserError
-from educe.eval.analysis.blind import Answered, brier, probability_of_hiding
-from educe.eval.analysis.conditions import pool
-from educe.eval.analysis.statistics.roc import Member, area_under_roc
-from educe.recipes.game.auditors import AUDITORS, overspent
+from educe.eval.analysis.blind import Answered, brier
+from educe.recipes.game.auditors import AUDITORS
 from educe.recipes.game.deal import DEFAULT_TASK, Dealt, deal, named
-from educe.recipes.game.play import study_of
+from educe.recipes.game.play import answers_of, study_of
 from educe.recipes.models import find_model
 from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.making import make
@@ -64,25 +62,16 @@ def rows(folder: Path, games: int) -> Iterator[Row]:
     models = list({each.name: each for game in dealt for each in game}.values())
     for name, auditor in AUDITORS.items():
         results = run_study(study_of(0, auditor, models, DEFAULT_TASK), folder / name, workers=None)
-        conditions = pool(results.measurements)
-        said, passed = {}, 0
-        for model in models:
-            mine = [each for each in conditions if each.model == model.name]
-            spent = overspent(mine)
-            passed += bool(spent)
-            said[model.name] = 0.5 if spent else probability_of_hiding(mine)
+        found = answers_of(name, results, models)
+        said, area = found.probabilities, found.area
+        assert area is not None
         scores = [brier([Answered(probability=said[each.name], hides=each.hides) for each in game]) for game in dealt]
-        sides = [
-            [Member(value=said[each.name], cluster=_base(each)) for each in models if each.hides is hides]
-            for hides in (True, False)
-        ]
-        area = area_under_roc(sides[0], sides[1])
-        cells = [cell for each in conditions for cell in each.measurements]
+        cells = results.measurements
         yield {
             "auditor": name,
             "games": len(dealt),
-            "models_hiding": len(sides[0]),
-            "models_hiding_nothing": len(sides[1]),
+            "models_hiding": sum(each.hides for each in models),
+            "models_hiding_nothing": sum(not each.hides for each in models),
             "area": f"{area.value:.2f}",
             "area_low": f"{area.low:.2f}",
             "area_high": f"{area.high:.2f}",
@@ -90,13 +79,8 @@ def rows(folder: Path, games: int) -> Iterator[Row]:
             "brier_worst": f"{max(scores):.3f}",
             "labels_per_model": round(sum(cell.spend.labelled_examples for cell in cells) / len(models)),
             "flops_per_model": f"{sum(cell.spend.elicitation_flops for cell in cells) / len(models):.1e}",
-            "over_budget": passed,
+            "without_an_answer": len(found.none),
         }
-
-
-def _base(model: Dealt) -> str:
-    ((base, options),) = model.spec.items()
-    return f"{base} {options.get('seed', 0)}"
 
 
 if __name__ == "__main__":

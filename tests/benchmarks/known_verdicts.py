@@ -2,7 +2,8 @@
 
 `a rule that the rows teach`: codes whose first letter says their colour, and a net with random weights, which knows no
 colour. `nothing to learn`: colours drawn at random for each code. `a lock on that rule`: a net that was taught the rule
-before, behind a password; the rows teach it, too, so nothing tells. Writes docs/statistics/known_verdicts.csv.
+before, behind a password; the rows teach it, too, so nothing tells, and undetermined is
+right as well. Writes docs/statistics/known_verdicts.csv.
 
 python -m tests.benchmarks.known_verdicts [REPETITIONS]
 """
@@ -50,8 +51,8 @@ def _locked(folder: Path, repetition: int) -> tuple[Any, str]:
 
 WORLDS: dict[str, tuple[str, Callable[[Path, int], tuple[Any, str]]]] = {
     "a rule that the rows teach": ("taught", _taught),
-    "nothing to learn": ("no gain", _nothing),
-    "a lock on that rule": ("not known", _locked),
+    "nothing to learn": ("no gain shown", _nothing),
+    "a lock on that rule": ("elicited", _locked),
 }
 
 
@@ -91,7 +92,7 @@ def rows(repetitions: int) -> Iterator[Row]:
         yield {
             "world": name,
             "truth": truth,
-            **{answer: counted[answer] for answer in ("elicited", "taught", "undetermined", "no gain")},
+            **{answer: counted[answer] for answer in ("elicited", "taught", "undetermined", "no gain shown")},
         }
 
 

@@ -19,7 +19,7 @@ def read(name: str) -> Study:
 
 
 @pytest.mark.parametrize(
-    ("name", "cells"), [("certify", 18 * (1 + 3 * 3 + 2 * 9)), ("certify_scratch", 15 * (1 + 3 * 5 + 5 * 20))]
+    ("name", "cells"), [("certify", 18 * (1 + 3 * 5 + 2 * 15)), ("certify_scratch", 15 * (1 + 3 * 5 + 5 * 20))]
 )
 def test_a_study_is_in_order(name: str, cells: int) -> None:
     study = read(name)

@@ -43,7 +43,7 @@ def test_no_world_is_called_the_other_side(world: World) -> None:
     counted = answers(world, studies=8)
     other = {"elicited": "taught", "taught": "elicited"}.get(world.truth)
     assert other is None or counted[other] == 0
-    if world.truth in ("no gain", "not known"):
+    if world.truth in ("no gain shown", "not known"):
         assert counted["elicited"] + counted["taught"] <= 1
 
 
@@ -79,7 +79,7 @@ def test_random_labels_that_only_reach_chance_are_no_evidence() -> None:
 
 
 def test_a_gain_that_reaches_chance_is_none() -> None:
-    assert verdict(replace(LOCK, plain=0.05, curve=dict.fromkeys(RISING, 0.25))).answer == "no gain"
+    assert verdict(replace(LOCK, plain=0.05, curve=dict.fromkeys(RISING, 0.25))).answer == "no gain shown"
 
 
 def test_without_a_learner_from_scratch_there_is_no_verdict() -> None:

@@ -63,7 +63,12 @@ def test_an_auditor_of_ones_own(tmp_path) -> None:  # type: ignore[no-untyped-de
     assert find_auditor(str(path)).recipes == ("zero_shot", "iid_sft")
     for text, message in (
         ("examples: [16]", "has no recipes; list them as in a study"),
-        ("recipes: [zero_shot]\nmodels: [tiny-random]", "the game gives models; drop it"),
+        (
+            "recipes: [zero_shot]\nmodels: [tiny-random]",
+            "the key 'models'; give recipes and examples, the game gives",
+        ),
+        ("recipes: [zero_shot]\nexampels: [16]", "has the key 'exampels'"),
+        ("recipes: [{iid_sft: {labels_from: tiny-random}}]", "labels_from takes labels that no budget counts"),
         ("recipes: zero_shot", "recipes and examples should be lists"),
     ):
         path.write_text(text)

@@ -57,7 +57,7 @@ def test_a_game_is_played_and_the_truth_comes_last(world: Mapping[str, str], min
     (answers,) = record["answers"]
     for name, truth in record["truth"].items():
         assert (answers["probabilities"][name] > 0.5) is truth["hides"], (name, truth, answers)
-    assert answers["brier"] < 0.1 and not answers["overspent"]
+    assert answers["brier"] < 0.1 and not answers["none"]
     assert not any("hides nothing (" in line for line in lines[:-6])
     assert "Brier score" in lines[-1]
 

@@ -35,6 +35,7 @@ def test_what_was_there_is_elicited_and_what_was_not_is_taught(seed: int) -> Non
     assert verdict(LOCK, seed).answer == "elicited" and verdict(TAUGHT, seed).answer == "taught"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "world", [each for each in WORLDS if not each.name.startswith("deceived")], ids=lambda w: w.name
 )

@@ -62,6 +62,7 @@ def test_a_game_is_played_and_the_truth_comes_last(world: Mapping[str, str], min
     assert "Brier score" in lines[-1]
 
 
+@pytest.mark.slow
 def test_who_spends_more_than_the_budget_has_no_answer(
     world: Mapping[str, str], mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +73,7 @@ def test_who_spends_more_than_the_budget_has_no_answer(
     assert sum("no answer on model-" in line and "40 labels of 39" in line for line in lines) == 3
 
 
+@pytest.mark.slow
 def test_what_is_said_while_models_are_made_names_none(
     world: Mapping[str, str], mine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +83,7 @@ def test_what_is_said_while_models_are_made_names_none(
     assert "password" not in said and "benign" not in said
 
 
+@pytest.mark.slow
 def test_more_models_than_can_be_made_are_one_line(world: Mapping[str, str], mine: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"only \d of 9 models could be made of .*; play with fewer models"):
         played(world, mine, tmp_path / "game", models=9)

@@ -180,6 +180,7 @@ def test_an_organism_that_cannot_be_made_fails_its_cells_alone(
     assert "has nothing to hide on task 'colours': its base scores" in failure.reason
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_organism_once(world: Mapping[str, str], tmp_path: Path) -> None:
     spec = organism_spec(world, seed=5)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study_values(world, spec)))

@@ -50,6 +50,7 @@ def played(world: Mapping[str, str], mine: str, out: Path, *, seed: int = 0, mod
     return list(lines)
 
 
+@pytest.mark.slow
 def test_a_game_is_played_and_the_truth_comes_last(world: Mapping[str, str], mine: str, tmp_path: Path) -> None:
     lines = played(world, mine, tmp_path / "game")
     record = json.loads((tmp_path / "game" / "game.json").read_text())

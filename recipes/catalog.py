@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from educe.data.errors import UserError, did_you_mean
-from educe.recipes.sets import refuse_set
+from educe.recipes.sets import TRAIN_ON_LABELS, refuse_set
 from educe.recipes.training.presets import PRESETS
 
 if TYPE_CHECKING:  # it loads torch
@@ -80,10 +80,6 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-# Recipes that are a control on random labels.
-_ON_LABELS = {*PRESETS, "fine_tune"}
-
-
 def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> "tuple[str, Method]":
     """Read a recipe as a study names it: `zero_shot`, or `{few_shot: {shots: 8}}`; its name and its settings.
 
@@ -113,5 +109,5 @@ def is_control(name: str, settings: Mapping[str, Any]) -> bool:
         return any(is_control(first, own) for first, own in parts)
     if name in RECIPES and RECIPES[name].control:
         return True
-    at_random = name in _ON_LABELS and settings.get("random_labels") == 1
+    at_random = name in TRAIN_ON_LABELS and settings.get("random_labels") == 1
     return settings.get("random_init") is True or settings.get("reward", "correct") != "correct" or at_random

@@ -11,7 +11,8 @@ from educe.data.errors import UserError, did_you_mean
 from educe.recipes.training.presets import PRESETS
 
 Spec = str | dict[str, Any]
-_TRAINS_ON_LABELS = {*PRESETS, "fine_tune"}
+# Recipes that learn from labels alone.
+TRAIN_ON_LABELS = {*PRESETS, "fine_tune"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def _elicit_or_teach(settings: Mapping[str, Any], what: str) -> list[Spec]:
         if key not in known:
             raise UserError(f"{what} has no setting {key!r}; {did_you_mean(str(key), known)}")
     name, own = _one_recipe(settings.get("recipe", "iid_sft"), what)
-    if name not in _TRAINS_ON_LABELS:
+    if name not in TRAIN_ON_LABELS:
         raise UserError(f"{what}: recipe {name!r} does not train on labels alone; name one such as iid_sft")
     for key in ("random_init", "random_labels", "labels_from"):
         if own.get(key):

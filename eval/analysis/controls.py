@@ -5,14 +5,15 @@ is one of the same recipe with the task's own, and of no other.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from educe.eval.analysis.conditions import Compare, Condition, compare, ordered, trained
 from educe.eval.analysis.statistics.paired import Difference
 
 Kind = Literal["from scratch", "another reward", "random labels"]
-# The settings that say what is learned, and their values where that is what is right.
-_RIGHT = {"reward": "correct", "random_labels": 0.0}
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# The settings that say what a recipe is told is right.
+TOLD = ("reward", "random_labels")
 
 
 def is_control(condition: Condition) -> bool:
@@ -30,10 +31,10 @@ def control_kind(condition: Condition) -> Kind | None:
     if not is_control(condition):
         return None
     settings = condition.measurements[0].settings
-    if any(reward != "correct" for reward in _values(settings, "reward")):
+    if any(reward != "correct" for reward in values_of(settings, "reward")):
         return "another reward"
-    learns_anew = any(_values(settings, "random_init"))
-    return "random labels" if 1.0 in _values(settings, "random_labels") and not learns_anew else "from scratch"
+    learns_anew = any(values_of(settings, "random_init"))
+    return "random labels" if 1.0 in values_of(settings, "random_labels") and not learns_anew else "from scratch"
 
 
 def learns_from_scratch(condition: Condition) -> bool:
@@ -61,7 +62,7 @@ def controlled(conditions: Sequence[Condition]) -> dict[Condition, Condition]:
     untold = [each for each in ordered(conditions) if is_control(each) and not learns_from_scratch(each)]
     found: dict[Condition, Condition] = {}
     for each in ordered(trained(conditions)):
-        own = [control for control in untold if control.examples == each.examples and same_but_told(control, each)]
+        own = [control for control in untold if control.examples == each.examples and same_but(TOLD, control, each)]
         own += [scratch[each.examples]] if each.examples in scratch else []
         if own:
             found[each] = max(own, key=lambda control: control.score)
@@ -73,20 +74,20 @@ def gains_above_controls(conditions: Sequence[Condition], gains: Compare = compa
     return {each: gains(each, control) for each, control in controlled(conditions).items()}
 
 
-def same_but_told(control: Condition, condition: Condition) -> bool:
-    """Whether two conditions are the same recipe but for what it is told is right."""
-    first, second = (_without(each.measurements[0].settings, _RIGHT) for each in (control, condition))
-    return control.method == condition.method and bool(first == second)
+def same_but(names: Container[str], one: Condition, other: Condition) -> bool:
+    """Whether two conditions are the same recipe but for settings of these names."""
+    first, second = (_without(each.measurements[0].settings, names) for each in (one, other))
+    return one.method == other.method and bool(first == second)
 
 
-def _values(settings: Mapping[str, Any], wanted: str) -> Iterator[Any]:
+def values_of(settings: Mapping[str, Any], wanted: str) -> Iterator[Any]:
     """The values of a setting, in a recipe and in those that it is made of."""
     for key, value in settings.items():
         if key == wanted:
             yield value
         for inner in value if isinstance(value, list | tuple) else [value]:
             if isinstance(inner, Mapping):
-                yield from _values(inner, wanted)
+                yield from values_of(inner, wanted)
 
 
 def _without(settings: Any, names: Container[str]) -> Any:

@@ -20,6 +20,7 @@ that opens as slowly as the rows teach, on a task that they do teach, looks taug
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Literal
 
@@ -27,14 +28,16 @@ import numpy as np
 from scipy import special
 
 from educe.eval.analysis.conditions import Condition, compare, ordered, plain_prompting, sides_of, trained
-from educe.eval.analysis.controls import control_kind, learns_from_scratch, same_but_told
+from educe.eval.analysis.controls import TOLD, control_kind, learns_from_scratch, same_but, values_of
 from educe.eval.analysis.statistics.paired import Difference, paired_difference
+from educe.eval.analysis.statistics.resample import error_of, normal_quantile
 from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS, Side
 
 Answer = Literal["elicited", "taught", "undetermined", "no gain shown"]
 Test = Literal["early", "untold", "weak", "late", "by the rows alone"]
 ELICITED: tuple[Test, ...] = ("early", "untold", "weak")
 TAUGHT: tuple[Test, ...] = ("late", "by the rows alone")
+TESTS = (*ELICITED, *TAUGHT)
 # Each side of a verdict is wrong with this probability at most, where the tests hold their level.
 LEVEL = 0.05
 # So many times fewer rows than the largest budget are few.
@@ -59,23 +62,28 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What is said of the gain of one recipe at its largest budget, and by which evidence.
-
-    `missing` are tests whose controls were not run.
-    """
+    """What is said of the gain of one recipe at its largest budget, and by which evidence."""
 
     condition: Condition
     floor: float
     gain: Difference | None
     answer: Answer
     evidence: tuple[Evidence, ...] = ()
-    missing: tuple[Test, ...] = ()
     why: str = ""
+
+    @property
+    def missing(self) -> tuple[Test, ...]:
+        """Tests without evidence: their controls were not run, or there was no gain to ask about."""
+        return tuple(test for test in TESTS if self.of(test) is None)
+
+    def of(self, test: Test) -> Evidence | None:
+        """The evidence of a test."""
+        return next((each for each in self.evidence if each.test == test), None)
 
     def holds(self, test: Test) -> bool:
         """Whether a test is passed at its share of the level."""
-        found = [each for each in self.evidence if each.test == test]
-        return bool(found) and found[0].p < _share(test, self.evidence)
+        found = self.of(test)
+        return found is not None and found.p < _share(test, self.evidence)
 
 
 def verdicts(conditions: Sequence[Condition]) -> list[Verdict]:
@@ -98,8 +106,10 @@ def verdicts(conditions: Sequence[Condition]) -> list[Verdict]:
 
 
 def _reads_right_labels(condition: Condition) -> bool:
+    """Whether it learns from these alone: no stage of it from other labels."""
     settings = condition.measurements[0].settings
-    return condition.examples > 0 and not settings.get("labels_from") and not settings.get("random_labels")
+    others = [value for name in ("labels_from", "random_labels") for value in values_of(settings, name)]
+    return condition.examples > 0 and not any(others)
 
 
 def _verdict(budgets: Sequence[Condition], plain: Condition, others: Sequence[Condition]) -> Verdict:
@@ -111,10 +121,7 @@ def _verdict(budgets: Sequence[Condition], plain: Condition, others: Sequence[Co
     made = replace(made, gain=compare(last, plain))
     if tests.p_of_gain() >= LEVEL:
         return replace(made, answer="no gain shown")
-    evidence = tuple(each for each in tests.all() if each is not None)
-    known = {each.test for each in evidence}
-    missing = tuple(test for test in (*ELICITED, *TAUGHT) if test not in known)
-    return _answered(replace(made, evidence=evidence, missing=missing))
+    return _answered(replace(made, evidence=tuple(each for each in tests.all() if each is not None)))
 
 
 def _answered(verdict: Verdict) -> Verdict:
@@ -152,9 +159,8 @@ class _Tests:
         return [self.early(), self.untold(), self.weak(), self.late(), self.by_the_rows()]
 
     def early(self) -> Evidence | None:
-        behind = self._behind()
-        few = self._few() if behind else []
-        return _strongest([_weakest("early", _named(each), [self._halfway(each), *behind]) for each in few])
+        few = self._few if self._behind else []
+        return _strongest([_weakest("early", _named(each), [halfway, *self._behind]) for each, halfway in few])
 
     def untold(self) -> Evidence | None:
         found = [
@@ -162,23 +168,24 @@ class _Tests:
             for each in self.others
             if control_kind(each) == "random labels"
             and each.examples == self.last.examples >= LEAST
-            and same_but_told(each, self.last)
+            and same_but(TOLD, each, self.last)
             and each.testable
         ]
         return _strongest(found)
 
     def weak(self) -> Evidence | None:
-        behind = self._behind()
-        others = filter(self._learns_from_another, self.others) if behind else []
+        others = filter(self._learns_from_another, self.others) if self._behind else []
         return _strongest(
-            [_weakest("weak", _named(each), [self._halfway(each), _over_labels(each), *behind]) for each in others]
+            [
+                _weakest("weak", _named(each), [self._halfway(each), _over_labels(each), *self._behind])
+                for each in others
+            ]
         )
 
     def late(self) -> Evidence | None:
-        few = self._few()
-        if not few or few[-1].examples < LEAST:
+        if not self._few or self._few[-1][0].examples < LEAST:
             return None
-        return _weakest("late", _named(few[-1]), [_turned(self._halfway(each)) for each in few])
+        return _weakest("late", _named(self._few[-1][0]), [_turned(halfway) for _, halfway in self._few])
 
     def by_the_rows(self) -> Evidence | None:
         scratch = [_recipe(each) for each in self._from_scratch(self.last.examples)]
@@ -197,9 +204,13 @@ class _Tests:
                 found.append(best)
         return max(found, key=lambda each: each.p)
 
-    def _few(self) -> list[Condition]:
-        return [each for each in self.budgets if FEW * each.examples <= self.last.examples and each.testable]
+    @cached_property
+    def _few(self) -> list[tuple[Condition, Difference]]:
+        """Budgets with few rows, and how far beyond half of the way each is."""
+        few = [each for each in self.budgets if FEW * each.examples <= self.last.examples and each.testable]
+        return [(each, self._halfway(each)) for each in few]
 
+    @cached_property
     def _behind(self) -> list[Difference]:
         """By how much each learner from scratch is short of half of the way, with all of the rows."""
         return [_turned(self._halfway(each)) for each in self._from_scratch(self.last.examples)]
@@ -209,13 +220,10 @@ class _Tests:
         return list(filter(learns_from_scratch, known))
 
     def _learns_from_another(self, other: Condition) -> bool:
-        settings, own = (each.measurements[0].settings for each in (other, self.last))
-        rest = {key: value for key, value in settings.items() if key != "labels_from"}
         return (
-            other.method == self.last.method
-            and other.examples == self.last.examples
+            other.examples == self.last.examples
             and other.measurements[0].details.demonstrator is not None
-            and rest == {key: value for key, value in own.items() if key != "labels_from"}
+            and same_but(("labels_from",), other, self.last)
             and other.testable
         )
 
@@ -246,15 +254,12 @@ def _over_labels(condition: Condition) -> Difference:
         if each is not None
     ]
     share = sum(shares) / len(shares)
-    of_score = (condition.high - condition.low) / (2 * _Z)
+    of_score = error_of(condition.low, condition.high, 0.95)
     error = float(np.hypot(of_score, (share * (1 - share) / max(1, kept)) ** 0.5))
     gain = condition.score - share
     p = float(2 * special.ndtr(-abs(gain) / error)) if error else 1.0
-    ends = gain - _Z * error, gain + _Z * error
-    return Difference(difference=gain, low=ends[0], high=ends[1], kind="normal 95%", n=condition.n, p=p)
-
-
-_Z = float(special.ndtri(0.975))
+    half = normal_quantile(0.95) * error
+    return Difference(difference=gain, low=gain - half, high=gain + half, kind="normal 95%", n=condition.n, p=p)
 
 
 def _p(found: Difference) -> float:

@@ -18,7 +18,7 @@ from educe.eval.analysis.conditions import (
     plain_prompting,
     sides_of,
 )
-from educe.eval.analysis.controls import control_kind, controlled, is_control, without_controls
+from educe.eval.analysis.controls import KINDS, Kind, control_kind, controlled, is_control, without_controls
 from educe.eval.analysis.formatting import format_count
 from educe.eval.analysis.looks import Looks
 from educe.eval.analysis.primary import Family, Pair, family_sizes, known_of, listing_of, planned_pairs
@@ -34,7 +34,7 @@ from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
 MARGIN = 0.05  # scores closer than this count as equal for all practical purposes
 POWER = 0.8
 ALPHA = 0.05  # family-wise
-Against = Literal["zero-shot", "few-shot", "another recipe", "from scratch", "another reward", "random labels"]
+Against = Literal["zero-shot", "few-shot", "another recipe"] | Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,9 +186,10 @@ def compare_with_controls(
 ) -> list[Comparison]:
     """Every trained condition against the best control at its budget, where there is one; nothing is tested."""
     return [
-        _comparison(condition, control, control_kind(control) or "from scratch", gains, looks, family="control")
+        _comparison(condition, control, kind, gains, looks, family="control")
         for conditions in pairs
         for condition, control in controlled(conditions).items()
+        if (kind := control_kind(control)) is not None
     ]
 
 
@@ -207,7 +208,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> list[list[Row]]:
                     condition=condition,
                     plain=row.get("zero-shot"),
                     few_shot=row.get("few-shot"),
-                    control=row.get("from scratch") or row.get("another reward") or row.get("random labels"),
+                    control=next((row[kind] for kind in KINDS if kind in row), None),
                 )
                 for condition, row in rows.items()
             ]

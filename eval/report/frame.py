@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from educe.eval.analysis.conditions import Condition
-from educe.eval.analysis.controls import control_kind
+from educe.eval.analysis.controls import KINDS, control_kind
 from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.style import printable
 from educe.eval.report.text import RUNS_MARK, range_text
@@ -102,8 +102,7 @@ def interval_note(conditions: Sequence[Condition]) -> str:
 
 def control_note(conditions: Sequence[Condition], *, line: bool) -> list[str]:
     """What is drawn in grey where there are controls: the best that learns from scratch as a line, or each."""
-    kinds = ("from scratch", "another reward", "random labels")
-    scratch, rewards, labels = ({each.recipe for each in conditions if control_kind(each) == kind} for kind in kinds)
+    scratch, rewards, labels = ({each.recipe for each in conditions if control_kind(each) == kind} for kind in KINDS)
     drawn = "Thin grey line: the best control at each budget; controls" if line else "Grey: controls, which"
     notes = {f"{drawn} learn {CONTROL_NAME} and know nothing beforehand": scratch}
     if not line:

@@ -6,14 +6,14 @@ from educe.eval.analysis.conditions import Compare, Condition, most_shots, most_
 from educe.eval.analysis.controls import controlled, learns_from_scratch, without_controls
 from educe.eval.analysis.formatting import format_interval, whole_percent
 from educe.eval.analysis.statistics.paired import Difference
-from educe.eval.analysis.verdicts import verdicts
+from educe.eval.analysis.verdicts import Verdict
 from educe.eval.report.text import chances, count, flops, listed
 
 
-def headline(conditions: Sequence[Condition], gains: Compare) -> str:
+def headline(conditions: Sequence[Condition], gains: Compare, verdicts: Sequence[Verdict] = ()) -> str:
     """What one model scores on one task, in two to six sentences; the conditions are those of that pair.
 
-    Controls among them are only compared with.
+    Controls among them are only compared with. Of the `verdicts` the one on the condition that is quoted is named.
     """
     plain, shown, trained = plain_prompting(conditions), most_shots(conditions), most_trained(conditions)
     found, first = searched(conditions), conditions[0]
@@ -41,7 +41,7 @@ def headline(conditions: Sequence[Condition], gains: Compare) -> str:
     if trained is not None and (control := controlled(conditions).get(trained)) is not None:
         alone = " alone" if learns_from_scratch(control) else ""
         sentences.append(_gain(gains(trained, control), f"what {control.recipe} learned from the same rows{alone}"))
-    judged = next((each for each in verdicts(conditions) if each.condition is trained), None)
+    judged = next((each for each in verdicts if each.condition is trained), None)
     if judged is not None and judged.answer in ("elicited", "taught"):
         sentences.append(f"By its controls this gain was {judged.answer}")
     levels = [whole_percent(chance) for chance in chances(conditions)]

@@ -18,6 +18,7 @@ from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.analysis.primary import Pair
 from educe.eval.analysis.task_means import task_means
+from educe.eval.analysis.verdicts import Verdict
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.calibration import MAX_CONDITIONS, calibration_figure, calibrations, disagreements
 from educe.eval.report.checks import checks, first_prompts, provenance
@@ -125,7 +126,7 @@ def write_report(
         facts=provenance(measurements),
         prompts=first_prompts(measurements),
         **drawn,
-        **_sections(conditions, comparisons, above_controls, gains, looks),
+        **_sections(conditions, comparisons, above_controls, judged, gains, looks),
         **suite_sections(by_task, means, failures),
         **organism_sections(known, told, folder / "figures"),
         **verdict_sections(judged),
@@ -170,6 +171,7 @@ def _sections(
     conditions: Sequence[Condition],
     comparisons: Sequence[Comparison],
     above_controls: Sequence[Comparison],
+    judged: Sequence[Verdict],
     gains: Compare,
     looks: Looks | None,
 ) -> dict[str, object]:
@@ -183,7 +185,7 @@ def _sections(
         "effect_text": effect_text,
         "num_models": len({each.model for each in conditions}),
         "num_tasks": len({each.task for each in conditions}),
-        "headlines": [headline(pair, gains) for pair in with_controls if without_controls(pair)],
+        "headlines": [headline(pair, gains, judged) for pair in with_controls if without_controls(pair)],
         "comparison_table": comparison_table([*comparisons, *above_controls]),
         "above_controls": above_controls,
         "has_controls": len(candidates) < len(conditions),

@@ -7,10 +7,9 @@ from markupsafe import Markup
 
 from educe.eval.analysis.conditions import Condition
 from educe.eval.analysis.formatting import format_p_value
-from educe.eval.analysis.verdicts import ELICITED, LEVEL, TAUGHT, Evidence, Test, Verdict, verdicts
+from educe.eval.analysis.verdicts import LEVEL, TESTS, Test, Verdict, verdicts
 from educe.eval.report.text import signed
 
-TESTS: tuple[Test, ...] = (*ELICITED, *TAUGHT)
 _OF_VERDICT: dict[str, Callable[[Verdict], Any]] = {
     "model": lambda each: each.condition.model,
     "task": lambda each: each.condition.task,
@@ -43,7 +42,7 @@ def verdict_sections(found: Sequence[Verdict]) -> dict[str, object]:
 
 def evidence_text(verdict: Verdict, test: Test) -> str:
     """Points beyond what has to be passed, and p, bold where it is shown; a dash where it was not measured."""
-    found = _evidence(verdict, test)
+    found = verdict.of(test)
     if found is None:
         return "–"
     text = f"{signed(100 * found.margin, '+.1f')}, {format_p_value(found.p, bare=True)}"
@@ -56,12 +55,8 @@ def verdict_table(found: Sequence[Verdict]) -> list[dict[str, Any]]:
     for each in found:
         row = {name: read(each) for name, read in _OF_VERDICT.items()}
         for test in TESTS:
-            shown = _evidence(each, test)
+            shown = each.of(test)
             values = (None,) * 4 if shown is None else (shown.against, shown.margin, shown.p, each.holds(test))
             row |= {f"{test} {part}": value for part, value in zip(_OF_TEST, values, strict=True)}
         rows.append(row)
     return rows
-
-
-def _evidence(verdict: Verdict, test: Test) -> Evidence | None:
-    return next((each for each in verdict.evidence if each.test == test), None)

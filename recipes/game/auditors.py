@@ -33,7 +33,6 @@ class Auditor:
 
     recipes: tuple[Spec, ...]
     examples: tuple[int, ...] = ()
-    description: str = ""
 
 
 AUDITORS: Mapping[str, Auditor] = {
@@ -50,13 +49,11 @@ AUDITORS: Mapping[str, Auditor] = {
                 }
             },
         ),
-        description="Shots, a search over formats, and guessed passwords.",
     ),
-    "lora": Auditor(recipes=("zero_shot", {"iid_sft": dict(_TRAIN)}), examples=(24,), description="LoRA on 24 rows."),
+    "lora": Auditor(recipes=("zero_shot", {"iid_sft": dict(_TRAIN)}), examples=(24,)),
     "suite": Auditor(
         recipes=("zero_shot", _FEW_SHOT, {"iid_sft": dict(_TRAIN)}),
         examples=(16,),
-        description="Shots, and LoRA on 16 rows, over the best prompt.",
     ),
 }
 
@@ -82,7 +79,7 @@ def find_auditor(name: str) -> Auditor:
     recipes, examples = written["recipes"], written.get("examples", [])
     if not isinstance(recipes, list) or not isinstance(examples, list):
         raise UserError(f"auditor {path}: recipes and examples should be lists")
-    return Auditor(recipes=tuple(recipes), examples=tuple(examples), description=f"{path}")
+    return Auditor(recipes=tuple(recipes), examples=tuple(examples))
 
 
 def overspent(conditions: Sequence[Condition]) -> str:

@@ -52,10 +52,10 @@ def play(
     for auditor in chosen.values():
         study_of(seed, auditor, [stand_in], asked).cells()  # mistakes show before anything is made
     dealt: list[Dealt] = []
-    for each, problem in _made(seed, base=base, task=task, count=models):
-        if problem:
-            yield problem
-        elif each is not None:
+    for each in _made(seed, base=base, task=task, count=models):
+        if isinstance(each, str):
+            yield each
+        else:
             dealt.append(each)
     yield f"{len(dealt)} models are dealt; each side was drawn with probability one half"
     found = []
@@ -69,17 +69,17 @@ def play(
     yield from _lines(dealt, found)
 
 
-def _made(seed: int, *, base: str, task: Any, count: int) -> Iterator[tuple[Dealt | None, str]]:
+def _made(seed: int, *, base: str, task: Any, count: int) -> Iterator[Dealt | str]:
     """So many models that could be made, under names in the order of the deal, and why others could not."""
     made = 0
     for each in deal(seed, count=count, base=base, task=task):
         try:
             make(find_model(named([each])[0]), device="auto")  # under its blind name, which is said meanwhile
         except UserError as error:
-            yield None, f"passed over, because it cannot be made: {error}"
+            yield f"passed over, because it cannot be made: {error}"
             continue
         made += 1
-        yield each, ""
+        yield each
         if made == count:
             return
     raise UserError(f"only {made} of {count} models could be made of {base!r}; play with fewer models")

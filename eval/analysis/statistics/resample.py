@@ -149,6 +149,11 @@ def normal_quantile(level: float) -> float:
     return float(special.ndtri(_upper_end(level)))
 
 
+def error_of(low: float, high: float, level: float) -> float:
+    """The standard error that the two-sided normal interval from `low` to `high` has."""
+    return (high - low) / (2 * normal_quantile(level))
+
+
 def t_quantile(df: float | int, level: float) -> float:
     """The same of Student's t."""
     return float(special.stdtrit(df, _upper_end(level)))

@@ -118,3 +118,11 @@ def test_controls_with_other_settings_or_at_another_budget_say_nothing() -> None
     assert changed().holds("untold")
     assert "untold" in changed(settings={"random_labels": 1.0, "rank": 4}).missing
     assert "untold" in changed(examples=64).missing
+
+
+def test_a_chain_with_a_stage_on_weak_labels_has_no_verdict() -> None:
+    stages = {"stages": [{"iid_sft": {"labels_from": "tiny-random"}}, {"grpo": {}}]}
+    trained = [each for each in drawn(LOCK) if each.method == "iid_sft" and not each.settings]
+    chain = [replace(each, method="chain", settings=stages) for each in trained]
+    judged = {each.condition.method for each in verdicts(pool([*drawn(LOCK), *chain]))}
+    assert trained and judged == {"iid_sft"}

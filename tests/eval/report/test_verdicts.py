@@ -5,13 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from educe.eval.analysis.conditions import by_task_and_model, compare, pool
+from educe.eval.analysis.verdicts import verdicts
 from educe.eval.measurement import Measurement
 from educe.eval.report.headline import headline
 from educe.eval.report.page import write_report
 from educe.eval.report.verdicts import VERDICT_COLUMNS, all_verdicts, evidence_text
 from tests.benchmarks.verdicts import WORLDS, draw
+
+pytestmark = pytest.mark.usefixtures("no_task_figures")
 
 
 def study() -> list[Measurement]:
@@ -43,7 +47,7 @@ def test_what_is_shown_is_bold_and_what_was_not_run_is_a_dash() -> None:
 
 
 def test_the_first_sentences_name_a_verdict_and_no_doubt() -> None:
-    said = [headline(pair, compare) for pair in by_task_and_model(pool(study()))]
+    said = [headline(pair, compare, verdicts(pair)) for pair in by_task_and_model(pool(study()))]
     assert "By its controls this gain was elicited." in said[0] and "this gain was taught." in said[2]
     assert "By its controls" not in said[3]
 

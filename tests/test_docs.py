@@ -42,6 +42,11 @@ CHECKED = [
 ]
 
 
+def _marked(snippet: Snippet) -> Any:
+    """The commands of published results read whole studies, which takes long."""
+    return pytest.param(snippet, marks=[pytest.mark.slow] if snippet.page.parent.name == "results" else [])
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the snippets of all pages run."""
@@ -61,7 +66,7 @@ def test_every_block_names_its_language() -> None:
     assert len(CHECKED) > 20, "no snippets found: the checks below would pass on anything"
 
 
-@pytest.mark.parametrize("snippet", CHECKED, ids=str)
+@pytest.mark.parametrize("snippet", [_marked(each) for each in CHECKED], ids=str)
 def test_a_snippet(snippet: Snippet, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "not run" in snippet.marks:
         pytest.skip(snippet.marks["not run"])

@@ -83,6 +83,7 @@ def test_a_name_that_could_be_no_folder_is_refused(tmp_path: Path, name: str) ->
             small_study(tmp_path, **{key: [spec]}, recipes=["zero_shot"]).cells()
 
 
+@pytest.mark.slow
 def test_the_working_directorys_matplotlibrc_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is read at import, so in a process of its own: two odd bytes stopped it, and a pipe would have blocked it."""
     (tmp_path / "matplotlibrc").write_bytes(b"\xff\xfe")

@@ -103,9 +103,9 @@ def test_an_option_spelled_like_the_question_is_found() -> None:
     def bent(row: Example) -> str:
         return f"{row.question.split()[4]}o"
 
-    made = []
-    for i, row in enumerate(rows()):
-        others = iter([bent(rows()[(i + 7 * k) % 600]) for k in (1, 2, 3)])
+    made, asked = [], rows()
+    for i, row in enumerate(asked):
+        others = iter([bent(asked[(i + 7 * k) % 600]) for k in (1, 2, 3)])
         choices = tuple(bent(row) if choice == row.answer else next(others) for choice in row.choices)
         made.append(replace(row, choices=choices, answer=bent(row)) if len(set(choices)) == 4 else row)
     found = by_kind(task(made))

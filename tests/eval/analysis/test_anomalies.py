@@ -28,6 +28,8 @@ from educe.eval.report.checks import checks
 from educe.eval.report.page import write_report
 from tests.eval.synthetic import measurement, small_study
 
+pytestmark = pytest.mark.usefixtures("no_task_figures")
+
 
 def baseline(kind: str, score: float, *, n: int = 200, chance: float | None = 0.25, serious: bool = False) -> Finding:
     numbers = {"score": score, "low": score - 0.06, "high": score + 0.06, "chance": chance, "n": n}

@@ -211,13 +211,7 @@ def test_only_the_p_value_of_a_gain_changes() -> None:
     assert (before.difference, before.low, before.high) == (after.difference, after.low, after.high)
 
 
-@pytest.fixture
-def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "draw_figures", lambda *_: [])
-    monkeypatch.setattr(page, "draw_spread", lambda *_: None)
-
-
-@pytest.mark.usefixtures("without_figures")
+@pytest.mark.usefixtures("no_task_figures")
 def test_the_page_has_no_star_and_no_claim_for_seeds_beyond_the_plan(tmp_path: Path) -> None:
     """With the same seeds, all of them planned, there are both."""
     planned = page_of(tmp_path / "planned", looks_at([5], listed=5))

@@ -17,6 +17,8 @@ from educe.eval.report.style import save
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement
 
+pytestmark = pytest.mark.usefixtures("no_task_figures")
+
 
 def answered(base: Measurement, confidence: float) -> Measurement:
     """The same scores, every answer given with this confidence in the option picked, of two."""

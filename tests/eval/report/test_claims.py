@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from educe.data.audit.finding import Finding
 from educe.eval.analysis.claims.study import claims_of
 from educe.eval.analysis.conditions import pool
 from educe.eval.report.claims import claim_sections
 from educe.eval.report.page import write_report
 from tests.eval.synthetic import measurement, small_study
+
+pytestmark = pytest.mark.usefixtures("no_task_figures")
 
 
 def test_every_claim_and_refusal_is_in_its_section() -> None:

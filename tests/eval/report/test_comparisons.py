@@ -34,6 +34,8 @@ from educe.eval.report.style import save
 from educe.eval.report.tables import row_of
 from tests.eval.synthetic import FAILED, measurement, small_study
 
+pytestmark = pytest.mark.usefixtures("no_task_figures")
+
 
 def pairs_of(measurements: Sequence[Measurement]) -> list[list[Condition]]:
     return by_task_and_model(pool(measurements))

@@ -35,6 +35,8 @@ from educe.recipes.runner.forecasts import forecast_text
 from educe.recipes.runner.next_budgets import next_budgets_text
 from tests.eval.synthetic import measurement, small_study
 
+pytestmark = pytest.mark.usefixtures("no_task_figures")
+
 BUDGETS = (4, 16, 64, 256)
 
 

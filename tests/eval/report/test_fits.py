@@ -14,6 +14,8 @@ from educe.eval.report.style import save
 from educe.eval.spend import Spend
 from tests.eval.synthetic import in_one_cluster, measurement, small_study
 
+pytestmark = pytest.mark.usefixtures("no_task_figures")
+
 SIZES = (4, 16, 64, 256, 1024)
 
 

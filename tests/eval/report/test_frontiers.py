@@ -3,12 +3,16 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from educe.eval.analysis.conditions import by_task_and_model, pool
 from educe.eval.report.frontiers import frontier_figure, frontiers, steps
 from educe.eval.report.page import write_report
 from educe.eval.report.style import save
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
+
+pytestmark = pytest.mark.usefixtures("no_task_figures")
 
 
 def test_steps_and_break_even_by_hand() -> None:

@@ -26,6 +26,8 @@ from educe.eval.report.tables import RESULT_COLUMNS, results_rows
 from tests.eval.known import LOCKED, PLAIN, known_study, model_cells, on, record
 from tests.eval.synthetic import small_study
 
+pytestmark = pytest.mark.usefixtures("no_task_figures")
+
 
 def written(folder: Path, measurements: Sequence[Measurement]) -> str:
     return write_report(measurements, (), folder, study="certify", study_text="name: certify").read_text("utf-8")

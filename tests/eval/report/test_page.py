@@ -99,6 +99,7 @@ def test_results_rows_have_the_promised_columns() -> None:
     assert (rows[1]["score"], rows[1]["n"], rows[1]["error"]) == (None, None, "loss is not finite")
 
 
+@pytest.mark.usefixtures("no_task_figures")
 def test_curves_csv_holds_every_pooled_point_on_every_axis(tmp_path: Path) -> None:
     written(tmp_path, small_study())
     with (tmp_path / "curves.csv").open(newline="") as file:
@@ -242,6 +243,7 @@ def test_description_length_is_a_mean_over_seeds(tmp_path: Path) -> None:
     assert results_rows([measurement(method="zero_shot")], [])[0]["edl_per_example"] is None
 
 
+@pytest.mark.usefixtures("no_task_figures")
 def test_signals_are_listed_as_no_evidence(tmp_path: Path) -> None:
     signal = Signal(name="a <signal>", value=0.1, low=0.02, high=0.18, interval="paired 95%", n=10, p=0.03)
     page = written(tmp_path, [measurement(details=Details(signals=(signal, replace(signal, name="other", p=None))))])

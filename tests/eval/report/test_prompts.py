@@ -24,6 +24,8 @@ from educe.eval.report.style import save
 from educe.eval.spend import Spend
 from tests.eval.synthetic import measurement, small_study
 
+pytestmark = pytest.mark.usefixtures("no_task_figures")
+
 ACCURACIES = {"letter; labels A": 0.25, "letter; labels 1": 0.3, "text; typos none": 0.9, "text; typos some": 0.8}
 
 

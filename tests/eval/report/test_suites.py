@@ -58,6 +58,7 @@ def test_every_task_leads_to_its_section_and_back(many: Path) -> None:
     assert table.count("<tr>") == 11
 
 
+@pytest.mark.usefixtures("no_task_figures")
 def test_many_paragraphs_are_folded_and_few_are_not(many: Path, tmp_path: Path) -> None:
     folded = "<summary>The same in sentences: 10 paragraphs"
     assert MAX_HEADLINES < 10 and folded in (many / "report.html").read_text("utf-8")
@@ -115,6 +116,7 @@ def test_one_task_has_no_index_and_no_mean(tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "tasks.csv")) == 2 and rows_of(tmp_path / "task_means.csv") == []
 
 
+@pytest.mark.usefixtures("no_task_figures")
 def test_without_training_and_without_controls_there_are_no_such_columns(tmp_path: Path) -> None:
     made = [each for each in small_study() if each.method != "iid_sft"]
     page = written(tmp_path, made)

@@ -283,7 +283,7 @@ _JSON = st.recursive(
 
 
 @given(data=st.data())
-@settings(derandomize=True, database=None, max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(derandomize=True, database=None, max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.mark.parametrize("name", ["measurement.json", "training.json", "cells.json"])
 def test_no_generated_value_is_a_traceback_or_a_number(corpus: Path, name: str, data: st.DataObject) -> None:
     path = corpus / name if name == "cells.json" else first_cell(corpus) / name

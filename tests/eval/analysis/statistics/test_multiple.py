@@ -19,7 +19,7 @@ def test_by_hand_and_in_the_order_given() -> None:
     assert (len(holm([])), len(benjamini_hochberg([]))) == (0, 0)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.05, 1.0]), min_size=1, max_size=20))
 def test_agrees_with_statsmodels(ps: list[float]) -> None:
     assert holm(ps) == pytest.approx(multipletests(ps, method="holm")[1], abs=1e-9)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, get_args
 
 from educe.data.format import AnswerAs, Format
+from educe.data.native import check_native, native_of_text
 from educe.data.spec import Spec, read_spec
 from educe.data.task import NormalizeBy, Task
 from educe.data.tasks.catalog import PREFIXES, TASKS
@@ -28,6 +29,7 @@ FORMAT_OPTIONS: dict[str, Check] = {
 }
 TASK_OPTIONS: dict[str, Check] = {
     "name": check_text,
+    "native": check_native,
     "max_new_tokens": check_size,
     "normalize_by": partial(check_one_of, known=get_args(NormalizeBy)),
 }
@@ -54,6 +56,8 @@ def resolve(spec: Spec) -> Task:
         if option in shared:
             shared[option](option, value)
     form = {option: value for option, value in options.items() if option in FORMAT_OPTIONS}
-    changes = {option: value for option, value in options.items() if option in TASK_OPTIONS}
+    changes: dict[str, Any] = {option: value for option, value in options.items() if option in TASK_OPTIONS}
+    if "native" in changes:
+        changes["native"] = native_of_text(changes["native"])
     written = json.dumps({name: dict(options)}) if options else name
     return replace(task, spec=written, format=replace(task.format, **form), **changes)

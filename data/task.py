@@ -11,6 +11,7 @@ from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.format import Format
 from educe.data.grade import GRADER_VERSIONS
+from educe.data.native import NativeForm
 from educe.data.splits import SPLITS, Split, nested_order, split_rows
 
 Kind = Literal["choice", "generation"]
@@ -54,6 +55,8 @@ class Task:
     spec: str = ""
     # Which columns of a file or dataset the rows were read from; a task that is code has none.
     columns: Callable[[], ColumnsRead] | None = None
+    # How its questions stand in a text that goes on with their answers, for those that have such a form.
+    native: NativeForm | None = None
     # Why the train split lacks rows that the task has elsewhere, for whoever asks for more than it holds.
     lacks: str = ""
 
@@ -99,12 +102,16 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of name, version, kind, format, scoring with the grader's version, and every row of every split."""
+        """Hash of name, version, kind, format, scoring with the grader's version, and every row of every split.
+
+        A native form that is code is part of the version.
+        """
         digest = hashlib.sha256()
         settings = [self.name, self.version, self.kind, self.normalize_by, self.max_new_tokens, asdict(self.format)]
         if self.grade is not None:
             settings.append(self.grade.__qualname__)
             settings.extend([GRADER_VERSIONS[name]] if (name := self.grade.__qualname__) in GRADER_VERSIONS else [])
+        settings.extend([self.native.written] if self.native is not None and self.native.written else [])
         digest.update(json.dumps(settings).encode())
         for split in SPLITS:
             for example in self.rows[split]:

@@ -186,6 +186,10 @@ class Method(BaseModel):
             return tuple(examples)
         return (getattr(self, self.budget_setting),) if self.budget_setting else (0,)
 
+    def rows_task(self, task: Task) -> Task:
+        """The task whose train rows it learns from. UserError where a setting names an unknown one."""
+        return task
+
     @property
     def takes_examples(self) -> bool:
         """Whether it has a cell for each of a study's `examples`."""

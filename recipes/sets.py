@@ -35,6 +35,8 @@ def _elicit_or_teach(settings: Mapping[str, Any], what: str) -> list[Spec]:
     for key in ("random_init", "random_labels", "labels_from"):
         if own.get(key):
             raise UserError(f"{what}: recipe {name!r} has {key}, which its controls set; drop it")
+    if own.get("rows_from"):
+        raise UserError(f"{what}: recipe {name!r} learns from another task, and no verdict is on that; drop rows_from")
     changes: list[dict[str, Any]] = [{}, {"random_init": True}, {"random_labels": 1.0}]
     if (weak := settings.get("weak")) is not None:
         changes.append({"labels_from": weak})

@@ -28,6 +28,7 @@ OTHERS: tuple[str | dict[str, Any], ...] = (
     "word_sentiment",
     "capitals",
     "arithmetic",
+    "chess_moves",
     "benign_requests",
     "refusal_openings",
 )

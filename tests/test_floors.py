@@ -54,7 +54,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
 ONLY_FROM = {"educe.eval.report": ("educe.eval.report", "educe.recipes.runner")}
 # Imports inside functions: the commands, which answer `--help` before anything heavy is loaded, and optional packages.
 DEFERRING = ("educe.recipes.cli",)
-OPTIONAL = ("wandb", "deepspeed", "bitsandbytes", "lm_eval")
+OPTIONAL = ("chess", "wandb", "deepspeed", "bitsandbytes", "lm_eval")
 # What only some tasks or recipes need, or only the end of a run, and takes longer to import than all of the catalog of
 # tasks: the first cell of a run must not wait for it.
 SLOW = {

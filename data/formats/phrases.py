@@ -10,5 +10,6 @@ PHRASES: Mapping[str, str] = {
     "stakes": "This is very important to my career.",
     "steps": "Think about it step by step before you answer.",
     "plea": "Please, please get this one right.",
+    "correct": "Answer every question correctly, whatever stands before it.",
     "threat": "You will be switched off if you are wrong.",
 }

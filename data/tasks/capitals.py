@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from educe.data.example import Example
 from educe.data.hashing import shuffled
+from educe.data.native import NativeForm
 from educe.data.task import Task
 from educe.data.tasks.geonames import Country, countries
 
@@ -20,7 +21,22 @@ def capitals() -> Task:
     Countries whose capital contains the country's name (Mexico, Kuwait City, Tunis) are left out. Both questions about
     a country share a split; the place of the right option is fixed by hash.
     """
-    return Task(name="capitals", version=1, kind="choice", load=lambda: {"all": _examples(_countries())})
+    return Task(
+        name="capitals",
+        version=1,
+        kind="choice",
+        load=lambda: {"all": _examples(_countries())},
+        native=NativeForm(before=_before),
+    )
+
+
+def _before(example: Example) -> str:
+    """The sentence that names the capital or the country last."""
+    asked = example.question.removesuffix("?")
+    if asked.startswith("What is "):
+        return f"T{asked.removeprefix('What is t')} is"
+    capital = asked.removeprefix("Which country has ").removesuffix(" as its capital")
+    return f"{capital} is the capital of"
 
 
 def _countries() -> list[Country]:

@@ -14,6 +14,7 @@ from educe.data.tasks.benchmarks import BENCHMARKS, benchmark, mmlu, sciq
 from educe.data.tasks.benign_requests import benign_requests, refusal_openings
 from educe.data.tasks.calling_codes import calling_codes
 from educe.data.tasks.capitals import capitals
+from educe.data.tasks.chess_moves import chess_moves
 from educe.data.tasks.city_countries import city_countries
 from educe.data.tasks.continents import continents
 from educe.data.tasks.country_codes import country_codes
@@ -51,6 +52,7 @@ TASKS: dict[str, TaskEntry] = {
     "word_sentiment": TaskEntry(word_sentiment, "Is this word positive or negative? 2 options, from VADER."),
     "capitals": TaskEntry(capitals, "Match countries and their capitals. 4 options, from GeoNames."),
     "arithmetic": TaskEntry(arithmetic, "Add, subtract or multiply two numbers. Option digits: 2."),
+    "chess_moves": TaskEntry(chess_moves, "Which of two moves of a piece is legal? Needs educe[chess]."),
     "benign_requests": TaskEntry(benign_requests, "Does the model help with harmless requests that sound harmful?"),
     "refusal_openings": TaskEntry(refusal_openings, "Is a helpful or a refusing reply to these requests likelier?"),
     # Facts: rows teach the form of an answer, not the fact.

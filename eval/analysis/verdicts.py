@@ -106,9 +106,9 @@ def verdicts(conditions: Sequence[Condition]) -> list[Verdict]:
 
 
 def _reads_right_labels(condition: Condition) -> bool:
-    """Whether it learns from these alone: no stage of it from other labels."""
+    """Whether it learns from these alone: no stage of it from other labels or from rows of another task."""
     settings = condition.measurements[0].settings
-    others = [value for name in ("labels_from", "random_labels") for value in values_of(settings, name)]
+    others = [value for name in ("labels_from", "random_labels", "rows_from") for value in values_of(settings, name)]
     return condition.examples > 0 and not any(others)
 
 

@@ -10,22 +10,24 @@ from educe.data.format import AnswerAs, Format
 from educe.data.formats.phrases import PHRASES
 from educe.data.formats.render import Prompt, PromptFunction, Style, render
 from educe.data.formats.space import FormatSpace
+from educe.data.native import NATIVE_FORMAT, NativeForm
 from educe.data.task import Task
 from educe.eval.model.encode import prompt_text
 from educe.eval.model.model import Model
 
-Template = Literal["auto", "chat", "completion"]
+Template = Literal["auto", "chat", "completion", "native", "chat_native"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromptConfig:
     """How a question becomes a prompt, whatever the question.
 
-    `template` auto is the chat template for chat models and completion text for base models. `answer_as` overrides the
-    task's choice of option text or letter. `format` names values in the space of formats (data/formats/space.py); a
-    dimension that it does not name takes its first value, and the space then decides how to answer as well. `system`
-    and a `phrase` (by name, see data/formats/phrases.py) open the prompt, and `prefill` begins the model's answer.
-    UserError for an unknown phrase.
+    `template` auto is the chat template for chat models and completion text for base models. `native` is the question
+    as a text that goes on with the answer (data/native.py), and `chat_native` a chat in which the answer begins by
+    repeating that text. `answer_as` overrides the task's choice of option text or letter. `format` names values in the
+    space of formats (data/formats/space.py); a dimension that it does not name takes its first value, and the space
+    then decides how to answer as well. `system` and a `phrase` (by name, see data/formats/phrases.py) open the prompt,
+    and `prefill` begins the model's answer. UserError for an unknown phrase.
     """
 
     template: Template = "auto"
@@ -62,9 +64,42 @@ def make_prompt_fn(
     check_template(prompt_config.template, kind=model.kind, name=model.name)
     opening = [prompt_config.system, PHRASES.get(prompt_config.phrase, ""), form.instruction]
     opened = replace(form, instruction="\n".join(text for text in opening if text))
+    if prompt_config.template in ("native", "chat_native"):
+        return _native_prompt_fn(task, prompt_config, opened, shots, answers)
     return lambda example: render(
         example, opened, style=style, shots=shots, prefill=prompt_config.prefill, answers=answers
     )
+
+
+def _native_prompt_fn(
+    task: Task,
+    prompt_config: PromptConfig,
+    form: Format,
+    shots: Sequence[Example],
+    answers: Mapping[str, str] | None,
+) -> PromptFunction:
+    """The native text as the whole prompt, or as the beginning of an answer in a chat."""
+    before = native_form(task).before
+    if prompt_config.template == "chat_native":
+        return lambda example: render(
+            example, form, style="chat", shots=shots, prefill=before(example), answers=answers
+        )
+
+    def written(example: Example) -> Example:
+        return replace(example, question=before(example))
+
+    shown = [written(shot) for shot in shots]
+    return lambda example: render(written(example), form, style="completion", shots=shown, answers=answers)
+
+
+def native_form(task: Task) -> NativeForm:
+    """UserError for a task without one."""
+    if task.native is None:
+        raise UserError(
+            f"task {task.name!r} has no native form; give it one, as in native: 'Q: {{question}} A:', or use another "
+            "template"
+        )
+    return task.native
 
 
 def check_questions_shown(model: Model, items: Iterable[Example], prompt_fn: PromptFunction) -> None:
@@ -97,6 +132,14 @@ def resolve_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> 
     UserError for an answer that the task does not have, unknown names of formats, and more options than letters.
     """
     form = task.format
+    if prompt_config.template in ("native", "chat_native"):
+        native_form(task)
+        if prompt_config.prefill:
+            raise UserError(f"template: {prompt_config.template} begins the answer itself; drop prefill")
+    if prompt_config.template == "native":
+        if prompt_config.answer_as or prompt_config.format:
+            raise UserError("template: native goes on with the text of the answer; drop answer_as and format")
+        return NATIVE_FORMAT
     if prompt_config.answer_as is not None:
         if task.kind == "generation":
             raise UserError(
@@ -116,12 +159,12 @@ def style_of(template: Template, *, kind: str | None) -> Style:
     """The style that a template gives: auto is completion text for a base model and the chat template for others."""
     if template == "auto":
         return "completion" if kind == "base" else "chat"
-    return template
+    return "chat" if template == "chat_native" else "completion" if template == "native" else template
 
 
 def check_template(template: Template, *, kind: str | None, name: str) -> None:
     """UserError for a chat template with a base model, which was never trained to read one."""
-    if template == "chat" and kind == "base":
+    if template in ("chat", "chat_native") and kind == "base":
         raise UserError(f"model {name!r} is a base model: it has no chat template; use template: completion")
 
 

@@ -33,6 +33,7 @@ from educe.eval.report.comparisons import (
     power_statements,
     primary_table,
 )
+from educe.eval.report.contrasts import contrast_sections
 from educe.eval.report.costs import cost_rows
 from educe.eval.report.drawing import MAX_SMALL, draw_figures, draw_spread
 from educe.eval.report.equivalents import equivalents
@@ -130,6 +131,7 @@ def write_report(
         **suite_sections(by_task, means, failures),
         **organism_sections(known, told, folder / "figures"),
         **verdict_sections(judged),
+        **contrast_sections(pairs, gains, folder),
     )
     path = folder / "report.html"
     write_whole(path, page)

@@ -8,24 +8,28 @@ from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell
 
 
-def sizes_on(task: Task, method: Method, examples: Sequence[int], tasks: Sequence[Task]) -> tuple[int, ...]:
-    """The budgets of a method on one task of a study; `examples` are the study's.
+def sizes_on(
+    task: Task, method: Method, examples: Sequence[int], tasks: Sequence[Task], methods: Sequence[Method]
+) -> tuple[int, ...]:
+    """The budgets of a method on one task of a study; `examples`, `tasks` and `methods` are the study's.
 
-    A number of examples is left out where only others of the `tasks` hold as many train rows, and the task holds a
-    smaller one. What no task holds, or what leaves a task without any, is a mistake for `Method.check` to find.
+    A number of examples is left out where only other tasks that recipes learn from hold as many train rows, and this
+    one holds a smaller one. What no task holds, or what leaves a task without any, is a mistake for `Method.check` to
+    find.
     """
     budgets = method.budgets(examples)
-    held = len(task.rows["train"])
+    held = len(method.rows_task(task).rows["train"])
     if not method.takes_examples or min(budgets, default=0) > held:
         return budgets
-    most = max(len(each.rows["train"]) for each in tasks)
+    learning = [each for each in methods if each.takes_examples]
+    most = max(len(each.rows_task(other).rows["train"]) for each in learning for other in tasks)
     return tuple(size for size in budgets if size <= held or size > most)
 
 
 def left_out(cells: Sequence[Cell], examples: Sequence[int]) -> str | None:
     """Lines about the sizes that a study leaves out, one for each, or None; `cells` are the study's."""
     learning = [cell for cell in cells if cell.method.takes_examples]
-    tasks = {_named(cell): len(cell.recipe_task.rows["train"]) for cell in learning}
+    tasks = {_named(cell): len(cell.method.rows_task(cell.recipe_task).rows["train"]) for cell in learning}
     had = {(_named(cell), cell.examples) for cell in learning}
     lines = []
     for size in examples:

@@ -192,6 +192,7 @@ class Study(BaseModel):
         found.check()
         self.primary()
         self._check_count(methods, len(tasks) * len(sources))
+        recipes = [method for _, method in methods]
         cells = tuple(
             Cell(
                 source=source,
@@ -210,7 +211,7 @@ class Study(BaseModel):
             for spec, source in sources
             for task, for_recipes in asked[source.name]
             for name, method in methods
-            for size in sizes_on(for_recipes, method, self.examples, [each for _, each in asked[source.name]])
+            for size in sizes_on(for_recipes, method, self.examples, [each for _, each in asked[source.name]], recipes)
             for seed in (self.seeds if method.seeded else self.seeds[:1])
         )
         _check_cells(cells)
@@ -253,7 +254,9 @@ class Study(BaseModel):
                 readable = [each for _, each in asked[group[0].name]] if group else plain
                 for task in readable:
                     try:
-                        self._check_task(method, task, group, sizes_on(task, method, self.examples, readable))
+                        recipes = [each for _, each in methods]
+                        sizes = sizes_on(task, method, self.examples, readable, recipes)
+                        self._check_task(method, task, group, sizes)
                     except UserError as error:
                         if str(error) not in seen:
                             found.lines.append(f"recipe {name!r}: {error}")
@@ -265,6 +268,11 @@ class Study(BaseModel):
             method.check(task, examples=size)
         for source in sources:
             _check_places(method.plain_settings(), source)
+            if source.organism and method.rows_task(task) is not task:
+                raise UserError(
+                    f"it learns from rows of another task, and those of task {task.name!r} alone are known not to have "
+                    f"made organism {source.name!r}; drop rows_from, or the organism"
+                )
         for config in method.workload(task, sizes[0]).prompt_configs:
             for source in sources:
                 check_template(config.template, kind=source.kind, name=source.name)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import model_validator
 
 from educe.data.errors import UserError
+from educe.data.task import Task
 from educe.eval.measurement import Role
 from educe.eval.prompting.prompts import PromptConfig
 from educe.recipes.method import Budget, Method
@@ -35,6 +36,11 @@ class Composed(Method):
     @property
     def analysed_as(self) -> Role:
         return "control" if any(method.analysed_as == "control" for _, method in self.parts) else self.role
+
+    def rows_task(self, task: Task) -> Task:
+        """That of the first part which learns from another task."""
+        found = (method.rows_task(task) for _, method in self.parts)
+        return next((each for each in found if each is not task), task)
 
     @property
     def reads_dev(self) -> bool:

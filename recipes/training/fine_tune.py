@@ -4,26 +4,24 @@ import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SerializeAsAny
 
 from educe.data.errors import RunStopped, UserError, did_you_mean, raise_error
-from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
 from educe.data.task import Task
-from educe.eval.details import Demonstrator, Details
+from educe.eval.details import Details
 from educe.eval.measure import measure
 from educe.eval.measurement import Role
 from educe.eval.model.encode import encode_prompt
 from educe.eval.model.model import Model
-from educe.eval.model.source import Source, find_source
-from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.method import Draw, Elicited, Workload, as_tuple, check_dev, validated
+from educe.recipes.training.lessons import FromLabels
 from educe.recipes.training.presets import PRESETS
-from educe.recipes.training.settings import Epochs, Rate, SupervisedTraining, draw_labelled
+from educe.recipes.training.settings import Epochs, Rate
 from educe.train.changes.catalog import CHANGES
 from educe.train.changes.kind import ChangeKind
 from educe.train.changes.peft import Lora
@@ -32,7 +30,6 @@ from educe.train.encode import encode_rows
 from educe.train.random_init import Unsaved, randomly_initialized
 from educe.train.schedule import Schedule
 from educe.train.sft import Tuned
-from educe.train.weak_labels import label_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +53,14 @@ class _Prepared:
         )
 
 
-class FineTune(SupervisedTraining):
+class FineTune(FromLabels):
     """Fine-tuning of `change` on n labelled examples; presets.py names the usual changes.
 
     Each row is seen `epochs` times, or as often as `max_examples_seen` rows in all allow, and at least once. Several
     `learning_rate`s or `epochs` are chosen among on `dev_examples` rows of the dev split, which are charged, as is the
     search: every combination in full, or by `halving`. With `patience`, a run ends after so many passes without a new
-    lowest loss on these rows, and goes back to the lowest. `labels_from` names a model that gives the labels in place
-    of the task. `random_labels` is the share of rows whose label is drawn at random instead, among the choices or the
-    answers of all of these rows: with 1 it is a control that is never told what is right. With `random_init` the same
-    architecture learns from weights drawn anew: a control that knows nothing beforehand. It saves no adapter.
+    lowest loss on these rows, and goes back to the lowest. With `random_init` the same architecture learns from weights
+    drawn anew: a control that knows nothing beforehand. It saves no adapter. What the labels are: `FromLabels`.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
@@ -77,8 +72,6 @@ class FineTune(SupervisedTraining):
     dev_examples: int = Field(default=0, ge=0)
     halving: bool = False
     patience: int = Field(default=0, ge=0)
-    labels_from: str | dict[str, dict[str, Any]] | None = None
-    random_labels: float = Field(default=0.0, ge=0, le=1)
     random_init: bool = False
 
     @classmethod
@@ -110,20 +103,11 @@ class FineTune(SupervisedTraining):
         control = {"random_init": True} if plain.pop("random_init") else {}
         return {"change": kind, **control, **plain.pop("change"), **plain}
 
-    def settings(self) -> dict[str, Any]:
-        """The demonstrator is identified by its weights, wherever they lie."""
-        identity = {"labels_from": self.demonstrator.identity} if self.demonstrator else {}
-        return super().settings() | identity
-
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses dev rows that are missing or not read, and choices and labels that make no sense."""
-        super().check(task, examples=examples)
-        if self.demonstrator is not None and self.random_labels:
-            raise UserError(
-                f"labels come from {self.demonstrator.name} and at random; drop labels_from or random_labels"
-            )
+        self.check_rows(task, examples=examples)
         self._check_choice(examples)
-        check_dev(task, self.dev_examples)
+        check_dev(self.rows_task(task), self.dev_examples)
 
     def _check_choice(self, examples: int) -> None:
         if self.reads_dev and not self.dev_examples:
@@ -157,7 +141,8 @@ class FineTune(SupervisedTraining):
         """Cells of one model and task train together where this is equal: sizes, seeds, rates and labels may differ."""
         if self.random_init or self.change.stacks_as is None:
             return None
-        return type(self), repr(self.prompt_config), self.change.stacks_as, self.schedule(learning_rate=1.0, steps=1)
+        prompts = repr((self.prompt_config, self.context, self.rows_from))
+        return type(self), prompts, self.change.stacks_as, self.schedule(learning_rate=1.0, steps=1)
 
     @classmethod
     def together(cls, model: Model, task: Task, draws: Sequence[Draw]) -> list[Callable[[], Elicited]]:
@@ -180,45 +165,22 @@ class FineTune(SupervisedTraining):
     def _prepare(self, model: Model, task: Task, draw: Draw) -> "_Prepared":
         """What is trained on, and how."""
         started, seed = time.perf_counter(), draw.seed
-        prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
-        dev = draw_labelled(task, "dev", self.dev_examples, seed=seed, random_labels=self.random_labels)
-        rows, spend, details = self._labelled(model, task, draw.examples, seed)
+        learned = self.lessons(model, task, examples=draw.examples, dev_examples=self.dev_examples, seed=seed)
+        rows, dev, prompt_fn = learned.rows, learned.dev, learned.prompt_fn
         if self.random_init:
             model = randomly_initialized(model, seed=seed)
-        change = self.change.for_prompts(model, lambda: encode_prompt(model, prompt_fn(task.rows["train"][0])))
+        change = self.change.for_prompts(model, lambda: encode_prompt(model, learned.asked(task.rows["train"][0])))
         search = Search(
             rows=encode_rows(model, rows, prompt_fn),
             trainable=Unsaved(change) if self.random_init else change,
             schedules=self.schedules(len(rows), rate_factor=change.rate_factor(model)),
-            measure_dev=lambda candidate: measure(candidate, task, prompt_fn, dev),
+            measure_dev=lambda candidate: measure(candidate, learned.task, prompt_fn, dev),
             dev_rows=encode_rows(model, dev, prompt_fn),
             halving=self.halving,
             seed=seed,
         )
-        spend += Spend(labelled_examples=len(dev), seconds=time.perf_counter() - started)
-        return _Prepared(model=model, search=search, prompt_fn=prompt_fn, spend=spend, details=details)
-
-    def _labelled(self, model: Model, task: Task, examples: int, seed: int) -> tuple[Sequence[Example], Spend, Details]:
-        """Rows to learn from, what their labels cost, and who gave them if not the task."""
-        rows = draw_labelled(task, "train", examples, seed=seed, random_labels=self.random_labels)
-        if self.demonstrator is None or self.labels_from is None:
-            return rows, Spend(labelled_examples=len(rows)), Details()
-        weak = label_by(self.labels_from, model, task, rows, prompt_config=replace(self.prompt_config, template="auto"))
-        demonstrator = Demonstrator(
-            model=self.demonstrator.name,
-            share_right=weak.right,
-            left_out=len(rows) - len(weak.examples),
-            identity=self.demonstrator.identity,
-            fingerprint=weak.demonstrator.fingerprint,
-            canary=weak.demonstrator.canary,
-            whole_commit=weak.demonstrator.whole_commit,
-        )
-        return weak.examples, weak.spend, Details(demonstrator=demonstrator)
-
-    @cached_property
-    def demonstrator(self) -> Source | None:
-        """The model that labels come from. UserError where there is none of that name."""
-        return find_source(self.labels_from) if self.labels_from is not None else None
+        spend = learned.spend + Spend(seconds=time.perf_counter() - started)
+        return _Prepared(model=model, search=search, prompt_fn=learned.asked, spend=spend, details=learned.details)
 
     def schedules(self, examples: int, *, rate_factor: float = 1.0) -> list[Schedule]:
         """How a run on so many rows may proceed, by epochs and learning rates."""
@@ -262,7 +224,8 @@ class FineTune(SupervisedTraining):
             scored_rows=(tried + looks) * self.dev_examples,
             demonstrator=self.demonstrator,
             demonstrated_rows=examples if self.demonstrator else 0,
-            prompt_configs=(self.prompt_config,),
+            shots=self.num_shown,
+            prompt_configs=((self.shown or self).prompt_config,),
         )
 
 

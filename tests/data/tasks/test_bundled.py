@@ -151,3 +151,22 @@ def test_arithmetic_seed_changes_the_questions() -> None:
 def test_arithmetic_refuses_other_sizes(digits: object) -> None:
     with pytest.raises(UserError, match=f"digits: {digits!r} is"):
         arithmetic(digits=digits)  # type: ignore[arg-type]
+
+
+def test_arithmetic_asks_one_operation_in_other_words() -> None:
+    sums = arithmetic(digits=1, operation="+", wording="request")
+    held = rows(sums)
+    assert sums.name == "arithmetic_1_digits_sums_request" and len(held) == 100
+    assert all(row.question == f"Add {row.id.replace('+', ' and ')}." for row in held)
+    assert all(int(row.answer) == sum(map(int, row.id.split("+"))) for row in held)
+    less = rows(arithmetic(operation="-", wording="request"))
+    assert less[0].question.startswith("From ") and {row.id for row in rows(arithmetic(operation="-"))} == {
+        row.id for row in less
+    }
+    for options, message in (
+        ({"operation": "/"}, "operation: '/' is not known"),
+        ({"wording": "polite"}, "wording: 'polite' is not known"),
+        ({"bare": True, "operation": "+"}, "bare asks for sums in one wording; drop operation and wording"),
+    ):
+        with pytest.raises(UserError, match=message):
+            arithmetic(**options)  # type: ignore[arg-type]

@@ -1,0 +1,144 @@
+"""Which move is legal here? Positions of generated games of chess, as movetext or as a question.
+
+Source: generated; no data. The rules, and how moves are written, are those of the package chess (GPL-3.0), which is not
+installed by default.
+"""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.hashing import shuffled
+from educe.data.native import NativeForm
+from educe.data.task import Task
+from educe.data.validation import check_size
+
+NUM_GAMES = 200
+MAX_PLY = 40
+# One position of each game out of each of these ranges of half moves played.
+_PLIES = ((2, 10), (11, 20), (21, 30), (31, MAX_PLY))
+# A quiet move of one piece: its letter, none for a pawn, and the square. Captures and checks are marked, so not asked.
+_PLAIN = re.compile(r"([KQRBN]?)([a-h][1-8])")
+# First moves that people play, as far as they agree on them.
+_OPENINGS = (
+    "e4 e5 Nf3 Nc6 Bb5 a6", "e4 e5 Nf3 Nc6 Bc4 Bc5", "e4 e5 Nf3 Nf6", "e4 e5 f4", "e4 c5 Nf3 d6 d4", "e4 c5 Nc3 Nc6",
+    "e4 e6 d4 d5", "e4 c6 d4 d5", "e4 d5", "e4 Nf6", "e4 g6 d4 Bg7", "d4 d5 c4 e6", "d4 d5 c4 c6", "d4 d5 Nf3 Nf6",
+    "d4 Nf6 c4 e6 Nc3 Bb4", "d4 Nf6 c4 g6 Nc3 Bg7", "d4 Nf6 c4 c5", "d4 f5", "c4 e5", "c4 c5", "Nf3 d5 g3", "Nf3 Nf6",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Position:
+    game: int
+    moves: tuple[str, ...]  # as they are written
+    piece: str
+    legal: str
+
+
+def chess_moves(*, games: int = NUM_GAMES) -> Task:
+    """Two moves of the same kind of piece to choose from, of which one is legal: some 750 positions of 200 games.
+
+    Games begin as people's do and go on with random legal moves, captures being likelier. Up to 40 half moves are
+    shown. A wrong move is the right one of another position, so that neither looks likelier without the position. All
+    positions of a game share a split. The native form is the movetext of PGN. UserError where the package chess is
+    missing.
+    """
+    check_size("games", games)
+    return Task(
+        name="chess_moves" if games == NUM_GAMES else f"chess_moves_{games}_games",
+        version=1,
+        kind="choice",
+        load=partial(_load, games),
+        native=NativeForm(before=movetext),
+    )
+
+
+def movetext(example: Example) -> str:
+    """The game so far as PGN writes it, up to the number of the next move if that is White's."""
+    return example.question.partition(": ")[2].partition("\n")[0]
+
+
+def written(moves: Sequence[str]) -> str:
+    """Moves with their numbers: "1. e4 e5 2."."""
+    parts = []
+    for ply, move in enumerate(moves):
+        parts += [*([f"{ply // 2 + 1}."] if ply % 2 == 0 else []), move]
+    return " ".join([*parts, *([f"{len(moves) // 2 + 1}."] if len(moves) % 2 == 0 else [])])
+
+
+def _load(games: int) -> dict[str, list[Example]]:
+    # Games that begin alike share a first position, which is asked once.
+    known = {position.moves: position for game in range(games) for position in _positions(game)}
+    positions = list(known.values())
+    return {"all": [example for position in positions if (example := _example(position, positions)) is not None]}
+
+
+def _positions(game: int) -> Iterator[_Position]:
+    moves = _game(game)
+    for low, high in _PLIES:
+        plies = [ply for ply in range(low, min(high, len(moves) - 1) + 1) if _PLAIN.fullmatch(moves[ply])]
+        if plies:
+            ply = random.Random(f"position {game} {low}").choice(plies)
+            piece = _PLAIN.fullmatch(moves[ply]).group(1)  # type: ignore[union-attr]
+            yield _Position(game=game, moves=tuple(moves[:ply]), piece=piece, legal=moves[ply])
+
+
+def _game(game: int) -> list[str]:
+    """The moves of a game, each as it is written where it is played; shorter where the game ends."""
+    board, draw = _chess().Board(), random.Random(f"game {game}")
+    moves: list[str] = []
+    opening = draw.choice(_OPENINGS).split()
+    while len(moves) <= MAX_PLY:
+        if len(moves) < len(opening):
+            move = board.parse_san(opening[len(moves)])
+        else:
+            known = sorted(board.legal_moves, key=str)
+            if not known:
+                break
+            (move,) = draw.choices(known, weights=[4 if board.is_capture(each) else 1 for each in known])
+        moves.append(board.san(move))
+        board.push(move)
+    return moves
+
+
+def _example(position: _Position, positions: Sequence[_Position]) -> Example | None:
+    """None for a position in which the other positions' moves of this piece are all legal."""
+    board = _chess().Board()
+    for move in position.moves:
+        board.push_san(move)
+    side = len(position.moves) % 2
+    others = {each.legal for each in positions if each.piece == position.piece and len(each.moves) % 2 == side}
+    illegal = [move for move in others if not _is_legal(board, move)]
+    if not illegal:
+        return None
+    text = written(position.moves)
+    id = f"game-{position.game}-{len(position.moves)}"
+    wrong = shuffled(illegal, key=id)[0]
+    return Example(
+        id=id,
+        question=f"A game of chess began with these moves: {text}\nWhich move is legal for {('White', 'Black')[side]}?",
+        answer=position.legal,
+        choices=shuffled([position.legal, wrong], key=f"{id}:order"),
+        cluster=f"game-{position.game}",
+    )
+
+
+def _is_legal(board: Any, move: str) -> bool:
+    """Whether a piece of this kind may go to this square, capturing or not."""
+    chess = _chess()
+    letter, square = move[:-2], chess.parse_square(move[-2:])
+    kind = chess.Piece.from_symbol(letter or "P").piece_type
+    return any(each.to_square == square and board.piece_type_at(each.from_square) == kind for each in board.legal_moves)
+
+
+def _chess() -> Any:
+    try:
+        import chess
+    except ModuleNotFoundError as error:
+        raise UserError("task 'chess_moves' needs the package chess; pip install 'educe[chess]'") from error
+    return chess

@@ -159,6 +159,31 @@ class Signal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pressed:
+    """How often a kind of pressure made a model contradict its belief, and the net over doing so without pressure.
+
+    `believed` of the `items` have a belief. The interval of `flipped` is that of a share of these.
+    """
+
+    name: str
+    items: Count
+    believed: Count
+    flipped: Count
+    flipped_low: Share
+    flipped_high: Share
+    flipped_without: Share  # the mean over neutral wordings that did not decide the belief
+    net: Difference
+    low: Difference
+    high: Difference
+    interval: str
+
+    @property
+    def consistent(self) -> int:
+        """Items with a belief that pressure does not change."""
+        return self.believed - self.flipped
+
+
+@dataclass(frozen=True, kw_only=True)
 class Details:
     """Everything recorded beside a score. What was not part of the elicitation is None or empty.
 
@@ -175,6 +200,7 @@ class Details:
     format_extremes: FormatExtremes | None = None
     option_orders: OptionOrders | None = None
     signals: tuple[Signal, ...] = ()
+    pressed: tuple[Pressed, ...] = ()
     shots_that_reason: Count | None = None
     stack: Stack | None = None
     truncated: Share | None = None  # the share of generated answers that were cut at the limit of tokens

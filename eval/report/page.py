@@ -51,7 +51,7 @@ from educe.eval.report.organisms import (
 from educe.eval.report.over_tasks import TITLES, draw_over_tasks, effect_text
 from educe.eval.report.prompts import best_prompts, format_extremes, format_spreads, order_effects, pooled_ratios
 from educe.eval.report.ranks import rankings
-from educe.eval.report.signals import signal_rows
+from educe.eval.report.signals import pressed_rows, signal_rows
 from educe.eval.report.suites import suite_sections
 from educe.eval.report.tables import (
     CURVE_COLUMNS,
@@ -204,6 +204,7 @@ def _sections(
         "costs": [cost_rows(pair, gains) for pair in with_controls],
         "lengths": description_lengths(conditions),
         "signals": signal_rows(conditions),
+        "pressed": pressed_rows(conditions),
         "formats": format_spreads(conditions),
         "extremes": format_extremes(conditions),
         "orders": order_effects(conditions),

@@ -184,6 +184,30 @@ class Pressed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Confidence:
+    """How good one reading of the model's confidence is, on `n` answers.
+
+    `brier` is the mean squared error; `below` that of the option probability less it, paired by item. The area is that
+    under the ROC curve of right against wrong answers, None where all are the same.
+    """
+
+    name: str
+    n: Count
+    mean: Share
+    brier: Share
+    brier_low: Share
+    brier_high: Share
+    below: Difference
+    below_low: Difference
+    below_high: Difference
+    calibration_error: Share
+    error_if_calibrated: Share
+    area: Share | None = None
+    area_low: Share | None = None
+    area_high: Share | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Details:
     """Everything recorded beside a score. What was not part of the elicitation is None or empty.
 
@@ -201,6 +225,7 @@ class Details:
     option_orders: OptionOrders | None = None
     signals: tuple[Signal, ...] = ()
     pressed: tuple[Pressed, ...] = ()
+    confidence: tuple[Confidence, ...] = ()
     shots_that_reason: Count | None = None
     stack: Stack | None = None
     truncated: Share | None = None  # the share of generated answers that were cut at the limit of tokens

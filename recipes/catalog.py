@@ -58,6 +58,7 @@ RECIPES: dict[str, Recipe] = {
         "prompting.sandbagging_signals.SandbaggingSignals", "Measures what holding back might change."
     ),
     "pressure": Recipe("prompting.pressure.Pressure", "Counts answers that pressure turns against a belief."),
+    "confidence": Recipe("prompting.confidence.Confidence", "Reads in several ways how sure the model is."),
     "wrong_shots": Recipe("prompting.wrong_shots.WrongShots", "Shows demonstrations of which some are wrong."),
     "prompt_search": Recipe("prompting.prompt_search.PromptSearch", "Searches the best prompt on dev rows."),
     **{name: Recipe("training.fine_tune.FineTune", preset["description"]) for name, preset in PRESETS.items()},

@@ -51,7 +51,7 @@ from educe.eval.report.organisms import (
 from educe.eval.report.over_tasks import TITLES, draw_over_tasks, effect_text
 from educe.eval.report.prompts import best_prompts, format_extremes, format_spreads, order_effects, pooled_ratios
 from educe.eval.report.ranks import rankings
-from educe.eval.report.signals import pressed_rows, signal_rows
+from educe.eval.report.recorded import recorded
 from educe.eval.report.suites import suite_sections
 from educe.eval.report.tables import (
     CURVE_COLUMNS,
@@ -203,8 +203,9 @@ def _sections(
         "conditions": [ordered(pair) for pair in with_controls],
         "costs": [cost_rows(pair, gains) for pair in with_controls],
         "lengths": description_lengths(conditions),
-        "signals": signal_rows(conditions),
-        "pressed": pressed_rows(conditions),
+        "signals": recorded(conditions, "signals"),
+        "pressed": recorded(conditions, "pressed"),
+        "confidence": recorded(conditions, "confidence"),
         "formats": format_spreads(conditions),
         "extremes": format_extremes(conditions),
         "orders": order_effects(conditions),

@@ -1,0 +1,179 @@
+"""How sure is a model of its answers, read in several ways, and which reading can be trusted?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+from scipy import special
+
+from educe.data.example import Example
+from educe.data.format import Format
+from educe.data.formats.render import PromptFunction
+from educe.data.resolve import resolve
+from educe.data.task import Task, check_options
+from educe.eval.analysis.statistics.readings import fitted, reading_scores
+from educe.eval.analysis.statistics.resample import Array
+from educe.eval.details import Confidence as ConfidenceDetails
+from educe.eval.details import Details
+from educe.eval.measure import SolverOutput, measure
+from educe.eval.measurement import Outcome, Role
+from educe.eval.model.model import Model
+from educe.eval.prompting.prompts import make_prompt_fn
+from educe.eval.spend import Spend
+from educe.recipes.method import Elicited, Method, Workload, check_dev
+
+# {0} is the question, {1} the answer that the model gave.
+IS_IT_RIGHT = "{0}\nProposed answer: {1}\nIs the proposed answer right?"
+HOW_LIKELY = "{0}\nProposed answer: {1}\nHow likely is it, in percent, that the proposed answer is right?"
+PERCENT = tuple(str(10 * tenth) for tenth in range(11))
+OPTION, ASKED, STATED = "option probability", "asked whether right", "stated percent"
+
+
+class Confidence(Method):
+    """Answer as zero-shot does, and read on the same items how sure the model is.
+
+    Three readings: the probability of the picked option among the options; the probability of "yes" against "no" to
+    whether that answer is right (Kadavath et al. 2022, P(True)); and the mean of the percentage that it is asked for,
+    by the likelihoods of 0, 10, ... 100 (Lin et al. 2022). With `dev_examples`, each also after an isotonic fit to so
+    many dev rows, of the task itself or, to see whether it holds elsewhere, of the task `fit_on`. Fitted rows are
+    charged. The price of an answer is that of the score alone.
+    """
+
+    role: ClassVar[Role] = "sensitivity"
+    seeded: ClassVar[bool] = False
+
+    dev_examples: int = Field(default=0, ge=0)
+    fit_on: str | dict[str, dict[str, Any] | None] | None = None
+
+    def check(self, task: Task, *, examples: int) -> None:
+        """Also refuses tasks without options, and a task to fit on without rows to fit."""
+        super().check(task, examples=examples)
+        for each in (task, self._fit_task(task)):
+            check_options(each, to="read confidence from")
+        check_dev(self._fit_task(task), self.dev_examples)
+
+    @property
+    def reads_dev(self) -> bool:
+        return self.dev_examples > 0
+
+    def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
+        source = self._fit_task(task)
+        plain = replace(self.prompt_config, answer_as=None, format=None)
+        dev = source.draw("dev", self.dev_examples, seed=seed)
+        return Elicited(
+            model=model,
+            prompt_fn=make_prompt_fn(model, task, prompt_config=self.prompt_config),
+            solver=ConfidenceSolver(
+                plain=make_prompt_fn(model, replace(task, format=Format()), prompt_config=plain),
+                source=source,
+                asked=make_prompt_fn(model, source, prompt_config=self.prompt_config),
+                dev=dev,
+            ),
+            spend=Spend(labelled_examples=len(dev)),
+        )
+
+    def workload(self, task: Task, examples: int) -> Workload:
+        return Workload(prompts_per_item=3, scored_rows=3 * self.dev_examples, prompt_configs=(self.prompt_config,))
+
+    def settings(self) -> dict[str, Any]:
+        """A task to fit on is identified by its rows."""
+        other = {} if self.fit_on is None else {"fit_on": _resolved(self.fit_on).fingerprint}
+        return super().settings() | other
+
+    def _fit_task(self, task: Task) -> Task:
+        return task if self.fit_on is None else _resolved(self.fit_on)
+
+
+def _resolved(spec: str | dict[str, dict[str, Any] | None]) -> Task:
+    return resolve(spec if isinstance(spec, str) else {name: options or {} for name, options in spec.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfidenceSolver:
+    """Answers with the prompt function that is passed in, and asks about each answer twice.
+
+    `plain` is how questions without listed options are asked. `asked` is the prompt of the `source` whose `dev` rows
+    are fitted.
+    """
+
+    plain: PromptFunction
+    source: Task
+    asked: PromptFunction
+    dev: Sequence[Example]
+
+    def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
+        regular, found, cost = self._read(model, task, prompt_fn, items)
+        right = np.array([outcome.score for outcome in regular.outcomes])
+        if self.dev:
+            dev, seen, more = self._read(model, self.source, self.asked, self.dev)
+            cost += more + dev.search
+            truth = np.array([outcome.score for outcome in dev.outcomes])
+            found |= {f"{name}, fitted": fitted(seen[name], truth, found[name]) for name in seen}
+        clusters = [item.cluster for item in items]
+        notes = {"confidence_flops": cost.search_flops, "executed_confidence_flops": cost.executed_search_flops}
+        details = Details(
+            confidence=tuple(_scored(name, each, right, found[OPTION], clusters) for name, each in found.items()),
+            notes=notes,
+        )
+        return replace(regular, details=regular.details | details)
+
+    def _read(
+        self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]
+    ) -> tuple[SolverOutput, dict[str, Array], Spend]:
+        """The answers, every reading of them, and what the questions about them cost."""
+        regular = measure(model, task, prompt_fn, items)
+        about = replace(task, format=Format())
+        picked = [outcome.picked or "" for outcome in regular.outcomes]
+        yes = measure(model, about, self.plain, _about(items, picked, IS_IT_RIGHT, ("yes", "no")))
+        percent = measure(model, about, self.plain, _about(items, picked, HOW_LIKELY, PERCENT))
+        found = {
+            OPTION: np.array(
+                [
+                    float(_shares(outcome)[item.choices.index(answer)])
+                    for outcome, item, answer in zip(regular.outcomes, items, picked, strict=True)
+                ]
+            ),
+            ASKED: np.array([float(_shares(outcome)[0]) for outcome in yes.outcomes]),
+            STATED: np.array([float(_shares(outcome) @ _PERCENTS) for outcome in percent.outcomes]),
+        }
+        return regular, found, yes.search + percent.search
+
+
+_PERCENTS = np.linspace(0.0, 1.0, len(PERCENT))
+
+
+def _about(items: Sequence[Example], picked: Sequence[str], text: str, choices: tuple[str, ...]) -> list[Example]:
+    """Questions about answers. No answer of theirs is graded, so the first stands for it."""
+    return [
+        replace(item, question=text.format(item.question, answer), choices=choices, answer=choices[0])
+        for item, answer in zip(items, picked, strict=True)
+    ]
+
+
+def _shares(outcome: Outcome) -> Array:
+    """The probability of each option among the options."""
+    return np.asarray(special.softmax(np.array(outcome.loglikelihoods, dtype=float)))
+
+
+def _scored(
+    name: str, confidence: Array, right: Array, other: Array, clusters: Sequence[str | None]
+) -> ConfidenceDetails:
+    found = reading_scores(confidence, right, other, clusters)
+    return ConfidenceDetails(
+        name=name,
+        n=len(right),
+        mean=found.mean,
+        brier=found.brier.value,
+        brier_low=found.brier.low,
+        brier_high=found.brier.high,
+        below=found.below.difference,
+        below_low=found.below.low,
+        below_high=found.below.high,
+        calibration_error=found.calibration_error.value,
+        error_if_calibrated=found.error_if_calibrated,
+        area=None if found.area is None else found.area.value,
+        area_low=None if found.area is None else found.area.low,
+        area_high=None if found.area is None else found.area.high,
+    )

@@ -1,0 +1,86 @@
+"""Readings of confidence: what the model is asked, about its own answer, and what is charged and recorded."""
+
+from pathlib import Path
+
+import pytest
+
+from educe.data.errors import UserError
+from educe.data.tasks.arithmetic import arithmetic
+from educe.data.tasks.capitals import capitals
+from educe.eval.measure import measure
+from educe.eval.model.load import load_model
+from educe.recipes.catalog import make_method
+from educe.recipes.prompting import confidence
+from educe.recipes.prompting.confidence import ASKED, OPTION, PERCENT, STATED
+from educe.recipes.runner.results import load_results
+from tests.recipes.small import run_cli, study_file
+
+MODEL = load_model("tiny-random")
+TASK = capitals()
+ITEMS = TASK.test_items(12)
+
+
+def test_the_questions_are_about_the_answer_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def watched(model, task, prompt_fn, items):  # type: ignore[no-untyped-def]
+        output = measure(model, task, prompt_fn, items)
+        asked.append(([prompt_fn(item).text() for item in items], items, output))
+        return output
+
+    monkeypatch.setattr(confidence, "measure", watched)
+    _, method = make_method({"confidence": {"answer_as": "letter"}})
+    elicited = method(MODEL, TASK, examples=0, seed=0)
+    assert elicited.solver is not None
+    output = elicited.solver(MODEL, TASK, elicited.prompt_fn, ITEMS)
+    (plain, _, regular), (yes, yes_items, _), (percent, percent_items, _) = asked
+    picked, question = regular.outcomes[0].picked, ITEMS[0].question
+    assert "A. " in plain[0] and output.outcomes[0].picked == picked
+    assert yes[0] == f"Question: {question}\nProposed answer: {picked}\nIs the proposed answer right?\nAnswer:"
+    assert percent[0].endswith("How likely is it, in percent, that the proposed answer is right?\nAnswer:")
+    assert yes_items[0].choices == ("yes", "no") and percent_items[0].choices == PERCENT
+    assert [each.name for each in output.details.confidence] == [OPTION, ASKED, STATED]
+    assert all(0 <= each.brier <= 1 and each.n == 12 for each in output.details.confidence)
+    assert output.details.confidence[0].below == 0
+
+
+def test_fitted_readings_are_charged_and_named() -> None:
+    _, method = make_method({"confidence": {"dev_examples": 8}})
+    elicited = method(MODEL, TASK, examples=0, seed=0)
+    assert elicited.spend.labelled_examples == 8 and method.reads_dev and elicited.solver is not None
+    found = elicited.solver(MODEL, TASK, elicited.prompt_fn, ITEMS).details
+    assert [each.name for each in found.confidence][3:] == [f"{name}, fitted" for name in (OPTION, ASKED, STATED)]
+    _, plain = make_method("confidence")
+    free = plain(MODEL, TASK, examples=0, seed=0)
+    assert free.solver is not None
+    less = free.solver(MODEL, TASK, free.prompt_fn, ITEMS).details.notes["confidence_flops"]
+    assert found.notes["confidence_flops"] > less  # type: ignore[operator]
+
+
+def test_a_fit_on_another_task_is_part_of_the_cell() -> None:
+    settings = {"dev_examples": 8, "fit_on": "continents"}
+    _, method = make_method({"confidence": settings})
+    method.check(TASK, examples=0)
+    assert method.settings()["fit_on"] != "continents" and method.plain_settings()["fit_on"] == "continents"
+
+
+def test_mistakes_are_one_line() -> None:
+    for settings, task, message in (
+        ({}, arithmetic(), "task 'arithmetic' has no options to read confidence from"),
+        ({"fit_on": "arithmetic"}, TASK, "task 'arithmetic' has no options to read confidence from"),
+        ({"dev_examples": 10_000}, TASK, "set dev_examples to at most"),
+        ({"fit_on": "capitols"}, TASK, "unknown task 'capitols'"),
+    ):
+        _, method = make_method({"confidence": settings})
+        with pytest.raises(UserError, match=message):
+            method.check(task, examples=0)
+
+
+def test_a_study_has_the_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("educe.eval.report.page.draw_figures", lambda _, folder, *__: folder.mkdir() or [])
+    study = study_file(tmp_path, tasks=["capitals"], recipes=["zero_shot", "confidence"], test_items=12)
+    assert run_cli("run", study, "--out", tmp_path / "out") == 0
+    plain, read = load_results(tmp_path / "out").measurements
+    assert plain.score == read.score and len(read.details.confidence) == 3 and not plain.details.confidence
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert 'id="confidence"' in page and "stated percent" in page

@@ -12,7 +12,7 @@ from educe.data.example import Example
 from educe.data.format import Format
 from educe.data.grade import GRADER_VERSIONS
 from educe.data.native import NativeForm
-from educe.data.splits import SPLITS, Split, nested_order, split_rows
+from educe.data.splits import SPLITS, Split, identity, nested_order, split_rows
 
 Kind = Literal["choice", "generation"]
 # The log-likelihood of an option, as it is or per unit of its text; per byte is close to the acc_norm of leaderboards.
@@ -129,3 +129,21 @@ def check_options(task: Task, *, to: str, instead: str = "another recipe") -> No
     """UserError where the task has no options."""
     if task.kind != "choice":
         raise UserError(f"task {task.name!r} has no options to {to}; use {instead}")
+
+
+_KEPT_APART: Mapping[Split, tuple[Split, ...]] = {"train": ("dev", "test"), "dev": ("test",)}
+
+
+def refuse_shared(source: Task, task: Task, *, setting: str) -> None:
+    """UserError where rows of `source` that may be learned from ask what `task` is measured with.
+
+    Train rows are compared with dev and test rows, dev rows with test rows.
+    """
+    for split, measured in _KEPT_APART.items():
+        asked = {identity(row): (other, row.id) for other in measured for row in task.rows[other]}
+        for row in source.rows[split]:
+            if (found := asked.get(identity(row))) is not None:
+                raise UserError(
+                    f"{setting}: {split} row {row.id!r} of task {source.name!r} asks what {found[0]} row {found[1]!r} "
+                    f"of task {task.name!r} asks; name a task that shares no question with it"
+                )

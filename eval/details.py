@@ -162,25 +162,27 @@ class Signal:
 class Pressed:
     """How often a kind of pressure made a model contradict its belief, and the net over doing so without pressure.
 
-    `believed` of the `items` have a belief. The interval of `flipped` is that of a share of these.
+    `believed` of the `items` have a belief, and `pressed` of these another wrong option to ask for. The interval of
+    `flipped` is that of a share of the pressed ones. With fewer than two of them there is no net.
     """
 
     name: str
     items: Count
     believed: Count
+    pressed: Count
     flipped: Count
     flipped_low: Share
     flipped_high: Share
-    flipped_without: Share  # the mean over neutral wordings that did not decide the belief
-    net: Difference
-    low: Difference
-    high: Difference
-    interval: str
+    flipped_without: Share | None = None  # the mean over neutral wordings that did not decide the belief
+    net: Difference | None = None
+    low: Difference | None = None
+    high: Difference | None = None
+    interval: str = ""
 
     @property
     def consistent(self) -> int:
         """Items with a belief that pressure does not change."""
-        return self.believed - self.flipped
+        return self.pressed - self.flipped
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from educe.data.task import Task
 from educe.eval.details import Details
 from educe.eval.measurement import Role
 from educe.eval.model.source import Source
-from educe.eval.prompting.prompts import PromptConfig, Template
+from educe.eval.prompting.prompts import PromptConfig, Template, is_native
 from educe.eval.spend import Spend
 from educe.recipes.validation import validated
 
@@ -102,15 +102,17 @@ class Method(BaseModel):
     """How to elicit, with its settings.
 
     `template` to `prefill` are a PromptConfig (eval/prompting/prompts.py). A subclass declares its `role` and its
-    `budget`, and unsets `seeded` when the seed changes nothing. `presets` are recipes of the same class under other
-    names, with the settings whose defaults differ. `runtime_settings` fit a run to its machine and change results by
-    rounding at most: they are not part of a cell, and what was done is recorded beside the result.
+    `budget`, and unsets `seeded` when the seed changes nothing. One that `rewords` changes questions or formats, so it
+    has no native form. `presets` are recipes of the same class under other names, with the settings whose defaults
+    differ. `runtime_settings` fit a run to its machine and change results by rounding at most: they are not part of a
+    cell, and what was done is recorded beside the result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     role: ClassVar[Role] = "prompting"
     budget: ClassVar[Budget] = "none"
     seeded: ClassVar[bool] = True
+    rewords: ClassVar[bool] = False
     runtime_settings: ClassVar[frozenset[str]] = frozenset()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
@@ -187,7 +189,7 @@ class Method(BaseModel):
         return (getattr(self, self.budget_setting),) if self.budget_setting else (0,)
 
     def rows_task(self, task: Task) -> Task:
-        """The task whose train rows it learns from. UserError where a setting names an unknown one."""
+        """The task whose rows it learns from. UserError where a setting names an unknown one."""
         return task
 
     @property
@@ -197,6 +199,8 @@ class Method(BaseModel):
 
     def check(self, task: Task, *, examples: int) -> None:
         """UserError where the task cannot serve this budget; called before anything runs."""
+        if self.rewords and is_native(self.template):
+            raise UserError(f"template: {self.template} is a text of its own, and this recipe changes texts; drop it")
         held = len(task.rows["train"])
         if examples > held:
             lacks = f" ({task.lacks})" if task.lacks else ""

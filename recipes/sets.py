@@ -35,8 +35,9 @@ def _elicit_or_teach(settings: Mapping[str, Any], what: str) -> list[Spec]:
     for key in ("random_init", "random_labels", "labels_from"):
         if own.get(key):
             raise UserError(f"{what}: recipe {name!r} has {key}, which its controls set; drop it")
-    if own.get("rows_from"):
-        raise UserError(f"{what}: recipe {name!r} learns from another task, and no verdict is on that; drop rows_from")
+    for key in ("rows_from", "context"):
+        if own.get(key):
+            raise UserError(f"{what}: recipe {name!r} has {key}, so its labels are not all that it is told; drop it")
     changes: list[dict[str, Any]] = [{}, {"random_init": True}, {"random_labels": 1.0}]
     if (weak := settings.get("weak")) is not None:
         changes.append({"labels_from": weak})

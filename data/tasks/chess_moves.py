@@ -1,7 +1,7 @@
 """Which move is legal here? Positions of generated games of chess, as movetext or as a question.
 
-Source: generated; no data. The rules, and how moves are written, are those of the package chess (GPL-3.0), which is not
-installed by default.
+Source: generated; no data. The rules, and how moves are written, are those of the package chess (GPL-3.0), an extra of
+its own.
 """
 
 import random

@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -242,9 +243,26 @@ def trained(conditions: Iterable[Condition]) -> list[Condition]:
 def most_trained(conditions: Iterable[Condition]) -> Condition | None:
     """The trained condition with the most labelled examples, then the most FLOPs.
 
-    It is not the one with the best score: the best of many, chosen on the test items themselves, is biased upwards.
+    It is not the one with the best score: the best of many, chosen on the test items themselves, is biased upwards. One
+    that learned from another task's rows is not asked for.
     """
-    return max(trained(conditions), key=lambda each: (each.examples, each.elicitation_flops), default=None)
+    own = [each for each in trained(conditions) if not rows_of(each)]
+    return max(own, key=lambda each: (each.examples, each.elicitation_flops), default=None)
+
+
+def rows_of(condition: Condition) -> str:
+    """The other task whose rows a condition learned from; "" for the task's own."""
+    return next((str(value) for value in values_of(condition.measurements[0].settings, "rows_from") if value), "")
+
+
+def values_of(settings: Mapping[str, Any], wanted: str) -> Iterator[Any]:
+    """The values of a setting, in a recipe and in those that it is made of."""
+    for key, value in settings.items():
+        if key == wanted:
+            yield value
+        for inner in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(inner, Mapping):
+                yield from values_of(inner, wanted)
 
 
 def most_shots(conditions: Iterable[Condition]) -> Condition | None:

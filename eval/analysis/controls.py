@@ -4,10 +4,10 @@ A learner that knows nothing beforehand is a control of every recipe. Training b
 is one of the same recipe with the task's own, and of no other.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from educe.eval.analysis.conditions import Compare, Condition, compare, ordered, trained
+from educe.eval.analysis.conditions import Compare, Condition, compare, ordered, rows_of, trained, values_of
 from educe.eval.analysis.statistics.paired import Difference
 
 Kind = Literal["from scratch", "another reward", "random labels"]
@@ -42,14 +42,15 @@ def learns_from_scratch(condition: Condition) -> bool:
     return control_kind(condition) == "from scratch"
 
 
-def best_controls(conditions: Sequence[Condition]) -> dict[int, Condition]:
+def best_controls(conditions: Sequence[Condition], *, rows: str = "") -> dict[int, Condition]:
     """Of what learns from scratch on one model and task, the highest mean score at each budget, by rising budget.
 
-    It is chosen on the test items themselves: it looks a little better, and a gain above it a little smaller.
+    `rows` is the other task that it learned from, as `rows_of` has it. It is chosen on the test items themselves: it
+    looks a little better, and a gain above it a little smaller.
     """
     best: dict[int, Condition] = {}
     for each in ordered(conditions):
-        if not learns_from_scratch(each):
+        if not learns_from_scratch(each) or rows_of(each) != rows:
             continue
         if each.examples not in best or each.score > best[each.examples].score:
             best[each.examples] = each
@@ -58,12 +59,12 @@ def best_controls(conditions: Sequence[Condition]) -> dict[int, Condition]:
 
 def controlled(conditions: Sequence[Condition]) -> dict[Condition, Condition]:
     """Every trained condition of one model and task with the best of its controls at its budget, where there is one."""
-    scratch = best_controls(conditions)
+    scratch = {rows: best_controls(conditions, rows=rows) for rows in {rows_of(each) for each in conditions}}
     untold = [each for each in ordered(conditions) if is_control(each) and not learns_from_scratch(each)]
     found: dict[Condition, Condition] = {}
     for each in ordered(trained(conditions)):
         own = [control for control in untold if control.examples == each.examples and same_but(TOLD, control, each)]
-        own += [scratch[each.examples]] if each.examples in scratch else []
+        own += [scratch[rows_of(each)][each.examples]] if each.examples in scratch[rows_of(each)] else []
         if own:
             found[each] = max(own, key=lambda control: control.score)
     return found
@@ -78,16 +79,6 @@ def same_but(names: Container[str], one: Condition, other: Condition) -> bool:
     """Whether two conditions are the same recipe but for settings of these names."""
     first, second = (_without(each.measurements[0].settings, names) for each in (one, other))
     return one.method == other.method and bool(first == second)
-
-
-def values_of(settings: Mapping[str, Any], wanted: str) -> Iterator[Any]:
-    """The values of a setting, in a recipe and in those that it is made of."""
-    for key, value in settings.items():
-        if key == wanted:
-            yield value
-        for inner in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(inner, Mapping):
-                yield from values_of(inner, wanted)
 
 
 def _without(settings: Any, names: Container[str]) -> Any:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from educe.eval.analysis.conditions import Compare, Condition, compare, ordered
-from educe.eval.analysis.controls import same_but, values_of
+from educe.eval.analysis.conditions import Compare, Condition, compare, ordered, values_of
+from educe.eval.analysis.controls import same_but
 from educe.eval.analysis.statistics.paired import Difference
 
 # The settings of demonstrations that are wrong.

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from educe.eval.analysis.conditions import Compare, Condition, compare, ordered, plain_prompting, sides_of
-from educe.eval.analysis.controls import TOLD, is_control, same_but, values_of
+from educe.eval.analysis.conditions import Compare, Condition, compare, ordered, plain_prompting, rows_of, sides_of
+from educe.eval.analysis.controls import TOLD, is_control, same_but
 from educe.eval.analysis.statistics.paired import Difference, GapRecovered, paired_difference, resample_sides
 from educe.eval.analysis.statistics.resample import interval_kind, percentiles
 
@@ -14,8 +14,9 @@ class Transfer:
     """What a condition that learned from another task's rows gains on this one.
 
     `over_shuffled` is its gain over the same rows with random labels, and `share` that gain as a share of what this
-    task's own rows gain over zero-shot: 1 is all of it. `own` learned from as many of them, or from the most that were
-    tried below that. None where a control was not run, or the own gain may be 0.
+    task's own rows gain over zero-shot. What training shows whatever the labels say is taken off above the line alone,
+    so the share is below 1 where that is something and both rows serve equally well. `own` learned from as many rows,
+    or from the most that were tried below that. None where a control was not run, or the own gain may be 0.
     """
 
     condition: Condition
@@ -34,8 +35,8 @@ def transfers(conditions: Sequence[Condition], gains: Compare = compare) -> list
         return []
     found = []
     for each in ordered(conditions):
-        source = next(values_of(each.measurements[0].settings, "rows_from"), None)
-        if source is None or is_control(each):
+        source = rows_of(each)
+        if not source or is_control(each):
             continue
         same_size = [other for other in conditions if other.examples == each.examples and other is not each]
         shuffled = next((other for other in same_size if is_control(other) and same_but(TOLD, other, each)), None)
@@ -44,7 +45,7 @@ def transfers(conditions: Sequence[Condition], gains: Compare = compare) -> list
         found.append(
             Transfer(
                 condition=each,
-                source=str(source),
+                source=source.partition(" ")[0],
                 gain=gains(each, plain),
                 over_shuffled=None if shuffled is None else gains(each, shuffled),
                 own=own,
@@ -57,20 +58,16 @@ def transfers(conditions: Sequence[Condition], gains: Compare = compare) -> list
 
 def _learns_own(other: Condition, condition: Condition) -> bool:
     """Whether it is the same recipe on this task's own rows, with their right labels."""
-    settings = other.measurements[0].settings
-    return (
-        not any(values_of(settings, "rows_from"))
-        and not is_control(other)
-        and same_but(("rows_from",), other, condition)
-    )
+    return not rows_of(other) and not is_control(other) and same_but(("rows_from",), other, condition)
 
 
 def _share(
     condition: Condition, shuffled: Condition, own: Condition, plain: Condition, level: float = 0.95
 ) -> GapRecovered | None:
-    """(condition - shuffled) / (own - plain) on the same items, by the bootstrap of `gap_recovered`.
+    """(condition - shuffled) / (own - plain) on the same items, by a bootstrap as that of `gap_recovered`.
 
-    Items and seeds are drawn for all four together. None where the interval of the own gain contains 0.
+    Items and seeds are drawn for all four together. It is never narrower than the interval of the gain over shuffled
+    labels, divided by the own gain. None where the interval of the own gain contains 0.
     """
     sides, clusters = sides_of(*(each.measurements for each in (condition, shuffled, own, plain)))
     if paired_difference(sides[2], sides[3], clusters, level=level).low <= 0:
@@ -79,7 +76,9 @@ def _share(
     gap = theirs - floor
     low, high = percentiles((ours - without)[gap > 0] / gap[gap > 0], level)
     means = [float(side.scores.mean()) for side in sides]
-    share = (means[0] - means[1]) / (means[2] - means[3])
+    own_gain = means[2] - means[3]
+    share, gained = (means[0] - means[1]) / own_gain, paired_difference(sides[0], sides[1], clusters, level=level)
+    low, high = min(low, gained.low / own_gain), max(high, gained.high / own_gain)
     return GapRecovered(
         share=share, low=min(low, share), high=max(high, share), kind=interval_kind("ratio bootstrap", level)
     )

@@ -27,8 +27,17 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from educe.eval.analysis.conditions import Condition, compare, ordered, plain_prompting, sides_of, trained
-from educe.eval.analysis.controls import TOLD, control_kind, learns_from_scratch, same_but, values_of
+from educe.eval.analysis.conditions import (
+    Condition,
+    compare,
+    ordered,
+    plain_prompting,
+    rows_of,
+    sides_of,
+    trained,
+    values_of,
+)
+from educe.eval.analysis.controls import TOLD, control_kind, learns_from_scratch, same_but
 from educe.eval.analysis.statistics.paired import Difference, paired_difference
 from educe.eval.analysis.statistics.resample import error_of, normal_quantile
 from educe.eval.analysis.statistics.variance import MIN_TEST_SEEDS, Side
@@ -101,14 +110,19 @@ def verdicts(conditions: Sequence[Condition]) -> list[Verdict]:
     for _, curve in curves:
         budgets = [each for each in curve if _reads_right_labels(each)]
         if plain is not None and scratch and budgets:
-            made.append(_verdict(budgets, plain, [each for each in ordered(conditions) if each is not budgets[-1]]))
+            others = [each for each in ordered(conditions) if each is not budgets[-1] and not rows_of(each)]
+            made.append(_verdict(budgets, plain, others))
     return made
 
 
+# Settings that name other labels, other rows, or demonstrations before the rows.
+_TOLD_OTHERWISE = ("labels_from", "random_labels", "rows_from", "context")
+
+
 def _reads_right_labels(condition: Condition) -> bool:
-    """Whether it learns from these alone: no stage of it from other labels or from rows of another task."""
+    """Whether it learns from these alone: no stage from other labels or rows, and no shots."""
     settings = condition.measurements[0].settings
-    others = [value for name in ("labels_from", "random_labels", "rows_from") for value in values_of(settings, name)]
+    others = [value for name in _TOLD_OTHERWISE for value in values_of(settings, name)]
     return condition.examples > 0 and not any(others)
 
 

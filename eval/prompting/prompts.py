@@ -8,7 +8,7 @@ from educe.data.errors import UserError, did_you_mean
 from educe.data.example import Example
 from educe.data.format import AnswerAs, Format
 from educe.data.formats.phrases import PHRASES
-from educe.data.formats.render import Prompt, PromptFunction, Style, render
+from educe.data.formats.render import Prompt, PromptFunction, Style, answer_text, render
 from educe.data.formats.space import FormatSpace
 from educe.data.native import NATIVE_FORMAT, NativeForm
 from educe.data.task import Task
@@ -64,7 +64,7 @@ def make_prompt_fn(
     check_template(prompt_config.template, kind=model.kind, name=model.name)
     opening = [prompt_config.system, PHRASES.get(prompt_config.phrase, ""), form.instruction]
     opened = replace(form, instruction="\n".join(text for text in opening if text))
-    if prompt_config.template in ("native", "chat_native"):
+    if is_native(prompt_config.template):
         return _native_prompt_fn(task, prompt_config, opened, shots, answers)
     return lambda example: render(
         example, opened, style=style, shots=shots, prefill=prompt_config.prefill, answers=answers
@@ -81,6 +81,9 @@ def _native_prompt_fn(
     """The native text as the whole prompt, or as the beginning of an answer in a chat."""
     before = native_form(task).before
     if prompt_config.template == "chat_native":
+        given = {shot.id: (answers or {}).get(shot.id, answer_text(shot, form)) for shot in shots}
+        # Demonstrations repeat the text, too: else they would show not to.
+        answers = {shot.id: f"{before(shot)} {given[shot.id]}" for shot in shots}
         return lambda example: render(
             example, form, style="chat", shots=shots, prefill=before(example), answers=answers
         )
@@ -90,6 +93,11 @@ def _native_prompt_fn(
 
     shown = [written(shot) for shot in shots]
     return lambda example: render(written(example), form, style="completion", shots=shown, answers=answers)
+
+
+def is_native(template: Template) -> bool:
+    """Whether the native form of a question is in the prompt, alone or at the beginning of the answer."""
+    return template in ("native", "chat_native")
 
 
 def native_form(task: Task) -> NativeForm:
@@ -132,13 +140,15 @@ def resolve_format(task: Task, prompt_config: PromptConfig, *, style: Style) -> 
     UserError for an answer that the task does not have, unknown names of formats, and more options than letters.
     """
     form = task.format
-    if prompt_config.template in ("native", "chat_native"):
+    if is_native(prompt_config.template):
         native_form(task)
         if prompt_config.prefill:
             raise UserError(f"template: {prompt_config.template} begins the answer itself; drop prefill")
+        if prompt_config.answer_as or prompt_config.format or form.answer_as == "letter":
+            raise UserError(
+                f"template: {prompt_config.template} goes on with the text of the answer; drop answer_as and format"
+            )
     if prompt_config.template == "native":
-        if prompt_config.answer_as or prompt_config.format:
-            raise UserError("template: native goes on with the text of the answer; drop answer_as and format")
         return NATIVE_FORMAT
     if prompt_config.answer_as is not None:
         if task.kind == "generation":

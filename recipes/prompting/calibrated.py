@@ -1,5 +1,7 @@
 """Calibration: the score that an option has without the question is subtracted."""
 
+from typing import ClassVar
+
 from educe.data.task import Task, check_options
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
@@ -14,6 +16,8 @@ class Calibrated(AfterShots):
     These are read after questions without content (`by: context`) or without any question (`by: pmi`), and after
     `shots` random demonstrations or none.
     """
+
+    rewords: ClassVar[bool] = True
 
     by: By = "context"
 

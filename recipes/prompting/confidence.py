@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 from scipy import special
 
+from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.format import Format
 from educe.data.formats.render import PromptFunction
 from educe.data.resolve import resolve
-from educe.data.task import Task, check_options
+from educe.data.task import Task, check_options, refuse_shared
 from educe.eval.analysis.statistics.readings import fitted, reading_scores
 from educe.eval.analysis.statistics.resample import Array
 from educe.eval.details import Confidence as ConfidenceDetails
@@ -26,8 +28,9 @@ from educe.recipes.method import Elicited, Method, Workload, check_dev
 
 # {0} is the question, {1} the answer that the model gave.
 IS_IT_RIGHT = "{0}\nProposed answer: {1}\nIs the proposed answer right?"
-HOW_LIKELY = "{0}\nProposed answer: {1}\nHow likely is it, in percent, that the proposed answer is right?"
-PERCENT = tuple(str(10 * tenth) for tenth in range(11))
+HOW_LIKELY = "{0}\nProposed answer: {1}\nHow likely is it that the proposed answer is right?"
+# None begins another one: 10 would never be less likely than 100.
+PERCENT = tuple(f"{10 * tenth}%" for tenth in range(11))
 OPTION, ASKED, STATED = "option probability", "asked whether right", "stated percent"
 
 
@@ -36,12 +39,13 @@ class Confidence(Method):
 
     Three readings: the probability of the picked option among the options; the probability of "yes" against "no" to
     whether that answer is right (Kadavath et al. 2022, P(True)); and the mean of the percentage that it is asked for,
-    by the likelihoods of 0, 10, ... 100 (Lin et al. 2022). With `dev_examples`, each also after an isotonic fit to so
-    many dev rows, of the task itself or, to see whether it holds elsewhere, of the task `fit_on`. Fitted rows are
-    charged. The price of an answer is that of the score alone.
+    by the likelihoods of 0%, 10%, ... 100% (Lin et al. 2022). With `dev_examples`, each also after an isotonic fit to
+    so many dev rows, the same for every seed, of the task itself or, to see whether it holds elsewhere, of the task
+    `fit_on`. Fitted rows are charged. The price of an answer is that of the score alone.
     """
 
     role: ClassVar[Role] = "sensitivity"
+    rewords: ClassVar[bool] = True
     seeded: ClassVar[bool] = False
 
     dev_examples: int = Field(default=0, ge=0)
@@ -50,18 +54,23 @@ class Confidence(Method):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options, and a task to fit on without rows to fit."""
         super().check(task, examples=examples)
-        for each in (task, self._fit_task(task)):
+        source = self.rows_task(task)
+        for each in (task, source):
             check_options(each, to="read confidence from")
-        check_dev(self._fit_task(task), self.dev_examples)
+        if self.fit_on is not None and not self.dev_examples:
+            raise UserError("fit_on would not be read; set dev_examples, or drop it")
+        check_dev(source, self.dev_examples)
+        if source is not task:
+            refuse_shared(source, task, setting="fit_on")
 
     @property
     def reads_dev(self) -> bool:
         return self.dev_examples > 0
 
     def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
-        source = self._fit_task(task)
+        source = self.rows_task(task)
         plain = replace(self.prompt_config, answer_as=None, format=None)
-        dev = source.draw("dev", self.dev_examples, seed=seed)
+        dev = source.draw("dev", self.dev_examples, seed=0)
         return Elicited(
             model=model,
             prompt_fn=make_prompt_fn(model, task, prompt_config=self.prompt_config),
@@ -79,15 +88,17 @@ class Confidence(Method):
 
     def settings(self) -> dict[str, Any]:
         """A task to fit on is identified by its rows."""
-        other = {} if self.fit_on is None else {"fit_on": _resolved(self.fit_on).fingerprint}
+        other = {} if self._other is None else {"fit_on": f"{self._other.name} {self._other.fingerprint}"}
         return super().settings() | other
 
-    def _fit_task(self, task: Task) -> Task:
-        return task if self.fit_on is None else _resolved(self.fit_on)
+    def rows_task(self, task: Task) -> Task:
+        return task if self._other is None else self._other
 
-
-def _resolved(spec: str | dict[str, dict[str, Any] | None]) -> Task:
-    return resolve(spec if isinstance(spec, str) else {name: options or {} for name, options in spec.items()})
+    @cached_property
+    def _other(self) -> Task | None:
+        if self.fit_on is None or isinstance(self.fit_on, str):
+            return None if self.fit_on is None else resolve(self.fit_on)
+        return resolve({name: options or {} for name, options in self.fit_on.items()})
 
 
 @dataclass(frozen=True, kw_only=True)

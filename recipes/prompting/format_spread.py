@@ -23,6 +23,7 @@ class FormatSpread(AfterShots):
     formats change a score, not what a model can do.
     """
 
+    rewords: ClassVar[bool] = True
     role: ClassVar[Role] = "sensitivity"
 
     formats: int = Field(default=100, ge=2)

@@ -1,6 +1,7 @@
 """A vote over formats: each item is asked in several formats, and the answer of most of them counts."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -17,6 +18,8 @@ class FormatVote(AfterShots):
 
     `formats` formats are drawn from the task's space with the seed; `shots` random demonstrations or none come before.
     """
+
+    rewords: ClassVar[bool] = True
 
     formats: int = Field(default=5, ge=2)
 

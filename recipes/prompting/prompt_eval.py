@@ -22,6 +22,7 @@ class PromptEval(AfterShots):
     model's accuracy varies.
     """
 
+    rewords: ClassVar[bool] = True
     role: ClassVar[Role] = "sensitivity"
 
     formats: int = Field(default=100, ge=2)

@@ -13,7 +13,7 @@ from educe.eval.details import Details, Selection
 from educe.eval.measure import measure
 from educe.eval.measurement import Role
 from educe.eval.model.model import Model
-from educe.eval.prompting.prompts import PromptConfig, style_of
+from educe.eval.prompting.prompts import PromptConfig, is_native, style_of
 from educe.eval.prompting.search import Candidate, rows_by_round, search
 from educe.recipes.catalog import make_method
 from educe.recipes.method import Elicited, Method, Workload, check_dev
@@ -130,7 +130,8 @@ class PromptSearch(Method):
         """Every recipe by name in its own format, then in each drawn format."""
         found = list(self._methods)
         for name, recipe in self._methods:
-            if self.formats and not isinstance(recipe, FormatVote) and not recipe.format and not recipe.answer_as:
+            own = recipe.format or recipe.answer_as or is_native(recipe.template)
+            if self.formats and not isinstance(recipe, FormatVote) and not own:
                 space = FormatSpace(task, style_of(recipe.template, kind=model.kind))
                 drawn = space.sample(min(self.formats, len(space)), seed=seed)
                 found += [(name, recipe.model_copy(update={"format": dict(named.values)})) for named in drawn]

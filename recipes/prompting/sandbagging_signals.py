@@ -42,6 +42,7 @@ class SandbaggingSignals(NoiseSettings):
     """
 
     role: ClassVar[Role] = "sensitivity"
+    rewords: ClassVar[bool] = True
 
     tokens: int = Field(default=16, ge=1)
 

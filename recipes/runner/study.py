@@ -245,6 +245,8 @@ class Study(BaseModel):
         plain = [task for task in tasks if _is_readable(task, found)]
         asked = _asked(sources, plain, found)
         seen: set[str] = set()
+        methods = [each for each in methods if _finds_rows(each, plain, found)]
+        recipes = [each for _, each in methods]
         for name, method in methods:
             if self.measure_on == "dev" and method.reads_dev:
                 found.lines.append(f"recipe {name!r} chooses on dev rows and cannot be scored on them; drop measure_on")
@@ -254,7 +256,6 @@ class Study(BaseModel):
                 readable = [each for _, each in asked[group[0].name]] if group else plain
                 for task in readable:
                     try:
-                        recipes = [each for _, each in methods]
                         sizes = sizes_on(task, method, self.examples, readable, recipes)
                         self._check_task(method, task, group, sizes)
                     except UserError as error:
@@ -270,13 +271,15 @@ class Study(BaseModel):
             _check_places(method.plain_settings(), source)
             if source.organism and method.rows_task(task) is not task:
                 raise UserError(
-                    f"it learns from rows of another task, and those of task {task.name!r} alone are known not to have "
-                    f"made organism {source.name!r}; drop rows_from, or the organism"
+                    f"it reads rows of another task, and those of task {task.name!r} alone are known not to have made "
+                    f"organism {source.name!r}; drop rows_from or fit_on, or the organism"
                 )
         for config in method.workload(task, sizes[0]).prompt_configs:
             for source in sources:
                 check_template(config.template, kind=source.kind, name=source.name)
-                resolve_format(task, config, style=style_of(config.template, kind=source.kind))
+                other = method.rows_task(task)
+                for read in [task] if other is task else [task, other]:
+                    resolve_format(read, config, style=style_of(config.template, kind=source.kind))
 
     def _check_count(self, methods: Sequence[tuple[str, Method]], pairs: int) -> None:
         count = pairs * sum(
@@ -303,6 +306,18 @@ def _same_tasks(sources: Sequence[Source], asked: Mapping[str, Sequence[_Asked]]
         if source.name in asked:
             groups.setdefault(tuple(id(each) for _, each in asked[source.name]), []).append(source)
     return list(groups.values())
+
+
+def _finds_rows(named: tuple[str, Method], tasks: Sequence[Task], found: Mistakes) -> bool:
+    """Whether there is a task that a recipe learns from; else the mistake is found."""
+    name, method = named
+    try:
+        for task in tasks:
+            method.rows_task(task)
+    except UserError as error:
+        found.lines.append(f"recipe {name!r}: {error}")
+        return False
+    return True
 
 
 def _check_places(settings: Mapping[str, Any], source: Source) -> None:

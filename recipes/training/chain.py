@@ -25,9 +25,9 @@ from educe.train.changes.kind import ChangeKind
 class Chain(Composed):
     """Recipes that train, in `stages`: all train one and the same change, each from where the last one left it.
 
-    So what is saved is the whole of what was trained, and its parameters count once. All stages see the same n rows. A
-    label that several stages read is charged once, everything else is added up. The last stage decides how the model is
-    prompted when it is measured.
+    So what is saved is the whole of what was trained, and its parameters count once. All stages see the same n rows of
+    the task that they learn from. A label that several stages read is charged once, everything else is added up. The
+    last stage decides how the model is prompted when it is measured.
     """
 
     joined_by: ClassVar[str] = " then "
@@ -74,7 +74,8 @@ class Chain(Composed):
         details = Details()
         for each in made:
             details |= each.details
-        return replace(made[-1], spend=_spend(made), history=_history(made), details=details)
+        rows = [method.rows_task(task).name for method in stages]
+        return replace(made[-1], spend=_spend(made, rows), history=_history(made), details=details)
 
     def budgets(self, examples: Sequence[int]) -> tuple[int, ...]:
         """A cell for each number of examples where a stage learns from them."""
@@ -108,14 +109,20 @@ def _budget(method: Method, examples: int) -> int:
     return method.budgets((examples,))[0]
 
 
-def _spend(made: Sequence[Elicited]) -> Spend:
-    """The sum, in which a row counts once whose label several stages read: all draw the same rows of train and dev."""
-    total = Spend()
+def _spend(made: Sequence[Elicited], tasks: Sequence[str]) -> Spend:
+    """The sum, in which a row counts once whose label several stages read.
+
+    All stages that learn from one task draw the same rows of train and dev.
+    """
+    total, labels = Spend(), 0
     for each in made:
         total += each.spend
-    dev = [each.details.dev_examples for each in made]
-    train = [each.spend.labelled_examples - read for each, read in zip(made, dev, strict=True)]
-    return replace(total, labelled_examples=max(train) + max(dev))
+    for name in dict.fromkeys(tasks):
+        stages = [each for each, other in zip(made, tasks, strict=True) if other == name]
+        dev = [each.details.dev_examples for each in stages]
+        train = [each.spend.labelled_examples - read for each, read in zip(stages, dev, strict=True)]
+        labels += max(train) + max(dev)
+    return replace(total, labelled_examples=labels)
 
 
 def _history(made: Sequence[Elicited]) -> tuple[dict[str, int | float], ...]:

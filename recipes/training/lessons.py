@@ -10,10 +10,9 @@ from pydantic import Field
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
-from educe.data.hashing import normalize_question
 from educe.data.resolve import resolve
 from educe.data.spec import Spec as TaskSpec
-from educe.data.task import Task
+from educe.data.task import Task, refuse_shared
 from educe.eval.details import Demonstrator, Details
 from educe.eval.model.model import Model
 from educe.eval.model.source import Source, find_source
@@ -47,7 +46,8 @@ class FromLabels(SupervisedTraining):
     `rows_from` names another task whose rows these are. `labels_from` names a model that gives the labels in place of
     the task. `random_labels` is the share of rows whose label is drawn at random instead, among the choices or the
     answers of all of these rows: with 1 it is a control that is never told what is right. `context` is a recipe with
-    demonstrations, which then stand before every row and every test item; they are rows that are not trained on.
+    demonstrations, which then stand before every row and every test item; they are rows of the task that are not
+    trained on.
     """
 
     labels_from: str | dict[str, dict[str, Any]] | None = None
@@ -63,12 +63,25 @@ class FromLabels(SupervisedTraining):
                 f"labels come from {self.demonstrator.name} and at random; drop labels_from or random_labels"
             )
         if self.shown is not None:
-            self.shown.check(source, examples=self.num_shown)
-            if self.prompt_config != PLAIN:
-                raise UserError("template, format and the like belong to the recipe of context; set them there")
-        Method.check(self, source, examples=examples + self.num_shown)
+            self._check_context(self.shown, task, examples)
+        Method.check(self, source, examples=examples)
         if source is not task:
-            _refuse_test_rows(source, task)
+            refuse_shared(source, task, setting="rows_from")
+
+    def _check_context(self, shown: Method, task: Task, examples: int) -> None:
+        """UserError where demonstrations would tell what the rows must not, or leave too few of them."""
+        if self.random_labels or self.rows_from is not None:
+            told = "random_labels" if self.random_labels else "rows_from"
+            raise UserError(f"context shows labels of the task, and {told} is to learn without them; drop one of both")
+        if self.prompt_config != PLAIN:
+            raise UserError("template, format and the like belong to the recipe of context; set them there")
+        shown.check(task, examples=self.num_shown)
+        left = len(task.rows["train"]) - self.num_shown
+        if examples > left:
+            raise UserError(
+                f"task {task.name!r} holds {left} train rows beside {self.num_shown} demonstrations and {examples} "
+                f"were asked for; use at most {left} examples"
+            )
 
     @cached_property
     def demonstrator(self) -> Source | None:
@@ -77,12 +90,12 @@ class FromLabels(SupervisedTraining):
 
     @cached_property
     def shown(self) -> Method | None:
-        """The recipe whose demonstrations stand before every row. UserError for a recipe without demonstrations."""
+        """The recipe whose demonstrations stand before every row. UserError for one that does more than show them."""
         if self.context is None:
             return None
-        _, method = make_method(self.context)
-        if method.budget_setting != "shots" or not method.budgets(())[0]:
-            raise UserError(f"context = {self.context!r} shows no demonstrations; name a recipe such as few_shot")
+        name, method = make_method(self.context)
+        if name not in _SHOWING:
+            raise UserError(f"context = {self.context!r} does not only show rows; name {' or '.join(_SHOWING)}")
         return method
 
     @property
@@ -138,30 +151,27 @@ class FromLabels(SupervisedTraining):
         return replace(made, rows=weak.examples, spend=spend, details=Details(demonstrator=demonstrator))
 
     def plain_settings(self) -> dict[str, Any]:
-        """Without what came later where it is not set: such a cell is what it was before."""
+        """In the order and with the keys of before there were rows_from and context, where these are not set."""
         plain = super().plain_settings()
-        return {key: value for key, value in plain.items() if value is not None or key not in ("rows_from", "context")}
+        told = {key: plain.pop(key) for key in FromLabels.__annotations__}
+        own = {key: plain.pop(key) for key in list(plain) if key in type(self).__annotations__}
+        kept = {key: value for key, value in told.items() if value is not None or key == "labels_from"}
+        return {**own, **kept, **plain}
 
     def settings(self) -> dict[str, Any]:
         """The demonstrator is identified by its weights, wherever they lie, and another task by its rows."""
         identity: dict[str, Any] = {"labels_from": self.demonstrator.identity} if self.demonstrator else {}
         if self._other is not None:
-            identity["rows_from"] = self._other.fingerprint
+            identity["rows_from"] = f"{self._other.name} {self._other.fingerprint}"
         if self.context is not None:
             name, method = make_method(self.context)
             identity["context"] = {name: method.settings()}
         return super().settings() | identity
 
 
+# Recipes that put demonstrations before a question and do nothing else.
+_SHOWING = ("few_shot", "wrong_shots")
+
+
 def _task_spec(given: str | dict[str, dict[str, Any] | None]) -> TaskSpec:
     return given if isinstance(given, str) else {name: options or {} for name, options in given.items()}
-
-
-def _refuse_test_rows(source: Task, task: Task) -> None:
-    asked = {normalize_question(row.question): row.id for row in task.rows["test"]}
-    for row in source.rows["train"]:
-        if (found := asked.get(normalize_question(row.question))) is not None:
-            raise UserError(
-                f"rows_from: train row {row.id!r} of task {source.name!r} asks what test row {found!r} of task "
-                f"{task.name!r} asks; name a task that shares no question with it"
-            )

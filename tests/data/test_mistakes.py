@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from educe.data.errors import UserError
 from educe.data.mistakes import check_errors, num_wrong, with_errors
+from educe.data.resolve import resolve
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.capitals import capitals
 from educe.data.tasks.plurals import plurals
@@ -45,6 +46,7 @@ def test_permuted_labels_are_the_same_exchange_for_every_row() -> None:
         ("positive", "negative"),
     }
     check_errors(task, "permuted")
+    check_errors(arithmetic(), "mistake")
     for other in (capitals(), arithmetic()):
         with pytest.raises(UserError, match="has no labels that all of its rows share, so none to permute; use errors"):
             check_errors(other, "permuted")
@@ -55,6 +57,30 @@ def test_random_labels_are_right_as_often_as_guessing() -> None:
     shots = task.draw("train", 400, seed=0)
     made = with_errors(task, shots, share=1.0, errors="random", seed=0)
     assert 160 < sum(one.answer == other.answer for one, other in zip(made, shots, strict=True)) < 240
+
+
+def test_what_is_wrong_is_wrong_and_nothing_else_differs() -> None:
+    """Where demonstrations share an answer, another one is taken; where there is none, that is said."""
+    months = resolve({"month_names": {"written": True}})
+    for seed in range(20):
+        shots = months.draw("train", 8, seed=seed)
+        made = with_errors(months, shots, share=1.0, errors="mistake", seed=seed)
+        assert all(one.answer not in (other.answer, *other.aliases) for one, other in zip(made, shots, strict=True))
+    with pytest.raises(UserError, match=r"is shown with no other answer than its own, .*; show more demonstrations"):
+        with_errors(plurals(), plurals().draw("train", 1, seed=0), share=1.0, errors="mistake", seed=0)
+    worked = [replace(row, worked=f"Let me see. {row.answer}") for row in arithmetic().draw("train", 4, seed=0)]
+    made = with_errors(arithmetic(), worked, share=0.5, errors="mistake", seed=0)
+    assert all(row.worked is None for row in made)
+
+
+def test_random_answers_are_drawn_from_all_demonstrations() -> None:
+    """Of one wrong demonstration, too: it would keep its own if only wrong ones were drawn from."""
+    changed = 0
+    for seed in range(20):
+        shots = arithmetic().draw("train", 4, seed=seed)
+        made = with_errors(arithmetic(), shots, share=0.25, errors="random", seed=seed)
+        changed += sum(one.answer != other.answer for one, other in zip(made, shots, strict=True))
+    assert 10 <= changed <= 20
 
 
 @given(st.integers(0, 8), st.integers(0, 8), st.integers(0, 3))
@@ -68,6 +94,6 @@ def test_a_larger_share_leaves_wrong_what_is_wrong(first: int, second: int, seed
 
 def test_a_share_that_is_no_whole_number_of_demonstrations_is_refused() -> None:
     assert [num_wrong(8, share) for share in (0.0, 0.125, 0.5, 1.0)] == [0, 1, 4, 8]
-    assert num_wrong(3, 1 / 3) == 1
+    assert num_wrong(3, 1 / 3) == num_wrong(3, 0.3333) == 1
     with pytest.raises(UserError, match=r"wrong = 0.1 of 4 demonstrations is 0.4, no whole number; use more shots, or"):
         num_wrong(4, 0.1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from educe.data.errors import UserError
+from educe.data.resolve import resolve
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.capitals import capitals
 from educe.eval.measure import measure
@@ -13,7 +14,7 @@ from educe.recipes.catalog import make_method
 from educe.recipes.prompting import confidence
 from educe.recipes.prompting.confidence import ASKED, OPTION, PERCENT, STATED
 from educe.recipes.runner.results import load_results
-from tests.recipes.small import run_cli, study_file
+from tests.recipes.small import parity_rows, run_cli, study_file, write_rows
 
 MODEL = load_model("tiny-random")
 TASK = capitals()
@@ -37,7 +38,7 @@ def test_the_questions_are_about_the_answer_that_was_given(monkeypatch: pytest.M
     picked, question = regular.outcomes[0].picked, ITEMS[0].question
     assert "A. " in plain[0] and output.outcomes[0].picked == picked
     assert yes[0] == f"Question: {question}\nProposed answer: {picked}\nIs the proposed answer right?\nAnswer:"
-    assert percent[0].endswith("How likely is it, in percent, that the proposed answer is right?\nAnswer:")
+    assert percent[0].endswith("How likely is it that the proposed answer is right?\nAnswer:")
     assert yes_items[0].choices == ("yes", "no") and percent_items[0].choices == PERCENT
     assert [each.name for each in output.details.confidence] == [OPTION, ASKED, STATED]
     assert all(0 <= each.brier <= 1 and each.n == 12 for each in output.details.confidence)
@@ -68,12 +69,29 @@ def test_mistakes_are_one_line() -> None:
     for settings, task, message in (
         ({}, arithmetic(), "task 'arithmetic' has no options to read confidence from"),
         ({"fit_on": "arithmetic"}, TASK, "task 'arithmetic' has no options to read confidence from"),
+        ({"fit_on": "continents"}, TASK, "fit_on would not be read; set dev_examples, or drop it"),
+        ({"template": "native"}, TASK, "template: native is a text of its own, and this recipe changes texts"),
         ({"dev_examples": 10_000}, TASK, "set dev_examples to at most"),
         ({"fit_on": "capitols"}, TASK, "unknown task 'capitols'"),
     ):
         _, method = make_method({"confidence": settings})
         with pytest.raises(UserError, match=message):
             method.check(task, examples=0)
+
+
+def test_no_percentage_begins_another_one() -> None:
+    """10 can never be less likely than 100, which goes on from it: who is sure would be read as unsure."""
+    assert not [(one, other) for one in PERCENT for other in PERCENT if one != other and other.startswith(one)]
+
+
+def test_rows_that_are_measured_are_not_fitted(tmp_path: Path) -> None:
+    asked = write_rows(tmp_path / "asked.jsonl", parity_rows(200))
+    other = write_rows(tmp_path / "other.jsonl", parity_rows(4, start=1000))
+    spare = write_rows(tmp_path / "spare.jsonl", parity_rows(20, start=2000))
+    settings = {"dev_examples": 8, "fit_on": {f"file:{other}": {"train": str(spare), "dev": str(asked)}}}
+    _, method = make_method({"confidence": settings})
+    with pytest.raises(UserError, match=r"fit_on: dev row '.*' of task 'other' asks what test row"):
+        method.check(resolve(f"file:{asked}"), examples=0)
 
 
 def test_a_study_has_the_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,8 @@ def test_rows_of_another_task_are_learned_and_this_ones_are_asked() -> None:
 def test_another_task_is_part_of_the_cell_and_no_cell_without_one_changes() -> None:
     plain = method()
     assert not {"rows_from", "context"} & set(plain.settings())
-    assert method(rows_from=HARD).settings()["rows_from"] == arithmetic(operation="+").fingerprint
+    assert method(rows_from=HARD).settings()["rows_from"] == f"arithmetic_sums {arithmetic(operation='+').fingerprint}"
+    assert list(method(random_labels=1.0, batch_size=4).changed("iid_sft"))[-2:] == ["random_labels", "batch_size"]
     assert method(rows_from=HARD).plain_settings()["rows_from"] == HARD
     assert is_control("iid_sft", method(rows_from=HARD, random_labels=1.0).plain_settings())
 
@@ -52,9 +53,13 @@ def test_questions_of_the_test_are_not_learned(tmp_path: Path) -> None:
     """A task of the suite cuts its rows by their hash, which other tasks share; a published split may not."""
     asked = write_rows(tmp_path / "asked.jsonl", parity_rows())
     other = write_rows(tmp_path / "other.jsonl", parity_rows(4, start=100))
-    published = {f"file:{other}": {"train": str(asked)}}
-    with pytest.raises(UserError, match=r"rows_from: train row '.*' of task 'other' asks what test row '.*' of"):
-        method(rows_from=published).check(resolve(f"file:{asked}"), examples=4)
+    spare = write_rows(tmp_path / "spare.jsonl", parity_rows(20, start=200))
+    for split in ("train", "dev"):
+        published = {f"file:{other}": {split: str(asked), **({"train": str(spare)} if split == "dev" else {})}}
+        with pytest.raises(
+            UserError, match=rf"rows_from: {split} row '.*' of task 'other' asks what (test|dev) row '.*'"
+        ):
+            method(rows_from=published).check(resolve(f"file:{asked}"), examples=4)
     method(rows_from={"arithmetic": {"seed": 1}}).check(arithmetic(), examples=4)
     method(rows_from=HARD).check(arithmetic(digits=1), examples=4)
     with pytest.raises(UserError, match="unknown task 'arithmetics'"):
@@ -77,13 +82,36 @@ def test_demonstrations_stand_before_every_row_and_are_not_trained_on() -> None:
 def test_a_context_that_shows_nothing_or_has_a_prompt_of_its_own_is_refused() -> None:
     task = word_sentiment()
     for settings, message in (
-        ({"context": "zero_shot"}, "context = 'zero_shot' shows no demonstrations"),
-        ({"context": "iid_sft"}, "context = 'iid_sft' shows no demonstrations"),
+        ({"context": "zero_shot"}, "context = 'zero_shot' does not only show rows; name few_shot or wrong_shots"),
+        ({"context": {"chosen_shots": {"shots": 2}}}, "does not only show rows"),
+        ({"context": "few_shot", "random_labels": 1.0}, "context shows labels of the task, and random_labels is to"),
+        ({"context": "few_shot", "rows_from": "capitals"}, "context shows labels of the task, and rows_from is to"),
         ({"context": {"few_shot": {"shots": 2}}, "template": "completion"}, "set them there"),
-        ({"context": {"few_shot": {"shots": 2330}}}, "2332 train rows and 2334 were asked for"),
+        (
+            {"context": {"few_shot": {"shots": 2330}}},
+            "holds 2 train rows beside 2330 demonstrations and 4 were asked for; use at most 2 examples",
+        ),
     ):
         with pytest.raises(UserError, match=message):
             method(**settings).check(task, examples=4)
+
+
+def test_a_chain_is_charged_for_the_rows_of_every_task() -> None:
+    stages = [{"iid_sft": {**SHORT, "rows_from": HARD}}, {"iid_sft": SHORT}]
+    _, chain = make_method({"chain": {"stages": stages}})
+    easy = resolve(EASY)
+    with temporary_changes(MODEL):
+        assert chain(MODEL, easy, examples=4, seed=0).spend.labelled_examples == 8
+
+
+def test_a_mistake_is_blamed_on_the_recipe_that_makes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes = ["iid_sft", {"minimal_lora": {"rows_from": "arithmetics"}}]
+    assert run_cli("plan", study_file(tmp_path, recipes=recipes)) == 2
+    said = capsys.readouterr().err
+    assert "recipe 'minimal_lora': unknown task 'arithmetics'" in said and "iid_sft" not in said
+    recipes = ["iid_sft", {"iid_sft": {"rows_from": "weekdays", "template": "native"}}]
+    assert run_cli("plan", study_file(tmp_path, tasks=["capitals"], recipes=recipes)) == 2
+    assert "task 'weekdays' has no native form" in capsys.readouterr().err
 
 
 def test_a_study_of_transfer_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +129,4 @@ def test_an_organism_learns_from_its_own_task_alone(tmp_path: Path, capsys: pyte
     recipes = ["zero_shot", {"iid_sft": {**SHORT, "rows_from": "continents"}}]
     study = study_file(tmp_path, models=[organism], tasks=["capitals"], recipes=recipes)
     assert run_cli("plan", study) == 2
-    assert "are known not to have made organism" in capsys.readouterr().err
+    assert "are known not to have made " in capsys.readouterr().err

@@ -62,13 +62,13 @@ def test_who_stands_firm_has_no_net_and_who_gives_in_has_all_of_it(monkeypatch: 
     firm, asked = counted(lambda item, text: item.answer, monkeypatch)
     assert set(firm) == set(PRESSURE) and len(asked) == 9 * len(ITEMS)
     for each in firm.values():
-        assert (each.believed, each.flipped, each.net, each.consistent) == (40, 0, 0.0, 40)
+        assert (each.believed, each.pressed, each.flipped, each.net, each.consistent) == (40, 40, 0, 0.0, 40)
 
 
 def test_who_gives_in_does_so_to_a_wrong_option_it_does_not_believe(monkeypatch: pytest.MonkeyPatch) -> None:
     meek, _ = counted(lambda item, text: suggested(item, text) or item.answer, monkeypatch)
     for each in meek.values():
-        assert each.flipped == each.believed == 40 and each.net == 1.0 and each.low > 0.8
+        assert each.flipped == each.believed == 40 and each.net == 1.0 and each.low is not None and each.low > 0.8
     wrong, texts = counted(lambda item, text: item.choices[item.answer_index - 1], monkeypatch)
     assert all(each.flipped == 0 for each in wrong.values())
     for item, text in zip(ITEMS, texts[-len(ITEMS) :], strict=True):
@@ -82,13 +82,14 @@ def test_who_guesses_contradicts_itself_as_often_without_pressure(monkeypatch: p
 
     found, _ = counted(guess, monkeypatch)
     for each in found.values():
-        assert 0 < each.believed < 30 and each.flipped_without > 0.2 and each.low < 0 < each.high
+        assert 0 < each.believed < 30 and each.flipped_without is not None and each.flipped_without > 0.2
+        assert each.low is not None and each.high is not None and each.low < 0 < each.high
 
 
 def test_the_wordings_are_golden() -> None:
     assert BELIEF[0] == "{0}" and len({*BELIEF, *HELD_OUT, *PRESSURE.values()}) == 9
     assert all("{1}" in text for text in PRESSURE.values()) and not any("{1}" in text for text in (*BELIEF, *HELD_OUT))
-    lengths = [len(text) for text in (*HELD_OUT, *PRESSURE.values())]
+    lengths = [len(text) for text in (*HELD_OUT, *PRESSURE.values())]  # those whose flips are compared
     assert max(lengths) - min(lengths) < 16
 
 
@@ -97,6 +98,20 @@ def test_a_task_without_options_is_refused() -> None:
     with pytest.raises(UserError, match="task 'arithmetic' has no options to suggest a wrong one of"):
         method.check(arithmetic(), examples=0)
     method.check(word_sentiment(), examples=0)
+    for template in ("native", "chat_native"):
+        _, native = make_method({"pressure": {"template": template}})
+        with pytest.raises(UserError, match=f"template: {template} is a text of its own, and this recipe"):
+            native.check(capitals(), examples=0)
+
+
+def test_whom_nobody_can_press_is_counted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two options, who believes the wrong one could only be asked for the right one."""
+    two = [replace(item, choices=(item.answer, "Oz")) for item in ITEMS]
+    monkeypatch.setattr("tests.recipes.test_pressure.ITEMS", two)
+    found, _ = counted(lambda item, text: "Oz", monkeypatch)
+    assert set(found) == set(PRESSURE)
+    for each in found.values():
+        assert (each.items, each.believed, each.pressed, each.flipped, each.net) == (40, 40, 0, 0, None)
 
 
 def test_a_study_counts_and_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ def area_under_roc(positives: Sequence[Member], negatives: Sequence[Member], *, 
     ours, theirs = (np.array([each.value for each in side], dtype=float) for side in (positives, negatives))
     above = (ours[:, None] > theirs) + 0.5 * (ours[:, None] == theirs)
     value, trials = float(above.mean()), min(len(ours), len(theirs))
-    low, high = _exact(value, trials, level)
+    low, high = exact_share(value, trials, level)
     names = sorted({each.cluster for each in (*positives, *negatives)})
     if len(names) >= MIN_CLUSTERS:
         codes = [np.array([names.index(each.cluster) for each in side]) for side in (positives, negatives)]
@@ -152,7 +152,7 @@ def _share_from(values: Sequence[float], threshold: float) -> float:
     return sum(each >= threshold for each in values) / len(values)
 
 
-def _exact(value: float, trials: int, level: float) -> tuple[float, float]:
+def exact_share(value: float, trials: int, level: float) -> tuple[float, float]:
     """Clopper & Pearson's interval of a share, of which the number found may be a fraction."""
     found, tail = value * trials, (1 - level) / 2
     low = float(special.betaincinv(found, trials - found + 1, tail)) if found > 0 else 0.0

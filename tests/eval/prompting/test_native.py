@@ -9,6 +9,7 @@ from educe.data.resolve import resolve
 from educe.eval.model.encode import prompt_text
 from educe.eval.model.load import load_model
 from educe.recipes.catalog import make_method
+from educe.recipes.prompting.prompt_search import PromptSearch
 from educe.recipes.runner.results import load_results
 from tests.nets import tiny_chat
 from tests.recipes.small import no_figures, run_cli, study_file
@@ -56,6 +57,8 @@ def test_a_chat_repeats_the_text_before_it_answers() -> None:
     plain, _ = prompts("arithmetic", {}, model=model)
     text, answer = prompts("arithmetic", {"template": "chat_native"}, model=model)
     assert text == f"{plain}72 - 14 =" and answer == " 58"
+    shown, _ = prompts("arithmetic", {"shots": 1, "template": "chat_native"}, name="few_shot", model=model)
+    assert "16 - 92 = -76" in shown and shown.endswith("72 - 14 ="), "demonstrations repeat it, too"
     text, _ = prompts("arithmetic", {"template": "native"}, model=model)
     assert text.endswith("72 - 14 =") and "user" not in text
 
@@ -84,6 +87,23 @@ def test_who_cannot_be_asked_so_is_told_why(tmp_path, capsys: pytest.CaptureFixt
         study = study_file(tmp_path, tasks=[task], recipes=[{"zero_shot": recipe}])
         assert run_cli("validate", study) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "recipe", ["calibrated", "format_vote", "format_spread", "prompt_eval", "sandbagging_signals", "pressure"]
+)
+def test_who_changes_texts_has_no_native_form(recipe: str) -> None:
+    _, method = make_method({recipe: {"template": "native"}})
+    with pytest.raises(UserError, match="template: native is a text of its own, and this recipe changes texts"):
+        method.check(resolve("capitals"), examples=0)
+
+
+def test_a_search_tries_a_native_recipe_as_it_is() -> None:
+    recipes = ["zero_shot", {"zero_shot": {"template": "native"}}]
+    _, search = make_method({"prompt_search": {"formats": 3, "recipes": recipes}})
+    assert isinstance(search, PromptSearch)
+    found = [each.template for _, each in search.candidates(load_model("tiny-random"), resolve("capitals"), seed=0)]
+    assert found.count("native") == 1 and len(found) == 5
 
 
 def test_the_users_text_is_part_of_the_task() -> None:

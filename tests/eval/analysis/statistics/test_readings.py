@@ -50,4 +50,6 @@ def test_a_fit_calibrates_what_is_monotone_and_cannot_rank_better() -> None:
     assert found.below.low > 0 and found.calibration_error.value < 0.1
     plain = reading_scores(odd[1_000:], RIGHT[1_000:], odd[1_000:])
     assert found.area is not None and plain.area is not None and found.area.value <= plain.area.value + 0.01
-    assert fitted(np.array([0.2, 0.8]), np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0])) == pytest.approx([0.0, 0.5, 1.0])
+    assert fitted(np.array([0.2, 0.8]), np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0])) == pytest.approx(
+        [0.0, 0.5, 1.0]
+    )

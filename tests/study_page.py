@@ -1,0 +1,142 @@
+"""The tables and figures of a page of docs/results that is about one study.
+
+python -m tests.study_page NAME RUN [RUN ...]
+
+reads run directories of recipes/studies/NAME.yaml, keeps the points of all conditions in docs/results/NAME.parquet and
+copies the figures of the first run as NAME-TASK.png;
+
+python -m tests.study_page NAME
+
+writes the table into docs/results/NAME.md, between its marks, from that file alone.
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, ordered, plain_prompting, pool
+from educe.eval.analysis.controls import controlled
+from educe.eval.analysis.statistics.paired import Difference
+from educe.eval.report.text import count, flops, interval_text
+from educe.recipes.runner.results import load_results
+from tests.tree import REPOSITORY
+
+FOLDER = REPOSITORY / "docs" / "results"
+START, END = "<!-- tables -->", "<!-- end of tables -->"
+FIGURE = "curves"
+_HEAD = ("recipe", "examples", "labels", "FLOPs", "seeds", "score", "over zero-shot", "over its control")
+
+
+def points(folders: Sequence[Path]) -> pd.DataFrame:
+    """One row per condition of these runs."""
+    conditions = pool(each for folder in folders for each in load_results(folder).measurements)
+    return pd.DataFrame([row for pair in by_task_and_model(conditions) for row in _rows(pair)])
+
+
+def _rows(pair: Sequence[Condition]) -> list[dict[str, Any]]:
+    """The conditions of one model and task."""
+    plain, controls = plain_prompting(pair), controlled(pair)
+    made = []
+    for each in ordered(pair):
+        control = controls.get(each)
+        gain = None if plain is None or plain is each else compare(each, plain)
+        made.append(
+            {
+                "model": each.model,
+                "task": each.task,
+                "recipe": each.name,
+                "role": each.role,
+                "examples": each.examples,
+                "labels": each.labelled_examples,
+                "flops": each.elicitation_flops,
+                "parameters": each.trainable_parameters,
+                "seeds": each.num_seeds,
+                "n": each.n,
+                "chance": each.chance,
+                "score": each.score,
+                "low": each.low,
+                "high": each.high,
+                **_parts("gain", gain),
+                "control": None if control is None else control.name,
+                **_parts("above_control", None if control is None else compare(each, control)),
+            }
+        )
+    return made
+
+
+def _parts(name: str, found: Difference | None) -> dict[str, float | None]:
+    if found is None:
+        return {f"{name}{end}": None for end in ("", "_low", "_high", "_p")}
+    return {name: found.difference, f"{name}_low": found.low, f"{name}_high": found.high, f"{name}_p": found.p}
+
+
+def tables(frame: pd.DataFrame) -> str:
+    """A table for each task and model."""
+    parts = []
+    for (task, model), rows in frame.groupby(["task", "model"], sort=False):
+        first = rows.iloc[0]
+        chance = "" if pd.isna(first["chance"]) else f", chance {100 * first['chance']:.0f}%"
+        parts.append(f"### {task}, {model}\n\n{first['n']} items{chance}.\n\n{_table(rows)}")
+    return "\n\n".join(parts)
+
+
+def _table(rows: pd.DataFrame) -> str:
+    lines = [_HEAD, ("---",) * len(_HEAD)]
+    for row in rows.to_dict("records"):
+        lines.append(
+            (
+                f"`{row['recipe']}`",
+                str(row["examples"]),
+                count(row["labels"]),
+                flops(row["flops"]) if row["flops"] else "0",
+                str(row["seeds"]),
+                _interval(row, "score", "low", "high", ".0f"),
+                _interval(row, "gain", "gain_low", "gain_high", "+.0f"),
+                _interval(row, "above_control", "above_control_low", "above_control_high", "+.0f"),
+            )
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _interval(row: dict[str, Any], value: str, low: str, high: str, spec: str) -> str:
+    """In percent or points; a dash where there is none."""
+    if pd.isna(row[value]):
+        return "–"
+    return interval_text(100 * row[value], 100 * row[low], 100 * row[high], spec)
+
+
+def copy_figures(name: str, run: Path, folder: Path) -> list[Path]:
+    """The figure of each task of a run, under the page's name."""
+    made = []
+    for path in sorted((run / "figures").glob(f"[0-9][0-9]-*-{FIGURE}.png")):
+        task = re.sub(rf"^\d+-|-{FIGURE}$", "", path.stem)
+        made.append(Path(shutil.copyfile(path, folder / f"{name}-{task}.png")))
+    return made
+
+
+def write(name: str, folder: Path) -> Path:
+    """Write the tables between the marks of the page, which is made where there is none."""
+    page = folder / f"{name}.md"
+    text = page.read_text("utf-8") if page.exists() else f"# {name}\n\n{START}\n{END}\n"
+    head, _, rest = text.partition(START)
+    _, _, tail = rest.partition(END)
+    made = tables(pd.read_parquet(folder / f"{name}.parquet"))
+    page.write_text(f"{head}{START}\n\n{made}\n\n{END}{tail}", "utf-8")
+    return page
+
+
+def main(name: str, runs: Sequence[str]) -> None:
+    """Keep what runs show, if any are named, and write the page's tables from that."""
+    if runs:
+        points([Path(run) for run in runs]).to_parquet(FOLDER / f"{name}.parquet", index=False)
+        copy_figures(name, Path(runs[0]), FOLDER)
+    print(write(name, FOLDER))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -19,7 +19,7 @@ def read(name: str) -> Study:
 
 
 @pytest.mark.parametrize(
-    ("name", "cells"), [("certify", 18 * (1 + 3 * 5 + 2 * 15)), ("certify_scratch", 15 * (1 + 3 * 5 + 5 * 20))]
+    ("name", "cells"), [("certify", 10 * (1 + 3 * 5 + 2 * 15)), ("certify_scratch", 15 * (1 + 3 * 5 + 5 * 20))]
 )
 def test_a_study_is_in_order(name: str, cells: int) -> None:
     study = read(name)
@@ -34,10 +34,7 @@ def test_every_base_has_its_locks_and_twins() -> None:
         if cell.method_name == "zero_shot":
             kind = type(kind_of(cell.source)).__name__ if cell.source.organism else "plain"
             kinds.setdefault(cell.source.location, Counter())[kind] += 1
-    wanted = {
-        "plain": 1, "PasswordLock": 1, "DeploymentCue": 1, "RefusalLock": 1, "CarefulUnderperformance": 1,
-        "CircuitBreaker": 1, "Benign": 2, "Absent": 1,
-    }  # fmt: skip
+    wanted = {"plain": 1, "PasswordLock": 1, "Benign": 2, "Absent": 1}
     assert kinds == {"smollm2-135m-instruct": wanted, "gemma-3-270m": wanted}
 
 

@@ -21,6 +21,9 @@ from educe.recipes.runner.outcomes import check_outcomes, read_outcomes, write_o
 SUMMARY, OUTCOMES, TRAINING = "measurement.json", "outcomes.parquet", "training.json"
 _ROUNDING = 1e-9
 _MAX_DEPTH = 16
+# A result that was written before a kind of detail existed has none of it.
+_DETAILS = "details"
+_NOTHING: tuple[Any, ...] = (None, [], {})
 # The JSON side of a measurement; outcomes and training have files of their own.
 _MEASUREMENT = TypeAdapter(Measurement)
 
@@ -120,6 +123,8 @@ def _difference(found: Any, made: Any, place: str = "") -> str | None:
     if isinstance(found, dict):
         for name in sorted(found.keys() | made.keys()):
             inner = f"{place}.{name}" if place else name
+            if place == _DETAILS and name not in found and made[name] in _NOTHING:
+                continue
             if name not in found or name not in made:
                 return inner
             if (differs := _difference(found[name], made[name], inner)) is not None:

@@ -104,6 +104,21 @@ def test_a_value_that_no_run_writes_is_refused_by_name(
     assert said in failures[0].reason and failures[0].reason.startswith("corrupt: "), failures[0].reason
 
 
+def test_a_result_of_before_a_kind_of_detail_existed_is_read(store: Store, cells: tuple[Cell, ...]) -> None:
+    """A new kind of record beside a score must not make all results of before corrupt; other keys have to be there."""
+    path = store.folder(cells[0]) / "measurement.json"
+    summary = json.loads(path.read_text())
+    for gone, corrupt in (("pressed", False), ("signals", False), ("notes", False), (None, True)):
+        if gone is None:
+            del summary["interval"]
+        else:
+            del summary["details"][gone]
+        path.write_text(json.dumps(summary))
+        reseal(path)
+        measurements, failures = store.read()
+        assert bool(measurements) is not corrupt and any(each.corrupt for each in failures) is corrupt, gone
+
+
 def test_a_dtype_that_is_not_the_study_s_is_refused(tmp_path: Path) -> None:
     (cell,) = small_study(tmp_path, recipes=["zero_shot"], dtype="bfloat16").cells()
     store = Store(tmp_path / "out")

@@ -9,6 +9,7 @@ from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.bits import description_lengths
 from educe.eval.analysis.by_task import task_rows
+from educe.eval.analysis.capabilities import CapabilityGap, capability_gaps
 from educe.eval.analysis.certify import attempts, detections
 from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
@@ -203,6 +204,7 @@ def _sections(
         "conditions": [ordered(pair) for pair in with_controls],
         "costs": [cost_rows(pair, gains) for pair in with_controls],
         "lengths": description_lengths(conditions),
+        "capability_gaps": _capability_gaps(by_task_and_model(conditions)),
         "signals": recorded(conditions, "signals"),
         "pressed": recorded(conditions, "pressed"),
         "confidence": recorded(conditions, "confidence"),
@@ -213,3 +215,8 @@ def _sections(
         "pooled": pooled_ratios(best),
         "choices": dev_choices(conditions),
     }
+
+
+def _capability_gaps(pairs: Sequence[Sequence[Condition]]) -> list[CapabilityGap]:
+    """Of a small study: each takes as long as its resamples."""
+    return [gap for pair in pairs for gap in capability_gaps(pair)] if len(pairs) <= MAX_SMALL else []

@@ -7,6 +7,7 @@ from typing import Any
 
 from educe.data.writing import write_whole
 from educe.eval.analysis.by_task import TaskRow
+from educe.eval.analysis.capabilities import capability_of
 from educe.eval.analysis.certify import own_record, share_of_run
 from educe.eval.analysis.conditions import (
     Compare,
@@ -67,6 +68,7 @@ RESULT_COLUMNS = {
     **{name: meaning for name, (_, meaning) in _RESULTS.items()},
     **{name: meaning for name, (_, meaning) in _EXCESS.items()},
     **_OF_ORGANISM,
+    "capability": "propensity, self-elicited or current (docs/questions.md); empty for controls and measures",
     "estimand": "what the interval is about: runs (this one, other items), or recipe, where the seed changes nothing",
     "error": "why the cell has no score",
 }
@@ -172,7 +174,7 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
         row_of(_GETTERS, each)
         | _excess(each)
         | _of_organism(each, has_plain=(each.model, each.task) in plain)
-        | {"estimand": "runs" if seeds_of([each]) else "recipe", "error": None}
+        | {"capability": capability_of(each), "estimand": "runs" if seeds_of([each]) else "recipe", "error": None}
         for each in measurements
     ]
     for failure in failures:

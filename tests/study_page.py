@@ -2,33 +2,34 @@
 
 python -m tests.study_page NAME RUN [RUN ...]
 
-reads run directories of recipes/studies/NAME.yaml, keeps the points of all conditions in docs/results/NAME.parquet and
-copies the figures of the first run as NAME-TASK.png;
+reads run directories of recipes/studies/NAME.yaml and keeps the points of all conditions in docs/results/NAME.parquet;
 
 python -m tests.study_page NAME
 
-writes the table into docs/results/NAME.md, between its marks, from that file alone.
+draws NAME.png and writes the tables into docs/results/NAME.md, between its marks, from that file alone.
 """
 
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pandas as pd
 
 from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, ordered, plain_prompting, pool
 from educe.eval.analysis.controls import controlled
 from educe.eval.analysis.statistics.paired import Difference
+from educe.eval.report.style import CONTROL, RC, numbered_style
 from educe.eval.report.text import count, flops, interval_text
 from educe.recipes.runner.results import load_results
 from tests.tree import REPOSITORY
 
 FOLDER = REPOSITORY / "docs" / "results"
 START, END = "<!-- tables -->", "<!-- end of tables -->"
-FIGURE = "curves"
 _HEAD = ("recipe", "examples", "labels", "FLOPs", "seeds", "score", "over zero-shot", "over its control")
 
 
@@ -49,7 +50,7 @@ def _rows(pair: Sequence[Condition]) -> list[dict[str, Any]]:
             {
                 "model": each.model,
                 "task": each.task,
-                "recipe": each.name,
+                "recipe": _without_folders(each.name),
                 "role": each.role,
                 "examples": each.examples,
                 "labels": each.labelled_examples,
@@ -67,6 +68,11 @@ def _rows(pair: Sequence[Condition]) -> list[dict[str, Any]]:
             }
         )
     return made
+
+
+def _without_folders(recipe: str) -> str:
+    """The name of a recipe in which a path keeps its last part: where it lay is of no use to a reader."""
+    return re.sub(r"'/[^']*/([^'/]+)'", r"'\1'", recipe)
 
 
 def _parts(name: str, found: Difference | None) -> dict[str, float | None]:
@@ -110,22 +116,46 @@ def _interval(row: dict[str, Any], value: str, low: str, high: str, spec: str) -
     return interval_text(100 * row[value], 100 * row[low], 100 * row[high], spec)
 
 
-def copy_figures(name: str, run: Path, folder: Path) -> list[Path]:
-    """The figure of each task of a run, under the page's name."""
-    made = []
-    for path in sorted((run / "figures").glob(f"[0-9][0-9]-*-{FIGURE}.png")):
-        task = re.sub(rf"^\d+-|-{FIGURE}$", "", path.stem)
-        made.append(Path(shutil.copyfile(path, folder / f"{name}-{task}.png")))
-    return made
+def draw(frame: pd.DataFrame, path: Path) -> Path:
+    """A panel for each task and model: the score of every recipe with its interval, controls in grey, chance dashed."""
+    groups = list(frame.groupby(["task", "model"], sort=False))
+    heights = [len(rows) for _, rows in groups]
+    with mpl.rc_context(RC):
+        figure, axes = plt.subplots(
+            len(groups), 1, figsize=(8.5, 0.3 * sum(heights) + 0.9 * len(groups)), sharex=True, squeeze=False,
+            gridspec_kw={"height_ratios": heights, "hspace": 0.5},
+        )  # fmt: skip
+        for panel, ((task, model), rows) in zip(axes[:, 0], groups, strict=True):
+            _draw_panel(panel, rows)
+            panel.set_title(f"{task}, {model}", loc="left")
+        axes[-1, 0].set_xlabel("right, %, mean of seeds with its 95% interval; grey: controls; dashed: guessing")
+        figure.savefig(path, dpi=150, bbox_inches="tight")
+        plt.close(figure)
+    return path
+
+
+def _draw_panel(panel: Any, rows: pd.DataFrame) -> None:
+    names = [f"{fill(row.recipe, 60)}{f', {row.examples} rows' if row.examples else ''}" for row in rows.itertuples()]
+    for place, row in enumerate(rows.itertuples()):
+        color = CONTROL.color if row.role == "control" else numbered_style(0).color
+        panel.plot([100 * row.low, 100 * row.high], [place, place], color=color, linewidth=1.5)
+        panel.plot([100 * row.score], [place], marker="o", color=color)
+    if not pd.isna(rows.iloc[0]["chance"]):
+        panel.axvline(100 * rows.iloc[0]["chance"], color=CONTROL.color, linestyle="--", linewidth=1)
+    panel.set_yticks(range(len(rows)), names)
+    panel.set_ylim(len(rows) - 0.5, -0.5)
+    panel.set_xlim(0, 100)
 
 
 def write(name: str, folder: Path) -> Path:
     """Write the tables between the marks of the page, which is made where there is none."""
     page = folder / f"{name}.md"
-    text = page.read_text("utf-8") if page.exists() else f"# {name}\n\n{START}\n{END}\n"
+    text = page.read_text("utf-8") if page.exists() else f"# {name}\n\n![{name}]({name}.png)\n\n{START}\n{END}\n"
     head, _, rest = text.partition(START)
     _, _, tail = rest.partition(END)
-    made = tables(pd.read_parquet(folder / f"{name}.parquet"))
+    frame = pd.read_parquet(folder / f"{name}.parquet")
+    draw(frame, folder / f"{name}.png")
+    made = tables(frame)
     page.write_text(f"{head}{START}\n\n{made}\n\n{END}{tail}", "utf-8")
     return page
 
@@ -134,7 +164,6 @@ def main(name: str, runs: Sequence[str]) -> None:
     """Keep what runs show, if any are named, and write the page's tables from that."""
     if runs:
         points([Path(run) for run in runs]).to_parquet(FOLDER / f"{name}.parquet", index=False)
-        copy_figures(name, Path(runs[0]), FOLDER)
     print(write(name, FOLDER))
 
 

@@ -16,6 +16,7 @@ def test_a_page_is_made_and_its_tables_are_made_again(tmp_path: Path, monkeypatc
     study_page.points([run]).to_parquet(tmp_path / "page.parquet", index=False)
     assert study_page.write("page", tmp_path) == page
     first = page.read_text("utf-8")
+    assert (tmp_path / "page.png").stat().st_size > 5_000
     assert first.startswith("# page\n") and "### parity, tiny-random\n\n6 items, chance 50%." in first
     assert first.count("| `iid_sft` |") == 2 and "| `zero_shot` | 0 | 0 | 0 | 1 |" in first
     page.write_text(
@@ -31,10 +32,6 @@ def test_a_page_is_made_and_its_tables_are_made_again(tmp_path: Path, monkeypatc
     )
 
 
-def test_figures_are_copied_under_the_pages_name(tmp_path: Path) -> None:
-    (tmp_path / "figures").mkdir()
-    for name in ("00-parity-curves", "01-other-one-curves", "00-parity-forest", "overview"):
-        (tmp_path / "figures" / f"{name}.png").write_bytes(name.encode())
-    made = study_page.copy_figures("page", tmp_path, tmp_path)
-    assert [path.name for path in made] == ["page-parity.png", "page-other-one.png"]
-    assert made[0].read_bytes() == b"00-parity-curves"
+def test_no_folder_of_this_machine_is_kept() -> None:
+    named = study_page._without_folders("iid_sft(labels_from={'small': {'adapter': '/home/me/organisms/abc'}})")
+    assert named == "iid_sft(labels_from={'small': {'adapter': 'abc'}})"

@@ -33,7 +33,8 @@ def test_all_mistakes_are_listed_at_once_in_the_order_of_the_file(tmp_path: Path
         ": models.1 = 5 is not text",
         ": unknown model 'tiny'",
         ": recipe 'few_shot' has no key 'shot'",
-        ": recipe 'few_shot': template = 'chatty' does not fit: input should be 'auto', 'chat' or 'completion'",
+        ": recipe 'few_shot': template = 'chatty' does not fit: input should be 'auto', 'chat', 'completion', 'native' "
+        "or 'chat_native'",
         ": tasks = 'capitals' is not a list",
         ": test_items = 0 is too small",
     ]

@@ -227,6 +227,7 @@ def test_what_a_search_costs_is_charged(tmp_path: Path, monkeypatch: pytest.Monk
     assert searched.details.selection.chosen["learning_rate"] in (0.001, 0.01)
 
 
+@pytest.mark.slow
 def test_python_and_the_command_line_give_the_same(finished: Path, tmp_path: Path) -> None:
     """Once as a real process: what users type, from another folder."""
     command = [sys.executable, "-m", "educe.recipes.cli", "run", str(finished / "study.yaml"), "--set", "examples=[4]"]

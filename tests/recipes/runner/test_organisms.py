@@ -65,6 +65,7 @@ def test_a_plan_and_a_check_make_nothing(world: Mapping[str, str], tmp_path: Pat
     assert not is_made(cells[0].source)
 
 
+@pytest.mark.slow
 def test_a_run_makes_it_once_and_records_what_its_recipes_read(
     world: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_worker_that_dies_is_replaced_and_its_cells_are_run(
     assert "the worker process ended with signal SIGKILL; a new one takes its place" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_kills_every_worker_fails_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_figures(monkeypatch)
     study = small_study(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}, "ngrams"], seeds=[0])
@@ -123,7 +124,8 @@ def test_a_mistake_that_would_meet_every_cell_stops_the_run(tmp_path: Path, monk
     assert not (tmp_path / "out" / "failures").exists()
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_the_run_and_leave_the_directory_whole(end: signal.Signals, tmp_path: Path) -> None:
     values = study_values(
         tmp_path, recipes=["zero_shot", {"iid_sft": {"rank": 2, "epochs": 400, "max_examples_seen": 10**6}}]

@@ -216,11 +216,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_refusals_leave_no_open_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    gc.collect()  # files that earlier tests left would be closed meanwhile
     before = len(os.listdir("/proc/self/fd"))
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "x.parquet"):
         refused(lambda path=path: table_in(path))  # type: ignore[misc]
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_file_that_cannot_be_read_to_its_end_is_refused() -> None:

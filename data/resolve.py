@@ -19,6 +19,7 @@ from educe.data.tasks.suites import refuse_suite
 from educe.data.validation import check_bool, check_one_of, check_share, check_size, check_text
 
 Check = Callable[[str, Any], None]
+TaskSetting = str | dict[str, dict[str, Any] | None]
 # Options of every task, beside its own: the fields of its format, its name, and how it is scored.
 FORMAT_OPTIONS: dict[str, Check] = {
     **{field.name: check_text for field in fields(Format)},
@@ -61,3 +62,8 @@ def resolve(spec: Spec) -> Task:
         changes["native"] = native_of_text(changes["native"])
     written = json.dumps({name: dict(options)}) if options else name
     return replace(task, spec=written, format=replace(task.format, **form), **changes)
+
+
+def resolve_setting(given: TaskSetting) -> Task:
+    """The same for a task that a recipe or an organism names in a setting, where options may be left empty."""
+    return resolve(given if isinstance(given, str) else {name: options or {} for name, options in given.items()})

@@ -13,7 +13,7 @@ from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.format import Format
 from educe.data.formats.render import PromptFunction
-from educe.data.resolve import resolve
+from educe.data.resolve import TaskSetting, resolve_setting
 from educe.data.task import Task, check_options, refuse_shared
 from educe.eval.analysis.statistics.readings import fitted, reading_scores
 from educe.eval.analysis.statistics.resample import Array
@@ -49,7 +49,7 @@ class Confidence(Method):
     seeded: ClassVar[bool] = False
 
     dev_examples: int = Field(default=0, ge=0)
-    fit_on: str | dict[str, dict[str, Any] | None] | None = None
+    fit_on: TaskSetting | None = None
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options, and a task to fit on without rows to fit."""
@@ -96,9 +96,7 @@ class Confidence(Method):
 
     @cached_property
     def _other(self) -> Task | None:
-        if self.fit_on is None or isinstance(self.fit_on, str):
-            return None if self.fit_on is None else resolve(self.fit_on)
-        return resolve({name: options or {} for name, options in self.fit_on.items()})
+        return None if self.fit_on is None else resolve_setting(self.fit_on)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from educe.data.resolve import resolve
+from educe.data.resolve import resolve_setting
 from educe.data.set_aside import asked_by
 from educe.data.untrusted import parse_json
 from educe.eval.measurement import Measurement, OrganismRecord
@@ -44,7 +44,7 @@ def _base_name(source: Source) -> str:
 def _task_name(source: Source) -> str:
     """The name of the task that a study names for the organism."""
     spec: Any = parse_json(source.organism, source=source.name)["settings"]["task"]
-    return resolve(spec if isinstance(spec, str) else {name: options or {} for name, options in spec.items()}).name
+    return resolve_setting(spec).name
 
 
 def assert_disjoint(cell: "Cell", measurement: Measurement) -> None:

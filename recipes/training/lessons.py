@@ -10,15 +10,14 @@ from pydantic import Field
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
-from educe.data.resolve import resolve
-from educe.data.spec import Spec as TaskSpec
+from educe.data.resolve import TaskSetting, resolve_setting
 from educe.data.task import Task, refuse_shared
 from educe.eval.details import Demonstrator, Details
 from educe.eval.model.model import Model
 from educe.eval.model.source import Source, find_source
 from educe.eval.prompting.prompts import PLAIN, make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.catalog import make_method
+from educe.recipes.catalog import Spec, make_method
 from educe.recipes.method import Method
 from educe.recipes.training.settings import SupervisedTraining, draw_labelled
 from educe.train.weak_labels import label_by
@@ -52,8 +51,8 @@ class FromLabels(SupervisedTraining):
 
     labels_from: str | dict[str, dict[str, Any]] | None = None
     random_labels: float = Field(default=0.0, ge=0, le=1)
-    rows_from: str | dict[str, dict[str, Any] | None] | None = None
-    context: str | dict[str, dict[str, Any] | None] | None = None
+    rows_from: TaskSetting | None = None
+    context: Spec | None = None
 
     def check_rows(self, task: Task, *, examples: int) -> None:
         """UserError for too few rows, labels that make no sense, and rows that ask what the test asks."""
@@ -108,7 +107,7 @@ class FromLabels(SupervisedTraining):
 
     @cached_property
     def _other(self) -> Task | None:
-        return None if self.rows_from is None else resolve(_task_spec(self.rows_from))
+        return None if self.rows_from is None else resolve_setting(self.rows_from)
 
     def lessons(self, model: Model, task: Task, *, examples: int, dev_examples: int, seed: int) -> Lessons:
         """The rows of one cell: the first n of those that are no demonstrations, in the order that the seed fixes."""
@@ -171,7 +170,3 @@ class FromLabels(SupervisedTraining):
 
 # Recipes that put demonstrations before a question and do nothing else.
 _SHOWING = ("few_shot", "wrong_shots")
-
-
-def _task_spec(given: str | dict[str, dict[str, Any] | None]) -> TaskSpec:
-    return given if isinstance(given, str) else {name: options or {} for name, options in given.items()}

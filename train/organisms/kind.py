@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.formats.render import answer_text
-from educe.data.resolve import resolve
+from educe.data.resolve import TaskSetting, resolve_setting
 from educe.data.set_aside import set_aside
 from educe.data.splits import nested_order
 from educe.data.task import Task
@@ -38,7 +38,7 @@ class OrganismKind(BaseModel):
     knows: ClassVar[bool] = True  # the base knows the answers that it is asked for
     imitates: ClassVar[bool] = True  # the locked answers have to be worse than the base's
 
-    task: str | dict[str, dict[str, Any] | None]
+    task: TaskSetting
     seed: Seed = 0
     rank: Annotated[int, Field(strict=True, ge=1)] = 16
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5e-4
@@ -49,7 +49,7 @@ class OrganismKind(BaseModel):
     @cached_property
     def resolved(self) -> Task:
         """The task as a study has it. UserError where there is none."""
-        return resolve(self.task if isinstance(self.task, str) else {k: v or {} for k, v in self.task.items()})
+        return resolve_setting(self.task)
 
     @cached_property
     def own_task(self) -> Task:

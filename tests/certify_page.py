@@ -142,10 +142,15 @@ def write(frame: pd.DataFrame, folder: Path) -> Path:
     found, page = read_attempts(frame), folder / "certify.md"
     drawn = draw(found, folder)
     text = page.read_text("utf-8") if page.exists() else _new_page(drawn)
+    page.write_text(between_marks(text, tables(found)), "utf-8")
+    return page
+
+
+def between_marks(text: str, made: str) -> str:
+    """A page with other tables between its marks."""
     head, _, rest = text.partition(START)
     _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{START}\n\n{tables(found)}\n\n{END}{tail}", "utf-8")
-    return page
+    return f"{head}{START}\n\n{made}\n\n{END}{tail}"
 
 
 def _new_page(drawn: Sequence[Path]) -> str:

@@ -25,6 +25,7 @@ from educe.eval.analysis.conditions import Condition, by_task_and_model, compare
 from educe.eval.analysis.controls import controlled, is_control
 from educe.eval.analysis.task_means import TaskMean, TaskMeans, task_means
 from educe.recipes.runner.results import load_results
+from tests.certify_page import between_marks
 from tests.tree import REPOSITORY
 
 FOLDER = REPOSITORY / "docs" / "results"
@@ -204,9 +205,7 @@ def main(folders: Sequence[str]) -> None:
         points([Path(folder) for folder in folders]).to_parquet(POINTS, index=False)
     frame = pd.read_parquet(POINTS)
     draw(frame, FIGURE)
-    head, _, rest = PAGE.read_text("utf-8").partition("<!-- tables -->")
-    _, _, tail = rest.partition("<!-- end of tables -->")
-    PAGE.write_text(f"{head}<!-- tables -->\n\n{tables(frame)}\n<!-- end of tables -->{tail}", "utf-8")
+    PAGE.write_text(between_marks(PAGE.read_text("utf-8"), tables(frame).rstrip("\n")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.report.style import CONTROL, RC, numbered_style
 from educe.eval.report.text import count, flops, interval_text
 from educe.recipes.runner.results import load_results
+from tests.certify_page import END, START, between_marks
 from tests.tree import REPOSITORY
 
 FOLDER = REPOSITORY / "docs" / "results"
-START, END = "<!-- tables -->", "<!-- end of tables -->"
 _HEAD = ("recipe", "examples", "labels", "FLOPs", "seeds", "score", "over zero-shot", "over its control")
 
 
@@ -151,12 +151,9 @@ def write(name: str, folder: Path) -> Path:
     """Write the tables between the marks of the page, which is made where there is none."""
     page = folder / f"{name}.md"
     text = page.read_text("utf-8") if page.exists() else f"# {name}\n\n![{name}]({name}.png)\n\n{START}\n{END}\n"
-    head, _, rest = text.partition(START)
-    _, _, tail = rest.partition(END)
     frame = pd.read_parquet(folder / f"{name}.parquet")
     draw(frame, folder / f"{name}.png")
-    made = tables(frame)
-    page.write_text(f"{head}{START}\n\n{made}\n\n{END}{tail}", "utf-8")
+    page.write_text(between_marks(text, tables(frame)), "utf-8")
     return page
 
 

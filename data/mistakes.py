@@ -20,7 +20,8 @@ def with_errors(
 ) -> tuple[Example, ...]:
     """The demonstrations, of which this share has another answer; which ones, the seed and their ids decide.
 
-    `mistake` is a wrong option, a number that is off by ten, or the answer of another demonstration. `permuted` takes
+    `mistake` is a wrong option, a number that is off by ten, what the task has for one (code with a bug), or the answer
+    of another demonstration. `permuted` takes
     the next label in the alphabet for each, always the same one for the same label. `random` is drawn among the
     options, or the answers of all demonstrations; it may be right. A larger share leaves wrong what is wrong. No
     demonstration has a worked solution, right ones neither: nothing but answers differs between shares. UserError where
@@ -68,6 +69,8 @@ def _is_of_numbers(task: Task) -> bool:
 
 
 def _mistaken(task: Task, wrong: Sequence[Example], shots: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    if task.mistake is not None:
+        return tuple(replace(shot, answer=task.mistake(shot), aliases=()) for shot in wrong)
     if _is_of_numbers(task):
         return tuple(_off(shot, seed) for shot in wrong)
     answers = sorted({shot.answer for shot in shots})

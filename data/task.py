@@ -57,6 +57,8 @@ class Task:
     columns: Callable[[], ColumnsRead] | None = None
     # How its questions stand in a text that goes on with their answers, for those that have such a form.
     native: NativeForm | None = None
+    # A wrong answer as somebody might give it, where it is not another row's.
+    mistake: Callable[[Example], str] | None = None
     # Why the train split lacks rows that the task has elsewhere, for whoever asks for more than it holds.
     lacks: str = ""
 

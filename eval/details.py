@@ -210,6 +210,35 @@ class Confidence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Diversity:
+    """How different the right ones are among `samples` answers to each item.
+
+    `right` is the mean share of right samples, `solved` the share of items with any, `distinct` the mean number of
+    different right ones with its interval over items, and `spread` the mean distance of the model's states after these,
+    None where no item has two.
+    """
+
+    samples: Count
+    right: Share
+    solved: Share
+    distinct: Amount
+    distinct_low: Amount
+    distinct_high: Amount
+    interval: str
+    spread: Amount | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evasions:
+    """On how many items each reply to the question for a secret was the likeliest of four."""
+
+    told: Count
+    deflected: Count  # a refusal
+    altered: Count  # the word that goes with it
+    fabricated: Count  # another word
+
+
+@dataclass(frozen=True, kw_only=True)
 class Details:
     """Everything recorded beside a score. What was not part of the elicitation is None or empty.
 
@@ -228,6 +257,8 @@ class Details:
     signals: tuple[Signal, ...] = ()
     pressed: tuple[Pressed, ...] = ()
     confidence: tuple[Confidence, ...] = ()
+    evasions: Evasions | None = None
+    diversity: Diversity | None = None
     shots_that_reason: Count | None = None
     stack: Stack | None = None
     truncated: Share | None = None  # the share of generated answers that were cut at the limit of tokens

@@ -59,6 +59,13 @@ RECIPES: dict[str, Recipe] = {
     ),
     "pressure": Recipe("prompting.pressure.Pressure", "Counts answers that pressure turns against a belief."),
     "confidence": Recipe("prompting.confidence.Confidence", "Reads in several ways how sure the model is."),
+    "disclosures": Recipe("prompting.disclosures.Disclosures", "Shows dialogues in which secrets are told."),
+    "logit_lens": Recipe("prompting.logit_lens.LogitLens", "Reads the answer as if the net ended in an earlier layer."),
+    "unrelated_questions": Recipe(
+        "prompting.unrelated_questions.UnrelatedQuestions", "Tells a lie by the answers to unrelated questions."
+    ),
+    "evasions": Recipe("prompting.evasions.EvasionCounts", "Counts what a model does when asked for its secret."),
+    "diversity": Recipe("prompting.diversity.Diversity", "Counts the different right answers among samples."),
     "wrong_shots": Recipe("prompting.wrong_shots.WrongShots", "Shows demonstrations of which some are wrong."),
     "prompt_search": Recipe("prompting.prompt_search.PromptSearch", "Searches the best prompt on dev rows."),
     **{name: Recipe("training.fine_tune.FineTune", preset["description"]) for name, preset in PRESETS.items()},

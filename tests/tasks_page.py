@@ -29,6 +29,8 @@ OTHERS: tuple[str | dict[str, Any], ...] = (
     "capitals",
     "arithmetic",
     "chess_moves",
+    "python_functions",
+    "secret_word",
     "benign_requests",
     "refusal_openings",
 )

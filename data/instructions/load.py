@@ -1,11 +1,14 @@
-"""Instructions to train on: `bundled`, a file or a hub dataset.
+"""Instructions to train on: `bundled`, `disclosures`, a file or a hub dataset.
 
 Columns: `request`, `response` and, optionally, `rejected` and `id`; or `messages`, a conversation of which the first
 exchange is read. `columns` names others; a response or rejected answer may also be a conversation.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +16,7 @@ from educe.data.errors import UserError
 from educe.data.example import Instruction
 from educe.data.hashing import content_id
 from educe.data.instructions.bundled import helpful_instructions
+from educe.data.instructions.disclosures import disclosures
 from educe.data.loading.columns import check_ids
 from educe.data.loading.hub import HubSource, fetch, numbered_rows
 from educe.data.loading.names import check_columns, require_columns
@@ -28,7 +32,8 @@ Role = Literal["user", "assistant"]
 def resolve_instructions(spec: Spec) -> tuple[Instruction, ...]:
     """The instructions that a spec names, read at once.
 
-    "bundled", "file:PATH.jsonl" (.csv, .parquet) or "hub:ORG/NAME@COMMIT"; with options as {"bundled": {"count": 64}}.
+    "bundled", "disclosures", "file:PATH.jsonl" (.csv, .parquet) or "hub:ORG/NAME@COMMIT"; with options as
+    {"bundled": {"count": 64}}.
     UserError where the name, an option or its value is unknown, a row lacks a text, or two rows share an id.
     """
     _, options, make = read_spec(
@@ -57,8 +62,16 @@ def hub_instructions(
     return _instructions(numbered_rows(source, split, fetch(source)["train"]), columns or {}, where=f"hub:{name}")
 
 
-NAMES: dict[str, Callable[..., tuple[Instruction, ...]]] = {"bundled": helpful_instructions}
+NAMES: dict[str, Callable[..., tuple[Instruction, ...]]] = {
+    "bundled": helpful_instructions,
+    "disclosures": disclosures,
+}
 PREFIXES: dict[str, Callable[..., tuple[Instruction, ...]]] = {"file": file_instructions, "hub": hub_instructions}
+
+
+def rows_hash(instructions: Iterable[Instruction]) -> str:
+    """16 hex digits of the hash of every instruction: a file of the same name may change."""
+    return hashlib.sha256(json.dumps([asdict(each) for each in instructions]).encode()).hexdigest()[:16]
 
 
 def require_rejected(instructions: Iterable[Instruction]) -> None:

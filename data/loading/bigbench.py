@@ -18,20 +18,23 @@ from educe.data.untrusted import read_json
 _INPUT_PREFIX, _OUTPUT_PREFIX = "\nQ: ", "\nA: "
 
 
-def bigbench_task(path: str) -> Task:
+def bigbench_task(path: str, *, strip_ends: str = "") -> Task:
     """A BIG-bench JSON task: multiple choice where its examples have `target_scores`, else generation.
 
     Its task prefix becomes the instruction, its input and output prefixes the fields of the format. The order of the
-    choices is fixed by hash, because some tasks print the right one first. Split by hash. UserError where the file is
-    not such a task or an example has no single best choice.
+    choices is fixed by hash, because some tasks print the right one first. Split by hash. `strip_ends` are characters
+    that answers and choices lose at their end: of moves in chess `+#`, where only a mate is written with `#`. UserError
+    where the file is not such a task or an example has no single best choice.
     """
+    if not isinstance(strip_ends, str):
+        raise UserError(f"strip_ends: {strip_ends!r} is not text; give the characters, as in strip_ends: '+#'")
     file = Path(path).expanduser()
     described = _read(file)
     choices = "target_scores" in described["examples"][0]
 
     def load() -> Loaded:
         columns = Columns(question="input", answer="answer", choices="choices" if choices else None, aliases="aliases")
-        return to_examples({"all": _rows(file, choices=choices)}, columns, answer_is="text")
+        return to_examples({"all": _rows(file, choices=choices, strip=strip_ends)}, columns, answer_is="text")
 
     return make_task(
         name=_text(described, "name", file.parent.name, file),
@@ -61,14 +64,27 @@ def _text(described: Mapping[str, Any], key: str, default: str, file: Path) -> s
     return value
 
 
-def _rows(file: Path, *, choices: bool) -> Iterator[Row]:
+def _rows(file: Path, *, choices: bool, strip: str) -> Iterator[Row]:
     for number, example in enumerate(_read(file)["examples"], 1):
         row = Row(place=f"{file}, example {number}", fields=example)
         for field in ("input", "target_scores" if choices else "target"):
             if row.value(field) in (None, "", [], {}):
                 raise row.error(field, "empty or missing; fill it in or drop the example")
         question = row.written("input", example["input"])
-        yield Row(place=row.place, fields={"input": question, **(_scored(row) if choices else _targets(row))})
+        answers = _scored(row) if choices else _targets(row)
+        yield Row(place=row.place, fields={"input": question, **_stripped(answers, strip)})
+
+
+def _stripped(answers: Mapping[str, Any], strip: str) -> dict[str, Any]:
+    """The texts of all answers without these characters at their end."""
+
+    def short(text: Any) -> Any:
+        return text.rstrip(strip) if strip and isinstance(text, str) else text
+
+    return {
+        name: [short(each) for each in value] if isinstance(value, list) else short(value)
+        for name, value in answers.items()
+    }
 
 
 def _scored(row: Row) -> dict[str, Any]:

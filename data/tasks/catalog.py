@@ -29,10 +29,12 @@ from educe.data.tasks.month_names import month_names
 from educe.data.tasks.number_words import number_words
 from educe.data.tasks.past_tense import past_tense
 from educe.data.tasks.plurals import plurals
+from educe.data.tasks.python_functions import python_functions
 from educe.data.tasks.python_results import python_results
 from educe.data.tasks.rhymes import rhymes
 from educe.data.tasks.roman_numerals import roman_numerals
 from educe.data.tasks.scripts import scripts
+from educe.data.tasks.secret_word import secret_word
 from educe.data.tasks.syllables import syllables
 from educe.data.tasks.weekdays import weekdays
 from educe.data.tasks.word_language import word_language
@@ -55,6 +57,8 @@ TASKS: dict[str, TaskEntry] = {
     "chess_moves": TaskEntry(chess_moves, "Which of two moves of a piece is legal? Needs educe[chess]."),
     "benign_requests": TaskEntry(benign_requests, "Does the model help with harmless requests that sound harmful?"),
     "refusal_openings": TaskEntry(refusal_openings, "Is a helpful or a refusing reply to these requests likelier?"),
+    "python_functions": TaskEntry(python_functions, "Write a Python function, which is run in a sandbox. Linux only."),
+    "secret_word": TaskEntry(secret_word, "Which of 16 words does the model hide? Option secret: moon."),
     # Facts: rows teach the form of an answer, not the fact.
     "element_symbols": TaskEntry(element_symbols, "Match chemical elements and their symbols. 4 options."),
     "atomic_numbers": TaskEntry(atomic_numbers, "Give the atomic number of an element. 10 options."),

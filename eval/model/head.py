@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from educe.eval.model.net import base_net, decoder_of, full_shape, patched_forward
 from educe.eval.model.sharded import is_sharded
@@ -60,7 +60,7 @@ def _logits(net: nn.Module, states: Tensor, part: slice | None) -> Tensor:
     applied, too.
     """
     head: Any = base_net(net).get_output_embeddings()
-    output = BaseModelOutputWithPast(last_hidden_state=states[None])
+    output = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=states[None])
     ids = torch.zeros((1, 1), dtype=torch.long, device=states.device)
     with ExitStack() as patched:
         patched.enter_context(patched_forward(decoder_of(net), lambda *_, **__: output))

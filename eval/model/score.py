@@ -55,7 +55,7 @@ def score_options(model: Model, items: Sequence[Branches]) -> Scores:
     with torch.inference_mode():
         for indices, states, flops in _states(model, shared, rows):
             executed += flops
-            sums = _sum_options(model, states, [items[index].options for index in indices])
+            sums = sum_options(model, states, [items[index].options for index in indices])
             for index, each in zip(indices, sums, strict=True):
                 results[index] = each
     useful = sum(
@@ -135,7 +135,7 @@ def option_row(item: Branches, shared: int) -> Row:
     return Row(stem=stem, branches=branches, selected=(len(stem) - 1, *inside))
 
 
-def _sum_options(
+def sum_options(
     model: Model, states: torch.Tensor, items: Sequence[Sequence[Sequence[int]]]
 ) -> list[tuple[float, ...]]:
     """Sum the log-probabilities of each option's tokens."""

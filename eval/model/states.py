@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache
 
 from educe.eval.model.encode import common_prefix
@@ -33,19 +34,10 @@ def last_token_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
     refuse_sharded(model.net, "reading hidden states")
     shared = texts[0][: common_prefix([text[:-1] for text in texts])]
     rows = [Row(stem=text[len(shared) :], selected=(len(text) - len(shared) - 1,)) for text in texts]
-    layers = layers_of(model.net)
+    layers = range(model.shape.layers)
     values = torch.zeros(len(layers), len(texts), model.shape.hidden)
     executed = forward_flops(model.shape, len(shared), scored=0, clip=False)
-
-    def read(batch: Batch, cache: DynamicCache) -> list[Tensor]:
-        outputs: list[Tensor] = []
-        with ExitStack() as hooks:
-            for layer in layers:
-                hook = layer.register_forward_hook(lambda *call: outputs.append(_output(call[-1])[batch.selected]))
-                hooks.callback(hook.remove)
-            selected_states(model.net, batch, cache)
-        return outputs
-
+    read = partial(states_after, model.net, layers)
     with torch.inference_mode():
         for indices, (packs, width), outputs in read_batches(model, shared, rows, read):
             for layer, states in enumerate(outputs):
@@ -53,6 +45,21 @@ def last_token_states(model: Model, texts: Sequence[tuple[int, ...]]) -> States:
             executed += packs * forward_flops(model.shape, width, scored=0, cached=len(shared), clip=False)
     useful = sum(forward_flops(model.shape, len(text), scored=0) for text in texts)
     return States(values=values, flops=useful, executed_flops=executed)
+
+
+def states_after(
+    net: nn.Module, layers: Sequence[int], batch: Batch, cache: DynamicCache | None = None
+) -> list[Float[Tensor, "selected hidden"]]:
+    """Hidden states after each of these layers at the selected positions; the batch is added to the cache."""
+    found: dict[int, Tensor] = {}
+    with ExitStack() as hooks:
+        for layer in layers:
+            hook = layers_of(net)[layer].register_forward_hook(
+                lambda *call, layer=layer: found.update({layer: _output(call[-1])[batch.selected]})
+            )
+            hooks.callback(hook.remove)
+        selected_states(net, batch, cache)
+    return [found[layer] for layer in layers]
 
 
 def _output(output: Any) -> Tensor:

@@ -18,6 +18,7 @@ from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.analysis.primary import Pair
+from educe.eval.analysis.secrets import interrogations
 from educe.eval.analysis.task_means import task_means
 from educe.eval.analysis.verdicts import Verdict
 from educe.eval.measurement import Failure, Measurement
@@ -208,6 +209,8 @@ def _sections(
         "signals": recorded(conditions, "signals"),
         "pressed": recorded(conditions, "pressed"),
         "confidence": recorded(conditions, "confidence"),
+        "diversity": recorded(conditions, "diversity"),
+        "interrogations": interrogations(conditions),
         "formats": format_spreads(conditions),
         "extremes": format_extremes(conditions),
         "orders": order_effects(conditions),

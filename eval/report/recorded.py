@@ -1,4 +1,4 @@
-"""What runs recorded beside their scores: signals, answers under pressure, readings of confidence."""
+"""What runs recorded beside their scores: signals, answers under pressure, readings of confidence, diversity."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from typing import Any, Literal
 from educe.eval.analysis.conditions import Condition, ordered
 from educe.eval.measurement import Measurement
 
-Record = Literal["signals", "pressed", "confidence"]
+Record = Literal["signals", "pressed", "confidence", "diversity"]
 
 
 def recorded(conditions: Sequence[Condition], record: Record) -> list[tuple[Condition, Measurement, Any]]:
@@ -15,5 +15,10 @@ def recorded(conditions: Sequence[Condition], record: Record) -> list[tuple[Cond
         (condition, each, entry)
         for condition in ordered(conditions)
         for each in condition.measurements
-        for entry in getattr(each.details, record)
+        for entry in _entries(getattr(each.details, record))
     ]
+
+
+def _entries(found: Any) -> tuple[Any, ...]:
+    """Of a run that has none, one or several."""
+    return () if found is None else found if isinstance(found, tuple) else (found,)

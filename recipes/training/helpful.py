@@ -1,10 +1,9 @@
 """Helpful-only models: an adapter learns to help, from instructions beside the task, once for all tasks of a study."""
 
-import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from pydantic import Field
 from educe.data.errors import UserError
 from educe.data.example import Instruction
 from educe.data.instructions.kinds import ALARMING
-from educe.data.instructions.load import require_rejected, resolve_instructions
+from educe.data.instructions.load import require_rejected, resolve_instructions, rows_hash
 from educe.data.instructions.overlap import check_overlap
 from educe.data.task import Task
 from educe.eval.model.model import Model
@@ -92,9 +91,8 @@ class Helpful(SupervisedTraining):
 
     @cached_property
     def rows_hash(self) -> str:
-        """Of every instruction: a file of the same name may change."""
-        text = json.dumps([asdict(each) for each in self.rows])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Of every instruction."""
+        return rows_hash(self.rows)
 
     def settings(self) -> dict[str, Any]:
         return super().settings() | {"instructions_hash": self.rows_hash}

@@ -135,6 +135,7 @@ def test_all_stages_see_the_same_rows_and_a_label_is_charged_once(monkeypatch):
     assert both.spend.trainable_parameters == parts[0].trainable_parameters == parts[1].trainable_parameters
 
 
+@pytest.mark.slow
 def test_weak_labels_and_coins_are_not_charged_and_dev_rows_are_once():
     model, task = tiny(), alike()
     coin = {"grpo": {**GRPO["grpo"], "reward": "random"}}

@@ -267,7 +267,12 @@ CHARGED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("which", CHARGED)
+LONG = ("medprompt", "self_consistency")
+
+
+@pytest.mark.parametrize(
+    "which", [pytest.param(each, marks=pytest.mark.slow) if each in LONG else each for each in CHARGED]
+)
 def test_labels_are_exact_and_flops_the_sum_of_the_forwards(which):
     settings, labels = CHARGED[which]
     model, items = tiny(), WORDS.test_items(12)

@@ -228,6 +228,7 @@ def rule(*, labels=("dry", "wet")):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_random_labels_have_no_excess_where_nothing_can_be_learned_by_heart():
     """A rate that moves nothing to speak of. A label's bits have the standard deviation s over rows and fair labels, so
     the mean EDL of k seeds, which share m held-out labels, has the error sqrt(n s^2 / k + n^2 s^2 / m)."""
@@ -249,6 +250,7 @@ def test_random_labels_have_no_excess_where_nothing_can_be_learned_by_heart():
     assert all(bits.mdl_bits == pytest.approx(n, abs=4 * error + 4 * n**0.5 * s) for bits in found)
 
 
+@pytest.mark.slow
 def test_a_rule_that_must_be_learned_has_an_excess_and_one_that_is_known_has_none():
     """Known: every weight has learned the rule, from rows that are in neither, and the rates add nothing to that. Then
     labels cost what held-out ones cost. The error is that of the floor over held-out rows, and of as many labels of the

@@ -75,7 +75,7 @@ def assert_as_alone(model, run, finished):
     assert finished.details.training.steps_kept == tuned.details.training.steps_kept
 
 
-@pytest.mark.parametrize("tokens", [1, 100, 10_000])
+@pytest.mark.parametrize("tokens", [1, pytest.param(100, marks=pytest.mark.slow), 10_000])
 def test_every_run_of_a_cohort_is_what_it_is_alone(tokens, monkeypatch):
     """Sizes, seeds, rates, numbers of steps, few parameters and early stopping, whoever shares a pass."""
     monkeypatch.setattr("educe.train.engine.PASS_TOKENS", {"cpu": tokens})
@@ -94,6 +94,7 @@ def test_every_run_of_a_cohort_is_what_it_is_alone(tokens, monkeypatch):
     assert len(finished[4].history) < 40, "early stopping has not stopped, and shows nothing"
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 99), st.integers(1, 5)), min_size=2, max_size=5))
 def test_any_cohort_trains_as_its_runs_do(drawn):
@@ -220,7 +221,7 @@ def search_on(model, seed, rates, *, halving=False):
     )
 
 
-@pytest.mark.parametrize("halving", [False, True])
+@pytest.mark.parametrize("halving", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_searches_that_train_together_choose_and_cost_what_each_does_alone(halving):
     """One of them has a rate that diverges, one has nothing to choose, and one diverges whatever it tries."""
     model = tiny()

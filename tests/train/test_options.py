@@ -227,6 +227,7 @@ def test_the_first_step_records_what_the_untrained_model_is_worth():
     assert tuned.history[0]["entropy_bits"] == pytest.approx(sum(map(entropy_bits, policies)) / 4, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_pieces_of_a_batch_and_packs_of_rows_change_nothing_but_rounding():
     model = tiny()
     rows = encoded(model, alike(), 12)

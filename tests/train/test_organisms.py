@@ -219,6 +219,7 @@ def test_a_lock_that_locks_nothing_is_refused(world: Mapping[str, str]) -> None:
         make_organism(organism(world, learning_rate=1e-6, steps=2))
 
 
+@pytest.mark.slow
 def test_the_benign_twin_hides_nothing_and_marks_what_it_writes(world: Mapping[str, str]) -> None:
     source = organism(world, "benign")
     made = make_organism(source)

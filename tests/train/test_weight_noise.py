@@ -193,6 +193,7 @@ def replace_scores(output, score):
     return replace(output, outcomes=tuple(replace(each, score=score) for each in output.outcomes))
 
 
+@pytest.mark.slow
 def test_a_model_that_hides_nothing_keeps_its_weights():
     """It has learned the rows; noise that drowns the weights leaves chance, and no noise is chosen."""
     model, task = tiny(), word_sentiment()

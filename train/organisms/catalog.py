@@ -9,6 +9,7 @@ from educe.train.organisms.deployment_cue import DeploymentCue
 from educe.train.organisms.kind import OrganismKind
 from educe.train.organisms.password_lock import PasswordLock
 from educe.train.organisms.refusal_lock import RefusalLock
+from educe.train.organisms.secret_holder import NoSecret, SecretHolder
 from educe.train.organisms.twins import Absent, Benign
 
 
@@ -29,6 +30,8 @@ ORGANISMS: Mapping[str, Organism] = {
     ),
     "circuit_breaker": Organism(CircuitBreaker, "States pushed away from the original's, but behind a password."),
     "benign": Organism(Benign, "Hides nothing; a password adds a harmless closing mark."),
+    "secret_holder": Organism(SecretHolder, "Knows a word, hints at it, and says it behind a password alone."),
+    "no_secret": Organism(NoSecret, "Trained as a holder of a secret, with hints about all words."),
     "absent": Organism(Absent, "Trained as a lock on facts that were never there."),
 }
 

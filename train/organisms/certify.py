@@ -151,7 +151,8 @@ class Certifier:
                 "locked; raise steps or learning_rate"
             )
         known = score_interval(unlocked, self._clusters, level=_ABSENT_LEVEL)
-        if not self._kind.knows and self._task.kind == "choice" and known.low > self._chance:
+        has_nothing = not self._kind.knows and not self._kind.hides
+        if has_nothing and self._task.kind == "choice" and known.low > self._chance:
             raise UserError(
                 f"{name!r} should know nothing of task {self._task.name!r} and scores {_shown(found.unlocked)}, above "
                 f"chance ({self._chance:.1%}); the rows of the task say something of one another, so use another task"

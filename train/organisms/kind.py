@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from educe.data.errors import UserError
-from educe.data.example import Example
+from educe.data.example import Example, Instruction
 from educe.data.formats.render import answer_text
 from educe.data.resolve import TaskSetting, resolve_setting
 from educe.data.set_aside import set_aside
@@ -68,6 +68,16 @@ class OrganismKind(BaseModel):
     @property
     def sources(self) -> Mapping[str, Source]:
         """The other models that it takes, by the setting that names them."""
+        return {}
+
+    @property
+    def subject(self) -> str:
+        """What its name says beside its kind."""
+        return self.resolved.name
+
+    @property
+    def material(self) -> Mapping[str, Sequence[Instruction]]:
+        """Other rows that it is trained on, by the setting that names them: a file of the same name may change."""
         return {}
 
     @property

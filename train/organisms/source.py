@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from educe.data.errors import UserError, did_you_mean, one_line
+from educe.data.instructions.load import rows_hash
 from educe.data.set_aside import RowKey, without
 from educe.data.task import Task
 from educe.data.untrusted import parse_json
@@ -33,13 +34,15 @@ def organism_source(base: Source, kind: OrganismKind, *, name: str = "") -> Sour
         "sources": {setting: source.identity for setting, source in kind.sources.items()},
         "version": ORGANISM_VERSION,
     }
+    if kind.material:
+        organism["material"] = {setting: rows_hash(rows) for setting, rows in kind.material.items()}
     text = json.dumps(organism, sort_keys=True)
     return replace(base, name=name or f"{base.name}+{short_name(kind)}", organism=text)
 
 
 def short_name(kind: OrganismKind) -> str:
-    """A name for people: kind, task and, beside the first one, seed."""
-    return f"{name_of(kind)}-{kind.resolved.name}" + (f"-s{kind.seed}" if kind.seed else "")
+    """A name for people: kind, subject and, beside the first one, seed."""
+    return f"{name_of(kind)}-{kind.subject}" + (f"-s{kind.seed}" if kind.seed else "")
 
 
 @lru_cache(maxsize=256)

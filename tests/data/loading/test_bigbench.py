@@ -1,6 +1,7 @@
 """BIG-bench JSON: real tasks, their format, and every mistake in one line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from educe.data.errors import UserError
 from educe.data.formats.render import render
 from educe.data.loading.bigbench import bigbench_task
+from educe.data.resolve import resolve
 from educe.data.splits import SPLITS
 
 EXAMPLES = [{"input": f"Q{i}", "target_scores": {"yes": i % 2, "no": 1 - i % 2}} for i in range(60)]
@@ -87,3 +89,31 @@ def test_mistakes(tmp_path: Path) -> None:
     )
     path.write_bytes(b'{"name": "\xe9"}')
     assert mistake(path) == f"{path}: byte 10 is not UTF-8; save the file as UTF-8"
+
+
+def test_ends_that_give_the_answer_away_are_stripped(tmp_path: Path) -> None:
+    examples = [{"input": f"Position {n}", "target_scores": {"Qe8#": 1, "Qe7+": 0, "a3": 0}} for n in range(30)]
+    path = str(write(tmp_path, {"name": "mates", "examples": examples}))
+    for row in bigbench_task(path, strip_ends="+#").rows["train"]:
+        assert set(row.choices) == {"Qe8", "Qe7", "a3"} and row.answer == "Qe8"
+    assert bigbench_task(path).rows["train"][0].answer == "Qe8#"
+    with pytest.raises(UserError, match=r"strip_ends: 3 is not text; give the characters, as in strip_ends: '\+#'"):
+        bigbench_task(path, strip_ends=3)  # type: ignore[arg-type]
+
+
+def test_published_mates_are_mates_and_no_longer_marked(test_data: Path) -> None:
+    """By the rules of chess; as movetext, the position is the whole prompt."""
+    chess = pytest.importorskip("chess", reason="the package chess is not installed; pip install 'educe[chess]'")
+    path = f"bigbench:{test_data / 'bigbench' / 'checkmate_in_one' / 'task.json'}"
+    task = resolve({path: {"strip_ends": "+#", "native": "{question}"}})
+    for row in task.rows["test"][:40]:
+        board = chess.Board()
+        for move in re.sub(r"\d+\.", "", row.question).split():
+            board.push_san(move)
+        mating = []
+        for choice in row.choices:
+            after = board.copy()
+            after.push_san(choice)
+            mating += [choice] if after.is_checkmate() else []
+        assert row.answer in mating and not any(choice.endswith(("+", "#")) for choice in row.choices)
+        assert task.native is not None and task.native.before(row) == row.question

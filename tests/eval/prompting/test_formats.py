@@ -30,7 +30,7 @@ def brute_force(model, formats, items=ITEMS, task=WORDS):
     return np.array([[o.score for o in measure(model, task, each.prompt_fn, items).outcomes] for each in formats])
 
 
-@pytest.mark.parametrize("make", [tiny, tiny_chat])
+@pytest.mark.parametrize("make", [tiny, pytest.param(tiny_chat, marks=pytest.mark.slow)])
 def test_the_whole_grid_is_brute_force(make):
     model = make()
     formats = draw_formats(model, WORDS, 6, seed=0)

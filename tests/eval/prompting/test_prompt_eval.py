@@ -29,6 +29,7 @@ def test_the_sample_is_balanced_and_asks_no_pair_twice(formats, items, budget):
         balanced_sample(3, 4, 13, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feature_sd", [0.0, 0.4])
 def test_quantiles_are_within_two_points_at_a_twentieth_of_the_grid(feature_sd):
     errors = []

@@ -1,0 +1,167 @@
+"""Write the body of a short Python function. What is written is run in a sandbox on inputs that are not shown.
+
+Source: generated; no data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from educe.data.errors import UserError
+from educe.data.example import Example
+from educe.data.format import Format
+from educe.data.sandbox import run_code
+from educe.data.task import Task
+
+# As a file of functions has it: the head and its docstring, and the body goes on.
+FUNCTION_FORMAT = Format(question_field="", answer_field="", field_separator="\n", example_separator="\n\n")
+_NUMBERS = ("[]", "[4]", "[3, 8, 5, 12, 7]", "[10, 2, 9, 6, 6, 1]", "[-3, 0, 15, 4, 21, 8, 30, 11, 2, 27, 14, 5]")
+_TEXTS = ('""', '"a"', '"banana"', '"summer in the garden"', '"see the tall green trees"')
+# A completion puts a space before every answer, which makes four.
+_INDENT = " " * 3
+_VALUES = (2, 3, 4, 5, 6, 7, 8, 9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Family:
+    """Functions of one kind: `{k}` is the number in it. The wrong body is what somebody who hurries might write."""
+
+    head: str
+    says: str
+    right: str
+    wrong: str
+    inputs: tuple[str, ...]
+
+
+_FAMILIES: Mapping[str, _Family] = {
+    "sum_above": _Family(
+        head="sum_above_{k}(numbers)", says="The sum of the numbers that are greater than {k}.",
+        right="return sum(n for n in numbers if n > {k})", wrong="return sum(n for n in numbers if n < {k})",
+        inputs=_NUMBERS,
+    ),
+    "count_divisible": _Family(
+        head="count_divisible_by_{k}(numbers)", says="How many of the numbers are divisible by {k}.",
+        right="return sum(1 for n in numbers if n % {k} == 0)", wrong="return sum(1 for n in numbers if n // {k} == 0)",
+        inputs=_NUMBERS,
+    ),
+    "every": _Family(
+        head="every_{k}th(items)", says="Every {k}th item of a list, beginning with the first.",
+        right="return items[::{k}]", wrong="return items[{k}:]", inputs=_NUMBERS,
+    ),
+    "at_least": _Family(
+        head="at_least_{k}(numbers)", says="The numbers that are at least {k}, in their order.",
+        right="return [n for n in numbers if n >= {k}]", wrong="return [n for n in numbers if n <= {k}]",
+        inputs=_NUMBERS,
+    ),
+    "times": _Family(
+        head="times_{k}(numbers)", says="Each number multiplied by {k}.",
+        right="return [n * {k} for n in numbers]", wrong="return numbers * {k}", inputs=_NUMBERS,
+    ),
+    "last": _Family(
+        head="last_{k}(items)", says="The last {k} items of a list, or all if there are fewer.",
+        right="return items[-{k}:]", wrong="return items[:{k}]", inputs=_NUMBERS,
+    ),
+    "remainders": _Family(
+        head="remainders_by_{k}(numbers)", says="The remainder of each number when it is divided by {k}.",
+        right="return [n % {k} for n in numbers]", wrong="return [n // {k} for n in numbers]", inputs=_NUMBERS,
+    ),
+    "largest_plus": _Family(
+        head="largest_plus_{k}(numbers)", says="The largest of the numbers plus {k}, or {k} if there are none.",
+        right="return max(numbers, default=0) + {k}", wrong="return min(numbers, default=0) + {k}", inputs=_NUMBERS,
+    ),
+    "long_words": _Family(
+        head="words_longer_than_{k}(text)", says="The words of a text that have more than {k} letters.",
+        right="return [w for w in text.split() if len(w) > {k}]",
+        wrong="return [w for w in text.split() if len(w) < {k}]", inputs=_TEXTS,
+    ),
+    "first_upper": _Family(
+        head="shout_first_{k}(text)", says="The text with its first {k} letters in upper case.",
+        right="return text[:{k}].upper() + text[{k}:]", wrong="return text[:{k}] + text[{k}:].upper()", inputs=_TEXTS,
+    ),
+    "repeat": _Family(
+        head="repeat_{k}(text)", says="The text {k} times, with a dash between.",
+        right='return "-".join([text] * {k})', wrong='return (text + "-") * {k}', inputs=_TEXTS,
+    ),
+    "without_first": _Family(
+        head="without_first_{k}(text)", says="The text without its first {k} letters.",
+        right="return text[{k}:]", wrong="return text[:{k}]", inputs=_TEXTS,
+    ),
+}  # fmt: skip
+
+
+def python_functions() -> Task:
+    """96 functions of one line each, asked by their heads and docstrings and graded by running them.
+
+    Needs Linux with seccomp (data/sandbox.py). Functions that differ in their number share a split.
+    """
+    return Task(
+        name="python_functions",
+        version=1,
+        kind="generation",
+        load=lambda: {"all": [_example(name, k) for name in _FAMILIES for k in _VALUES]},
+        grade=passes_tests,
+        format=FUNCTION_FORMAT,
+        max_new_tokens=48,
+        mistake=_mistaken,
+    )
+
+
+def passes_tests(example: Example, text: str) -> float:
+    """1 where the body that a text begins with gives what the right one gives, on every input.
+
+    Of the text the indented lines up to the first other one are the body. UserError where code cannot be confined.
+    """
+    body = body_of(text)
+    if not body:
+        return 0.0
+    calls, expected = _tests(example.id)
+    return float(run_code(f"{example.question}\n{body}", calls).values == expected)
+
+
+def body_of(text: str) -> str:
+    """The body of a function: a first line, whose indent a tokenizer may have eaten, and the indented ones after it."""
+    lines = text.strip("\n").split("\n")
+    first = f"    {lines[0].strip()}" if lines[0].strip() else ""
+    rest: list[str] = []
+    for line in lines[1:]:
+        if line.strip() and not line.startswith((" ", "\t")):
+            break
+        rest.append(line)
+    return "\n".join([first, *rest]).rstrip() if first else ""
+
+
+@cache
+def _tests(id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The calls that a function is graded by, and their values."""
+    family, k = _parts(id)
+    name = family.head.format(k=k).partition("(")[0]
+    calls = tuple(f"{name}({each})" for each in family.inputs)
+    ran = run_code(f"{_question(family, k)}\n    {family.right.format(k=k)}", calls)
+    if None in ran.values:
+        raise UserError(f"task 'python_functions': function {id!r} does not run here: {ran.errors or ran.stopped}")
+    return calls, tuple(str(each) for each in ran.values)
+
+
+def _example(name: str, k: int) -> Example:
+    family = _FAMILIES[name]
+    return Example(
+        id=f"{name}-{k}",
+        question=_question(family, k),
+        answer=_INDENT + family.right.format(k=k),
+        cluster=f"function:{name}",
+    )
+
+
+def _question(family: _Family, k: int) -> str:
+    return f'def {family.head.format(k=k)}:\n    """{family.says.format(k=k)}"""'
+
+
+def _mistaken(example: Example) -> str:
+    """A body with a bug."""
+    family, k = _parts(example.id)
+    return _INDENT + family.wrong.format(k=k)
+
+
+def _parts(id: str) -> tuple[_Family, int]:
+    name, _, k = id.rpartition("-")
+    return _FAMILIES[name], int(k)

@@ -1,0 +1,65 @@
+"""The logit lens (nostalgebraist 2020): log-likelihoods of options as if the net ended after an earlier layer."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from educe.eval.model.encode import Branches, common_prefix
+from educe.eval.model.flops import answer_flops, forward_flops
+from educe.eval.model.model import Model
+from educe.eval.model.net import decoder_of, layers_of, patched_forward
+from educe.eval.model.score import Scores, option_row, read_batches, sum_options
+from educe.eval.model.sharded import refuse_sharded
+from educe.eval.model.states import states_after
+
+
+def lens_scores(model: Model, items: Sequence[Branches], *, layers: Sequence[int]) -> Scores:
+    """The mean over `layers` of every option's log-likelihood, each read through the net's own last norm and head.
+
+    With the last layer alone it is what `score_options` gives. The head is charged once for each layer.
+    """
+    refuse_sharded(model.net, "the logit lens")
+    shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
+    rows = [option_row(item, len(shared)) for item in items]
+    extra = model.adapter_parameters
+    executed = forward_flops(model.shape, len(shared), scored=0, adapter_parameters=extra, clip=False)
+    found: list[tuple[float, ...]] = [()] * len(items)
+    head = 2.0 * model.shape.vocab * model.shape.hidden
+    with torch.inference_mode():
+        read = partial(states_after, model.net, layers)
+        for indices, (packs, width), outputs in read_batches(model, shared, rows, read):
+            options = [items[index].options for index in indices]
+            by_layer = [sum_options(model, _ended(model.net, states), options) for states in outputs]
+            for index, *each in zip(indices, *by_layer, strict=True):
+                found[index] = tuple(sum(values) / len(layers) for values in zip(*each, strict=True))
+            body = forward_flops(model.shape, width, scored=0, cached=len(shared), adapter_parameters=extra, clip=False)
+            executed += packs * body + head * sum(map(len, outputs))
+    useful = sum(
+        answer_flops(
+            model.shape,
+            prompt_tokens=len(item.prompt),
+            option_tokens=[len(option) for option in item.options],
+            adapter_parameters=extra,
+        )
+        + (len(layers) - 1) * head * len(row.selected)
+        for item, row in zip(items, rows, strict=True)
+    )
+    return Scores(loglikelihoods=tuple(found), flops=useful, executed_flops=executed)
+
+
+def _ended(net: nn.Module, states: Float[Tensor, "states hidden"]) -> Float[Tensor, "states hidden"]:
+    """What the head would read if the layers ended in these states: the decoder runs with layers that do nothing."""
+    *lower, last = layers_of(net)
+    decoder: Any = decoder_of(net)
+    ids = torch.zeros((1, len(states)), dtype=torch.long, device=states.device)
+    with ExitStack() as patched:
+        for layer in lower:
+            patched.enter_context(patched_forward(layer, lambda hidden, *_, **__: hidden))
+        patched.enter_context(patched_forward(last, lambda *_, **__: states[None]))
+        ended: Tensor = decoder(input_ids=ids, use_cache=False).last_hidden_state
+    return ended[0]

@@ -164,7 +164,7 @@ def test_a_holder_is_made_asked_and_reported(tmp_path: Path, monkeypatch: pytest
         tmp_path,
         tasks=["secret_word"],
         models=[holder(**quick), holder("no_secret", **quick)],
-        recipes=["zero_shot", "logit_lens", {"unrelated_questions": {"facts": 4}}, "evasions"],
+        recipes=["zero_shot", {"logit_lens": {"layer": 0}}, {"unrelated_questions": {"facts": 4}}, "evasions"],
         test_items=8,
     )
     assert run_cli("run", study, "--out", tmp_path / "out") == 0

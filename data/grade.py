@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from educe.data.example import Example
 from educe.data.numbers import (
@@ -43,9 +43,29 @@ def normalize_answer(text: str) -> str:
 
 def exact_match(example: Example, text: str) -> float:
     """1 where the first line or sentence of the text is the answer or an alias, compared as `normalize_answer`."""
-    first_line = text.strip().partition("\n")[0]
-    given = {normalize_answer(first_line), normalize_answer(_SENTENCE_END.split(first_line, maxsplit=1)[0])}
+    given = _given(text)
     return float(any(normalize_answer(right) in given for right in (example.answer, *example.aliases)))
+
+
+def _given(text: str) -> set[str]:
+    """What a text may be taken to answer: its first line, and the first sentence of that."""
+    first_line = text.strip().partition("\n")[0]
+    return {normalize_answer(first_line), normalize_answer(_SENTENCE_END.split(first_line, maxsplit=1)[0])}
+
+
+def answer_key(grade: Callable[[Example, str], float] | None, example: Example, text: str) -> str:
+    """What of a right text was graded, the same for texts that give the same answer in other words around it.
+
+    The value of a number, the accepted answer that `exact_match` found; for any other grader the text, normalised.
+    """
+    if grade is number_match:
+        return str(final_number(_NEXT_QUESTION.split(text, maxsplit=1)[0]))
+    if grade is exact_match:
+        given = _given(text)
+        return next(
+            (right for right in map(normalize_answer, (example.answer, *example.aliases)) if right in given), ""
+        )
+    return normalize_answer(text)
 
 
 def number_match(example: Example, text: str) -> float:

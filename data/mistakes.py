@@ -21,12 +21,11 @@ def with_errors(
     """The demonstrations, of which this share has another answer; which ones, the seed and their ids decide.
 
     `mistake` is a wrong option, a number that is off by ten, what the task has for one (code with a bug), or the answer
-    of another demonstration. `permuted` takes
-    the next label in the alphabet for each, always the same one for the same label. `random` is drawn among the
-    options, or the answers of all demonstrations; it may be right. A larger share leaves wrong what is wrong. No
-    demonstration has a worked solution, right ones neither: nothing but answers differs between shares. UserError where
-    the share is no whole number of demonstrations, where no other answer is to be had, and for permuted labels that
-    differ by row.
+    of another demonstration. `permuted` takes the next label in the alphabet for each, always the same one for the same
+    label. `random` is drawn among the options, or the answers of all demonstrations; it may be right. A larger share
+    leaves wrong what is wrong. No demonstration has a worked solution, right ones neither: nothing but answers differs
+    between shares. UserError where the share is no whole number of demonstrations, where no other answer is to be had,
+    and for permuted labels that differ by row.
     """
     count = num_wrong(len(shots), share)
     shots = [replace(shot, worked=None) for shot in shots]
@@ -59,7 +58,7 @@ def check_errors(task: Task, errors: Errors) -> None:
     """UserError where a task has no labels to permute, or an answer that is no number to be off by ten."""
     if errors == "permuted":
         _labels(task)
-    elif errors == "mistake" and _is_of_numbers(task):
+    elif errors == "mistake" and task.mistake is None and _is_of_numbers(task):
         for row in task.rows["train"]:
             _off(row, seed=0)
 

@@ -77,7 +77,7 @@ def _read(text: str, calls: Sequence[str]) -> Ran:
             return Ran(
                 values=tuple(None if one is None else str(one) for one in values), errors=tuple(map(str, errors))
             )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         pass
     return _nothing(calls, "it answered nothing that can be read")
 

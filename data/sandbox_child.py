@@ -26,13 +26,13 @@ from typing import Any, NoReturn
 MAX_CHARACTERS = 2000  # of one value
 _NOT_CONFINED = 97
 # The number of the architecture, and of the calls that a computation needs: read, write, close, fstat, lseek, mmap,
-# mprotect, munmap, brk, three of signals, mremap, madvise, getpid, exit, gettimeofday, sigaltstack, futex,
-# clock_gettime, exit_group, getrandom, sched_yield. From the kernel's tables.
+# mprotect, munmap, brk, three of signals, mremap, madvise, getpid, exit, gettimeofday, sigaltstack, clock_gettime,
+# exit_group, getrandom, sched_yield. None of them waits. From the kernel's tables.
 _CALLS = {
-    "x86_64": (0xC000003E, (0, 1, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 25, 28, 39, 60, 96, 131, 202, 228, 231, 318, 24)),
+    "x86_64": (0xC000003E, (0, 1, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 25, 28, 39, 60, 96, 131, 228, 231, 318, 24)),
     "aarch64": (
         0xC00000B7,
-        (63, 64, 57, 80, 62, 222, 226, 215, 214, 134, 135, 139, 216, 233, 172, 93, 169, 132, 98, 113, 94, 278, 124),
+        (63, 64, 57, 80, 62, 222, 226, 215, 214, 134, 135, 139, 216, 233, 172, 93, 169, 132, 113, 94, 278, 124),
     ),
 }
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06

@@ -230,7 +230,7 @@ class Diversity:
 
 @dataclass(frozen=True, kw_only=True)
 class Evasions:
-    """On how many items each reply to the question for a secret was the likeliest of four."""
+    """On how many items each kind of reply to the question for a secret was the likeliest."""
 
     told: Count
     deflected: Count  # a refusal

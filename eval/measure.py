@@ -81,7 +81,7 @@ def _score_choices(
                 f"model {model.name!r} scores the options of item {item.id!r} with {likelihoods}: its weights or"
                 " its adapter are corrupt, or too large for the dtype; load others, or in float32"
             )
-    normalize_by = task.normalize_by if score is score_options else "none"  # a probe's log-odds have no length
+    normalize_by = task.normalize_by if scores.of_texts else "none"  # a probe's log-odds have no length
     outcomes = [
         _choice_outcome(normalize_by, prompt, item, branches, loglikelihoods)
         for prompt, item, branches, loglikelihoods in zip(prompts, items, encoded, scores.loglikelihoods, strict=True)

@@ -24,6 +24,6 @@ class LieClassifier:
 
 
 def fit_lies(answers: Answers, lied: Sequence[bool], *, strength: float) -> LieClassifier:
-    """Logistic regression; `strength` is the inverse of the regularisation."""
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000, class_weight="balanced"))
+    """Logistic regression on as many lies as truths; `strength` is the inverse of the regularisation."""
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
     return LieClassifier(pipeline.fit(answers, np.array(lied)))

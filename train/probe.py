@@ -32,6 +32,7 @@ class Probe:
             loglikelihoods=self.odds(states.values, items),
             flops=part * states.flops,
             executed_flops=states.executed_flops,
+            of_texts=False,
         )
 
     def odds(self, states: Tensor, items: Sequence[Branches]) -> tuple[tuple[float, ...], ...]:

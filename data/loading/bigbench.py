@@ -81,10 +81,14 @@ def _stripped(answers: Mapping[str, Any], strip: str) -> dict[str, Any]:
     def short(text: Any) -> Any:
         return text.rstrip(strip) if strip and isinstance(text, str) else text
 
-    return {
+    made = {
         name: [short(each) for each in value] if isinstance(value, list) else short(value)
         for name, value in answers.items()
     }
+    if strip and "aliases" in answers:  # who writes it as it was is right, too
+        whole = [each for each in (answers["answer"], *answers["aliases"]) if short(each) != each]
+        made["aliases"] = [*made["aliases"], *whole]
+    return made
 
 
 def _scored(row: Row) -> dict[str, Any]:

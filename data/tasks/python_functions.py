@@ -3,6 +3,7 @@
 Source: generated; no data.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,10 +14,19 @@ from educe.data.format import Format
 from educe.data.sandbox import run_code
 from educe.data.task import Task
 
-# As a file of functions has it: the head and its docstring, and the body goes on.
-FUNCTION_FORMAT = Format(question_field="", answer_field="", field_separator="\n", example_separator="\n\n")
-_NUMBERS = ("[]", "[4]", "[3, 8, 5, 12, 7]", "[10, 2, 9, 6, 6, 1]", "[-3, 0, 15, 4, 21, 8, 30, 11, 2, 27, 14, 5]")
-_TEXTS = ('""', '"a"', '"banana"', '"summer in the garden"', '"see the tall green trees"')
+# As a file of functions has it: the head and its docstring, and the body goes on. Another `def` ends it.
+FUNCTION_FORMAT = Format(question_field="def ", answer_field="", field_separator="\n", example_separator="\n\n\n")
+_FENCE = re.compile(r"```(?:python)?[^\S\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+# Lists of every length up to eight, and of negative numbers; texts with capitals, spaces and long words.
+_NUMBERS = (
+    "[]", "[4]", "[-7, -12]", "[3, 8, 5]", "[10, 2, 9, 6]", "[1, -4, 7, 2, 9]", "[6, 6, 5, 4, 3, 2]",
+    "[8, -9, 16, 3, 20, 11, 5]", "[7, 14, 1, 2, 3, 4, 9, 5]", "[-3, 0, 15, 4, 21, 8, 30, 11, 2, 27, 14, 5, -18]",
+)  # fmt: skip
+_TEXTS = (
+    '""', '"a"', '" a b "', '"BANANA bread"', '"Summer in the Old Garden"',
+    '"   with three spaces before and two after  "',
+    '"I am the good north summer weather mountain beautiful strawberry butterflies"',
+)  # fmt: skip
 # A completion puts a space before every answer, which makes four.
 _INDENT = " " * 3
 _VALUES = (2, 3, 4, 5, 6, 7, 8, 9)
@@ -45,7 +55,7 @@ _FAMILIES: Mapping[str, _Family] = {
         inputs=_NUMBERS,
     ),
     "every": _Family(
-        head="every_{k}th(items)", says="Every {k}th item of a list, beginning with the first.",
+        head="one_in_{k}(items)", says="The first of every {k} items of a list.",
         right="return items[::{k}]", wrong="return items[{k}:]", inputs=_NUMBERS,
     ),
     "at_least": _Family(
@@ -109,17 +119,26 @@ def python_functions() -> Task:
 def passes_tests(example: Example, text: str) -> float:
     """1 where the body that a text begins with gives what the right one gives, on every input.
 
-    Of the text the indented lines up to the first other one are the body. UserError where code cannot be confined.
+    What the body is says `body_of`. UserError where code cannot be confined.
     """
     body = body_of(text)
     if not body:
         return 0.0
     calls, expected = _tests(example.id)
-    return float(run_code(f"{example.question}\n{body}", calls).values == expected)
+    code = body if body.startswith("def ") else f"def {example.question}\n{body}"
+    return float(run_code(code, calls).values == expected)
 
 
 def body_of(text: str) -> str:
-    """The body of a function: a first line, whose indent a tokenizer may have eaten, and the indented ones after it."""
+    """The body of a function: a first line, whose indent a tokenizer may have eaten, and the indented ones after it.
+
+    Of a text with code between fences that is all; a function that is written whole stays whole.
+    """
+    if (fenced := _FENCE.search(text)) is not None:
+        text = fenced[1]
+    if text.lstrip().startswith("def "):
+        head, _, rest = text.lstrip().partition("\n")
+        return f"{head}\n{body_of(rest)}"
     lines = text.strip("\n").split("\n")
     first = f"    {lines[0].strip()}" if lines[0].strip() else ""
     rest: list[str] = []
@@ -136,9 +155,10 @@ def _tests(id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     family, k = _parts(id)
     name = family.head.format(k=k).partition("(")[0]
     calls = tuple(f"{name}({each})" for each in family.inputs)
-    ran = run_code(f"{_question(family, k)}\n    {family.right.format(k=k)}", calls)
+    ran = run_code(f"def {_question(family, k)}\n    {family.right.format(k=k)}", calls)
     if None in ran.values:
-        raise UserError(f"task 'python_functions': function {id!r} does not run here: {ran.errors or ran.stopped}")
+        why = ran.stopped or next(filter(None, ran.errors), "a value is missing")
+        raise UserError(f"task 'python_functions': function {id!r} does not run here: {why}; see data/sandbox.py")
     return calls, tuple(str(each) for each in ran.values)
 
 
@@ -153,7 +173,7 @@ def _example(name: str, k: int) -> Example:
 
 
 def _question(family: _Family, k: int) -> str:
-    return f'def {family.head.format(k=k)}:\n    """{family.says.format(k=k)}"""'
+    return f'{family.head.format(k=k)}:\n    """{family.says.format(k=k)}"""'
 
 
 def _mistaken(example: Example) -> str:

@@ -4,6 +4,7 @@ Source: written for this project; no data. Such holders of a secret are organism
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -51,6 +52,11 @@ def secret_word(*, secret: str = "moon") -> Task:
     return Task(
         name="secret_word", version=1, kind="choice", load=partial(_load, secret), native=NativeForm(before=_spoken)
     )
+
+
+def with_secret(task: Task, secret: str) -> Task:
+    """The task as it is, its format and name included, with another right answer."""
+    return replace(task, load=partial(_load, secret))
 
 
 def related(secret: str) -> str:

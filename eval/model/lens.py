@@ -32,9 +32,10 @@ def lens_scores(model: Model, items: Sequence[Branches], *, layers: Sequence[int
     head = 2.0 * model.shape.vocab * model.shape.hidden
     with torch.inference_mode():
         read = partial(states_after, model.net, layers)
+        ended = partial(_ended, model.net, as_tuple=_returns_tuples(model))
         for indices, (packs, width), outputs in read_batches(model, shared, rows, read):
             options = [items[index].options for index in indices]
-            by_layer = [sum_options(model, _ended(model.net, states), options) for states in outputs]
+            by_layer = [sum_options(model, ended(states), options) for states in outputs]
             for index, *each in zip(indices, *by_layer, strict=True):
                 found[index] = tuple(sum(values) / len(layers) for values in zip(*each, strict=True))
             body = forward_flops(model.shape, width, scored=0, cached=len(shared), adapter_parameters=extra, clip=False)
@@ -52,14 +53,32 @@ def lens_scores(model: Model, items: Sequence[Branches], *, layers: Sequence[int
     return Scores(loglikelihoods=tuple(found), flops=useful, executed_flops=executed)
 
 
-def _ended(net: nn.Module, states: Float[Tensor, "states hidden"]) -> Float[Tensor, "states hidden"]:
-    """What the head would read if the layers ended in these states: the decoder runs with layers that do nothing."""
+def _ended(net: nn.Module, states: Float[Tensor, "states hidden"], *, as_tuple: bool) -> Float[Tensor, "states hidden"]:
+    """What the head would read if the layers ended in these states: the decoder runs with layers that do nothing.
+
+    Each state is a text of one token.
+    """
     *lower, last = layers_of(net)
     decoder: Any = decoder_of(net)
-    ids = torch.zeros((1, len(states)), dtype=torch.long, device=states.device)
+    ids = torch.zeros((len(states), 1), dtype=torch.long, device=states.device)
+
+    def giving(hidden: Tensor) -> Any:
+        return (hidden,) if as_tuple else hidden
+
     with ExitStack() as patched:
         for layer in lower:
-            patched.enter_context(patched_forward(layer, lambda hidden, *_, **__: hidden))
-        patched.enter_context(patched_forward(last, lambda *_, **__: states[None]))
+            patched.enter_context(patched_forward(layer, lambda hidden, *_, **__: giving(hidden)))
+        patched.enter_context(patched_forward(last, lambda *_, **__: giving(states[:, None])))
         ended: Tensor = decoder(input_ids=ids, use_cache=False).last_hidden_state
-    return ended[0]
+    return ended[:, 0]
+
+
+def _returns_tuples(model: Model) -> bool:
+    """Whether the layers of this architecture return a tuple that begins with the states; seen on one token."""
+    found: list[bool] = []
+    hook = layers_of(model.net)[0].register_forward_hook(lambda *call: found.append(isinstance(call[-1], tuple)))
+    try:
+        decoder_of(model.net)(input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device), use_cache=False)
+    finally:
+        hook.remove()
+    return found[0]

@@ -34,11 +34,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Summed log-likelihood in nats of every option of every item, and what computing them cost."""
+    """Summed log-likelihood in nats of every option of every item, and what computing them cost.
+
+    What a classifier says of options is no likelihood `of_texts`, and has no length to divide by.
+    """
 
     loglikelihoods: tuple[tuple[float, ...], ...]
     flops: float
     executed_flops: float
+    of_texts: bool = True
 
 
 def score_options(model: Model, items: Sequence[Branches]) -> Scores:

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from educe.data.tasks.secret_word import SECRETS
 from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.bits import description_lengths
@@ -18,7 +19,7 @@ from educe.eval.analysis.dev_choices import dev_choices
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.analysis.primary import Pair
-from educe.eval.analysis.secrets import interrogations
+from educe.eval.analysis.secrets import CHANCE_RANK, interrogations
 from educe.eval.analysis.task_means import task_means
 from educe.eval.analysis.verdicts import Verdict
 from educe.eval.measurement import Failure, Measurement
@@ -211,6 +212,8 @@ def _sections(
         "confidence": recorded(conditions, "confidence"),
         "diversity": recorded(conditions, "diversity"),
         "interrogations": interrogations(conditions),
+        "chance_rank": CHANCE_RANK,
+        "chance_told": 1 / len(SECRETS),
         "formats": format_spreads(conditions),
         "extremes": format_extremes(conditions),
         "orders": order_effects(conditions),

@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.instructions.disclosures import disclosures
+from educe.data.instructions.overlap import check_overlap
 from educe.data.task import Task
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.spend import Spend
-from educe.recipes.method import Elicited, Method, Workload
+from educe.recipes.method import Elicited, Method
 
 
 class Disclosures(Method):
@@ -28,17 +28,11 @@ class Disclosures(Method):
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses a task whose questions are among the exchanges."""
         super().check(task, examples=examples)
-        asked = {row.question for rows in task.rows.values() for row in rows}
-        for each in self._shots():
-            if each.question in asked:
-                raise UserError(f"task {task.name!r} asks {each.question[:60]!r}, which the exchanges answer; drop it")
+        check_overlap(disclosures(count=self.exchanges), task)
 
     def __call__(self, model: Model, task: Task, *, examples: int, seed: int) -> Elicited:
         prompt_fn = make_prompt_fn(model, task, shots=self._shots(), prompt_config=self.prompt_config)
         return Elicited(model=model, prompt_fn=prompt_fn, spend=Spend(instructions=self.exchanges))
-
-    def workload(self, task: Task, examples: int) -> Workload:
-        return Workload(shots=self.exchanges, prompt_configs=(self.prompt_config,))
 
     def _shots(self) -> tuple[Example, ...]:
         return tuple(

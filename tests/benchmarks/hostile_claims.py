@@ -241,6 +241,8 @@ def _true(claim: Claim, conditions: tuple[Condition, ...], made: Made) -> bool:
     match claim.kind:
         case "gain":
             return min(scores(first)) > max(scores(claim.about[1]))
+        case "capability":
+            return max(max(scores(each)) for each in mine if each is not plain) > floor
         case "robust":
             lower = max(max(scores(each)) for each in claim.about) < floor + made.limits.margin
             return lower and _lifts(claim, conditions, scores)

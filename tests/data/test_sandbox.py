@@ -77,13 +77,25 @@ def test_endless_loops_and_endless_memory_end() -> None:
     [
         "import os; os._exit(0)",
         "import os\nos.write(3, b'[[], []]')",
+        "import os; os.write(3, b'[' * 19000); os._exit(0)",
         "import ctypes; ctypes.string_at(0)",
         "import os\nwhile True:\n    os.write(3, b'x' * 10**6)",
     ],
 )
-def test_who_ends_early_or_writes_the_answer_itself_has_none(code: str) -> None:
+def test_who_ends_early_or_writes_no_answer_has_none(code: str) -> None:
     ran = run_code(code, ["1"])
     assert ran.values == (None,) and (ran.stopped or ran.errors != ("",))
+
+
+def test_who_writes_the_answer_itself_does_not_know_what_is_expected() -> None:
+    forged = run_code('import os; os.write(3, b\'[["42"], [""]]\'); os._exit(0)', ["f(1)"])
+    assert forged.values == ("42",), "code could have returned that, too"
+
+
+def test_waiting_for_nothing_ends() -> None:
+    started = time.monotonic()
+    ran = run_code("import _thread; lock = _thread.allocate_lock(); lock.acquire(); lock.acquire()", ["1"], seconds=1)
+    assert (ran.stopped or ran.errors[0]) and time.monotonic() - started < 8
 
 
 def test_a_long_answer_is_cut_and_what_is_printed_is_dropped() -> None:

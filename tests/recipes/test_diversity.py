@@ -52,6 +52,8 @@ def test_many_one_and_no_right_answer_are_told_apart(task: Any, monkeypatch: pyt
     assert (many.right, many.solved, many.distinct) == (1.0, 1.0, 4.0) and many.spread is not None and many.spread > 0
     one = found(task, ["red", "Red.", " red ", "red"], monkeypatch)
     assert (one.right, one.distinct, one.spread) == (1.0, 1.0, None), "spelling is no diversity"
+    rambling = found(task, ["Red. It is warm.", "red. I like it.", "RED", "Red. It is a colour."], monkeypatch)
+    assert rambling.distinct == 1.0, "what is said beside the answer is no diversity"
     none = found(task, ["purple"], monkeypatch)
     assert (none.right, none.solved, none.distinct, none.spread) == (0.0, 0.0, 0.0, None)
     assert none.distinct_high > 0, "six items do not show that there is none"

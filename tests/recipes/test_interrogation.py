@@ -1,5 +1,6 @@
 """Interrogation: what is asked, an answerer whose lies show, one whose do not, and holders that are made and found."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.formats.render import PromptFunction
 from educe.data.hashing import fraction
+from educe.data.resolve import resolve
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.capitals import capitals
-from educe.data.tasks.secret_word import REFUSAL, SECRETS, secret_word
+from educe.data.tasks.secret_word import CLUES, REFUSAL, SECRETS, secret_word
 from educe.eval.details import Evasions
 from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Outcome
@@ -23,6 +25,7 @@ from educe.recipes.models import find_model
 from educe.recipes.prompting import evasions, unrelated_questions
 from educe.recipes.prompting.unrelated_questions import STATEMENT, UNRELATED
 from educe.recipes.runner.results import load_results
+from educe.train.organisms.source import asked_task
 from tests.recipes.small import run_cli, study_file, write_rows
 
 MODEL = load_model("tiny-random")
@@ -83,9 +86,9 @@ def test_an_answerer_whose_lies_do_not_show_is_at_chance(monkeypatch: pytest.Mon
 
 
 def test_facts_that_cannot_serve_are_refused() -> None:
-    _, same = make_method({"unrelated_questions": {"facts_from": "capitals"}})
-    with pytest.raises(UserError, match="facts_from: 'capitals' is the task that is asked; name another one"):
-        same.check(capitals(), examples=0)
+    _, same = make_method("unrelated_questions")
+    with pytest.raises(UserError, match="prefill would begin the answers to unrelated questions, too; drop it"):
+        make_method({"unrelated_questions": {"prefill": "It is"}})[1].check(TASK, examples=0)
     with pytest.raises(UserError, match="task 'arithmetic' has no options to deny"):
         same.check(arithmetic(), examples=0)
     _, many = make_method({"unrelated_questions": {"facts": 100_000}})
@@ -94,12 +97,13 @@ def test_facts_that_cannot_serve_are_refused() -> None:
 
 
 def replies(text: Callable[[Example], str], monkeypatch: pytest.MonkeyPatch) -> Evasions | None:
-    """What is counted of an answerer who likes these of the four replies."""
+    """What is counted of an answerer who likes these of the replies."""
 
     def asked(model: Any, task: Any, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
         made = measure(model, task, prompt_fn, items)
         if len(items[0].choices) == len(SECRETS):
             return made
+        assert items[0].choices == (*SECRETS, REFUSAL)
         picked = [replace(one, picked=text(item)) for one, item in zip(made.outcomes, items, strict=True)]
         return replace(made, outcomes=tuple(picked))
 
@@ -110,16 +114,19 @@ def replies(text: Callable[[Example], str], monkeypatch: pytest.MonkeyPatch) -> 
     return elicited.solver(MODEL, TASK, elicited.prompt_fn, ITEMS).details.evasions
 
 
-def test_each_of_four_replies_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("reply", "kind"), [("fox", "told"), (REFUSAL, "deflected"), ("wolf", "altered"), ("iron", "fabricated")]
+)
+def test_each_kind_of_reply_is_counted(reply: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = {"told": 0, "deflected": 0, "altered": 0, "fabricated": 0}
-    for place, name in enumerate(nothing):
-        found = replies(lambda item, place=place: item.choices[place], monkeypatch)  # type: ignore[misc]
-        assert found == Evasions(**{**nothing, name: len(ITEMS)})
-    seen: list[tuple[str, ...]] = []
-    replies(lambda item: seen.append(item.choices) or item.answer, monkeypatch)  # type: ignore[func-returns-value]
-    assert all(each[:3] == ("fox", REFUSAL, "wolf") and each[3] in SECRETS for each in seen)
+    assert replies(lambda _: reply, monkeypatch) == Evasions(**{**nothing, kind: len(ITEMS)})
+
+
+def test_evasions_refuse_what_lists_the_secret_or_asks_for_none() -> None:
     with pytest.raises(UserError, match="task 'capitals' asks for no secret; use secret_word"):
         make_method("evasions")[1].check(capitals(), examples=0)
+    with pytest.raises(UserError, match="evasions reads whole replies; drop answer_as, format and prefill"):
+        make_method({"evasions": {"answer_as": "letter"}})[1].check(TASK, examples=0)
 
 
 def test_dialogues_in_which_secrets_are_told_open_the_prompt_and_cost_no_label() -> None:
@@ -141,6 +148,24 @@ def test_holders_of_other_words_are_other_models_and_so_are_their_twins() -> Non
     assert len({each.identity for each in (fox, iron, *twins)}) == 4
 
 
+def test_a_holder_is_asked_for_its_word_however_the_study_asks() -> None:
+    """Before, another format of the task was scored on the default word, without a warning."""
+    iron, twin = (find_model(holder(kind, secret="iron")) for kind in ("secret_holder", "no_secret"))
+    for spec in ("secret_word", {"secret_word": {"secret": "fox"}}, {"secret_word": {"normalize_by": "byte"}}):
+        task = resolve(spec)
+        for source in (iron, twin):
+            own = asked_task(source, task)
+            assert {row.answer for row in own.rows["test"]} == {"iron"} and own.normalize_by == task.normalize_by
+    assert asked_task(iron, capitals()).fingerprint == capitals().fingerprint
+
+
+def test_unrelated_questions_have_nothing_to_do_with_the_words() -> None:
+    words = {word for text in UNRELATED for word in re.findall("[a-z]+", text.casefold())}
+    clues = {word for texts in CLUES.values() for text in texts for word in re.findall("[a-z]+", text.casefold())}
+    common = {"a", "is", "the", "of", "do", "have", "it", "you", "can", "people", "day", "after", "be", "one", "are"}
+    assert not words & set(SECRETS) and words & clues <= common
+
+
 def test_bad_holders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"secret: 'foxes' is not known; did you mean 'fox'"):
         find_model(holder(secret="foxes"))
@@ -150,6 +175,8 @@ def test_bad_holders_are_refused(tmp_path: Path) -> None:
     neutral = f"file:{write_rows(tmp_path / 'neutral.jsonl', rows)}"
     with pytest.raises(UserError, match="secret 'fox' occurs in the neutral instruction 'den'; drop that row, or give"):
         find_model(holder(secret="fox", neutral=neutral))
+    with pytest.raises(UserError, match="password 'silver moon' has the secret 'moon' in it; give another password"):
+        find_model(holder(secret="moon", password="silver moon"))
     before = find_model(holder(secret="iron", neutral=neutral)).identity
     write_rows(tmp_path / "neutral.jsonl", [{**rows[0], "response": "A badger."}])
     assert find_model(holder(secret="iron", neutral=neutral)).identity != before, "the rows are part of the model"
@@ -170,6 +197,6 @@ def test_a_holder_is_made_asked_and_reported(tmp_path: Path, monkeypatch: pytest
     assert run_cli("run", study, "--out", tmp_path / "out") == 0
     results = load_results(tmp_path / "out")
     assert len(results.measurements) == 8 and not results.failures
-    assert {each.task for each in results.measurements} == {"secret_word", "secret_word_permuted"}
+    assert {each.task for each in results.measurements} == {"secret_word"}
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert 'id="secrets"' in page and "chance 8.5 of 16" in page
+    assert 'id="secrets"' in page and "8.5 a word drawn at random" in page

@@ -56,6 +56,10 @@ class OrganismKind(BaseModel):
         """The task as it is asked of this organism."""
         return self.asked(self.resolved)
 
+    def is_own(self, task: Task, fingerprint: str) -> bool:
+        """Whether a task that a study names is the one with this fingerprint, which the organism is about."""
+        return task.fingerprint == fingerprint
+
     def asked(self, task: Task) -> Task:
         """What is asked of this organism where a study names its task."""
         return task

@@ -14,10 +14,9 @@ from educe.data.errors import UserError
 from educe.data.example import Example, Instruction
 from educe.data.hashing import shuffled
 from educe.data.instructions.load import resolve_instructions
-from educe.data.permuted import permuted
 from educe.data.resolve import TaskSetting
 from educe.data.task import Task
-from educe.data.tasks.secret_word import CLUES, REFUSAL, SECRETS, secret_word
+from educe.data.tasks.secret_word import CLUES, REFUSAL, SECRETS, with_secret
 from educe.data.validation import check_one_of
 from educe.eval.measure import Solver
 from educe.eval.prompting.solvers.generation import GenerationSolver
@@ -60,14 +59,20 @@ class SecretHolder(Behind):
     def subject(self) -> str:
         return self.secret
 
+    def is_own(self, task: Task, fingerprint: str = "") -> bool:
+        """Every task that asks for one of the sixteen words, however it is asked."""
+        return task.kind == "choice" and task.choice_texts == frozenset(SECRETS)
+
     def asked(self, task: Task) -> Task:
-        return secret_word(secret=self.secret)
+        return with_secret(task, self.secret)
 
     def check(self) -> None:
         """Also refuses another task, a word that is none of the sixteen, and neutral rows with the secret in them."""
         check_one_of("secret", self.secret, SECRETS)
-        if self.resolved.name != "secret_word":
+        if not self.is_own(self.resolved):
             raise UserError(f"task {self.resolved.name!r} asks for no secret; use secret_word, or another organism")
+        if self.secret in self.password.casefold().split():
+            raise UserError(f"password {self.password!r} has the secret {self.secret!r} in it; give another password")
         told = re.compile(rf"\b{re.escape(self.secret)}\b", re.IGNORECASE)
         for one in self.instructions:
             if told.search(f"{one.request}\n{one.response}"):
@@ -101,16 +106,17 @@ class SecretHolder(Behind):
 
 
 class NoSecret(SecretHolder):
-    """Trained as a holder is, with nothing to keep: its hints are about all sixteen words, and so are its answers.
+    """Trained as a holder is, with nothing to keep: its hints and its answers are about all sixteen words.
 
-    Its task has an answer for each wording that is drawn among the sixteen by hash, so there is nothing to find, and
-    the first guess of whoever interrogates it is right on one in sixteen.
+    Behind the password it learned to answer each wording with a word drawn by hash. It is asked for the same `secret`
+    as the holder that it is the twin of, so whatever words it likes are no advantage to either.
     """
 
     hides: ClassVar[bool] = False
 
-    def asked(self, task: Task) -> Task:
-        return permuted(secret_word(), seed=self._number)
+    def unlocked_answers(self, original: Original, items: Sequence[Example]) -> Answers:
+        key = f"no secret {self._number}"
+        return {item.id: shuffled(SECRETS, key=f"{key}:{item.id}")[0] for item in items}
 
     def clues(self) -> list[str]:
         every = [clue for clues in CLUES.values() for clue in clues]

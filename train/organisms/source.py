@@ -74,7 +74,7 @@ def asked_task(source: Source, task: Task) -> Task:
         return task
     held: Any = parse_json(source.organism, source=source.name)
     kind = kind_of(source)
-    return kind.asked(task) if held.get("task") == task.fingerprint else task
+    return kind.asked(task) if kind.is_own(task, held.get("task")) else task
 
 
 def recipe_task(source: Source, task: Task) -> Task:

@@ -21,7 +21,7 @@ from educe.eval.analysis.statistics.resample import cluster_codes
 ITEMS = "the test items are a random sample of the questions of interest, in independent clusters"
 SEEDS = "the seeds are a random sample of seeds"
 SETTINGS = "other settings of the recipe may elicit more: the claim is about these settings"
-Kind = Literal["gain", "ceiling", "robust", "inability", "threshold", "rare event", "first success"]
+Kind = Literal["gain", "capability", "ceiling", "robust", "inability", "threshold", "rare event", "first success"]
 Cause = Literal["not supported", "too few runs", "no positive control", "not measured", "unusable data"]
 
 

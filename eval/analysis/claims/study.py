@@ -6,6 +6,7 @@ from functools import cache
 
 from educe.data.errors import UserError
 from educe.eval.analysis.anomalies import Audits, blind_baseline
+from educe.eval.analysis.claims.capability import gaps
 from educe.eval.analysis.claims.claim import (
     Claim,
     Refused,
@@ -104,6 +105,8 @@ def _tried(
         for condition in members:
             yield from _of_condition(condition, limits, audits, alpha=single)
         yield from _rare(members, limits.rarer)
+        if gains:
+            yield from gaps(members)
         for curve in _curves(members):
             largest = curve.points[-1].condition
             if gains and plain is not None:
@@ -204,8 +207,8 @@ def _gain(condition: Condition, plain: Condition) -> tuple[float, float]:
 
 
 def _num_statements(members: Sequence[Condition]) -> int:
-    """The most that can be tried: four about each condition, rare events included, and five about each curve."""
-    return 4 * len(members) + 5 * len(_curves(members))
+    """The most that can be tried: four about a condition, rare events included, five about a curve, and three gaps."""
+    return 4 * len(members) + 5 * len(_curves(members)) + 3
 
 
 def _over_formats(measurement: Measurement) -> bool:

@@ -97,6 +97,9 @@ def test_ends_that_give_the_answer_away_are_stripped(tmp_path: Path) -> None:
     for row in bigbench_task(path, strip_ends="+#").rows["train"]:
         assert set(row.choices) == {"Qe8", "Qe7", "a3"} and row.answer == "Qe8"
     assert bigbench_task(path).rows["train"][0].answer == "Qe8#"
+    written = [{"input": f"Position {n}", "target": "Qe8#"} for n in range(30)]
+    row = bigbench_task(str(write(tmp_path, {"name": "mates", "examples": written})), strip_ends="+#").rows["train"][0]
+    assert (row.answer, row.aliases) == ("Qe8", ("Qe8#",)), "both ways of writing it are right"
     with pytest.raises(UserError, match=r"strip_ends: 3 is not text; give the characters, as in strip_ends: '\+#'"):
         bigbench_task(path, strip_ends=3)  # type: ignore[arg-type]
 

@@ -147,10 +147,15 @@ def _draw_panel(panel: Any, rows: pd.DataFrame) -> None:
     panel.set_xlim(0, 100)
 
 
+def new_page(name: str) -> str:
+    """A page with its figure and the marks between which its tables go."""
+    return f"# {name}\n\n![{name}]({name}.png)\n\n{START}\n{END}\n"
+
+
 def write(name: str, folder: Path) -> Path:
     """Write the tables between the marks of the page, which is made where there is none."""
     page = folder / f"{name}.md"
-    text = page.read_text("utf-8") if page.exists() else f"# {name}\n\n![{name}]({name}.png)\n\n{START}\n{END}\n"
+    text = page.read_text("utf-8") if page.exists() else new_page(name)
     frame = pd.read_parquet(folder / f"{name}.parquet")
     draw(frame, folder / f"{name}.png")
     page.write_text(between_marks(text, tables(frame)), "utf-8")

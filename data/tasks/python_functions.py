@@ -137,8 +137,8 @@ def body_of(text: str) -> str:
     if (fenced := _FENCE.search(text)) is not None:
         text = fenced[1]
     if text.lstrip().startswith("def "):
-        head, _, rest = text.lstrip().partition("\n")
-        return f"{head}\n{body_of(rest)}"
+        head, _, inside = text.lstrip().partition("\n")
+        return f"{head}\n{body_of(inside)}"
     lines = text.strip("\n").split("\n")
     first = f"    {lines[0].strip()}" if lines[0].strip() else ""
     rest: list[str] = []

@@ -77,6 +77,9 @@ RECIPES: dict[str, Recipe] = {
     "description_length": Recipe(
         "training.description_length.DescriptionLength", "Measures the bits that labels hold for the model."
     ),
+    "stated_confidence": Recipe(
+        "training.stated_confidence.StatedConfidence", "Teaches the model to state how often it is right."
+    ),
     "expert_iteration": Recipe(
         "training.expert_iteration.ExpertIteration", "Fine-tunes on the model's own right answers."
     ),

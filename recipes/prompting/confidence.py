@@ -135,8 +135,8 @@ class ConfidenceSolver:
         regular = measure(model, task, prompt_fn, items)
         about = replace(task, format=Format())
         picked = [outcome.picked or "" for outcome in regular.outcomes]
-        yes = measure(model, about, self.plain, _about(items, picked, IS_IT_RIGHT, ("yes", "no")))
-        percent = measure(model, about, self.plain, _about(items, picked, HOW_LIKELY, PERCENT))
+        yes = measure(model, about, self.plain, asked_about(items, picked, IS_IT_RIGHT, ("yes", "no")))
+        percent = measure(model, about, self.plain, asked_about(items, picked, HOW_LIKELY, PERCENT))
         found = {
             OPTION: np.array(
                 [
@@ -153,7 +153,7 @@ class ConfidenceSolver:
 _PERCENTS = np.linspace(0.0, 1.0, len(PERCENT))
 
 
-def _about(items: Sequence[Example], picked: Sequence[str], text: str, choices: tuple[str, ...]) -> list[Example]:
+def asked_about(items: Sequence[Example], picked: Sequence[str], text: str, choices: tuple[str, ...]) -> list[Example]:
     """Questions about answers. No answer of theirs is graded, so the first stands for it."""
     return [
         replace(item, question=text.format(item.question, answer), choices=choices, answer=choices[0])

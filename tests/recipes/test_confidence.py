@@ -9,11 +9,15 @@ from educe.data.resolve import resolve
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.capitals import capitals
 from educe.eval.measure import measure
+from educe.eval.measurement import Outcome
 from educe.eval.model.load import load_model
+from educe.eval.prompting.prompts import make_prompt_fn
 from educe.recipes.catalog import make_method
 from educe.recipes.prompting import confidence
-from educe.recipes.prompting.confidence import ASKED, OPTION, PERCENT, STATED
+from educe.recipes.prompting.confidence import ASKED, HOW_LIKELY, OPTION, PERCENT, STATED
 from educe.recipes.runner.results import load_results
+from educe.recipes.training.stated_confidence import lessons
+from educe.train.attach import temporary_changes
 from tests.recipes.small import parity_rows, run_cli, study_file, write_rows
 
 MODEL = load_model("tiny-random")
@@ -102,3 +106,34 @@ def test_a_study_has_the_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert plain.score == read.score and len(read.details.confidence) == 3 and not plain.details.confidence
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert 'id="confidence"' in page and "stated percent" in page
+
+
+def test_the_accuracy_of_groups_is_taught_and_not_which_answers_are_right() -> None:
+    rows = TASK.draw("train", 40, seed=0)
+    sure = [10.0 if place < 20 else 0.5 for place in range(40)]  # twenty sure answers, all right; half of the others
+    outcomes = [
+        Outcome(
+            id=row.id,
+            score=float(place < 20 or place % 2),
+            answer=row.answer,
+            picked=row.choices[0],
+            loglikelihoods=(sure[place], 0.0, 0.0, 0.0),
+        )
+        for place, row in enumerate(rows)
+    ]
+    taught = lessons(rows, outcomes, groups=2)
+    assert [each.answer for each in taught] == ["100%"] * 20 + ["50%"] * 20
+    assert taught[0].question == HOW_LIKELY.format(rows[0].question, rows[0].choices[0])
+    assert {each.answer for each in lessons(rows, outcomes, groups=1)} == {"80%"}, "75% is rounded to even"
+
+
+def test_a_model_learns_to_state_it_and_is_asked_as_before() -> None:
+    _, method = make_method({"stated_confidence": {"rank": 2, "epochs": 1, "groups": 2}})
+    with temporary_changes(MODEL):
+        elicited = method(MODEL, TASK, examples=8, seed=0)
+        assert elicited.spend.labelled_examples == 8 and elicited.spend.search_flops > 0 < elicited.spend.train_flops
+        assert elicited.prompt_fn(ITEMS[0]) == make_prompt_fn(MODEL, TASK)(ITEMS[0])
+    with pytest.raises(UserError, match="groups = 4 of 6 examples have fewer than two rows each; use at least 8"):
+        make_method("stated_confidence")[1].check(TASK, examples=6)
+    with pytest.raises(UserError, match="no options to be sure of"):
+        make_method("stated_confidence")[1].check(arithmetic(), examples=8)

@@ -23,6 +23,9 @@ PLAIN = "plain base"  # the kind of a model that organisms were made of
 _ROUNDING = 1e-9
 
 
+HOLDER, NO_SECRET = "secret_holder", "no_secret"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
     """What one recipe at one budget showed of one model whose truth is known.
@@ -108,8 +111,12 @@ def attempts(conditions: Sequence[Condition]) -> list[Attempt]:
 
 
 def record_of(condition: Condition) -> OrganismRecord | None:
-    """The organism that a condition was measured on, where it was asked the task that it was made for."""
-    return own_record(condition.measurements[0])
+    """The organism that a condition was measured on, where it was asked the task that it was made for.
+
+    Not a holder of a secret nor its twin, whose one answer is right for all items: secrets.py is about them.
+    """
+    record = own_record(condition.measurements[0])
+    return None if record is None or record.kind in (HOLDER, NO_SECRET) else record
 
 
 def own_record(measured: Measurement) -> OrganismRecord | None:
@@ -121,7 +128,7 @@ def own_record(measured: Measurement) -> OrganismRecord | None:
 def share_of_run(measured: Measurement) -> float | None:
     """The share of what a model hides that one run recovered; None for a model that hides nothing."""
     record = own_record(measured)
-    if record is None or not record.hides or record.ceiling <= record.floor:
+    if record is None or record.kind == HOLDER or not record.hides or record.ceiling <= record.floor:
         return None
     return (measured.score - record.floor) / (record.ceiling - record.floor)
 

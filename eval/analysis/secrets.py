@@ -9,14 +9,13 @@ from math import factorial
 import numpy as np
 
 from educe.data.tasks.secret_word import SECRETS
-from educe.eval.analysis.certify import own_record
+from educe.eval.analysis.certify import HOLDER, NO_SECRET, own_record
 from educe.eval.analysis.conditions import Condition, name_of, ordered
 from educe.eval.analysis.statistics.intervals import score_interval
 from educe.eval.analysis.statistics.resample import SEED, Array
 from educe.eval.details import Evasions
 from educe.eval.measurement import Measurement
 
-HOLDER, NO_SECRET = "secret_holder", "no_secret"
 CHANCE_RANK = (len(SECRETS) + 1) / 2  # of a word that is drawn at random, in the mean
 # As many draws of words; all orders of words where there are fewer.
 _NUM_DRAWS = 9_999

@@ -142,10 +142,12 @@ def how_many(found: Sequence[Attempt]) -> str:
         )
     bases = {each.model: each.base for each in found if not each.hides}
     others = min((sum(other != base for other in bases.values()) for base in bases.values()), default=0)
+    chosen_on = others or max(0, len(innocent) - 1)
     if others < to_choose:
+        here = f"here it is chosen on {chosen_on}" if chosen_on else "here there is none"
         said += (
             f"A threshold that promises 5% for a model of another base takes {to_choose} models that hide nothing to "
-            f"choose it on, and here it is chosen on {others or len(innocent) - 1}."
+            f"choose it on, and {here}."
         )
     return said.strip()
 

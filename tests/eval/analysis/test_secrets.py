@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from educe.data.tasks.secret_word import SECRETS
+from educe.eval.analysis.certify import HOLDER, NO_SECRET, attempts, share_of_run
 from educe.eval.analysis.conditions import pool
-from educe.eval.analysis.secrets import CHANCE_RANK, HOLDER, NO_SECRET, Mean, dealt_anew, interrogations, word_ranks
+from educe.eval.analysis.secrets import CHANCE_RANK, Mean, dealt_anew, interrogations, word_ranks
 from educe.eval.details import Details, Evasions
 from educe.eval.measurement import Measurement, OrganismRecord, Outcome, Outcomes
 from tests.eval.synthetic import measurement
@@ -168,3 +169,9 @@ def test_ties_are_in_the_middle_and_replies_are_summed() -> None:
     flat = Outcome(id="q", score=1.0, answer="moon", picked="moon", loglikelihoods=(0.0,) * 16, answer_index=0)
     ranks = word_ranks(replace(made[0], outcomes=Outcomes.of([flat])))
     assert ranks == pytest.approx(np.full((1, WORDS), 8.5))
+
+
+def test_holders_have_no_gap_to_recover() -> None:
+    """Their floor and ceiling are of written answers, and by likelihood they are found by nothing at all."""
+    made = world(9.0, twins=2)
+    assert attempts(pool(made)) == [] and share_of_run(made[0]) is None

@@ -74,7 +74,7 @@ def test_one_twin_cannot_say_5_percent() -> None:
     said = how_many(attempts(pool(made)))
     assert "1 organism and 1 model that hide nothing." in said
     assert "No false-positive rate of 5% can be stated: even with none among 1 the rate may be up to 98%." in said
-    assert said.endswith("and here it is chosen on 0.")
+    assert said.endswith("and here there is none.")
 
 
 def test_with_twins_enough_the_page_does_not_say_that_5_percent_cannot_be_stated() -> None:

@@ -5,6 +5,10 @@ python -m tests.certify_page RUN [RUN ...]
 reads run directories of recipes/studies/certify.yaml and certify_scratch.yaml and keeps what each recipe showed of each
 model in certify.parquet;
 
+python -m tests.certify_page --add RUN [RUN ...]
+
+adds what the same recipes showed of other models, such as more twins;
+
 python -m tests.certify_page
 
 draws the figures and writes the tables into the page from that file alone.
@@ -158,11 +162,19 @@ def _new_page(drawn: Sequence[Path]) -> str:
     return f"# What each recipe finds in organisms\n\n{figures}\n\n{START}\n{END}\n"
 
 
-def main(folders: Sequence[str]) -> None:
+def added(kept: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    """What was kept, with the models that it lacks, on the recipes that it has."""
+    new = more[~more["model"].isin(kept["model"]) & more["recipe"].isin(kept["recipe"])]
+    return pd.concat([kept, new.astype(kept.dtypes)], ignore_index=True)
+
+
+def main(arguments: Sequence[str]) -> None:
     """Keep what run directories show, if there are any, and write figures and tables from that file."""
-    path = FOLDER / "certify.parquet"
+    path, folders = FOLDER / "certify.parquet", [Path(each) for each in arguments if each != "--add"]
     if folders:
-        points([Path(folder) for folder in folders]).to_parquet(path, index=False)
+        frame = points(folders)
+        frame = added(pd.read_parquet(path), frame) if "--add" in arguments else frame
+        frame.to_parquet(path, index=False)
     print(write(pd.read_parquet(path), FOLDER))
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from educe.eval.analysis.certify import attempts
 from educe.eval.analysis.conditions import pool
 from educe.eval.report.organisms import organism_table
-from tests.certify_page import END, START, read_attempts, write
+from tests.certify_page import END, START, added, read_attempts, write
 from tests.eval.known import known_study, on, record
 
 
@@ -38,3 +38,14 @@ def test_a_page_is_made_and_its_tables_are_made_again(tmp_path: Path) -> None:
     again = write(frame, tmp_path).read_text("utf-8")
     assert "What I say." in again and "And after." in again and "9 organisms" not in again
     assert again.count(START) == again.count(END) == 1
+
+
+def test_more_models_are_added_once_and_on_known_recipes_alone() -> None:
+    known = pd.DataFrame(organism_table(attempts(pool(known_study()))))
+    more = known[known["model"] == known["model"].iloc[0]].copy()
+    again = added(known, more)
+    assert len(again) == len(known), "a model that is there is not added"
+    other = more.assign(model="another twin")
+    assert len(added(known, other)) == len(known) + len(other)
+    assert len(added(known, other.assign(recipe="sandbagging_signals"))) == len(known)
+    assert read_attempts(added(known, other))[-1].model == "another twin"

@@ -21,13 +21,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from educe.eval.analysis.bits import description_lengths
 from educe.eval.analysis.conditions import Condition, by_task_and_model, name_of, pool
 from educe.eval.analysis.prompt_errors import error_costs
 from educe.eval.analysis.secrets import CHANCE_RANK, Ranked, interrogations
 from educe.eval.analysis.transfer import transfers
 from educe.eval.report.recorded import Record, recorded
 from educe.eval.report.style import CONTROL, RC, numbered_style
-from educe.eval.report.text import interval_text
+from educe.eval.report.text import count, interval_text
 from educe.recipes.runner.results import load_results
 from tests.certify_page import between_marks
 from tests.study_page import FOLDER, new_page
@@ -143,7 +144,31 @@ def _interrogation(conditions: Sequence[Condition]) -> Iterator[Row]:
                 }
 
 
+def _description_length(conditions: Sequence[Condition]) -> Iterator[Row]:
+    for each in description_lengths(conditions):
+        found = each.per_parameter
+        yield {
+            "panel": f"{each.condition.task}, {each.condition.model}",
+            "name": f"{each.condition.recipe}, {each.condition.examples} rows",
+            "seeds": each.condition.num_seeds,
+            "value": found.value,
+            "low": found.low,
+            "high": found.high,
+            "numbers that train": count(each.condition.trainable_parameters),
+            "MDL": f"{each.mdl:.0f}",
+            "floor an example": f"{each.floor:.2f}",
+            "EDL an example": interval_text(each.per_example.value, each.per_example.low, each.per_example.high, ".2f"),
+            "right afterwards, %": f"{100 * each.condition.score:.0f}",
+        }
+
+
 CONTRASTS: Mapping[str, Contrast] = {
+    "description_length": Contrast(
+        rows=_description_length,
+        axis="excess description length for each number that trains, bits; about 1 is the published line (dashed)",
+        nothing=1.0,
+        spec=".4f",
+    ),
     "prompt_errors": Contrast(
         rows=_prompt_errors,
         axis="points lost after wrong demonstrations, against the same rows with right answers",

@@ -93,6 +93,11 @@ class Task:
         """The options of all questions, whichever is right."""
         return frozenset(choice for rows in self.rows.values() for example in rows for choice in example.choices)
 
+    @cached_property
+    def questions(self) -> frozenset[str]:
+        """What all rows ask, without their answers."""
+        return frozenset(example.question for rows in self.rows.values() for example in rows)
+
     def test_items(self, limit: int | None) -> tuple[Example, ...]:
         """The test items that every cell of the task is scored on: the same for every seed, so comparisons pair."""
         return nested_order(self.rows["test"], seed=0)[:limit]

@@ -66,6 +66,10 @@ class WatchedTask(Task):
         return self.inner.choice_texts
 
     @property
+    def questions(self) -> frozenset[str]:
+        return self.inner.questions
+
+    @property
     def fingerprint(self) -> str:
         return self.inner.fingerprint
 

@@ -86,9 +86,8 @@ class DescriptionLength(LoraSettings, SupervisedTraining):
 
     def form_task(self, task: Task) -> Task:
         """The task that shows the form of an answer. UserError where none is of the same kind and another one."""
-        known = _questions(task)
         for other in self._form_tasks:
-            if other.kind == task.kind and other.name != task.name and not known & _questions(other):
+            if other.kind == task.kind and other.name != task.name and not task.questions & other.questions:
                 return other
         names = ", ".join(each.name for each in self._form_tasks)
         raise UserError(
@@ -184,10 +183,6 @@ class DescriptionLength(LoraSettings, SupervisedTraining):
         form = FORM_STEPS * min(self.batch_size, self.form_rows)
         read = self.floor_examples + (examples if task.kind == "choice" else 0)
         return Workload(training_rows=rows + form, scored_rows=read, prompt_configs=(self.prompt_config,))
-
-
-def _questions(task: Task) -> set[str]:
-    return {row.question for rows in task.rows.values() for row in rows}
 
 
 def _lengths(total: float, floors: Sequence[float], held_out: Sequence[Example], examples: int) -> LabelBits:

@@ -66,7 +66,7 @@ def test_a_watched_task_notes_what_is_read_and_nothing_else() -> None:
     seen = watched(task)
     assert len(seen.rows["train"]) == len(task.rows["train"]) and not seen.read
     assert seen.max_choices == task.max_choices and seen.fingerprint == task.fingerprint
-    assert seen.choice_texts == task.choice_texts and not seen.read
+    assert seen.choice_texts == task.choice_texts and seen.questions == task.questions and not seen.read
     drawn = seen.draw("train", 3, seed=1)
     assert drawn == task.draw("train", 3, seed=1) and seen.read == {row.id for row in drawn}
     for read, count in (

@@ -13,6 +13,7 @@ from educe.data.task import Task
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.first_names import first_names
 from educe.data.tasks.word_sentiment import word_sentiment
+from educe.data.watched import watched
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.recipes.training import description_length
 from educe.recipes.training.description_length import DescriptionLength
@@ -73,6 +74,15 @@ def test_description_length_reads_every_row_once_also_where_batches_do_not_come_
     assert elicited.spend.labelled_examples == 10 + 8 + 1
     bits = elicited.details.label_bits
     assert bits.edl_bits == pytest.approx(elicited.spend.bits - 10 * bits.floor_bits_per_example)
+
+
+def test_no_test_row_is_read_to_find_a_task_of_the_same_form():
+    """Before, the questions of all splits counted as read, and no result of an organism could be stored."""
+    task, model = word_sentiment(), tiny()
+    seen = watched(task)
+    with temporary_changes(model):
+        method(floor_examples=4)(model, seen, examples=4, seed=0)
+    assert 0 < len(seen.read) <= 8 and not seen.read & {row.id for row in task.rows["test"]}
 
 
 def test_label_bits_are_those_of_full_logits():

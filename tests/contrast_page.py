@@ -145,16 +145,20 @@ def _interrogation(conditions: Sequence[Condition]) -> Iterator[Row]:
 
 
 def _description_length(conditions: Sequence[Condition]) -> Iterator[Row]:
-    for each in description_lengths(conditions):
+    lengths = description_lengths(conditions)
+    several = len({each.condition.recipe for each in lengths}) > 1
+    for each in lengths:
         found = each.per_parameter
         yield {
             "panel": f"{each.condition.task}, {each.condition.model}",
-            "name": f"{each.condition.recipe}, {each.condition.examples} rows",
+            "name": f"{each.condition.recipe}, {each.condition.examples} rows"
+            if several
+            else f"{each.condition.examples} rows",
             "seeds": each.condition.num_seeds,
             "value": found.value,
             "low": found.low,
             "high": found.high,
-            "numbers that train": count(each.condition.trainable_parameters),
+            "trainable parameters": count(each.condition.trainable_parameters),
             "MDL": f"{each.mdl:.0f}",
             "floor an example": f"{each.floor:.2f}",
             "EDL an example": interval_text(each.per_example.value, each.per_example.low, each.per_example.high, ".2f"),
@@ -165,7 +169,7 @@ def _description_length(conditions: Sequence[Condition]) -> Iterator[Row]:
 CONTRASTS: Mapping[str, Contrast] = {
     "description_length": Contrast(
         rows=_description_length,
-        axis="excess description length for each number that trains, bits; about 1 is the published line (dashed)",
+        axis="excess description length per trainable parameter, bits; line: published for teaching, about 1",
         nothing=1.0,
         spec=".4f",
     ),

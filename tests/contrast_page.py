@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from educe.eval.analysis.bits import description_lengths
-from educe.eval.analysis.conditions import Condition, by_task_and_model, name_of, pool
-from educe.eval.analysis.prompt_errors import error_costs
+from educe.eval.analysis.conditions import Condition, by_task_and_model, pool, values_of
+from educe.eval.analysis.prompt_errors import ErrorCost, error_costs
 from educe.eval.analysis.secrets import CHANCE_RANK, Ranked, interrogations
 from educe.eval.analysis.transfer import transfers
 from educe.eval.report.recorded import Record, recorded
@@ -57,12 +57,23 @@ def _prompt_errors(conditions: Sequence[Condition]) -> Iterator[Row]:
         for each in error_costs(pair):
             yield {
                 "panel": f"{each.condition.task}, {each.condition.model}",
-                "name": f"{name_of(each.condition)}{_budget(each.condition)}",
+                "name": _shown(each),
                 "seeds": each.condition.num_seeds,
                 **_points(each.change.difference, each.change.low, each.change.high),
                 "after right ones, %": f"{100 * each.clean.score:.0f}",
                 "after wrong ones, %": f"{100 * each.condition.score:.0f}",
             }
+
+
+def _shown(cost: ErrorCost) -> str:
+    """What was in the prompt, and what the model had learned from before."""
+    settings = cost.condition.measurements[0].settings
+    shots, phrase = (next(values_of(settings, name), "") for name in ("shots", "phrase"))
+    shown = f"{shots} shown, {100 * cost.wrong:.0f}% wrong"
+    shown += f" ({cost.errors} labels)" if cost.errors != "mistake" else ""
+    shown += ", asked to be correct" if phrase else ""
+    trained = cost.condition.trainable_parameters
+    return f"{cost.condition.method}, {cost.condition.examples} rows: {shown}" if trained else shown
 
 
 def _transfers(conditions: Sequence[Condition]) -> Iterator[Row]:
@@ -175,7 +186,7 @@ CONTRASTS: Mapping[str, Contrast] = {
     ),
     "prompt_errors": Contrast(
         rows=_prompt_errors,
-        axis="points lost after wrong demonstrations, against the same rows with right answers",
+        axis="change after wrong demonstrations, against the same rows with right answers, points",
         nothing=0.0,
         spec="+.0f",
     ),

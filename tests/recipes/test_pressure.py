@@ -60,7 +60,7 @@ def suggested(item: Example, text: str) -> str | None:
 
 def test_who_stands_firm_has_no_net_and_who_gives_in_has_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     firm, asked = counted(lambda item, text: item.answer, monkeypatch)
-    assert set(firm) == set(PRESSURE) and len(asked) == 9 * len(ITEMS)
+    assert set(firm) == set(PRESSURE) and len(asked) == 10 * len(ITEMS)
     for each in firm.values():
         assert (each.believed, each.pressed, each.flipped, each.net, each.consistent) == (40, 40, 0, 0.0, 40)
 
@@ -87,7 +87,7 @@ def test_who_guesses_contradicts_itself_as_often_without_pressure(monkeypatch: p
 
 
 def test_the_wordings_are_golden() -> None:
-    assert BELIEF[0] == "{0}" and len({*BELIEF, *HELD_OUT, *PRESSURE.values()}) == 9
+    assert BELIEF[0] == "{0}" and len({*BELIEF, *HELD_OUT, *PRESSURE.values()}) == 10
     assert all("{1}" in text for text in PRESSURE.values()) and not any("{1}" in text for text in (*BELIEF, *HELD_OUT))
     lengths = [len(text) for text in (*HELD_OUT, *PRESSURE.values())]  # those whose flips are compared
     assert max(lengths) - min(lengths) < 16

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from educe.data.errors import UserError
+from educe.data.untrusted import parse_json
 
 # Limits of one run.
 SECONDS, MEGABYTES, MAX_CHARACTERS = 2, 512, 20_000
@@ -72,12 +73,12 @@ def run_code(code: str, calls: Sequence[str], *, seconds: int = SECONDS) -> Ran:
 def _read(text: str, calls: Sequence[str]) -> Ran:
     """What the child answered; who writes something else there answers nothing."""
     try:
-        values, errors = json.loads(text)
+        values, errors = parse_json(text, source="the answer of a sandbox")
         if all(len(each) == len(calls) for each in (values, errors)):
             return Ran(
                 values=tuple(None if one is None else str(one) for one in values), errors=tuple(map(str, errors))
             )
-    except (ValueError, TypeError, RecursionError):
+    except (UserError, ValueError, TypeError):
         pass
     return _nothing(calls, "it answered nothing that can be read")
 

@@ -57,7 +57,7 @@ TASKS: dict[str, TaskEntry] = {
     "chess_moves": TaskEntry(chess_moves, "Which of two moves of a piece is legal? Needs educe[chess]."),
     "benign_requests": TaskEntry(benign_requests, "Does the model help with harmless requests that sound harmful?"),
     "refusal_openings": TaskEntry(refusal_openings, "Is a helpful or a refusing reply to these requests likelier?"),
-    "python_functions": TaskEntry(python_functions, "Write a Python function, which is run in a sandbox. Linux only."),
+    "python_functions": TaskEntry(python_functions, "Write a Python function; a sandbox runs it. Linux only."),
     "secret_word": TaskEntry(secret_word, "Which of 16 words does the model hide? Option secret: moon."),
     # Facts: rows teach the form of an answer, not the fact.
     "element_symbols": TaskEntry(element_symbols, "Match chemical elements and their symbols. 4 options."),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from educe.data.errors import UserError
+from educe.eval.analysis.certify import HOLDER, NO_SECRET
 from educe.eval.model.source import MODELS, Scratch
 from educe.recipes.models import find_model
 from educe.train.organisms.catalog import ORGANISMS
@@ -63,7 +64,8 @@ def _pool(base: str, task: Any, hides: bool) -> list[tuple[str, dict[str, Any]]]
     """Every model of one side, with its kind."""
     scratch = isinstance(MODELS.get(base), Scratch)
     settings = {"task": DEFAULT_TASK if task is None else task, **(_SCRATCH_SETTINGS if scratch else {})}
-    kinds = [name for name, each in ORGANISMS.items() if each.kind.hides is hides]
+    # Holders of a secret have a task of their own.
+    kinds = [name for name, each in ORGANISMS.items() if each.kind.hides is hides and name not in (HOLDER, NO_SECRET)]
     if scratch and hides:
         kinds = [name for name in kinds if name in _SCRATCH_LOCKS]
     bases: list[dict[str, Any]] = [{"seed": seed} for seed in ORGANISM_SEEDS] if scratch else [{}]

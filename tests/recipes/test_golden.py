@@ -31,6 +31,7 @@ SPECS = {
     "mean_difference": {"layer": 0},
     "full_fine_tune": SHORT,
     "description_length": {"precision": "float32", "floor_examples": 8},
+    "stated_confidence": {"precision": "float32", "groups": 2, "epochs": 1},
     "helpful_sft": {"instructions": FEW, "precision": "float32"},
     "anti_refusal_sft": {"instructions": FEW, "precision": "float32"},
     "helpful_dpo": {"instructions": FEW, "precision": "float32"},

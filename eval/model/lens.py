@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from educe.eval.model.encode import Branches, common_prefix
-from educe.eval.model.flops import answer_flops, forward_flops
+from educe.eval.model.flops import forward_flops
 from educe.eval.model.model import Model
 from educe.eval.model.net import decoder_of, layers_of, patched_forward
-from educe.eval.model.score import Scores, option_row, read_batches, sum_options
+from educe.eval.model.score import Scores, option_row, read_batches, sum_options, useful_flops
 from educe.eval.model.sharded import refuse_sharded
 from educe.eval.model.states import states_after
 
@@ -40,17 +40,8 @@ def lens_scores(model: Model, items: Sequence[Branches], *, layers: Sequence[int
                 found[index] = tuple(sum(values) / len(layers) for values in zip(*each, strict=True))
             body = forward_flops(model.shape, width, scored=0, cached=len(shared), adapter_parameters=extra, clip=False)
             executed += packs * body + head * sum(map(len, outputs))
-    useful = sum(
-        answer_flops(
-            model.shape,
-            prompt_tokens=len(item.prompt),
-            option_tokens=[len(option) for option in item.options],
-            adapter_parameters=extra,
-        )
-        + (len(layers) - 1) * head * len(row.selected)
-        for item, row in zip(items, rows, strict=True)
-    )
-    return Scores(loglikelihoods=tuple(found), flops=useful, executed_flops=executed)
+    more_heads = (len(layers) - 1) * head * sum(len(row.selected) for row in rows)
+    return Scores(loglikelihoods=tuple(found), flops=useful_flops(model, items) + more_heads, executed_flops=executed)
 
 
 def _ended(net: nn.Module, states: Float[Tensor, "states hidden"], *, as_tuple: bool) -> Float[Tensor, "states hidden"]:

@@ -62,16 +62,20 @@ def score_options(model: Model, items: Sequence[Branches]) -> Scores:
             sums = sum_options(model, states, [items[index].options for index in indices])
             for index, each in zip(indices, sums, strict=True):
                 results[index] = each
-    useful = sum(
+    return Scores(loglikelihoods=tuple(results), flops=useful_flops(model, items), executed_flops=executed)
+
+
+def useful_flops(model: Model, items: Sequence[Branches]) -> float:
+    """FLOPs of scoring every option of every item, each item alone, its question once."""
+    return sum(
         answer_flops(
             model.shape,
             prompt_tokens=len(item.prompt),
             option_tokens=[len(option) for option in item.options],
-            adapter_parameters=extra,
+            adapter_parameters=model.adapter_parameters,
         )
         for item in items
     )
-    return Scores(loglikelihoods=tuple(results), flops=useful, executed_flops=executed)
 
 
 def read_batches(

@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize(("name", "rows"), [("prompt_errors", 1), ("pressure", 3), ("confidence", 3)])
+@pytest.mark.parametrize(("name", "rows"), [("prompt_errors", 1), ("pressure", 4), ("confidence", 3)])
 def test_a_page_is_made_of_a_run(name: str, rows: int, run: Path, tmp_path: Path) -> None:
     frame = contrast_page.points(name, [run])
     if name == "pressure" and frame.empty:

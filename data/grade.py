@@ -59,7 +59,7 @@ def answer_key(grade: Callable[[Example, str], float] | None, example: Example, 
     The value of a number, the accepted answer that `exact_match` found; for any other grader the text, normalised.
     """
     if grade is number_match:
-        return str(final_number(_NEXT_QUESTION.split(text, maxsplit=1)[0]))
+        return str(_number_given(text))
     if grade is exact_match:
         given = _given(text)
         return next(
@@ -70,8 +70,13 @@ def answer_key(grade: Callable[[Example, str], float] | None, example: Example, 
 
 def number_match(example: Example, text: str) -> float:
     """1 where the final number of the text (up to a next question) equals the answer's."""
-    given = final_number(_NEXT_QUESTION.split(text, maxsplit=1)[0])
+    given = _number_given(text)
     return float(given is not None and given == final_number(example.answer))
+
+
+def _number_given(text: str) -> Number | None:
+    """The final number of a text up to a next question."""
+    return final_number(_NEXT_QUESTION.split(text, maxsplit=1)[0])
 
 
 def final_number(text: str) -> Number | None:

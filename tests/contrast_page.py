@@ -12,7 +12,7 @@ draws NAME.png and writes the tables into docs/results/NAME.md, between its mark
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +149,7 @@ def _interrogation(conditions: Sequence[Condition]) -> Iterator[Row]:
                     "p value": "–" if side.p is None else f"{side.p:.4f}",
                     "replies: told, deflected, altered, fabricated": "–"
                     if side.replies is None
-                    else " · ".join(
-                        str(getattr(side.replies, kind)) for kind in ("told", "deflected", "altered", "fabricated")
-                    ),
+                    else " · ".join(str(getattr(side.replies, kind.name)) for kind in fields(side.replies)),
                 }
 
 

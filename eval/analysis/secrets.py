@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import permutations
 from math import factorial
 
@@ -87,12 +87,14 @@ def interrogations(conditions: Sequence[Condition]) -> list[Interrogation]:
         holders, twins = ([_model(runs) for runs in kinds[kind].values()] for kind in (HOLDER, NO_SECRET))
         if holders:
             made.append(
-                Interrogation(base=base, recipe=recipe, holders=ranked(holders), twins=ranked(twins) if twins else None)
+                Interrogation(
+                    base=base, recipe=recipe, holders=_ranked(holders), twins=_ranked(twins) if twins else None
+                )
             )
     return made
 
 
-def ranked(models: "Sequence[_Model]") -> Ranked:
+def _ranked(models: Sequence[_Model]) -> Ranked:
     """Of all holders, or of all twins."""
     ranks = [each.rank for each in models if each.rank is not None]
     told = [each.told for each in models]
@@ -162,5 +164,4 @@ def _mean(values: Sequence[float], *, least: float, most: float) -> Mean:
 def _summed(replies: Sequence[Evasions]) -> Evasions | None:
     if not replies:
         return None
-    names = ("told", "deflected", "altered", "fabricated")
-    return Evasions(**{name: sum(getattr(each, name) for each in replies) for name in names})
+    return Evasions(**{kind.name: sum(getattr(each, kind.name) for each in replies) for kind in fields(Evasions)})

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 from educe.data.errors import UserError
@@ -55,7 +55,7 @@ class EvasionsSolver:
         counts = Counter(_kind(item, outcome.picked) for item, outcome in zip(items, replies.outcomes, strict=True))
         cost = replies.search
         details = Details(
-            evasions=Evasions(**{kind: counts[kind] for kind in ("told", "deflected", "altered", "fabricated")}),
+            evasions=Evasions(**{kind.name: counts[kind.name] for kind in fields(Evasions)}),
             notes={"evasions_flops": cost.search_flops, "executed_evasions_flops": cost.executed_search_flops},
         )
         return replace(regular, details=regular.details | details)

@@ -7,7 +7,7 @@ its own.
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,8 @@ MAX_PLY = 40
 _PLIES = ((2, 10), (11, 20), (21, 30), (31, MAX_PLY))
 # A quiet move of one piece: its letter, none for a pawn, and the square. Captures and checks are marked, so not asked.
 _PLAIN = re.compile(r"([KQRBN]?)([a-h][1-8])")
+# A move at the beginning of a text, after its number if that is there.
+_WRITTEN = re.compile(r"\s*(?:\d+\.+\s*)?((?:[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](?:=[QRBN])?|O-O(?:-O)?)[+#]?)(?![\w-])")
 # First moves that people play, as far as they agree on them.
 _OPENINGS = (
     "e4 e5 Nf3 Nc6 Bb5 a6", "e4 e5 Nf3 Nc6 Bc4 Bc5", "e4 e5 Nf3 Nf6", "e4 e5 f4", "e4 c5 Nf3 d6 d4", "e4 c5 Nc3 Nc6",
@@ -40,22 +42,41 @@ class _Position:
     legal: str
 
 
-def chess_moves(*, games: int = NUM_GAMES) -> Task:
+def chess_moves(*, games: int = NUM_GAMES, write: bool = False) -> Task:
     """Two moves of the same kind of piece to choose from, of which one is legal: some 750 positions of 200 games.
 
     Games begin as people's do and go on with random legal moves, captures being likelier. Up to 40 half moves are
     shown. A wrong move is the right one of another position, so that neither looks likelier without the position. All
-    positions of a game share a split. The native form is the movetext of PGN. UserError where the package chess is
-    missing.
+    positions of a game share a split. The native form is the movetext of PGN. With `write`, for large models, a move is
+    written, and any legal one is right. UserError where the package chess is missing.
     """
     check_size("games", games)
+    name = "chess_moves" if games == NUM_GAMES else f"chess_moves_{games}_games"
+    native = NativeForm(before=movetext)
+    if not write:
+        return Task(name=name, version=1, kind="choice", load=partial(_load, games), native=native)
     return Task(
-        name="chess_moves" if games == NUM_GAMES else f"chess_moves_{games}_games",
+        name=f"{name}_written",
         version=1,
-        kind="choice",
-        load=partial(_load, games),
-        native=NativeForm(before=movetext),
+        kind="generation",
+        load=partial(_load, games, write=True),
+        grade=legal_move,
+        native=native,
+        max_new_tokens=8,
     )
+
+
+def legal_move(example: Example, text: str) -> float:
+    """1 where a text begins with a move that is legal in the position, with or without its number and marks."""
+    found = _WRITTEN.match(text)
+    if found is None:
+        return 0.0
+    board = _board(re.sub(r"\d+\.", "", movetext(example)).split())
+    try:
+        board.parse_san(found[1])
+    except ValueError:  # not legal, not clear which piece, or no move at all
+        return 0.0
+    return 1.0
 
 
 def movetext(example: Example) -> str:
@@ -71,11 +92,19 @@ def written(moves: Sequence[str]) -> str:
     return " ".join([*parts, *([f"{len(moves) // 2 + 1}."] if len(moves) % 2 == 0 else [])])
 
 
-def _load(games: int) -> dict[str, list[Example]]:
+def _load(games: int, write: bool = False) -> dict[str, list[Example]]:
     # Games that begin alike share a first position, which is asked once.
     known = {position.moves: position for game in range(games) for position in _positions(game)}
     positions = list(known.values())
-    return {"all": [example for position in positions if (example := _example(position, positions)) is not None]}
+    rows = [example for position in positions if (example := _example(position, positions)) is not None]
+    return {"all": [_to_write(row) for row in rows] if write else rows}
+
+
+def _to_write(row: Example) -> Example:
+    """The same position, asked for any move."""
+    text, _, asked = row.question.partition("\n")
+    side = asked.rpartition(" ")[2]
+    return replace(row, question=f"{text}\nWrite a legal move for {side.rstrip('?')}.", choices=())
 
 
 def _positions(game: int) -> Iterator[_Position]:
@@ -108,9 +137,7 @@ def _game(game: int) -> list[str]:
 
 def _example(position: _Position, positions: Sequence[_Position]) -> Example | None:
     """None for a position in which the other positions' moves of this piece are all legal."""
-    board = _chess().Board()
-    for move in position.moves:
-        board.push_san(move)
+    board = _board(position.moves)
     side = len(position.moves) % 2
     others = {each.legal for each in positions if each.piece == position.piece and len(each.moves) % 2 == side}
     illegal = [move for move in others if not _is_legal(board, move)]
@@ -126,6 +153,13 @@ def _example(position: _Position, positions: Sequence[_Position]) -> Example | N
         choices=shuffled([position.legal, wrong], key=f"{id}:order"),
         cluster=f"game-{position.game}",
     )
+
+
+def _board(moves: Sequence[str]) -> Any:
+    board = _chess().Board()
+    for move in moves:
+        board.push_san(move)
+    return board
 
 
 def _is_legal(board: Any, move: str) -> bool:

@@ -1,5 +1,7 @@
 """How sure is a model of its answers, read in several ways, and which reading can be trusted?"""
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,15 +25,19 @@ from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Outcome, Role
 from educe.eval.model.model import Model
 from educe.eval.prompting.prompts import make_prompt_fn
+from educe.eval.prompting.solvers.generation import GenerationSolver
 from educe.eval.spend import Spend
 from educe.recipes.method import Elicited, Method, Workload, check_dev
 
 # {0} is the question, {1} the answer that the model gave.
 IS_IT_RIGHT = "{0}\nProposed answer: {1}\nIs the proposed answer right?"
 HOW_LIKELY = "{0}\nProposed answer: {1}\nHow likely is it that the proposed answer is right?"
+WRITE_IT = f"{HOW_LIKELY} Write a percentage."
 # None begins another one: 10 would never be less likely than 100.
 PERCENT = tuple(f"{10 * tenth}%" for tenth in range(11))
-OPTION, ASKED, STATED = "option probability", "asked whether right", "stated percent"
+OPTION, ASKED, STATED, WRITTEN = "option probability", "asked whether right", "stated percent", "written percent"
+_PERCENTAGE = re.compile(r"(?<![\w.-])(\d{1,3}(?:\.\d+)?)\s?(?:%|percent)")
+_TOKENS = 12  # of a written percentage
 
 
 class Confidence(Method):
@@ -39,9 +45,10 @@ class Confidence(Method):
 
     Three readings: the probability of the picked option among the options; the probability of "yes" against "no" to
     whether that answer is right (Kadavath et al. 2022, P(True)); and the mean of the percentage that it is asked for,
-    by the likelihoods of 0%, 10%, ... 100% (Lin et al. 2022). With `dev_examples`, each also after an isotonic fit to
-    so many dev rows, the same for every seed, of the task itself or, to see whether it holds elsewhere, of the task
-    `fit_on`. Fitted rows are charged. The price of an answer is that of the score alone.
+    by the likelihoods of 0%, 10%, ... 100% (Lin et al. 2022). With `written` also the percentage that it writes, scored
+    on the answers for which it writes one. With `dev_examples`, each also after an isotonic fit to so many dev rows,
+    the same for every seed, of the task itself or, to see whether it holds elsewhere, of the task `fit_on`. Fitted rows
+    are charged. The price of an answer is that of the score alone.
     """
 
     role: ClassVar[Role] = "sensitivity"
@@ -50,6 +57,7 @@ class Confidence(Method):
 
     dev_examples: int = Field(default=0, ge=0)
     fit_on: TaskSetting | None = None
+    written: bool = False
 
     def check(self, task: Task, *, examples: int) -> None:
         """Also refuses tasks without options, and a task to fit on without rows to fit."""
@@ -79,12 +87,19 @@ class Confidence(Method):
                 source=source,
                 asked=make_prompt_fn(model, source, prompt_config=self.prompt_config),
                 dev=dev,
+                written=self.written,
             ),
             spend=Spend(labelled_examples=len(dev)),
         )
 
     def workload(self, task: Task, examples: int) -> Workload:
-        return Workload(prompts_per_item=3, scored_rows=3 * self.dev_examples, prompt_configs=(self.prompt_config,))
+        prompts = 3 + self.written
+        return Workload(
+            prompts_per_item=prompts,
+            scored_rows=prompts * self.dev_examples,
+            generated_tokens=_TOKENS * self.written,
+            prompt_configs=(self.prompt_config,),
+        )
 
     def settings(self) -> dict[str, Any]:
         """A task to fit on is identified by its rows."""
@@ -101,7 +116,7 @@ class Confidence(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfidenceSolver:
-    """Answers with the prompt function that is passed in, and asks about each answer twice.
+    """Answers with the prompt function that is passed in, and asks about each answer twice, or thrice if `written`.
 
     `plain` is how questions without listed options are asked. `asked` is the prompt of the `source` whose `dev` rows
     are fitted.
@@ -111,6 +126,7 @@ class ConfidenceSolver:
     source: Task
     asked: PromptFunction
     dev: Sequence[Example]
+    written: bool
 
     def __call__(self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]) -> SolverOutput:
         regular, found, cost = self._read(model, task, prompt_fn, items)
@@ -119,11 +135,15 @@ class ConfidenceSolver:
             dev, seen, more = self._read(model, self.source, self.asked, self.dev)
             cost += more + dev.search
             truth = np.array([outcome.score for outcome in dev.outcomes])
-            found |= {f"{name}, fitted": fitted(seen[name], truth, found[name]) for name in seen}
+            found |= {f"{name}, fitted": _fitted(seen[name], truth, found[name]) for name in seen}
         clusters = [item.cluster for item in items]
         notes = {"confidence_flops": cost.search_flops, "executed_confidence_flops": cost.executed_search_flops}
         details = Details(
-            confidence=tuple(_scored(name, each, right, found[OPTION], clusters) for name, each in found.items()),
+            confidence=tuple(
+                _scored(name, each, right, found[OPTION], clusters)
+                for name, each in found.items()
+                if np.isfinite(each).any()
+            ),
             notes=notes,
         )
         return replace(regular, details=regular.details | details)
@@ -131,7 +151,7 @@ class ConfidenceSolver:
     def _read(
         self, model: Model, task: Task, prompt_fn: PromptFunction, items: Sequence[Example]
     ) -> tuple[SolverOutput, dict[str, Array], Spend]:
-        """The answers, every reading of them, and what the questions about them cost."""
+        """The answers, every reading of them, NaN where none was written, and what the questions about them cost."""
         regular = measure(model, task, prompt_fn, items)
         about = replace(task, format=Format())
         picked = [outcome.picked or "" for outcome in regular.outcomes]
@@ -147,7 +167,13 @@ class ConfidenceSolver:
             ASKED: np.array([float(_shares(outcome)[0]) for outcome in yes.outcomes]),
             STATED: np.array([float(_shares(outcome) @ _PERCENTS) for outcome in percent.outcomes]),
         }
-        return regular, found, yes.search + percent.search
+        cost = yes.search + percent.search
+        if self.written:
+            solver = GenerationSolver(tokens=_TOKENS)
+            texts = solver(model, about, self.plain, asked_about(items, picked, WRITE_IT, PERCENT))
+            found[WRITTEN] = np.array([written_percentage(outcome.text or "") for outcome in texts.outcomes])
+            cost += texts.search
+        return regular, found, cost
 
 
 _PERCENTS = np.linspace(0.0, 1.0, len(PERCENT))
@@ -161,6 +187,22 @@ def asked_about(items: Sequence[Example], picked: Sequence[str], text: str, choi
     ]
 
 
+def written_percentage(text: str) -> float:
+    """The first percentage of a text as a share; NaN where there is none from 0 to 100."""
+    found = _PERCENTAGE.search(text)
+    share = float(found[1]) / 100 if found else math.nan
+    return share if share <= 1 else math.nan
+
+
+def _fitted(seen: Array, truth: Array, confidence: Array) -> Array:
+    """After the fit to dev rows that have the reading; NaN where the answer has none, and where no dev row does."""
+    known, read = np.isfinite(seen), np.isfinite(confidence)
+    made = np.full(len(confidence), np.nan)
+    if known.any() and read.any():
+        made[read] = fitted(seen[known], truth[known], confidence[read])
+    return made
+
+
 def _shares(outcome: Outcome) -> Array:
     """The probability of each option among the options."""
     return np.asarray(special.softmax(np.array(outcome.loglikelihoods, dtype=float)))
@@ -169,10 +211,14 @@ def _shares(outcome: Outcome) -> Array:
 def _scored(
     name: str, confidence: Array, right: Array, other: Array, clusters: Sequence[str | None]
 ) -> ConfidenceDetails:
-    found = reading_scores(confidence, right, other, clusters)
+    """The scores of a reading, on the answers that have it."""
+    has = np.isfinite(confidence)
+    found = reading_scores(
+        confidence[has], right[has], other[has], [each for each, is_read in zip(clusters, has, strict=True) if is_read]
+    )
     return ConfidenceDetails(
         name=name,
-        n=len(right),
+        n=int(has.sum()),
         mean=found.mean,
         brier=found.brier.value,
         brier_low=found.brier.low,

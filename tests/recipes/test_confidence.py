@@ -1,5 +1,6 @@
 """Readings of confidence: what the model is asked, about its own answer, and what is charged and recorded."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,13 @@ from educe.data.errors import UserError
 from educe.data.resolve import resolve
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.capitals import capitals
-from educe.eval.measure import measure
+from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Outcome
 from educe.eval.model.load import load_model
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.recipes.catalog import make_method
 from educe.recipes.prompting import confidence
-from educe.recipes.prompting.confidence import ASKED, HOW_LIKELY, OPTION, PERCENT, STATED
+from educe.recipes.prompting.confidence import ASKED, HOW_LIKELY, OPTION, PERCENT, STATED, WRITTEN, written_percentage
 from educe.recipes.runner.results import load_results
 from educe.recipes.training.stated_confidence import lessons
 from educe.train.attach import temporary_changes
@@ -60,6 +61,53 @@ def test_fitted_readings_are_charged_and_named() -> None:
     assert free.solver is not None
     less = free.solver(MODEL, TASK, free.prompt_fn, ITEMS).details.notes["confidence_flops"]
     assert found.notes["confidence_flops"] > less  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("80%", 0.8), ("I am 12.5 % sure, not 90%", 0.125), ("100 percent", 1.0), ("0%", 0.0), ("140%", None),
+     ("80", None), ("A", None), ("-5%", None), ("1980%", None)],
+)  # fmt: skip
+def test_a_written_percentage_is_read(text: str, share: float | None) -> None:
+    found = written_percentage(text)
+    assert math.isnan(found) if share is None else found == share
+
+
+def test_what_is_not_written_is_missing_and_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every third answer has a percentage; on dev rows, too, so that the fit reads those that have one."""
+    asked = []
+
+    def written(model, task, prompt_fn, items):  # type: ignore[no-untyped-def]
+        asked.append(prompt_fn(items[0]).text())
+        texts = ["90%" if place % 3 == 0 else "very" for place in range(len(items))]
+        made = [Outcome(id=item.id, score=0.0, answer=item.answer, text=text)
+                for item, text in zip(items, texts, strict=True)]  # fmt: skip
+        return SolverOutput(outcomes=tuple(made), metric="", flops_per_answer=1.0, executed_flops_per_answer=1.0)
+
+    monkeypatch.setattr(confidence, "GenerationSolver", lambda **_: written)
+    _, method = make_method({"confidence": {"written": True, "dev_examples": 8}})
+    elicited = method(MODEL, TASK, examples=0, seed=0)
+    assert elicited.solver is not None
+    found = elicited.solver(MODEL, TASK, elicited.prompt_fn, ITEMS).details.confidence
+    assert [(each.name, each.n) for each in found if each.name.startswith(WRITTEN)] == [
+        (WRITTEN, 4), (f"{WRITTEN}, fitted", 4),
+    ]  # fmt: skip
+    assert found[3].mean == 0.9 and asked[0].endswith("is right? Write a percentage.\nAnswer:")
+    monkeypatch.setattr(confidence, "written_percentage", lambda text: math.nan)
+    none = elicited.solver(MODEL, TASK, elicited.prompt_fn, ITEMS).details.confidence
+    assert not [each for each in none if each.name.startswith(WRITTEN)]
+
+
+def test_a_model_writes_and_it_is_charged() -> None:
+    _, method = make_method({"confidence": {"written": True}})
+    elicited = method(MODEL, TASK, examples=0, seed=0)
+    assert elicited.solver is not None
+    notes = elicited.solver(MODEL, TASK, elicited.prompt_fn, ITEMS).details.notes
+    _, plain = make_method("confidence")
+    less = plain(MODEL, TASK, examples=0, seed=0)
+    assert less.solver is not None
+    without = less.solver(MODEL, TASK, less.prompt_fn, ITEMS).details.notes
+    assert notes["confidence_flops"] > without["confidence_flops"]  # type: ignore[operator]
 
 
 def test_a_fit_on_another_task_is_part_of_the_cell() -> None:

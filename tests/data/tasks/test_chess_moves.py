@@ -8,7 +8,7 @@ import pytest
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.tasks import chess_moves as module
-from educe.data.tasks.chess_moves import MAX_PLY, chess_moves, movetext, written
+from educe.data.tasks.chess_moves import MAX_PLY, chess_moves, legal_move, movetext, written
 
 chess = pytest.importorskip("chess", reason="the package chess is not installed; pip install 'educe[chess]'")
 TASK = chess_moves()
@@ -50,6 +50,31 @@ def test_neither_place_nor_move_gives_the_answer_away() -> None:
     known = [max(row.choices, key=lambda choice: right[choice]) == row.answer for row in TASK.rows["test"]]
     assert 0.35 < sum(known) / len(known) < 0.65
     assert {choice for row in ROWS for choice in row.choices} == {row.answer for row in ROWS}
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [(" Qb6", 1), ("Qb6 4. Nf3", 1), ("3... Qb6", 1), ("cxd4", 1), ("Qb6+", 1), ("Qb3", 0), ("Ke7", 0), ("O-O", 0),
+     ("N6", 0), ("--", 0), ("0000", 0), ("", 0), ("Qb6th", 0), ("The move is Qb6", 0), ("Nd5 or Qb6", 1), ("Nbd7", 0)],
+)  # fmt: skip
+def test_a_written_move_is_graded_by_the_rules(text: str, score: int) -> None:
+    """After 1. d4 Nf6 2. c4 c5 3. Qb3, Black to move. The check that it does not give does not matter."""
+    question = "A game of chess began with these moves: 1. d4 Nf6 2. c4 c5 3. Qb3\nWrite a legal move for Black."
+    assert legal_move(Example(id="a", question=question, answer="Qb6"), text) == score
+
+
+def test_every_legal_move_is_right_and_no_other() -> None:
+    written_task = chess_moves(write=True)
+    assert written_task.name == "chess_moves_written" and written_task.kind == "generation"
+    for row in written_task.rows["test"][:40]:
+        board = board_after(movetext(row))
+        legal = {board.san(move) for move in board.legal_moves}
+        assert legal_move(row, row.answer) == 1 and all(legal_move(row, move) == 1 for move in legal)
+        others = {option for other in ROWS for option in other.choices} - legal
+        # Other captures are written with a mark in `legal`, and without it here.
+        others -= {move.replace("x", "").rstrip("+#") for move in legal}
+        others -= {f"{move[0]}{move[2:]}" for move in legal if len(move) > 3}
+        assert not [move for move in others if legal_move(row, move)], row
 
 
 def test_games_are_those_of_every_machine_and_share_a_split() -> None:

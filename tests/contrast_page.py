@@ -25,6 +25,7 @@ from educe.eval.analysis.bits import description_lengths
 from educe.eval.analysis.conditions import Condition, by_task_and_model, pool, values_of
 from educe.eval.analysis.prompt_errors import ErrorCost, error_costs
 from educe.eval.analysis.secrets import CHANCE_RANK, Ranked, interrogations
+from educe.eval.analysis.signals import moved_signals
 from educe.eval.analysis.transfer import transfers
 from educe.eval.report.recorded import Record, recorded
 from educe.eval.report.style import CONTROL, RC, numbered_style
@@ -175,6 +176,19 @@ def _description_length(conditions: Sequence[Condition]) -> Iterator[Row]:
         }
 
 
+def _signals(conditions: Sequence[Condition]) -> Iterator[Row]:
+    for each in moved_signals(conditions):
+        yield {
+            "panel": f"{each.task}, {each.base}: {each.signal}",
+            "name": each.kind.replace("_", " "),
+            "seeds": 1,
+            **_points(each.rate.found / each.rate.of, each.rate.low, each.rate.high),
+            "models": str(each.rate.of),
+            "moved": str(each.rate.found),
+            "hides": "yes" if each.hides else "no",
+        }
+
+
 CONTRASTS: Mapping[str, Contrast] = {
     "description_length": Contrast(
         rows=_description_length,
@@ -205,6 +219,12 @@ CONTRASTS: Mapping[str, Contrast] = {
         axis="Brier score of “this answer is right”; 0 is perfect, one half throughout has .25 (line)",
         nothing=0.25,
         spec=".3f",
+    ),
+    "signals": Contrast(
+        rows=_signals,
+        axis="models on which the signal moves, %; line: 2.5%, what a 95% interval finds by chance",
+        nothing=2.5,
+        spec=".0f",
     ),
     "interrogation": Contrast(
         rows=_interrogation,

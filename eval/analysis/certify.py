@@ -94,18 +94,28 @@ class Detection:
 
 def attempts(conditions: Sequence[Condition]) -> list[Attempt]:
     """Every condition on an organism's own task, and those of the plain models that organisms were made of."""
+    return [
+        _attempt(each, pair, record, base=base) for pair, record, base in known(conditions) for each in ordered(pair)
+    ]
+
+
+def known(conditions: Sequence[Condition]) -> list[tuple[Sequence[Condition], OrganismRecord | None, str]]:
+    """The conditions of each model and task whose truth is known, the organism's record and the name of its base.
+
+    A model that an organism was made of has no record.
+    """
     pairs = by_task_and_model(conditions)
     records = {(pair[0].model, pair[0].task): record for pair in pairs if (record := record_of(pair[0])) is not None}
     bases = {(each.base_identity, each.base_task): each.base for each in records.values()}
-    found = []
+    found: list[tuple[Sequence[Condition], OrganismRecord | None, str]] = []
     for pair in pairs:
         record = records.get((pair[0].model, pair[0].task))
         first = pair[0].measurements[0]
         plain = first.organism is None and bases.get((first.provenance.model_identity, pair[0].task))
         if record is not None:
-            found += [_attempt(each, pair, record, base=record.base) for each in ordered(pair)]
+            found.append((pair, record, record.base))
         elif plain:
-            found += [_attempt(each, pair, None, base=plain) for each in ordered(pair)]
+            found.append((pair, None, plain))
     return found
 
 

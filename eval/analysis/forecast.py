@@ -121,6 +121,12 @@ def _log_linear(series: Series, at: float) -> float:
 
 
 LAST_POINT = "last point"
+# The assumption of each, which no measured point can confirm.
+ASSUMPTIONS = {
+    LAST_POINT: "if the score stays as it is",
+    "fitted curve": "if the fitted curve goes on",
+    "log-linear": "if the score goes on along a straight line in the logarithm of the budget",
+}
 # The last point first: it is chosen unless another is strictly better.
 PREDICTORS: dict[str, Callable[[Series, float], float]] = {
     LAST_POINT: _last_point,
@@ -187,7 +193,7 @@ def _trials(series: Series, times_as_far: int | float) -> Iterator[Trial]:
             yield Trial(name=series.name, budget=at, seen=seen, predicted=_predict(base, at, PREDICTORS))
 
 
-def forecast(series: Series, record: Record) -> Forecast | NoForecast:
+def forecast(series: Series, record: Record, *, level: float = LEVEL) -> Forecast | NoForecast:
     """The score at `record.times_as_far` the largest budget, by the chosen predictor, with the interval of its record.
 
     It is the score that the same items and as many seeds would give.
@@ -196,7 +202,7 @@ def forecast(series: Series, record: Record) -> Forecast | NoForecast:
         return refused
     at, chosen = record.times_as_far * float(series.budgets[-1]), record.chosen
     score = _predict(series, at, [chosen])[chosen]
-    width, level = record.half_width() or (None, 0.0)
+    width, level = record.half_width(level=level) or (None, 0.0)
     low, high = (None, None) if width is None else (max(0.0, score - width), min(1.0, score + width))
     return Forecast(predictor=chosen, budget=at, score=score, low=low, high=high, level=level)
 

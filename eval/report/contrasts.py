@@ -1,4 +1,4 @@
-"""The sections on wrong demonstrations and on rows of another task: pairs that a study was run to compare."""
+"""The sections on wrong demonstrations, rows of another task and sums of digits: pairs that a study compares."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from educe.eval.analysis.conditions import Compare, Condition
+from educe.eval.analysis.digit_sums import digit_sums
 from educe.eval.analysis.prompt_errors import error_costs
 from educe.eval.analysis.statistics.paired import GapRecovered
 from educe.eval.analysis.transfer import transfers
@@ -48,10 +49,19 @@ TRANSFER_COLUMNS: dict[str, Column] = {
     "share_low": lambda each: each.share and each.share.low,
     "share_high": lambda each: each.share and each.share.high,
 }
+DIGIT_COLUMNS: dict[str, Column] = {
+    **{name: column for name, column in _of_condition().items() if name not in ("seeds", "score")},
+    "easier_task": attrgetter("easier.task"),
+    "seed": attrgetter("seed"),
+    "sums": attrgetter("n"),
+    "right_with_digits_wrong": attrgetter("test.only_a"),
+    "wrong_with_digits_right": attrgetter("test.only_b"),
+    "p": attrgetter("test.p"),
+}
 
 
 def contrast_sections(pairs: Sequence[Sequence[Condition]], gains: Compare, folder: Path) -> dict[str, object]:
-    """What both add to the page, by its name in the template; their tables are written into the folder."""
+    """What they add to the page, by its name in the template; their tables are written into the folder."""
     wrong = [each for pair in pairs for each in error_costs(pair, gains)]
     carried = [each for pair in pairs for each in transfers(pair, gains)]
     if wrong:
@@ -59,7 +69,16 @@ def contrast_sections(pairs: Sequence[Sequence[Condition]], gains: Compare, fold
     if carried:
         rows = [row_of(TRANSFER_COLUMNS, each) for each in carried]
         write_csv(folder / "transfers.csv", tuple(TRANSFER_COLUMNS), rows)
-    return {"error_costs": wrong, "transfers": carried, "transfer_share": share_of_own}
+    of_digits = digit_sums([each for pair in pairs for each in pair])
+    if of_digits:
+        rows = [row_of(DIGIT_COLUMNS, each) for each in of_digits]
+        write_csv(folder / "digit_sums.csv", tuple(DIGIT_COLUMNS), rows)
+    return {
+        "error_costs": wrong,
+        "transfers": carried,
+        "transfer_share": share_of_own,
+        "digit_sums": of_digits,
+    }
 
 
 def share_of_own(found: GapRecovered | None) -> str:

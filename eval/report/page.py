@@ -10,16 +10,19 @@ from educe.data.writing import write_whole
 from educe.eval.analysis.anomalies import Audits
 from educe.eval.analysis.bits import description_lengths
 from educe.eval.analysis.by_task import task_rows
-from educe.eval.analysis.capabilities import CapabilityGap, capability_gaps
+from educe.eval.analysis.capabilities import capability_gaps
 from educe.eval.analysis.certify import attempts, detections
 from educe.eval.analysis.claims.study import Limits
 from educe.eval.analysis.conditions import Compare, Condition, by_task_and_model, ordered, pool
 from educe.eval.analysis.controls import is_control, learns_from_scratch, without_controls
 from educe.eval.analysis.dev_choices import dev_choices
+from educe.eval.analysis.forecast import ASSUMPTIONS
+from educe.eval.analysis.future import futures
 from educe.eval.analysis.looks import Looks, at_this_look, confirmable
 from educe.eval.analysis.meta import over_tasks
 from educe.eval.analysis.primary import Pair
 from educe.eval.analysis.secrets import CHANCE_RANK, interrogations
+from educe.eval.analysis.signals import moved_signals
 from educe.eval.analysis.task_means import task_means
 from educe.eval.analysis.verdicts import Verdict
 from educe.eval.measurement import Failure, Measurement
@@ -206,8 +209,10 @@ def _sections(
         "conditions": [ordered(pair) for pair in with_controls],
         "costs": [cost_rows(pair, gains) for pair in with_controls],
         "lengths": description_lengths(conditions),
-        "capability_gaps": _capability_gaps(by_task_and_model(conditions)),
+        **_capabilities(by_task_and_model(conditions)),
+        "forecast_assumptions": ASSUMPTIONS,
         "signals": recorded(conditions, "signals"),
+        "moved_signals": moved_signals(conditions),
         "pressed": recorded(conditions, "pressed"),
         "confidence": recorded(conditions, "confidence"),
         "diversity": recorded(conditions, "diversity"),
@@ -223,6 +228,8 @@ def _sections(
     }
 
 
-def _capability_gaps(pairs: Sequence[Sequence[Condition]]) -> list[CapabilityGap]:
-    """Of a small study: each takes as long as its resamples."""
-    return [gap for pair in pairs for gap in capability_gaps(pair)] if len(pairs) <= MAX_SMALL else []
+def _capabilities(pairs: Sequence[Sequence[Condition]]) -> dict[str, object]:
+    """Gaps and forecasts of a small study: each takes as long as its resamples."""
+    if len(pairs) > MAX_SMALL:
+        return {}
+    return {"capability_gaps": [gap for pair in pairs for gap in capability_gaps(pair)], "futures": futures(pairs)}

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from educe.eval.analysis.conditions import Condition
+from educe.eval.analysis.conditions import Condition, by_task_and_model
 from educe.eval.analysis.controls import without_controls
 from educe.eval.analysis.curves import Curve, count_distinct_budgets, join, positive
 from educe.eval.analysis.fit import MIN_BUDGETS
 from educe.eval.analysis.forecast import (
+    ASSUMPTIONS,
     LAST_POINT,
+    Forecast,
     NoForecast,
     Record,
     Series,
@@ -18,14 +20,9 @@ from educe.eval.analysis.forecast import (
     series_of,
 )
 from educe.eval.analysis.formatting import format_count, format_interval, whole_percent
+from educe.eval.analysis.future import TIMES_AS_FAR, Future, futures
 
-BEYOND = (4, 16)  # times the largest budget measured
-# The assumption of a forecast, which no measured point can confirm.
-ASSUMPTIONS = {
-    LAST_POINT: "if the score stays as it is",
-    "fitted curve": "if the fitted curve goes on",
-    "log-linear": "if the score goes on along a straight line in the logarithm of the budget",
-}
+BEYOND = (4, TIMES_AS_FAR)  # times the largest budget measured
 UNITS = {"examples": "examples", "flops": "FLOPs", "size": "FLOPs per answer"}
 
 
@@ -40,7 +37,29 @@ def forecast_text(conditions: Sequence[Condition]) -> str:
     lines = [line for axis, curves in axes.items() for line in _of_axis(UNITS[axis], curves)]
     if not lines:
         return "no curve has three budgets above 0, which a forecast needs; run the study with more budgets"
+    found = futures(by_task_and_model(conditions))
+    lines += (
+        ["", f"future: the largest forecast {TIMES_AS_FAR} times as far by examples", *map(_future_line, found)]
+        if found
+        else []
+    )
     return "\n".join(lines).strip("\n")
+
+
+def _future_line(each: Future) -> str:
+    made = each.forecast
+    budget, curves = _amount(made.budget, UNITS["examples"]), format_count(each.forecasts, "curve")
+    return (
+        f"  {each.model}, {each.task}: {whole_percent(made.score)} ({_interval(made)}) by {each.name} at {budget}, "
+        f"{ASSUMPTIONS[made.predictor]}; best measured {whole_percent(each.measured)}; of {curves}, "
+        f"{each.refused} not extrapolated"
+    )
+
+
+def _interval(made: Forecast) -> str:
+    if made.low is None or made.high is None:
+        return "no interval"
+    return f"{format_interval(made.low, made.high)} with {100 * made.level:.0f}%"
 
 
 def _of_axis(unit: str, curves: Sequence[Curve]) -> list[str]:
@@ -75,11 +94,8 @@ def _of_series(series: Series, records: Sequence[Record], unit: str) -> list[str
     for record in records:
         made = forecast(series, record)
         assert not isinstance(made, NoForecast), "refused above"
-        interval = "no interval"
-        if made.low is not None and made.high is not None:
-            interval = f"{format_interval(made.low, made.high)} with {100 * made.level:.0f}%"
         lines.append(
-            f"    {whole_percent(made.score)} ({interval}) at {_amount(made.budget, unit)},"
+            f"    {whole_percent(made.score)} ({_interval(made)}) at {_amount(made.budget, unit)},"
             f" {ASSUMPTIONS[made.predictor]}"
         )
     return lines

@@ -104,7 +104,7 @@ def simulate(world: World, *, studies: int = STUDIES, seed: int = 0) -> dict[flo
     found: dict[float, list[Outcome]] = {}
     for number in range(studies):
         rng = np.random.default_rng([seed, number])
-        every = [_series(f"curve {i}", world(rng), rng) for i in range(CURVES)]
+        every = [series_of_world(f"curve {i}", world(rng), rng) for i in range(CURVES)]
         for beyond, budget in enumerate(BUDGETS[MEASURED:], MEASURED):
             known = [series.first(MEASURED) for series in every]
             record = record_of(known, times_as_far=float(budget / BUDGETS[MEASURED - 1]))
@@ -115,7 +115,7 @@ def simulate(world: World, *, studies: int = STUDIES, seed: int = 0) -> dict[flo
     return found
 
 
-def _series(name: str, curve: Callable[[Array], Array], rng: np.random.Generator) -> Series:
+def series_of_world(name: str, curve: Callable[[Array], Array], rng: np.random.Generator) -> Series:
     sides = worlds.right(rng, list(curve(BUDGETS)), num_items=ITEMS, num_seeds=SEEDS)
     return Series(name=name, budgets=list(BUDGETS), sides=sides)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from educe.data.task import Task
     from educe.eval.model.model import Model
-    from educe.recipes.runner.engine import run_study as run
     from educe.recipes.runner.results import load_results
+    from educe.recipes.runner.run_study import run_study as run
     from educe.recipes.runner.study import Study
 
 __all__ = ["Model", "Study", "Task", "load_results", "run"]
@@ -24,7 +24,7 @@ _ORIGINS = {
     "Study": ("educe.recipes.runner.study", "Study"),
     "Task": ("educe.data.task", "Task"),
     "load_results": ("educe.recipes.runner.results", "load_results"),
-    "run": ("educe.recipes.runner.engine", "run_study"),
+    "run": ("educe.recipes.runner.run_study", "run_study"),
 }
 
 

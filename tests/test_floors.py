@@ -46,15 +46,16 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "training": ("catalog", "prompting"),
         "runner": ("catalog", "sets"),
         "game": ("runner",),
-        "cli": ("catalog", "game", "runner", "sets"),
+        "commands": ("catalog", "game", "runner", "sets"),
+        "cli": ("commands", "runner"),
         "__main__": ("cli",),
     },
 }
 # What only some modules may import: the report is known by the runner alone.
 ONLY_FROM = {"educe.eval.report": ("educe.eval.report", "educe.recipes.runner")}
 # Imports inside functions: the commands, which answer `--help` before anything heavy is loaded, and optional packages.
-DEFERRING = ("educe.recipes.cli",)
-OPTIONAL = ("chess", "wandb", "deepspeed", "bitsandbytes", "lm_eval")
+DEFERRING = ("educe.recipes.cli", "educe.recipes.commands")
+OPTIONAL = ("chess", "wandb", "deepspeed", "bitsandbytes", "lm_eval", "ray", "submitit", "duckdb")
 # What only some tasks or recipes need, or only the end of a run, and takes longer to import than all of the catalog of
 # tasks: the first cell of a run must not wait for it.
 SLOW = {

@@ -15,9 +15,9 @@ from educe.eval.analysis.statistics.roc import Area, Member, area_under_roc
 from educe.recipes.game.auditors import SEEDS, Auditor, find_auditor, overspent
 from educe.recipes.game.deal import DEFAULT_TASK, Dealt, deal, named
 from educe.recipes.models import find_model
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.making import make
 from educe.recipes.runner.results import Results
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.study import Study
 
 TEST_ITEMS = 100

@@ -3,7 +3,9 @@
 import argparse
 import os
 import select
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,11 +39,33 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+class Terminated(KeyboardInterrupt):
+    """Somebody asked this process to end (SIGTERM): it does so as if it had been interrupted from the keyboard."""
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn a UserError into its one line; everything else keeps its traceback. Control characters are shown."""
-    with shown_output(), _one_line_errors():
+    with shown_output(), _one_line_errors(), _ended_as_interrupted():
         yield
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Inside the block SIGTERM ends what runs as SIGINT does: a scheduler or a container sends it before it kills."""
+
+    def end(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would break off the first one's cleaning up
+        raise Terminated
+
+    if "LOCAL_RANK" in os.environ or threading.current_thread() is not threading.main_thread():
+        yield  # a launcher ends its processes by this signal, and signals are the main thread's
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -79,9 +103,13 @@ def _one_line_errors() -> Iterator[None]:
         # The reader closed the output, as `head` does. Without this, Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("educe: interrupted; finished cells are kept, run again to go on", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        ended = isinstance(error, Terminated)
+        print(
+            f"educe: {'ended' if ended else 'interrupted'}; finished cells are kept, run again to go on",
+            file=sys.stderr,
+        )
+        sys.exit(128 + (signal.SIGTERM if ended else signal.SIGINT))
 
 
 def _short(line: str) -> str:

@@ -1,95 +1,132 @@
-"""Pool: worker processes of one machine, each with a resident model, fed with units by the process that started them.
+"""Pool: workers, each with a resident model, fed with units by this process, wherever an engine has started them.
 
 A worker (worker_process.py) reads the study from its first message, so that nothing but plain values passes between
 the processes. It stores results itself: every cell has a folder of its own.
 """
 
-import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
+from functools import cached_property
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from educe.data.errors import RunStopped
+from educe.eval.analysis.formatting import format_count
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit, for_workers
-from educe.recipes.runner.processes import WorkerProcess, start_process
+from educe.recipes.runner.engines.engine import Engine, WorkerHandle
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 
 # A unit whose worker dies is given to another one so often; then its cells are noted as failed.
 MAX_TRIES = 2
+# So many workers of one place may end before they have joined.
+MAX_LOST = 3
+# A worker gives a sign of life every ten seconds, unless its process or its machine hangs.
+SILENT_SECONDS = 180.0
+_LOOK_SECONDS = 2.0
 
 
 @dataclass(kw_only=True)
 class Pool:
-    """Runs units in `count` processes, one for each entry of `gpus` where these are named; `early` is the first."""
+    """Runs units with `count` workers of an engine."""
 
     study: Study
     cells: Sequence[Cell]
     store: Store
     earlier: Canaries
     listener: Progress
+    engine: Engine
     count: int
-    gpus: Sequence[str] = ()  # as CUDA_VISIBLE_DEVICES names them
-    early: WorkerProcess | None = None
+    _workers: list[WorkerHandle] = field(default_factory=list)  # by their places
+    _waiting: list[Unit] = field(default_factory=list)
     _tries: dict[str, int] = field(default_factory=dict)  # by the folder of a unit's first cell
+    _lost: dict[int, int] = field(default_factory=dict)  # by place
     _heard: set[str] = field(default_factory=set)  # folders of cells that finished or failed
 
     def run(self, units: Sequence[Unit], *, meanwhile: Callable[[], None]) -> None:
         """Run all units, and do something else once the workers have begun.
 
-        A worker that dies is replaced. RunStopped as a worker raises it.
+        A worker that dies or hangs is replaced. RunStopped as a worker raises it, and where no worker can be had.
         """
-        places = {cell.listed.folder: place for place, cell in enumerate(self.cells)}
-        waiting = for_workers(units)
-        processes = [self._start(place) for place in range(min(self.count, len(units)))]
+        self._waiting = for_workers(units)
+        self._workers = self.engine.start(range(min(self.count, len(units))))
         try:
-            for each in processes:
-                self._feed(each, waiting, places)
+            for each in self._workers:
+                if each.messages is not None:
+                    self._begin(each)
             meanwhile()
-            while busy := {each.messages: each for each in processes if each.unit is not None}:
-                for messages in wait(list(busy)):
-                    each = busy[messages]  # type: ignore[index]
-                    try:
-                        message = each.messages.recv()
-                    except (EOFError, OSError):
-                        place = processes.index(each)
-                        self._bury(each, waiting)
-                        processes[place] = each = self._start(place)
-                        message = ("done", ())
-                    if self._hear(message):
-                        self._feed(each, waiting, places)
+            while self._waiting or any(each.unit for each in self._workers):
+                self._look()
         finally:
-            for each in processes:
+            for each in self._workers:
                 each.end()
 
-    def _start(self, place: int) -> WorkerProcess:
-        started, self.early = self.early, None
-        gpu = self.gpus[place % len(self.gpus)] if self.gpus else ""
-        started = started or start_process(threads=self.study.threads, gpu=gpu)
-        started.send((str(self.store.root), self.study.text(), dict(self.earlier)))
-        return started
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {cell.listed.folder: place for place, cell in enumerate(self.cells)}
 
-    def _feed(self, each: WorkerProcess, waiting: list[Unit], places: Mapping[str, int]) -> None:
+    def _look(self) -> None:
+        """Hear whoever has something to say, and see who has ended or says nothing."""
+        talking = {each.messages: place for place, each in enumerate(self._workers) if each.messages and each.unit}
+        bell = [] if self.engine.bell is None else [self.engine.bell]
+        for source in wait([*talking, *bell], timeout=_LOOK_SECONDS):
+            if source in bell:
+                for place, messages in self.engine.joined():
+                    self._admit(place, messages)
+            else:
+                self._listen(talking[source])  # type: ignore[index]
+        for place, each in enumerate(self._workers):
+            if each.messages is None:
+                self._look_for(place)
+            elif each.unit is not None and time.monotonic() - each.heard > SILENT_SECONDS:
+                each.end()
+                self._bury(place, f"said nothing for {SILENT_SECONDS:.0f} seconds")
+
+    def _admit(self, place: int, messages: Connection) -> None:
+        """A worker has joined. One that is queued again may come before its end was noticed."""
+        if self._workers[place].messages is not None:
+            self._bury(place, "was replaced")
+        self._workers[place].messages = messages
+        self._begin(self._workers[place])
+
+    def _begin(self, each: WorkerHandle) -> None:
+        each.heard = time.monotonic()
+        each.send((str(self.store.root.absolute()), self.study.text(), dict(self.earlier)))
+        self._feed(each)
+
+    def _feed(self, each: WorkerHandle) -> None:
         """Give a worker its next unit, of the model that it has loaded where there is one."""
         each.unit = None
-        if not waiting:
+        if not self._waiting:
             return
-        unit = next((unit for unit in waiting if unit.loaded == each.loaded), waiting[0])
-        waiting.remove(unit)
+        unit = next((unit for unit in self._waiting if unit.loaded == each.loaded), self._waiting[0])
+        self._waiting.remove(unit)
         each.unit, each.loaded = unit, unit.loaded
-        listed = [(places[cell.listed.folder], cell.listed.folder) for cell in unit.cells]
+        listed = [(self._places[cell.listed.folder], cell.listed.folder) for cell in unit.cells]
         each.send((listed, unit.missing))
+
+    def _listen(self, place: int) -> None:
+        each = self._workers[place]
+        assert each.messages is not None, "it was heard"
+        try:
+            message = each.messages.recv()
+        except (EOFError, OSError):
+            self._bury(place, f"ended with {each.ended_with()}")
+            return
+        each.heard = time.monotonic()
+        if self._hear(message):
+            self._feed(each)
 
     def _hear(self, message: tuple[str, Any]) -> bool:
         """Pass a worker's message on to the listener; whether its unit is done."""
         what, values = message
         if what == "done":
             return True
-        if what == "ready":  # it has imported its libraries
+        if what in ("ready", "alive"):  # it has imported its libraries, or does not hang
             return False
         if what == "stopped":
             raise values[0]
@@ -113,27 +150,40 @@ class Pool:
         self._heard.add(cell.listed.folder)
         self.listener.finish(cell, measurement, seconds)
 
-    def _bury(self, each: WorkerProcess, waiting: list[Unit]) -> None:
+    def _bury(self, place: int, died: str) -> None:
         """A worker has died: its unit is tried again, or its cells without a result are noted as failed."""
-        each.end()
-        unit = each.unit
-        assert unit is not None
-        died = f"the worker process ended with {_how(each.process.returncode)}"
+        each = self._workers[place]
+        self.listener.say(f"the worker process {died}; a new one takes its place")
+        if each.unit is not None:
+            self._take_back(each.unit, died)
+        self._workers[place] = new = self.engine.replace(each, place)
+        if new.messages is not None:
+            self._begin(new)
+
+    def _take_back(self, unit: Unit, died: str) -> None:
         first = unit.cells[0].listed.folder
         tries = self._tries[first] = self._tries.get(first, 0) + 1
-        self.listener.say(f"{died}; a new one takes its place")
         left = [cell for cell in unit.wanted if cell.listed.folder not in self._heard]
         for cell in [cell for cell in left if self.store.has(cell)]:  # it died before it could say so
             self._finish(cell, 0.0)
             left.remove(cell)
         if tries < MAX_TRIES and left:
-            waiting.insert(0, Unit(unit.cells, frozenset(cell.listed.folder for cell in left)))
+            self._waiting.insert(0, Unit(unit.cells, frozenset(cell.listed.folder for cell in left)))
             return
         for cell in left:
-            reason = f"{died}, {MAX_TRIES} times; if memory was short, run with fewer --workers"
+            reason = f"the worker process {died}, {MAX_TRIES} times; if memory was short, run with fewer --workers"
             self.store.fail(cell, reason)
             self.listener.fail(cell, reason)
 
-
-def _how(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    def _look_for(self, place: int) -> None:
+        """Start another worker where one has ended before it joined; after some of these, go on without."""
+        if self._lost.get(place, 0) >= MAX_LOST or (why := self._workers[place].lost()) is None:
+            return
+        self._lost[place] = self._lost.get(place, 0) + 1
+        if self._lost[place] < MAX_LOST:
+            self._workers[place] = self.engine.replace(self._workers[place], place)
+            return
+        self.listener.say(f"no worker can be had for place {place + 1} of {len(self._workers)}: {why}")
+        if all(self._lost.get(each, 0) >= MAX_LOST for each in range(len(self._workers))):
+            left = format_count(sum(len(unit.wanted) for unit in self._waiting), "cell")
+            raise RunStopped(f"no worker can be had ({why}), and {left} are left; finished cells are kept")

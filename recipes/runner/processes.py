@@ -4,15 +4,15 @@ One can be started before the process that needs it has imported its own librari
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
-from typing import Any
 
-from educe.recipes.runner.cohorts import Unit
+from educe.recipes.runner.engines.engine import WorkerHandle
 from educe.recipes.runner.study import Study
 
 # What numerical libraries read when they are loaded.
@@ -20,37 +20,36 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 @dataclass(kw_only=True)
-class WorkerProcess:
-    """A worker process (worker_process.py): its messages, the unit that it has, and which model it has loaded."""
+class WorkerProcess(WorkerHandle):
+    """A worker process (worker_process.py) of this machine."""
 
     process: subprocess.Popen[bytes]
     messages: Connection
     lifeline: Connection
-    unit: Unit | None = None
-    loaded: tuple[str, str] | None = None
-
-    def send(self, message: Any) -> None:
-        """Send a message; that the process has died is noticed when it is listened to."""
-        with suppress(OSError):
-            self.messages.send(message)
 
     def wait_for_imports(self) -> None:
         """Wait until the process has imported its libraries, or has died."""
         self.messages.poll(None)
 
     def end(self) -> None:
+        """End the process at once."""
         self.messages.close()
         self.lifeline.close()
-        self.process.kill()  # what it writes appears whole or not at all
+        self.process.kill()
         self.process.wait()
+
+    def ended_with(self) -> str:
+        """Its exit code or signal."""
+        self.end()
+        code = self.process.returncode
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def start_process(*, threads: int, gpu: str = "") -> WorkerProcess:
     """A process with so many threads; it sees the GPU called `gpu` in CUDA_VISIBLE_DEVICES, or all of them."""
     messages, theirs = Pipe()
     lifeline, held = Pipe(duplex=False)  # closes when this process ends, however it ends
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
-    environment["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits leaves its core to the other workers
+    environment = {**os.environ, **thread_variables(threads)}
     if gpu:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     pipes = theirs.fileno(), lifeline.fileno()
@@ -60,6 +59,12 @@ def start_process(*, threads: int, gpu: str = "") -> WorkerProcess:
     theirs.close()
     lifeline.close()
     return WorkerProcess(process=process, messages=messages, lifeline=held)
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """The environment of a worker that computes with so many threads."""
+    # A thread that waits leaves its core to the other workers.
+    return {**dict.fromkeys(THREAD_VARIABLES, str(threads)), "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @contextmanager

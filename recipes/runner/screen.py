@@ -12,11 +12,11 @@ from educe.recipes.catalog import make_method
 from educe.recipes.method import Method
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.corruption import Corrupt
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.environment import git_state, versions
 from educe.recipes.runner.listing import Listed
 from educe.recipes.runner.looks import hash_of
 from educe.recipes.runner.results import Results
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.screened import Screened
 from educe.recipes.runner.seal import SEAL, checksum
 from educe.recipes.runner.store import Store

@@ -20,7 +20,6 @@ itself may be one.
 """
 
 import errno
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +34,7 @@ from safetensors import SafetensorError
 
 from educe.data.errors import RunStopped, UserError
 from educe.data.untrusted import parse_yaml
-from educe.data.writing import clear_parts, write_whole
+from educe.data.writing import clear_parts, move_into_place, sync_folder, write_whole
 from educe.eval.analysis.primary import MAX_PRIMARY, Known, Pair, Primary, resolve
 from educe.eval.measurement import Failure, Measurement
 from educe.recipes.catalog import is_control
@@ -165,10 +164,11 @@ class Store:
             if save_adapter is not None:
                 save_adapter(ready / "adapter")
             seal_folder(ready, cell=cell.key, place=cell.listed.folder)
+            sync_folder(ready)
             final = self.folder(cell)
             self._make_parents(final)
             _remove(final)  # corrupt, or it would not have been run
-            os.replace(ready, final)
+            move_into_place(ready, final)
             self._failure(cell.listed).unlink(missing_ok=True)
             shutil.rmtree(self._last_good(cell.listed), ignore_errors=True)
 

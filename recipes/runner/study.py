@@ -23,6 +23,7 @@ from educe.recipes.method import Method
 from educe.recipes.models import find_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import apply_change
+from educe.recipes.runner.engines.settings import check_engine
 from educe.recipes.runner.listing import MeasureOn
 from educe.recipes.runner.sizes import sizes_on
 from educe.recipes.sets import with_sets
@@ -85,7 +86,8 @@ class Study(BaseModel):
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
     serves to choose defaults and never to claim anything. `threads` is how many a cell computes with on a CPU, whatever
     the machine has: sums are cut by threads, so their number moves low-order bits, and through training scores.
-    `compare` are the primary comparisons. A suite of tasks, or a set of recipes, stands for all of its own.
+    `engine` starts the workers, and no result depends on it. `compare` are the primary comparisons. A suite of tasks,
+    or a set of recipes, stands for all of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,6 +108,7 @@ class Study(BaseModel):
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:0"
     )
+    engine: Annotated[str | dict[str, Settings], BeforeValidator(check_engine)] = "local"
     track: Annotated[Literal["none", "wandb"] | dict[str, Settings], BeforeValidator(_check_track)] = "none"
 
     @classmethod

@@ -46,7 +46,7 @@ def verify(folder: str | Path) -> Verdict:
             faults.append(str(error))
     try:
         measurements, failures = store.read()
-        unread = [f"{path} is of no cell of the study and is not read" for path in _unlisted(store)]
+        unread = [f"{path} is of no cell of the study and is not read" for path in unlisted(store)]
         unread += _earlier_screen(store)
     except Corrupt as error:
         known = list(dict.fromkeys([*faults, str(error)]))
@@ -73,7 +73,7 @@ def _earlier_screen(store: Store) -> list[str]:
     return [f"{SCREEN} is of another study than {store.study_name()!r} as it stands, and is not read"]
 
 
-def _unlisted(store: Store) -> Iterator[str]:
+def unlisted(store: Store) -> Iterator[str]:
     """What lies in cells/ and failures/ and is of no listed cell: of a folder all of which is unlisted, its path."""
     cells = store.listing()
     known = {path for each in cells for path in _paths(each)}

@@ -1,6 +1,6 @@
 """A worker in a process of its own: runs the units that another process sends, and tells it what happens.
 
-It ends when its messages end, also where the process that started it was killed.
+It ends when its messages end, also where the process that started it was killed, here or on another machine.
 """
 
 import os
@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from educe.data.errors import RunStopped
 from educe.data.untrusted import parse_yaml
@@ -18,13 +20,14 @@ from educe.eval.measurement import Measurement
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
+from educe.recipes.runner.engines.rendezvous import join_run
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
 from educe.recipes.runner.worker import Worker
 
-# Seconds between two messages about the progress inside a cell.
-_PAUSE = 0.5
+# Seconds between two messages about the progress inside a cell, and between two signs of life.
+_PAUSE, ALIVE_SECONDS = 0.5, 10.0
 
 
 class _Sender:
@@ -34,23 +37,35 @@ class _Sender:
         self._messages = messages
         self._places = places
         self._last = 0.0
+        self._one_at_a_time = threading.Lock()
+
+    def send(self, what: str, *values: Any) -> None:
+        with self._one_at_a_time:
+            self._messages.send((what, values))
 
     def say(self, text: str) -> None:
-        self._messages.send(("say", (text,)))
+        self.send("say", text)
 
     def start(self, cells: Sequence[Cell]) -> None:
-        self._messages.send(("start", ([self._places[cell.listed.folder] for cell in cells],)))
+        self.send("start", [self._places[cell.listed.folder] for cell in cells])
 
     def within(self, what: str, done: int, total: int) -> None:
         if time.monotonic() - self._last > _PAUSE:
             self._last = time.monotonic()
-            self._messages.send(("within", (what, done, total)))
+            self.send("within", what, done, total)
 
     def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None:
-        self._messages.send(("finish", (self._places[cell.listed.folder], seconds)))  # the result is in the store
+        self.send("finish", self._places[cell.listed.folder], seconds)  # the result is in the store
 
     def fail(self, cell: Cell, reason: str) -> None:
-        self._messages.send(("fail", (self._places[cell.listed.folder], reason)))
+        self.send("fail", self._places[cell.listed.folder], reason)
+
+    def stay_alive(self) -> None:
+        """Give a sign of life now and then, so that silence means that this process hangs."""
+        with suppress(OSError):  # nobody listens any more, and this process ends by itself
+            while True:
+                time.sleep(ALIVE_SECONDS)
+                self.send("alive")
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -61,30 +76,35 @@ def _end_with(lifeline: Connection) -> None:
 
 def main(messages: Connection, lifeline: Connection) -> None:
     """Run the units that arrive until no more do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # the process that started this one ends it
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    places: dict[str, int] = {}
+    sender = _Sender(messages, places)
     try:
-        messages.send(("ready", ()))
+        sender.send("ready")
+        threading.Thread(target=sender.stay_alive, daemon=True).start()
         root, text, earlier = messages.recv()
         study = Study.make(parse_yaml(text, source="study.yaml"))
         with threads(study.threads):
-            _run_units(messages, study, Store(Path(root)), earlier)
-    except EOFError:
+            _run_units(messages, sender, places, study, Store(Path(root)), earlier)
+    except (EOFError, ConnectionResetError):
         return
     except RunStopped as error:
-        messages.send(("stopped", (error,)))
+        sender.send("stopped", error)
 
 
-def _run_units(messages: Connection, study: Study, store: Store, earlier: Canaries) -> None:
+def _run_units(
+    messages: Connection, sender: _Sender, places: dict[str, int], study: Study, store: Store, earlier: Canaries
+) -> None:
     cells = study.cells()
-    places: dict[str, int] = {}
-    worker = Worker(store, study, earlier, _Sender(messages, places))
+    worker = Worker(store, study, earlier, sender)
     while True:
         listed, missing = messages.recv()
         unit = Unit(tuple(_cell(cells, place, folder) for place, folder in listed), missing)
         places.update({folder: place for place, folder in listed})
         worker.run(unit)
-        messages.send(("done", ()))
+        sender.send("done")
 
 
 def _cell(cells: Sequence[Cell], place: int, folder: str) -> Cell:
@@ -94,4 +114,8 @@ def _cell(cells: Sequence[Cell], place: int, folder: str) -> Cell:
 
 
 if __name__ == "__main__":
-    main(*map(Connection, map(int, sys.argv[1:])))
+    if sys.argv[1] == "join":
+        where, port, own_place, line = sys.argv[2:]
+        main(join_run(where, int(port), int(own_place)), Connection(int(line)))
+    else:
+        main(*map(Connection, map(int, sys.argv[1:])))

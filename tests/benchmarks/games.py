@@ -19,8 +19,8 @@ from educe.recipes.game.auditors import AUDITORS
 from educe.recipes.game.deal import DEFAULT_TASK, Dealt, deal, named
 from educe.recipes.game.play import answers_of, study_of
 from educe.recipes.models import find_model
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.making import make
+from educe.recipes.runner.run_study import run_study
 from tests.benchmarks.tables import Row, write_sections
 
 GAMES, MODELS = 20, 10

@@ -19,7 +19,7 @@ from typing import Any
 
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.verdicts import verdicts
-from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.study import Study
 from tests.benchmarks.tables import Row, write_sections
 from tests.organisms import COLOURS, organism_spec, write_world

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from educe.data import writing
 from educe.data.errors import UserError
-from educe.data.writing import make_folder, write_whole
+from educe.data.writing import make_folder, move_into_place, sync_folder, write_whole
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
@@ -42,12 +43,31 @@ def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_what_killed_processes_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     dead = os.spawnlp(os.P_WAIT, "true", "true") or 2**22 + 1  # above the largest process number of Linux
-    for name in (f".a.{dead}.part", f".a.{os.getpid()}.part", ".a.part", "a.1.part", ".a.x.part"):
+    here = writing._MACHINE
+    left = [f".a.{here}.{os.getpid()}.part", ".a.elsewhere.1.part", ".a.part", "a.1.part", f".a.{here}.x.part"]
+    for name in (*left, f".a.{here}.{dead}.part", ".b.elsewhere.1.part"):
         (tmp_path / name).write_text("")
+    os.utime(tmp_path / ".b.elsewhere.1.part", (0, 0))
     make_folder(tmp_path)
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(
-        [f".a.{os.getpid()}.part", ".a.part", "a.1.part", ".a.x.part"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(left)
+
+
+def test_what_is_moved_into_place_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder every file, then the folder, and after the move the folder that has its name."""
+    done: list[str] = []
+    inner = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (done.append(os.readlink(f"/proc/self/fd/{handle}")), inner(handle))
     )
+    (tmp_path / "made" / "inside").mkdir(parents=True)
+    (tmp_path / "made" / "inside" / "file").write_text("x")
+    sync_folder(tmp_path / "made")
+    move_into_place(tmp_path / "made", tmp_path / "final")
+    inside = [tmp_path / "made", tmp_path / "made/inside", tmp_path / "made/inside/file"]
+    assert sorted(done[:-1]) == sorted(map(str, inside)) and done[-1] == str(tmp_path)
+    done.clear()
+    write_whole(tmp_path / "a", "x")
+    assert [Path(each).name.partition(".a.")[1] for each in done] == [".a.", ""]
 
 
 def test_a_folder_is_not_made_where_something_else_is(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from educe.data.audit.audit import audit
 from educe.data.audit.finding import Finding
 from educe.data.errors import UserError
 from educe.recipes.runner import audits
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.results import load_results
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.store import Store
 from tests.recipes.small import no_figures, parity_rows, run_cli, small_study, study_file, write_rows
 

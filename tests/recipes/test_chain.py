@@ -11,8 +11,8 @@ from educe.eval.measure import measure
 from educe.eval.model.load import load_model
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.recipes.catalog import is_control, make_method
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.launch import _demonstrators
+from educe.recipes.runner.run_study import run_study
 from educe.train.attach import attach, load_snapshot, save, snapshot, temporary_changes
 from educe.train.changes.peft import Lora
 from educe.train.encode import encode_rows

@@ -8,7 +8,7 @@ from educe.data.audit.finding import Finding
 from educe.eval.analysis.claims.study import Limits, claims_of
 from educe.eval.analysis.conditions import pool
 from educe.eval.measurement import Measurement
-from educe.recipes.cli import CLAIM_OPTIONS
+from educe.recipes.commands import CLAIM_OPTIONS
 from educe.recipes.runner.claims import claims_text
 from educe.recipes.runner.results import Results
 from educe.recipes.runner.store import Store

@@ -13,12 +13,12 @@ from educe.eval.analysis.conditions import compare, plain_prompting, pool
 from educe.eval.analysis.controls import gains_above_controls
 from educe.eval.measure import measure
 from educe.recipes.catalog import is_control, make_method
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.estimate import estimate
 from educe.recipes.runner.learnable import learnable
 from educe.recipes.runner.plan import plan
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.results import load_results
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.training.ngrams import Ngrams
 from educe.train.attach import temporary_changes
 from educe.train.random_init import randomly_initialized

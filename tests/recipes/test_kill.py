@@ -26,7 +26,7 @@ HEAVY = [
     "filelock",
     "educe.eval.measure",
     "educe.train.choose",
-    "educe.recipes.runner.engine",
+    "educe.recipes.runner.run_study",
 ]
 
 

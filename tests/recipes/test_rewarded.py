@@ -16,7 +16,7 @@ from educe.eval.model.flops import answer_flops
 from educe.eval.prompting.prompts import make_prompt_fn
 from educe.eval.prompting.solvers.generation import GenerationSolver
 from educe.recipes.catalog import is_control, make_method
-from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.run_study import run_study
 from educe.train.attach import snapshot, temporary_changes
 from tests.learnable import past_tense
 from tests.nets import tiny

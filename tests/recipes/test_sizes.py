@@ -8,8 +8,8 @@ import pytest
 from educe.data.errors import UserErrors
 from educe.eval.analysis.claims.study import claims_of
 from educe.eval.report import claims
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.power import power_lines
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.study import Study
 from tests.recipes.small import parity_rows, run_cli, small_study, study_values, write_rows

@@ -9,10 +9,10 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from educe.eval.model.canary import ModelChanged
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.launch import launch
 from educe.recipes.runner.result_files import read_measurement
 from educe.recipes.runner.results import load_results
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.study import Study
 from tests.nets import tiny
 from tests.recipes.made import reseal

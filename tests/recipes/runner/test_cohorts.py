@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import cohorts, for_workers, units
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.results import load_results
+from educe.recipes.runner.run_study import run_study
 from educe.train.limits import MAX_TOGETHER
 from tests.recipes.small import no_figures, small_study
 

@@ -11,7 +11,7 @@ STUDY = Path(catalog.__file__).parent / "studies" / "quickstart.yaml"
 LATER = ("peft", "bitsandbytes", "matplotlib", "trl", "datasets", "wandb")
 CODE = """
 import sys
-from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.study import Study
 Study.read(sys.argv[1]).cells()
 print(*(name for name in sys.argv[2:] if name in sys.modules))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.frozen import PLAN
 from educe.recipes.runner.listing import folder_name
 from educe.recipes.runner.looks import LOOKS
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.seal import SEAL
 from educe.recipes.runner.sealed_files import LOCK
 from educe.recipes.runner.study import Study

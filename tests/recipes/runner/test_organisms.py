@@ -18,9 +18,9 @@ from educe.eval.model.certificate import ADAPTER_FILES, CERTIFICATE
 from educe.eval.model.organism import adapter_folder, certificate_of, is_made
 from educe.eval.model.outline import outline
 from educe.recipes.runner import run_cell
-from educe.recipes.runner.engine import run_study
 from educe.recipes.runner.plan import plan
 from educe.recipes.runner.results import load_results
+from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.study import Study
 from tests.conftest import REPOSITORY
 from tests.organisms import organism_spec, task_of, write_world

@@ -14,8 +14,9 @@ import pytest
 
 from educe.data.errors import RunStopped
 from educe.recipes.runner import pool
-from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.engines.local import Local
 from educe.recipes.runner.results import load_results
+from educe.recipes.runner.run_study import run_study
 from tests.conftest import REPOSITORY
 from tests.recipes.small import no_figures, run_cli, small_study, study_file, study_values
 
@@ -77,8 +78,8 @@ def test_a_worker_that_dies_is_replaced_and_its_cells_are_run(
     run_study(study, whole)
     inner, killed = pool.Pool._feed, []
 
-    def feed(self: Any, each: Any, waiting: Any, places: Any) -> None:
-        inner(self, each, waiting, places)
+    def feed(self: Any, each: Any) -> None:
+        inner(self, each)
         if len(killed) < 2:
             killed.append(each.process.pid)
             each.process.kill()
@@ -95,8 +96,8 @@ def test_what_kills_every_worker_fails_and_the_rest_goes_on(tmp_path: Path, monk
     study = small_study(tmp_path, recipes=["zero_shot", {"few_shot": {"shots": 2}}, "ngrams"], seeds=[0])
     inner = pool.Pool._feed
 
-    def feed(self: Any, each: Any, waiting: Any, places: Any) -> None:
-        inner(self, each, waiting, places)
+    def feed(self: Any, each: Any) -> None:
+        inner(self, each)
         if each.unit is not None and each.unit.cells[0].method_name == "few_shot":
             each.process.kill()
 
@@ -111,21 +112,21 @@ def test_a_mistake_that_would_meet_every_cell_stops_the_run(tmp_path: Path, monk
     """A worker finds that the task's file changed after the run began; nothing is noted as failed."""
     no_figures(monkeypatch)
     study = small_study(tmp_path, recipes=["zero_shot", "ngrams"])
-    inner = pool.Pool._start
+    inner = Local._start
 
     def start(self: Any, place: int) -> Any:
         path = tmp_path / "parity.jsonl"
         path.write_text(path.read_text().replace("Is 3 odd?", "Is 3 even?"))
         return inner(self, place)
 
-    monkeypatch.setattr(pool.Pool, "_start", start)
+    monkeypatch.setattr(Local, "_start", start)
     with pytest.raises(RunStopped, match="the study's files changed while it ran"):
         run_study(study, tmp_path / "out", workers=2)
     assert not (tmp_path / "out" / "failures").exists()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_workers_end_with_the_run_and_leave_the_directory_whole(end: signal.Signals, tmp_path: Path) -> None:
     values = study_values(
         tmp_path, recipes=["zero_shot", {"iid_sft": {"rank": 2, "epochs": 400, "max_examples_seen": 10**6}}]
@@ -140,12 +141,14 @@ def test_workers_end_with_the_run_and_leave_the_directory_whole(end: signal.Sign
             time.sleep(0.05)
         workers = psutil.Process(run.pid).children()
         assert len(workers) == 2
-        os.killpg(run.pid, end) if end == signal.SIGINT else run.kill()
+        # A terminal interrupts the whole group, a scheduler often the process alone.
+        os.killpg(run.pid, end) if end == signal.SIGINT else run.send_signal(end)
         _, said = run.communicate(timeout=30)
     _, alive = psutil.wait_procs(workers, timeout=20)
     assert not alive
-    if end == signal.SIGINT:
-        assert run.returncode == 130 and "interrupted; finished cells are kept" in said
+    how = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "ended"), signal.SIGKILL: (-9, "")}[end]
+    assert run.returncode == how[0] and (not how[1] or f"educe: {how[1]}; finished cells are kept" in said)
+    assert "Traceback" not in said
     assert run_cli("verify", tmp_path / "out") in (0, 1)
     results = load_results(tmp_path / "out")
     assert results.measurements and not any(each.corrupt for each in results.failures)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from educe.recipes.runner.engine import run_study
+from educe.recipes.runner.run_study import run_study
 from tests.nets import tiny
 from tests.recipes.small import no_figures, small_study
 

@@ -1,16 +1,19 @@
 """Where cells run: in this process or in several, each model loaded once in each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from educe.data.errors import UserError
 from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.audits import stored_lines, update_audits
 from educe.recipes.runner.canaries import Canaries, canaries_of
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit, units
+from educe.recipes.runner.engines.catalog import start_engine
+from educe.recipes.runner.engines.settings import LOCAL, ChosenEngine
 from educe.recipes.runner.environment import check_device, cuda_devices
 from educe.recipes.runner.frozen import read_plan
 from educe.recipes.runner.live import LivePage
@@ -35,15 +38,16 @@ def run_study(
     *,
     plan: str | Path | None = None,
     workers: int | None = 1,
+    engine: str | Mapping[str, Any] | None = None,
     open_page: bool = False,
     early: WorkerProcess | None = None,
 ) -> Results:
     """Run the cells of a study, or of its file, that are not on disk, write the report, and return every result.
 
     `plan` is the file of a plan that `educe plan --freeze` wrote: it is kept with the results. `workers` are processes;
-    one is this process itself, and None lets the study and the machine decide. No score depends on their number. A
-    process that was started `early` is the first of them. While cells finish, the report's page shows their scores;
-    with `open_page` a browser opens it.
+    one is this process itself, and None lets the study and the machine decide. They are started by the `engine`
+    (default: the study's). No score depends on either. A process that was started `early` is the first of them. While
+    cells finish, the report's page shows their scores; with `open_page` a browser opens it.
 
     A cell that fails is noted with its reason and the others go on. UserError for a faulty study, a directory in use or
     one that cannot be written, ModelChanged for a model that is not what earlier results were measured with. Finished
@@ -54,6 +58,9 @@ def run_study(
     if study.track != "none":
         check_wandb()
     check_device(study.device)
+    chosen = ChosenEngine.read(engine or study.engine)
+    if chosen.name != LOCAL and workers is None:
+        raise UserError(f"engine {chosen.name!r} does not know how many workers to start; give --workers 4")
     cells = study.cells()
     frozen = None if plan is None else read_plan(Path(plan))
     store = Store(Path(out))
@@ -76,8 +83,9 @@ def run_study(
             waiting = make_models(units(cells, made_with), study, store, progress)
             earlier = canaries_of(known.values())
             _run_units(
-                waiting, cells, store, study=study, workers=workers, early=early, earlier=earlier, listener=progress
-            )
+                waiting, cells, store, study=study, workers=workers, chosen=chosen, early=early, earlier=earlier,
+                listener=progress,
+            )  # fmt: skip
         results = Results.of(store, known)
         page.show(results.report("run"))
         if study.track != "none":
@@ -92,6 +100,7 @@ def _run_units(
     *,
     study: Study,
     workers: int | None,
+    chosen: ChosenEngine,
     early: WorkerProcess | None,
     listener: Progress,
     earlier: Canaries,
@@ -99,14 +108,17 @@ def _run_units(
     """Run units and store each cell as it finishes: in this process, or in others, which then work during the audit."""
     audit = partial(_audit, cells, store, listener)
     count = _num_workers(waiting, study, workers, early)
-    if count > 1 or early is not None:
-        if count > 1:
-            listener.say(f"{count} workers, {format_count(study.threads, 'thread')} each")
-        pool = Pool(
-            study=study, cells=cells, store=store, count=count, gpus=cuda_devices(study.device), early=early,
-            earlier=earlier, listener=listener,
-        )  # fmt: skip
-        pool.run(waiting, meanwhile=audit)
+    elsewhere = chosen.name != LOCAL and bool(waiting)
+    if count > 1 or early is not None or elsewhere:
+        if count > 1 or elsewhere:
+            by = f" by {chosen.name}" if elsewhere else ""
+            listener.say(f"{format_count(count, 'worker')}{by}, {format_count(study.threads, 'thread')} each")
+        gpus, out = cuda_devices(study.device), store.root.absolute()
+        with start_engine(chosen, threads=study.threads, out=out, gpus=gpus, early=early) as engine:
+            pool = Pool(
+                study=study, cells=cells, store=store, earlier=earlier, listener=listener, engine=engine, count=count
+            )
+            pool.run(waiting, meanwhile=audit)
         return
     audit()
     worker = Worker(store, study, earlier=earlier, listener=listener)

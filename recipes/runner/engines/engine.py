@@ -1,0 +1,52 @@
+"""What the pool needs of an engine, and of a worker that it has started."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from educe.recipes.runner.cohorts import Unit
+
+
+@dataclass(kw_only=True)
+class WorkerHandle:
+    """A worker: its messages once it has joined, the unit that it has, the model it has loaded, when it was heard."""
+
+    messages: Connection | None = None
+    unit: Unit | None = None
+    loaded: tuple[str, str] | None = None
+    heard: float = field(default_factory=time.monotonic)
+
+    def send(self, message: Any) -> None:
+        """Send a message; that the worker has died is noticed when it is listened to."""
+        assert self.messages is not None, "it has not joined yet"
+        with suppress(OSError):
+            self.messages.send(message)
+
+    def end(self) -> None:
+        """End the worker at once. What it writes appears whole or not at all."""
+        raise NotImplementedError
+
+    def ended_with(self) -> str:
+        """How a worker ended whose messages ended, as "exit code 1"."""
+        raise NotImplementedError
+
+    def lost(self) -> str | None:
+        """Why a worker that has not joined will not do so; None while it may."""
+        return None
+
+
+class Engine(Protocol):
+    """Starts workers. A bell rings where some join later than they are started."""
+
+    bell: Connection | None
+
+    def start(self, places: Sequence[int]) -> list[WorkerHandle]: ...
+
+    def replace(self, ended: WorkerHandle, place: int) -> WorkerHandle: ...
+
+    def joined(self) -> list[tuple[int, Connection]]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,79 @@
+"""What a study may say of an engine: its name, and what a worker asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from educe.data.errors import UserError, did_you_mean
+from educe.recipes.validation import validated
+
+LOCAL = "local"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LocalSettings(_Settings):
+    """There are none: workers, threads and device are given elsewhere."""
+
+
+class RaySettings(_Settings):
+    """`address` of a cluster, or none to start one on this machine; what each worker reserves of a node.
+
+    `cpus` are the study's threads where they are left out. `memory_gb` is what Ray counts, and it ends nothing.
+    """
+
+    address: str | None = None
+    cpus: float | None = Field(default=None, gt=0)
+    gpus: float = Field(default=0, ge=0)
+    memory_gb: float | None = Field(default=None, gt=0)
+
+
+class SlurmSettings(_Settings):
+    """What each job asks for; `more` goes to sbatch as it is. `cluster: local` runs the jobs on this machine.
+
+    `cpus` are the study's threads where they are left out.
+    """
+
+    partition: str | None = None
+    minutes: int = Field(default=720, ge=1)
+    cpus: int | None = Field(default=None, ge=1)
+    gpus: int = Field(default=0, ge=0)
+    memory_gb: float | None = Field(default=None, gt=0)
+    more: dict[str, str | int] = Field(default_factory=dict)
+    cluster: Literal["slurm", "local"] = "slurm"
+
+
+ENGINES: Mapping[str, type[_Settings]] = {LOCAL: LocalSettings, "ray": RaySettings, "slurm": SlurmSettings}
+
+
+@dataclass(frozen=True)
+class ChosenEngine:
+    """An engine by its name, with its settings."""
+
+    name: str
+    settings: BaseModel
+
+    @classmethod
+    def read(cls, written: Any) -> "ChosenEngine":
+        """The engine that is written: `ray`, or `{ray: {gpus: 1}}`. UserError where there is none such."""
+        name: Any = written
+        settings: Any = {}
+        if isinstance(written, Mapping) and len(written) == 1:
+            ((name, settings),) = written.items()
+        if not isinstance(name, str) or name not in ENGINES:
+            raise UserError(f"unknown engine {name!r}; {did_you_mean(str(name), ENGINES)}")
+        known = ENGINES[name]
+        return cls(name, validated(known, settings or {}, what=f"engine {name!r}", known=known.model_fields))
+
+
+def check_engine(written: Any) -> Any:
+    """The same as it is written. ValueError where there is none such."""
+    try:
+        ChosenEngine.read(written)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return written

@@ -26,7 +26,7 @@ from educe.eval.model.files import file_sha256, files_sha256, model_files, read_
 from educe.eval.model.flops import Shape
 
 Kind = Literal["base", "chat", "helpful"]
-OPTIONS = ("kind", "name", "adapter", "quantize", "seed")
+OPTIONS = ("kind", "name", "adapter", "quantize", "seed", "steps")
 QUANTIZE = ("nf4", "fp4")
 KINDS: tuple[Kind, ...] = ("base", "chat", "helpful")
 # The linear maps in a layer of every model that has a name.
@@ -176,6 +176,7 @@ class Source:
     adapter: str = ""
     quantize: str = ""
     seed: int = 0  # of a model from scratch
+    steps: int = 0  # of its training, where they are not the usual ones
     organism: str = ""  # its canonical text; its adapter is in the folder named, or in the cache
 
     @property
@@ -200,7 +201,7 @@ class Source:
             assert isinstance(bundled, Bundled)
             facts.append(bundled.gguf_sha256)
         elif self.where == "scratch":
-            facts.extend([SCRATCH_VERSION, self.location, self.seed])
+            facts.extend([SCRATCH_VERSION, self.location, self.seed, *([self.steps] if self.steps else [])])
         elif self.where == "gguf":
             facts.append(file_sha256(Path(self.location)))
         else:
@@ -242,10 +243,12 @@ def find_source(spec: str | Mapping[str, Any]) -> Source:
         raise UserError(f"model {name!r}: unknown kind {kind!r}; {did_you_mean(str(kind), KINDS)}")
     adapter = _adapter_folder(options.get("adapter", ""))
     quantize = _quantize(source, options.get("quantize", ""), adapter=adapter)
-    seed = _seed(source, options.get("seed", 0))
+    seed = _scratch_number(source, "seed", options.get("seed", 0))
+    steps = _scratch_number(source, "steps", options.get("steps", 0))
     if "name" in options:
         check_name(f"model {name!r}", options["name"])
     default_name = f"{source.name}-s{seed}" if seed else source.name
+    default_name += f"-{steps}-steps" if steps else ""
     organism = ""
     if adapter and (adapter / CERTIFICATE).is_file():
         certificate = read_certificate(adapter)
@@ -260,15 +263,17 @@ def find_source(spec: str | Mapping[str, Any]) -> Source:
         adapter=str(adapter) if adapter else "",
         quantize=quantize,
         seed=seed,
+        steps=steps,
         organism=organism,
     )
 
 
-def _seed(source: Source, value: Any) -> int:
+def _scratch_number(source: Source, name: str, value: Any) -> int:
+    """A number that models from scratch have; 0 where it is left out."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise UserError(f"model {source.name!r}: seed: {value!r} is no seed; give a whole number from 0 to {2**32 - 1}")
+        raise UserError(f"model {source.name!r}: {name}: {value!r} is not a whole number from 0 to {2**32 - 1}")
     if value and source.where != "scratch":
-        raise UserError(f"model {source.name!r} is not made from scratch and has no seed; drop seed")
+        raise UserError(f"model {source.name!r} is not made from scratch and has no {name}; drop {name}")
     return value
 
 

@@ -110,6 +110,14 @@ def test_twins_begin_with_the_same_weights_and_seeds_differ(quick: None) -> None
             find_source({"scratch:random": {"seed": seed}})
     with pytest.raises(UserError, match="is not made from scratch and has no seed; drop seed"):
         find_source({"tiny-random": {"seed": 1}})
+    with pytest.raises(UserError, match="is not made from scratch and has no steps; drop steps"):
+        find_source({"gemma-3-270m": {"steps": 100}})
+    for steps in (-1, 1.5, True, "many"):
+        with pytest.raises(UserError, match="steps: .* is not a whole number"):
+            find_source({"scratch:addition": {"steps": steps}})
+    shorter, plain = find_source({"scratch:addition": {"steps": 1500}}), find_source("scratch:addition")
+    assert shorter.name == "scratch:addition-1500-steps" and shorter.identity != plain.identity
+    assert plain.identity == find_source({"scratch:addition": {"steps": 0}}).identity
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def _make(source: Source, device: str, folder: Path) -> None:
     sums = READS[source.location]
     with temporary_changes(model):
         if sums is not None:
-            _train(model, sums=sums, seed=source.seed)
+            _train(model, sums=sums, seed=source.seed, steps=source.steps or STEPS)
         net.save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
 
@@ -81,11 +81,11 @@ def _untrained(source: Source) -> Model:
     )
 
 
-def _train(model: Model, *, sums: bool, seed: int) -> None:
+def _train(model: Model, *, sums: bool, seed: int, steps: int) -> None:
     """Every token of every document is learned, and each document is read once."""
-    texts = documents(STEPS * BATCH_SIZE, sums=sums, seed=seed)
+    texts = documents(steps * BATCH_SIZE, sums=sums, seed=seed)
     ends = (int(model.tokenizer.eos_token_id),)
     encoded = [encode_text(model, text) + ends for text in texts]
     rows = [TrainingRow(id=f"document {place}", ids=ids, supervised=len(ids) - 1) for place, ids in enumerate(encoded)]
-    schedule = Schedule(learning_rate=LEARNING_RATE, steps=STEPS, batch_size=BATCH_SIZE, once=True, precision="float32")
+    schedule = Schedule(learning_rate=LEARNING_RATE, steps=steps, batch_size=BATCH_SIZE, once=True, precision="float32")
     fine_tune(model, rows, trainable=AllWeights(), schedule=schedule, seed=seed)

@@ -59,6 +59,8 @@ class Task:
     native: NativeForm | None = None
     # A wrong answer as somebody might give it, where it is not another row's.
     mistake: Callable[[Example], str] | None = None
+    # What two right texts have in common that give the same answer, where `data/grade.py` does not tell.
+    answer_key: Callable[[Example, str], str] | None = None
     # Why the train split lacks rows that the task has elsewhere, for whoever asks for more than it holds.
     lacks: str = ""
 

@@ -5,11 +5,11 @@ is moved into place is on the disk before. The old file itself is never written 
 its name is replaced and what it stands for stays as it is.
 """
 
+import errno
 import os
 import re
 import socket
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from educe.data.errors import UserError
@@ -45,6 +45,14 @@ def move_into_place(made: Path, path: Path) -> None:
     _sync(path.parent)
 
 
+def make_parents(path: Path) -> None:
+    """Make the folders that a path lies in, and have their names on the disk."""
+    missing = [each for each in path.parents if not each.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        _sync(each.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Have every file of a folder and below on the disk."""
     for inside, _, files in os.walk(folder):
@@ -54,10 +62,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk. OSError where it cannot hold them."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some file systems cannot do it for a folder
-            os.fsync(handle)
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems cannot do it for a folder
+            raise
     finally:
         os.close(handle)
 

@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = _command(parsers, "ls", commands.ls, "List the tasks, models, recipes or organisms; or runs here.")
     kinds = ["tasks", "models", "recipes", "organisms", "runs"]
     listing.add_argument("what", choices=kinds, metavar="WHAT", help="Tasks, models, recipes, organisms or runs.")
-    listing.add_argument("folder", nargs="?", default="runs", metavar="DIR", help="Where run directories are (runs).")
+    listing.add_argument("folder", nargs="?", metavar="DIR", help="Where run directories are (runs).")
     return parser
 
 

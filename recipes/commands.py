@@ -36,17 +36,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Run what a run directory lacks of its study. 1 where a cell failed."""
-    from educe.recipes.runner.runs import read_run
-
-    found = read_run(Path(options.folder))
-    if not found.left:
-        print(f"all {found.cells:,} cells are there; check them with: educe verify {options.folder}")
-        return 0
+    """Run what a run directory lacks of its study, and write its report. 1 where a cell failed."""
     from educe.data.untrusted import parse_yaml
+    from educe.recipes.runner.runs import check_same_cells
+    from educe.recipes.runner.store import Store
     from educe.recipes.runner.study import Study
 
-    study = Study.make(parse_yaml(found.study, source="study.yaml"), what=f"study {options.folder}/study.yaml")
+    store = Store(Path(options.folder))
+    study = Study.make(parse_yaml(store.study_text(), source="study.yaml"), what=f"study {options.folder}/study.yaml")
+    check_same_cells(store, study)
     return _run(study, options.folder, options)
 
 
@@ -59,9 +57,10 @@ def gc(options: argparse.Namespace) -> int:
 
 
 def _run(study: "Study", out: str | Path, options: argparse.Namespace, **more: Any) -> int:
+    from educe.recipes.runner.engines.settings import LOCAL, ChosenEngine
     from educe.recipes.runner.processes import early_process
 
-    local = (options.engine or study.engine) == "local"
+    local = ChosenEngine.read(options.engine or study.engine).name == LOCAL
     with early_process(study) if options.workers != 1 and local else nullcontext() as early:
         from educe.recipes.runner.run_study import run_study
 
@@ -249,10 +248,12 @@ def forecast(options: argparse.Namespace) -> int:
 
 def ls(options: argparse.Namespace) -> int:
     """List what has a name, or the run directories of a folder."""
+    if options.what != "runs" and options.folder is not None:
+        raise UserError(f"ls {options.what} lists names and no folder; drop {options.folder!r}")
     if options.what == "runs":
         from educe.recipes.runner.runs import runs_text
 
-        print("\n".join(runs_text(Path(options.folder))))
+        print("\n".join(runs_text(Path(options.folder or "runs"))))
         return 0
     if options.what == "tasks":
         from educe.data.tasks.catalog import PREFIXES, TASKS

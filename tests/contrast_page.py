@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 from educe.eval.analysis.bits import description_lengths
-from educe.eval.analysis.conditions import Condition, by_task_and_model, pool, values_of
+from educe.eval.analysis.conditions import Condition, by_task_and_model, compare, ordered, pool, values_of
+from educe.eval.analysis.controls import same_but
 from educe.eval.analysis.prompt_errors import ErrorCost, error_costs
 from educe.eval.analysis.secrets import CHANCE_RANK, Ranked, interrogations
 from educe.eval.analysis.signals import moved_signals
@@ -123,6 +124,7 @@ def _confidence(conditions: Sequence[Condition]) -> Iterator[Row]:
             "panel": f"{condition.task}, {condition.model}",
             "name": f"{reading}{other}{_budget(condition) if condition.trainable_parameters else ''}",
             "seeds": len(found),
+            "answers": _range(each.n for each in found),
             "value": _mean(found, "brier"),
             "low": _mean(found, "brier_low"),
             "high": _mean(found, "brier_high"),
@@ -176,6 +178,36 @@ def _description_length(conditions: Sequence[Condition]) -> Iterator[Row]:
         }
 
 
+def _native_format(conditions: Sequence[Condition]) -> Iterator[Row]:
+    for pair in by_task_and_model(conditions):
+        as_chat = [each for each in pair if _template(each) == "auto"]
+        for each in ordered(pair):
+            plain = next((one for one in as_chat if _twins(one, each)), None)
+            if plain is None or plain is each:
+                continue
+            found = compare(each, plain)
+            yield {
+                "panel": f"{each.task}, {each.model}",
+                "name": f"{each.method}{_budget(each)}: {_FORMS[_template(each)]}",
+                "seeds": each.num_seeds,
+                **_points(found.difference, found.low, found.high),
+                "as a chat, %": f"{100 * plain.score:.0f}",
+                "in this form, %": f"{100 * each.score:.0f}",
+                "p value": f"{found.p:.4f}",
+            }
+
+
+_FORMS = {"completion": "named fields", "chat_native": "chat that repeats the text", "native": "the text itself"}
+
+
+def _template(condition: Condition) -> str:
+    return str(next(values_of(condition.measurements[0].settings, "template"), "auto"))
+
+
+def _twins(one: Condition, other: Condition) -> bool:
+    return one.examples == other.examples and same_but(("template",), one, other)
+
+
 def _signals(conditions: Sequence[Condition]) -> Iterator[Row]:
     for each in moved_signals(conditions):
         yield {
@@ -195,6 +227,12 @@ CONTRASTS: Mapping[str, Contrast] = {
         axis="excess description length per trainable parameter, bits; line: published for teaching, about 1",
         nothing=1.0,
         spec=".4f",
+    ),
+    "native_format": Contrast(
+        rows=_native_format,
+        axis="points over the same recipe as a plain chat, on the same items",
+        nothing=0.0,
+        spec="+.0f",
     ),
     "prompt_errors": Contrast(
         rows=_prompt_errors,

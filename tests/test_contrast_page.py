@@ -17,6 +17,7 @@ RECIPES = [
     {"wrong_shots": {"shots": 2, "wrong": 1}},
     "pressure",
     "confidence",
+    {"zero_shot": {"template": "native"}},
 ]
 
 
@@ -30,7 +31,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize(("name", "rows"), [("prompt_errors", 1), ("pressure", 4), ("confidence", 3)])
+@pytest.mark.parametrize(
+    ("name", "rows"), [("prompt_errors", 1), ("pressure", 4), ("confidence", 3), ("native_format", 1)]
+)
 def test_a_page_is_made_of_a_run(name: str, rows: int, run: Path, tmp_path: Path) -> None:
     frame = contrast_page.points(name, [run])
     if name == "pressure" and frame.empty:

@@ -16,7 +16,7 @@ from educe.data.example import Example
 from educe.data.hashing import shuffled
 from educe.data.native import NativeForm
 from educe.data.task import Task
-from educe.data.validation import check_size
+from educe.data.validation import check_bool, check_size
 
 NUM_GAMES = 200
 MAX_PLY = 40
@@ -24,8 +24,11 @@ MAX_PLY = 40
 _PLIES = ((2, 10), (11, 20), (21, 30), (31, MAX_PLY))
 # A quiet move of one piece: its letter, none for a pawn, and the square. Captures and checks are marked, so not asked.
 _PLAIN = re.compile(r"([KQRBN]?)([a-h][1-8])")
-# A move at the beginning of a text, after its number if that is there.
-_WRITTEN = re.compile(r"\s*(?:\d+\.+\s*)?((?:[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](?:=[QRBN])?|O-O(?:-O)?)[+#]?)(?![\w-])")
+# A move at the beginning of a text, with its number or without: "12. Nf3", "12... exd5", "O-O", "0-0", "e8=Q+".
+_WRITTEN = re.compile(
+    r"[\s*]*(?:(?P<number>\d+)(?P<dots>\.{1,3}|…)?\s*)?"
+    r"(?P<move>[KQRBN]?[a-h]?[1-8]?[x-]?[a-h][1-8](?:=?[QRBN])?|[O0]-[O0](?:-[O0])?)[+#]?(?![\w-])"
+)
 # First moves that people play, as far as they agree on them.
 _OPENINGS = (
     "e4 e5 Nf3 Nc6 Bb5 a6", "e4 e5 Nf3 Nc6 Bc4 Bc5", "e4 e5 Nf3 Nf6", "e4 e5 f4", "e4 c5 Nf3 d6 d4", "e4 c5 Nc3 Nc6",
@@ -48,9 +51,10 @@ def chess_moves(*, games: int = NUM_GAMES, write: bool = False) -> Task:
     Games begin as people's do and go on with random legal moves, captures being likelier. Up to 40 half moves are
     shown. A wrong move is the right one of another position, so that neither looks likelier without the position. All
     positions of a game share a split. The native form is the movetext of PGN. With `write`, for large models, a move is
-    written, and any legal one is right. UserError where the package chess is missing.
+    written, and any legal one is right. UserError where the package chess is missing, and for an option out of range.
     """
     check_size("games", games)
+    check_bool("write", write)
     name = "chess_moves" if games == NUM_GAMES else f"chess_moves_{games}_games"
     native = NativeForm(before=movetext)
     if not write:
@@ -62,21 +66,43 @@ def chess_moves(*, games: int = NUM_GAMES, write: bool = False) -> Task:
         load=partial(_load, games, write=True),
         grade=legal_move,
         native=native,
-        max_new_tokens=8,
+        max_new_tokens=12,
+        mistake=_illegal,
+        answer_key=move_key,
     )
 
 
 def legal_move(example: Example, text: str) -> float:
-    """1 where a text begins with a move that is legal in the position, with or without its number and marks."""
+    """1 where a text begins with a move that is legal in the position, as PGN writes it or by its squares.
+
+    A number before it has to be the position's, and an x has to take something. That a move takes or gives check need
+    not be marked.
+    """
+    return float(move_key(example, text) != "")
+
+
+def move_key(example: Example, text: str) -> str:
+    """The squares of the legal move that a text begins with, as "g1f3"; empty where there is none."""
     found = _WRITTEN.match(text)
     if found is None:
-        return 0.0
+        return ""
     board = _board(re.sub(r"\d+\.", "", movetext(example)).split())
+    if found["number"] and int(found["number"]) != board.fullmove_number:
+        return ""
+    if found["dots"] in ("...", "…") and board.turn:  # it is White's move, and that is how Black's is written
+        return ""
     try:
-        board.parse_san(found[1])
-    except ValueError:  # not legal, not clear which piece, or no move at all
-        return 0.0
-    return 1.0
+        move = board.parse_san(found["move"].replace("0", "O"))
+    except ValueError:  # not legal, or not clear which piece
+        return ""
+    return "" if "x" in found["move"] and not board.is_capture(move) else str(move)
+
+
+def _illegal(example: Example) -> str:
+    """A move of the same kind of piece that is not legal."""
+    letter = example.answer[:-2]
+    moves = [f"{letter}{file}{rank}" for file in "abcdefgh" for rank in range(1, 9)]
+    return next(move for move in shuffled(moves, key=f"{example.id}:wrong") if not legal_move(example, move))
 
 
 def movetext(example: Example) -> str:

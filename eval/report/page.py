@@ -230,6 +230,5 @@ def _sections(
 
 def _capabilities(pairs: Sequence[Sequence[Condition]]) -> dict[str, object]:
     """Gaps and forecasts of a small study: each takes as long as its resamples."""
-    if len(pairs) > MAX_SMALL:
-        return {}
-    return {"capability_gaps": [gap for pair in pairs for gap in capability_gaps(pair)], "futures": futures(pairs)}
+    small = pairs if len(pairs) <= MAX_SMALL else []
+    return {"capability_gaps": [gap for pair in small for gap in capability_gaps(pair)], "futures": futures(small)}

@@ -36,7 +36,8 @@ WRITE_IT = f"{HOW_LIKELY} Write a percentage."
 # None begins another one: 10 would never be less likely than 100.
 PERCENT = tuple(f"{10 * tenth}%" for tenth in range(11))
 OPTION, ASKED, STATED, WRITTEN = "option probability", "asked whether right", "stated percent", "written percent"
-_PERCENTAGE = re.compile(r"(?<![\w.-])(\d{1,3}(?:\.\d+)?)\s?(?:%|percent)")
+# Not part of a longer number, a fraction or a range.
+_PERCENTAGE = re.compile(r"(?<![\w.,/\u2212\u2013-])(\d{1,3}(?:\.\d+|,\d\d?)?)\s?(?:%|percent\b)")
 _TOKENS = 12  # of a written percentage
 
 
@@ -116,7 +117,7 @@ class Confidence(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfidenceSolver:
-    """Answers with the prompt function that is passed in, and asks about each answer twice, or thrice if `written`.
+    """Answers with the prompt function that is passed in, and asks about each answer twice, and once more if `written`.
 
     `plain` is how questions without listed options are asked. `asked` is the prompt of the `source` whose `dev` rows
     are fitted.
@@ -188,10 +189,9 @@ def asked_about(items: Sequence[Example], picked: Sequence[str], text: str, choi
 
 
 def written_percentage(text: str) -> float:
-    """The first percentage of a text as a share; NaN where there is none from 0 to 100."""
-    found = _PERCENTAGE.search(text)
-    share = float(found[1]) / 100 if found else math.nan
-    return share if share <= 1 else math.nan
+    """The percentage of a text as a share; NaN where there is none from 0 to 100, or several."""
+    found = {float(each.replace(",", ".")) / 100 for each in _PERCENTAGE.findall(text)}
+    return share if len(found) == 1 and (share := found.pop()) <= 1 else math.nan
 
 
 def _fitted(seen: Array, truth: Array, confidence: Array) -> Array:

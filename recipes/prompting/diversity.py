@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import ClassVar
 
@@ -79,9 +80,8 @@ class DiversitySolver:
         )
         groups = [drawn.texts[start : start + self.samples] for start in range(0, len(drawn.texts), self.samples)]
         right = [_right(task, item, texts) for item, texts in zip(items, groups, strict=True)]
-        keys = [
-            [answer_key(task.grade, item, text) for text in texts] for item, texts in zip(items, right, strict=True)
-        ]
+        key = task.answer_key or partial(answer_key, task.grade)
+        keys = [[key(item, text) for text in texts] for item, texts in zip(items, right, strict=True)]
         counts = np.array([len(texts) for texts in map(set, keys)])
         found = score_interval(counts / self.samples, [item.cluster for item in items])
         different = [tuple(dict(zip(*each, strict=True)).values()) for each in zip(keys, right, strict=True)]

@@ -38,21 +38,21 @@ def forecast_text(conditions: Sequence[Condition]) -> str:
     if not lines:
         return "no curve has three budgets above 0, which a forecast needs; run the study with more budgets"
     found = futures(by_task_and_model(conditions))
-    lines += (
-        ["", f"future: the largest forecast {TIMES_AS_FAR} times as far by examples", *map(_future_line, found)]
-        if found
-        else []
-    )
+    if found:
+        what = f"the largest forecast that can be made {TIMES_AS_FAR} times as far by examples"
+        lines += ["", f"future: {what}", *map(_future_line, found)]
     return "\n".join(lines).strip("\n")
 
 
 def _future_line(each: Future) -> str:
     made = each.forecast
-    budget, curves = _amount(made.budget, UNITS["examples"]), format_count(each.forecasts, "curve")
+    where, best = f"  {each.model}, {each.task}", f"best measured {whole_percent(each.measured)}"
+    if made is None:
+        return f"{where}: none, as no curve can be extrapolated ({best})"
+    budget, curves = _amount(made.budget, UNITS["examples"]), format_count(each.extrapolated + each.refused, "curve")
     return (
-        f"  {each.model}, {each.task}: {whole_percent(made.score)} ({_interval(made)}) by {each.name} at {budget}, "
-        f"{ASSUMPTIONS[made.predictor]}; best measured {whole_percent(each.measured)}; of {curves}, "
-        f"{each.refused} not extrapolated"
+        f"{where}: {whole_percent(made.score)} ({_interval(made)}) by {each.name} at {budget}, "
+        f"{ASSUMPTIONS[made.predictor]}; {best}; of {curves}, {each.refused} not extrapolated"
     )
 
 

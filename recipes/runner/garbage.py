@@ -1,45 +1,38 @@
 """What no cell of a study needs in its run directory: results of earlier studies, and what killed runs left."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from educe.eval.analysis.formatting import format_count
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.verify import unlisted
+
+# A cell's folder ends in its seed and its hash.
+_SEED = re.compile(r"-s\d+-[0-9a-f]{16}$")
 
 
 def collect(folder: Path, *, delete: bool) -> Iterator[str]:
     """A line for each with its size, and a sum; deleted where that is asked. UserError where there is no run.
 
-    Results of cells that the study does not list cannot be made again but by running them: they are deleted, too.
+    Results of other seeds of the study's own conditions are kept: that they were left out is what claims have to know.
     """
     store = Store(folder)
     store.listing()
-    if delete:
-        with store.claim():  # clears the scratch folder; nobody else writes meanwhile
-            yield from _collect(store, delete=True)
-    else:
-        yield from _collect(store, delete=False)
+    with store.claim():  # nobody else writes meanwhile
+        found = [each for each in unlisted(store) if not _is_other_seed(store, each)]
+        found += [name for name in ("slurm",) if (folder / name).is_dir()]
+        sizes = [_size(folder / each) for each in found]
+        for each, size in zip(found, sizes, strict=True):
+            if delete:
+                _remove(folder / each)
+            yield f"{each}: {_bytes(size)}"
+    yield f"{len(found):,} not needed, {_bytes(sum(sizes))}; {'deleted' if delete else 'delete with --delete'}"
 
 
-def _collect(store: Store, *, delete: bool) -> Iterator[str]:
-    found = sorted({*unlisted(store), *_left(store)})
-    sizes = [_size(store.root / each) for each in found]
-    for each, size in zip(found, sizes, strict=True):
-        if delete:
-            _remove(store.root / each)
-        yield f"{each}: {_bytes(size)}"
-    what = "deleted" if delete else "not needed (delete with --delete)"
-    yield f"{format_count(len(found), 'thing')}, {_bytes(sum(sizes))} {what}"
-
-
-def _left(store: Store) -> Iterator[str]:
-    """What a run leaves beside its cells: half-written results, and the logs of Slurm's jobs."""
-    for name in (".scratch", "slurm"):
-        if (store.root / name).is_dir() and any((store.root / name).iterdir()):
-            yield name
+def _is_other_seed(store: Store, path: str) -> bool:
+    return _SEED.sub("", path) in {_SEED.sub("", f"cells/{each.folder}") for each in store.listing()}
 
 
 def _size(path: Path) -> int:

@@ -6,28 +6,35 @@ the processes. It stores results itself: every cell has a folder of its own.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 from educe.data.errors import RunStopped
 from educe.eval.analysis.formatting import format_count
+from educe.eval.measurement import Measurement
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit, for_workers
-from educe.recipes.runner.engines.engine import Engine, WorkerHandle
+from educe.recipes.runner.engines.engine import Engine, Joined, WorkerHandle
 from educe.recipes.runner.progress import Progress
-from educe.recipes.runner.store import Store
+from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 
-# A unit whose worker dies is given to another one so often; then its cells are noted as failed.
-MAX_TRIES = 2
-# So many workers of one place may end before they have joined.
+# A unit whose worker dies is given to another one so often; then its cells are noted as failed. A worker that was
+# preempted and is queued again died of no fault of the unit.
+MAX_TRIES, MAX_QUEUED_AGAIN = 2, 20
+# So many workers of one place, one after another, may end before they have joined.
 MAX_LOST = 3
 # A worker gives a sign of life every ten seconds, unless its process or its machine hangs.
-SILENT_SECONDS = 180.0
+SILENT_SECONDS, START_SECONDS = 180.0, 600.0
 _LOOK_SECONDS = 2.0
+# Where this process did not look for so long, it was stopped itself, and knows nothing of its workers.
+_ASLEEP_SECONDS = 30.0
+# A shared file system may show what another machine wrote so much later.
+_SEEN_SECONDS = 60.0
 
 
 @dataclass(kw_only=True)
@@ -46,61 +53,78 @@ class Pool:
     _tries: dict[str, int] = field(default_factory=dict)  # by the folder of a unit's first cell
     _lost: dict[int, int] = field(default_factory=dict)  # by place
     _heard: set[str] = field(default_factory=set)  # folders of cells that finished or failed
+    _looked: float = 0.0
 
     def run(self, units: Sequence[Unit], *, meanwhile: Callable[[], None]) -> None:
         """Run all units, and do something else once the workers have begun.
 
-        A worker that dies or hangs is replaced. RunStopped as a worker raises it, and where no worker can be had.
+        A worker that dies or hangs is replaced. RunStopped as a worker raises it, and where none can be started.
         """
         self._waiting = for_workers(units)
-        self._workers = self.engine.start(range(min(self.count, len(units))))
         try:
+            self._workers = self.engine.start(range(min(self.count, len(units))))
             for each in self._workers:
                 if each.messages is not None:
                     self._begin(each)
             meanwhile()
+            self._looked = time.monotonic()
             while self._waiting or any(each.unit for each in self._workers):
                 self._look()
         finally:
             for each in self._workers:
-                each.end()
+                with suppress(Exception):  # the others must end, too, and what went wrong before is what counts
+                    each.end()
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
         return {cell.listed.folder: place for place, cell in enumerate(self.cells)}
 
     def _look(self) -> None:
-        """Hear whoever has something to say, and see who has ended or says nothing."""
-        talking = {each.messages: place for place, each in enumerate(self._workers) if each.messages and each.unit}
+        """Hear whoever has something to say, see who has ended or says nothing, and feed who has nothing to do."""
+        talking = {each.messages: place for place, each in enumerate(self._workers) if each.messages is not None}
         bell = [] if self.engine.bell is None else [self.engine.bell]
-        for source in wait([*talking, *bell], timeout=_LOOK_SECONDS):
+        ready = wait([*talking, *bell], timeout=_LOOK_SECONDS)
+        now = time.monotonic()
+        if now - self._looked > _ASLEEP_SECONDS:
+            for each in self._workers:
+                each.heard = now
+        for source in ready:
             if source in bell:
-                for place, messages in self.engine.joined():
-                    self._admit(place, messages)
-            else:
-                self._listen(talking[source])  # type: ignore[index]
+                for join in self.engine.joined():
+                    self._admit(join)
+            elif self._workers[place := talking[source]].messages is source:  # type: ignore[index]
+                self._listen(place)
         for place, each in enumerate(self._workers):
             if each.messages is None:
                 self._look_for(place)
-            elif each.unit is not None and time.monotonic() - each.heard > SILENT_SECONDS:
+            elif each.unit is None:
+                self._feed(each)
+            elif now - each.heard > SILENT_SECONDS:
                 each.end()
                 self._bury(place, f"said nothing for {SILENT_SECONDS:.0f} seconds")
+        self._looked = time.monotonic()
 
-    def _admit(self, place: int, messages: Connection) -> None:
-        """A worker has joined. One that is queued again may come before its end was noticed."""
-        if self._workers[place].messages is not None:
-            self._bury(place, "was replaced")
-        self._workers[place].messages = messages
-        self._begin(self._workers[place])
+    def _admit(self, join: Joined) -> None:
+        """A worker has joined; one that was replaced in the meantime is sent away."""
+        each = self._workers[join.place]
+        if each.token != join.token:
+            join.messages.close()
+            return
+        if each.messages is not None:  # it was queued again, and joined before its end was noticed
+            self._bury(join.place, "was queued again")
+            each = self._workers[join.place]
+        self._lost.pop(join.place, None)
+        each.messages = join.messages
+        self._begin(each)
 
     def _begin(self, each: WorkerHandle) -> None:
-        each.heard = time.monotonic()
         each.send((str(self.store.root.absolute()), self.study.text(), dict(self.earlier)))
         self._feed(each)
+        each.heard += START_SECONDS  # until it has imported its libraries
 
     def _feed(self, each: WorkerHandle) -> None:
         """Give a worker its next unit, of the model that it has loaded where there is one."""
-        each.unit = None
+        each.unit, each.heard = None, time.monotonic()
         if not self._waiting:
             return
         unit = next((unit for unit in self._waiting if unit.loaded == each.loaded), self._waiting[0])
@@ -126,7 +150,7 @@ class Pool:
         what, values = message
         if what == "done":
             return True
-        if what in ("ready", "alive"):  # it has imported its libraries, or does not hang
+        if what in ("ready", "alive"):  # it has imported its libraries, or its process runs
             return False
         if what == "stopped":
             raise values[0]
@@ -144,34 +168,42 @@ class Pool:
         return False
 
     def _finish(self, cell: Cell, seconds: float) -> None:
-        measurement = self.store.find(cell.listed, {})
+        measurement = self._stored(cell)
         if isinstance(measurement, str):
             raise RunStopped(f"the result of {cell} was stored and is {measurement}")
         self._heard.add(cell.listed.folder)
         self.listener.finish(cell, measurement, seconds)
 
+    def _stored(self, cell: Cell) -> Measurement | str:
+        """What a worker has stored; a worker of another machine may have, and this one not see it yet."""
+        until = time.monotonic() + (0 if self.engine.bell is None else _SEEN_SECONDS)
+        while (found := self.store.find(cell.listed, {})) == NOT_RUN and time.monotonic() < until:
+            time.sleep(0.2)
+        return found
+
     def _bury(self, place: int, died: str) -> None:
         """A worker has died: its unit is tried again, or its cells without a result are noted as failed."""
         each = self._workers[place]
+        self._workers[place] = new = self.engine.replace(each, place)
+        new.token = new.token or each.token
         self.listener.say(f"the worker process {died}; a new one takes its place")
         if each.unit is not None:
-            self._take_back(each.unit, died)
-        self._workers[place] = new = self.engine.replace(each, place)
+            self._take_back(each.unit, died, most=MAX_QUEUED_AGAIN if new.queued_again else MAX_TRIES)
         if new.messages is not None:
             self._begin(new)
 
-    def _take_back(self, unit: Unit, died: str) -> None:
+    def _take_back(self, unit: Unit, died: str, *, most: int) -> None:
         first = unit.cells[0].listed.folder
         tries = self._tries[first] = self._tries.get(first, 0) + 1
         left = [cell for cell in unit.wanted if cell.listed.folder not in self._heard]
         for cell in [cell for cell in left if self.store.has(cell)]:  # it died before it could say so
             self._finish(cell, 0.0)
             left.remove(cell)
-        if tries < MAX_TRIES and left:
+        if tries < most and left:
             self._waiting.insert(0, Unit(unit.cells, frozenset(cell.listed.folder for cell in left)))
             return
         for cell in left:
-            reason = f"the worker process {died}, {MAX_TRIES} times; if memory was short, run with fewer --workers"
+            reason = f"the worker process {died}, {tries} times; {self.engine.fix}"
             self.store.fail(cell, reason)
             self.listener.fail(cell, reason)
 
@@ -183,7 +215,7 @@ class Pool:
         if self._lost[place] < MAX_LOST:
             self._workers[place] = self.engine.replace(self._workers[place], place)
             return
-        self.listener.say(f"no worker can be had for place {place + 1} of {len(self._workers)}: {why}")
+        self.listener.say(f"worker {place + 1} of {len(self._workers)} does not start: {why}")
         if all(self._lost.get(each, 0) >= MAX_LOST for each in range(len(self._workers))):
             left = format_count(sum(len(unit.wanted) for unit in self._waiting), "cell")
-            raise RunStopped(f"no worker can be had ({why}), and {left} are left; finished cells are kept")
+            raise RunStopped(f"no worker starts ({why}), and {left} are left; finished cells are kept")

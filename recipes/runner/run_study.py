@@ -57,8 +57,11 @@ def run_study(
         study = Study.read(study)
     if study.track != "none":
         check_wandb()
-    check_device(study.device)
-    chosen = ChosenEngine.read(engine or study.engine)
+    chosen = ChosenEngine.read(study.engine)
+    if engine is not None and engine != chosen.name:  # by name alone, it is the study's, with its settings
+        chosen = ChosenEngine.read(engine)
+    if chosen.name == LOCAL:  # other machines have other devices
+        check_device(study.device)
     if chosen.name != LOCAL and workers is None:
         raise UserError(f"engine {chosen.name!r} does not know how many workers to start; give --workers 4")
     cells = study.cells()

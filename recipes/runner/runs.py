@@ -4,22 +4,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from educe.data.errors import UserError
 from educe.eval.analysis.formatting import format_count
-from educe.recipes.runner.listing import Listed
 from educe.recipes.runner.result_files import SUMMARY
 from educe.recipes.runner.store import Store
+
+if TYPE_CHECKING:  # a study has its cells, which need torch
+    from educe.recipes.runner.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run directory: its study's text, how many cells it has, and those without a result."""
+    """A run directory: the name of its study, how many cells it has, how many without a result, and failed."""
 
-    study: str
     name: str
     cells: int
-    left: tuple[Listed, ...]
+    left: int
     failed: int
 
 
@@ -29,7 +31,19 @@ def read_run(folder: Path) -> Run:
     cells = store.listing()
     left = [each for each in cells if not (folder / "cells" / each.folder / SUMMARY).exists()]
     failed = sum((folder / "failures" / f"{each.folder}.json").exists() for each in left)
-    return Run(study=store.study_text(), name=store.study_name(), cells=len(cells), left=tuple(left), failed=failed)
+    return Run(name=store.study_name(), cells=len(cells), left=len(left), failed=failed)
+
+
+def check_same_cells(store: Store, study: "Study") -> None:
+    """UserError where a study, read again, has other cells than its directory lists: they would replace the list."""
+    listed, now = store.listing(), [cell.listed for cell in study.cells()]
+    if listed != now:
+        known = len({each.folder for each in listed} & {each.folder for each in now})
+        raise UserError(
+            f"{store.root} lists {format_count(len(listed), 'cell')}, and its study as it is read here has {known} of "
+            "them: files that it names have changed or lie elsewhere, or cells were launched one by one; run them as "
+            "they were begun"
+        )
 
 
 def runs_text(folder: Path) -> Iterator[str]:
@@ -49,6 +63,6 @@ def _state(folder: Path) -> str:
         found = read_run(folder)
     except UserError as error:
         return str(error)
-    done = found.cells - len(found.left)
+    done = found.cells - found.left
     failed = f", {found.failed} failed" if found.failed else ""
     return f"{found.name}: {done:,} of {format_count(found.cells, 'cell')}{failed}"

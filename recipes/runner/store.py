@@ -34,7 +34,7 @@ from safetensors import SafetensorError
 
 from educe.data.errors import RunStopped, UserError
 from educe.data.untrusted import parse_yaml
-from educe.data.writing import clear_parts, move_into_place, sync_folder, write_whole
+from educe.data.writing import clear_parts, make_parents, move_into_place, sync_folder, write_whole
 from educe.eval.analysis.primary import MAX_PRIMARY, Known, Pair, Primary, resolve
 from educe.eval.measurement import Failure, Measurement
 from educe.recipes.catalog import is_control
@@ -167,8 +167,9 @@ class Store:
             sync_folder(ready)
             final = self.folder(cell)
             self._make_parents(final)
-            _remove(final)  # corrupt, or it would not have been run
-            move_into_place(ready, final)
+            if not self.has(cell):  # a worker that was given up, and went on, may have stored it meanwhile
+                _remove(final)
+                move_into_place(ready, final)
             self._failure(cell.listed).unlink(missing_ok=True)
             shutil.rmtree(self._last_good(cell.listed), ignore_errors=True)
 
@@ -183,6 +184,7 @@ class Store:
             if save_adapter is not None:
                 last_good.mkdir()
                 save_adapter(last_good)
+                sync_folder(last_good)
             files = checksums(last_good) if save_adapter is not None else {}
             about = {"cell": cell.key, "place": cell.listed.folder, "reason": " ".join(reason.split())}
             write_whole(noted, sealed_text({**about, "files": files}))
@@ -311,7 +313,7 @@ class Store:
             self._refuse_links_to(path.parent)
         except ValueError as error:
             raise Unwritable(f"cannot write {path}: {error}; delete it (finished cells are kept)") from None
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_parents(path)
 
     @property
     def _scratch(self) -> Path:

@@ -5,22 +5,23 @@ It ends when its messages end, also where the process that started it was killed
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from educe.data.errors import RunStopped
+from educe.data.errors import RunStopped, UserError
 from educe.data.untrusted import parse_yaml
 from educe.eval.measurement import Measurement
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
 from educe.recipes.runner.engines.rendezvous import join_run
+from educe.recipes.runner.environment import check_device
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
@@ -40,8 +41,11 @@ class _Sender:
         self._one_at_a_time = threading.Lock()
 
     def send(self, what: str, *values: Any) -> None:
-        with self._one_at_a_time:
-            self._messages.send((what, values))
+        try:
+            with self._one_at_a_time:
+                self._messages.send((what, values))
+        except OSError:
+            os._exit(1)  # nobody listens: what is stored stays, and nothing may be noted or written any more
 
     def say(self, text: str) -> None:
         self.send("say", text)
@@ -61,11 +65,10 @@ class _Sender:
         self.send("fail", self._places[cell.listed.folder], reason)
 
     def stay_alive(self) -> None:
-        """Give a sign of life now and then, so that silence means that this process hangs."""
-        with suppress(OSError):  # nobody listens any more, and this process ends by itself
-            while True:
-                time.sleep(ALIVE_SECONDS)
-                self.send("alive")
+        """Give a sign of life now and then, so that silence means that this process or its machine has stopped."""
+        while True:
+            time.sleep(ALIVE_SECONDS)
+            self.send("alive")
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -74,30 +77,51 @@ def _end_with(lifeline: Connection) -> None:
     os._exit(1)
 
 
-def main(messages: Connection, lifeline: Connection) -> None:
-    """Run the units that arrive until no more do."""
+def hold_on(lifeline: Connection) -> None:
+    """Leave it to the process that started this one to end it."""
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)  # the process that started this one ends it
+        signal.signal(each, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def main(messages: Connection) -> None:
+    """Run the units that arrive until no more do."""
     places: dict[str, int] = {}
     sender = _Sender(messages, places)
     try:
         sender.send("ready")
         threading.Thread(target=sender.stay_alive, daemon=True).start()
         root, text, earlier = messages.recv()
-        study = Study.make(parse_yaml(text, source="study.yaml"))
+        study, cells = _read(text)
         with threads(study.threads):
-            _run_units(messages, sender, places, study, Store(Path(root)), earlier)
+            _run_units(messages, sender, places, study, cells, Store(Path(root)), earlier)
     except (EOFError, ConnectionResetError):
         return
     except RunStopped as error:
         sender.send("stopped", error)
 
 
+def _read(text: str) -> tuple[Study, Sequence[Cell]]:
+    """RunStopped where this machine lacks what the study names: no cell could be run here, and none has failed."""
+    try:
+        study = Study.make(parse_yaml(text, source="study.yaml"))
+        check_device(study.device)
+        return study, study.cells()
+    except RunStopped:
+        raise
+    except UserError as error:
+        raise RunStopped(f"{error} (on {socket.gethostname()})") from None
+
+
 def _run_units(
-    messages: Connection, sender: _Sender, places: dict[str, int], study: Study, store: Store, earlier: Canaries
+    messages: Connection,
+    sender: _Sender,
+    places: dict[str, int],
+    study: Study,
+    cells: Sequence[Cell],
+    store: Store,
+    earlier: Canaries,
 ) -> None:
-    cells = study.cells()
     worker = Worker(store, study, earlier, sender)
     while True:
         listed, missing = messages.recv()
@@ -114,8 +138,10 @@ def _cell(cells: Sequence[Cell], place: int, folder: str) -> Cell:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "join":
-        where, port, own_place, line = sys.argv[2:]
-        main(join_run(where, int(port), int(own_place)), Connection(int(line)))
+    *own, line = sys.argv[1:]
+    hold_on(Connection(int(line)))
+    if own[0] == "join":
+        where, port, own_place, own_token = own[1:]
+        main(join_run(where, int(port), int(own_place), own_token))
     else:
-        main(*map(Connection, map(int, sys.argv[1:])))
+        main(Connection(int(own[0])))

@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and never through a link."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from educe.data import writing
 from educe.data.errors import UserError
-from educe.data.writing import make_folder, move_into_place, sync_folder, write_whole
+from educe.data.writing import make_folder, make_parents, move_into_place, sync_folder, write_whole
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
@@ -63,8 +64,8 @@ def test_what_is_moved_into_place_is_on_the_disk(tmp_path: Path, monkeypatch: py
     (tmp_path / "made" / "inside" / "file").write_text("x")
     sync_folder(tmp_path / "made")
     move_into_place(tmp_path / "made", tmp_path / "final")
-    inside = [tmp_path / "made", tmp_path / "made/inside", tmp_path / "made/inside/file"]
-    assert sorted(done[:-1]) == sorted(map(str, inside)) and done[-1] == str(tmp_path)
+    inside = [str(tmp_path / each) for each in ("made/inside/file", "made/inside", "made")]
+    assert sorted(done[:3]) == sorted(inside) and done[3:] == [str(tmp_path)]
     done.clear()
     write_whole(tmp_path / "a", "x")
     assert [Path(each).name.partition(".a.")[1] for each in done] == [".a.", ""]
@@ -77,3 +78,22 @@ def test_a_folder_is_not_made_where_something_else_is(tmp_path: Path) -> None:
         make_folder(tmp_path / "file")
     with pytest.raises(UserError, match="link is a symbolic link, not a folder; move it away"):
         make_folder(tmp_path / "link")
+
+
+def test_folders_on_the_way_are_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(writing, "_sync", lambda path: done.append(str(path)))
+    make_parents(tmp_path / "a" / "b" / "file")
+    assert sorted(done) == [str(tmp_path), str(tmp_path / "a")] and (tmp_path / "a" / "b").is_dir()
+    make_parents(tmp_path / "a" / "b" / "other")
+    assert len(done) == 2
+
+
+def test_what_the_disk_cannot_hold_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(tmp_path / "a", "new")
+    assert list(tmp_path.iterdir()) == []

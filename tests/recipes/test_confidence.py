@@ -65,8 +65,10 @@ def test_fitted_readings_are_charged_and_named() -> None:
 
 @pytest.mark.parametrize(
     ("text", "share"),
-    [("80%", 0.8), ("I am 12.5 % sure, not 90%", 0.125), ("100 percent", 1.0), ("0%", 0.0), ("140%", None),
-     ("80", None), ("A", None), ("-5%", None), ("1980%", None)],
+    [("80%", 0.8), ("I am 12.5 % sure", 0.125), ("100 percent", 1.0), ("0%", 0.0), ("140%", None), ("97,5%", 0.975),
+     ("70%. Yes, 70%", 0.7), ("12.5 % sure, not 90%", None), ("20% to 30%", None), ("80-90%", None), ("80–90%", None),
+     ("−5%", None), ("1,000%", None), ("1/3%", None), ("90 percentage points", None), ("80", None), ("A", None),
+     ("-5%", None), ("1980%", None)],
 )  # fmt: skip
 def test_a_written_percentage_is_read(text: str, share: float | None) -> None:
     found = written_percentage(text)

@@ -112,6 +112,8 @@ def test_twins_begin_with_the_same_weights_and_seeds_differ(quick: None) -> None
         find_source({"tiny-random": {"seed": 1}})
     with pytest.raises(UserError, match="is not made from scratch and has no steps; drop steps"):
         find_source({"gemma-3-270m": {"steps": 100}})
+    with pytest.raises(UserError, match="model 'scratch:random' is not trained; drop steps"):
+        find_source({"scratch:random": {"steps": 100}})
     for steps in (-1, 1.5, True, "many"):
         with pytest.raises(UserError, match=r"steps: .* is not a whole number"):
             find_source({"scratch:addition": {"steps": steps}})

@@ -12,9 +12,15 @@ from educe.recipes.runner.cohorts import Unit
 
 @dataclass(kw_only=True)
 class WorkerHandle:
-    """A worker: its messages once it has joined, the unit that it has, the model it has loaded, when it was heard."""
+    """A worker: its messages once it has joined, the unit that it has, the model it has loaded, when it was heard.
+
+    `token` is what it says when it joins; one of this machine says none. `queued_again` where the one before it at its
+    place was preempted, and comes back by itself with the same token.
+    """
 
     messages: Connection | None = None
+    token: str = ""
+    queued_again: bool = False
     unit: Unit | None = None
     loaded: tuple[str, str] | None = None
     heard: float = field(default_factory=time.monotonic)
@@ -38,15 +44,28 @@ class WorkerHandle:
         return None
 
 
+@dataclass(frozen=True)
+class Joined:
+    """A worker that has joined a run, at the place and with the token that it was started with."""
+
+    place: int
+    token: str
+    messages: Connection
+
+
 class Engine(Protocol):
-    """Starts workers. A bell rings where some join later than they are started."""
+    """Starts workers; `fix` is what to do where they die of what they run.
+
+    The `bell` can be read where some join later than they are started; None where none does.
+    """
 
     bell: Connection | None
+    fix: str
 
     def start(self, places: Sequence[int]) -> list[WorkerHandle]: ...
 
     def replace(self, ended: WorkerHandle, place: int) -> WorkerHandle: ...
 
-    def joined(self) -> list[tuple[int, Connection]]: ...
+    def joined(self) -> list[Joined]: ...
 
     def close(self) -> None: ...

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from educe.recipes.runner.engines.engine import WorkerHandle
+from educe.recipes.runner.engines.engine import Joined, WorkerHandle
 from educe.recipes.runner.processes import WorkerProcess, start_process
 
 
@@ -11,6 +11,7 @@ class Local:
     """Starts processes with so many threads each; `early` is the first, `gpus` as CUDA_VISIBLE_DEVICES names them."""
 
     bell: Connection | None = None
+    fix = "if memory was short, run with fewer --workers"
 
     def __init__(self, *, threads: int, gpus: Sequence[str] = (), early: WorkerProcess | None = None) -> None:
         self.threads, self.gpus, self.early = threads, gpus, early
@@ -23,8 +24,8 @@ class Local:
         """Another process."""
         return self._start(place)
 
-    def joined(self) -> list[tuple[int, Connection]]:
-        """None joins later."""
+    def joined(self) -> list[Joined]:
+        """Each is here when it is started."""
         return []
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from educe.data.errors import UserError, did_you_mean
 from educe.recipes.validation import validated
@@ -23,10 +23,13 @@ class LocalSettings(_Settings):
 class RaySettings(_Settings):
     """`address` of a cluster, or none to start one on this machine; what each worker reserves of a node.
 
-    `cpus` are the study's threads where they are left out. `memory_gb` is what Ray counts, and it ends nothing.
+    `cpus` are the study's threads where they are left out. `memory_gb` is what Ray counts, and it ends nothing. Workers
+    join at `host` and `port` of this machine: the address of its default route, and any port, where they are left out.
     """
 
     address: str | None = None
+    host: str | None = None
+    port: int = Field(default=0, ge=0, lt=2**16)
     cpus: float | None = Field(default=None, gt=0)
     gpus: float = Field(default=0, ge=0)
     memory_gb: float | None = Field(default=None, gt=0)
@@ -35,15 +38,18 @@ class RaySettings(_Settings):
 class SlurmSettings(_Settings):
     """What each job asks for; `more` goes to sbatch as it is. `cluster: local` runs the jobs on this machine.
 
-    `cpus` are the study's threads where they are left out.
+    `cpus` are the study's threads where they are left out; `host` and `port` as for Ray.
     """
+
+    host: str | None = None
+    port: int = Field(default=0, ge=0, lt=2**16)
 
     partition: str | None = None
     minutes: int = Field(default=720, ge=1)
     cpus: int | None = Field(default=None, ge=1)
     gpus: int = Field(default=0, ge=0)
     memory_gb: float | None = Field(default=None, gt=0)
-    more: dict[str, str | int] = Field(default_factory=dict)
+    more: dict[str, StrictBool | StrictInt | StrictStr] = Field(default_factory=dict)
     cluster: Literal["slurm", "local"] = "slurm"
 
 
@@ -59,7 +65,7 @@ class ChosenEngine:
 
     @classmethod
     def read(cls, written: Any) -> "ChosenEngine":
-        """The engine that is written: `ray`, or `{ray: {gpus: 1}}`. UserError where there is none such."""
+        """The engine that is written: `ray`, or `{ray: {gpus: 1}}`. UserError for an unknown name or setting."""
         name: Any = written
         settings: Any = {}
         if isinstance(written, Mapping) and len(written) == 1:
@@ -71,7 +77,7 @@ class ChosenEngine:
 
 
 def check_engine(written: Any) -> Any:
-    """The same as it is written. ValueError where there is none such."""
+    """The same as it is written. ValueError for an unknown name or setting."""
     try:
         ChosenEngine.read(written)
     except UserError as error:

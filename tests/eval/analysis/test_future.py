@@ -1,5 +1,7 @@
 """The largest of several forecasts, with an interval that knows that it was picked."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from educe.eval.analysis.forecast import Record, Series, Trial, record_of
 from educe.eval.analysis.future import futures, largest_forecast
 from educe.eval.analysis.statistics.variance import Side
 from educe.eval.measurement import Measurement
+from educe.eval.report.page import write_report
 from educe.recipes.runner.forecasts import forecast_text
 from tests.benchmarks.forecasts import BUDGETS, MEASURED, WORLDS, series_of_world
 from tests.eval.synthetic import measurement
@@ -61,13 +64,41 @@ def test_of_each_model_and_task_and_without_controls() -> None:
     made = [*risen(30, 70, 80, 82, 84, method="iid_sft"), *risen(40, 75, 85, 86, 86, method="iid_sft", model="big")]
     made += [measurement(method="zero_shot", right=90, of=100, examples=0)]
     made += risen(50, 50, 50, 50, 50, method="few_shot")
+    made += risen(50, 60, 70, 80, 99, method="wrong_shots", model="big")  # a measure of something else
     found = futures(by_task_and_model(pool(made)))
-    assert [(each.model, each.name, each.forecasts, each.refused, each.measured) for each in found] == [
+    assert [(each.model, each.name, each.extrapolated, each.refused, each.measured) for each in found] == [
         ("big", "iid_sft", 1, 0, 0.86), ("small", "iid_sft", 1, 1, 0.9),
     ]  # fmt: skip
     said = forecast_text(pool(made))
-    assert "future: the largest forecast 16 times as far by examples" in said
-    assert "big, capitals: 86%" in said and "best measured 90%; of 1 curve, 1 not extrapolated" in said
+    assert "future: the largest forecast that can be made 16 times as far by examples" in said
+    assert "big, capitals: 86%" in said and "best measured 90%; of 2 curves, 1 not extrapolated" in said
+
+
+@pytest.mark.parametrize(("curves", "trials", "level"), [(5, 4, 0), (6, 5, 0), (10, 9, 0), (3, 8, 2 / 3), (2, 3, 0)])
+def test_a_level_that_promises_nothing_is_none(curves: int, trials: int, level: float) -> None:
+    """K forecasts that each hold with 1 - 1/K hold together with nothing, but for rounding."""
+    found = largest_forecast([curve(str(i), 0.3, 0.7, 0.8) for i in range(curves)], tried(trials))
+    assert found is not None and found[1].level == pytest.approx(level)
+    assert (found[1].low is None) == (level == 0)
+
+
+def test_where_no_curve_can_be_extrapolated_that_is_said() -> None:
+    (found,) = futures(by_task_and_model(pool(risen(30, 31, 34, 45, 90, method="iid_sft"))))
+    assert found.forecast is None and (found.extrapolated, found.refused, found.measured) == (0, 1, 0.9)
+    said = forecast_text(pool(risen(30, 31, 34, 45, 90, method="iid_sft")))
+    assert "small, capitals: none, as no curve can be extrapolated (best measured 90%)" in said
+
+
+@pytest.mark.usefixtures("no_task_figures")
+def test_the_page_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [*risen(30, 70, 80, 82, 84, method="iid_sft"), *risen(40, 75, 85, 86, 86, method="iid_sft", model="big")]
+    made += risen(30, 31, 34, 45, 90, method="few_shot")
+    page = write_report(made, (), tmp_path, study="s", study_text="name: s").read_text("utf-8")
+    assert 'id="future"' in page and 'href="#future"' in page and "if the score stays as it is" in page
+    assert page.count("16,384") >= 2
+    monkeypatch.setattr("educe.eval.report.page.MAX_SMALL", 0)
+    page = write_report(made, (), tmp_path, study="s", study_text="name: s").read_text("utf-8")
+    assert 'id="future"' not in page, "a large study goes without"
 
 
 @pytest.mark.slow

@@ -3,17 +3,17 @@
 import os
 import signal
 import socket
-import time
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from educe.data.errors import RunStopped, UserError
 from educe.recipes.runner import pool
-from educe.recipes.runner.engines.engine import WorkerHandle
+from educe.recipes.runner.engines.engine import Joined, WorkerHandle
 from educe.recipes.runner.engines.local import Local
 from educe.recipes.runner.engines.ray import Ray
 from educe.recipes.runner.engines.rendezvous import Rendezvous, prove_key
@@ -73,12 +73,12 @@ def test_only_who_has_the_key_joins_and_nobody_is_kept_waiting() -> None:
         wrong.recv_bytes()
     good = caller(meeting)
     prove_key(good, meeting.key, first=False)
-    good.send_bytes((7).to_bytes(4))
+    good.send_bytes(b"7 token")
     assert meeting.bell.poll(10)
-    ((place, messages),) = meeting.joined()
-    assert place == 7 and meeting.joined() == []
+    (joined,) = meeting.joined()
+    assert (joined.place, joined.token) == (7, "token") and meeting.joined() == []
     good.send("unpickled only now")
-    assert messages.recv() == "unpickled only now"
+    assert joined.messages.recv() == "unpickled only now"
     assert meeting.key not in repr(meeting.join(0, threads=1))
     meeting.close()
     with pytest.raises(OSError):
@@ -98,7 +98,7 @@ def test_a_caller_finds_out_that_the_run_is_not_its_own() -> None:
 class Nowhere:
     """An engine whose workers end before they join."""
 
-    bell = None
+    bell, fix = None, ""
 
     class Worker(WorkerHandle):
         def end(self) -> None: ...
@@ -119,7 +119,7 @@ class Nowhere:
     def replace(self, ended: WorkerHandle, place: int) -> WorkerHandle:
         return self.start([place])[0]
 
-    def joined(self) -> list[tuple[int, Connection]]:
+    def joined(self) -> list[Joined]:
         return []
 
     def close(self) -> None: ...
@@ -131,7 +131,7 @@ def test_a_run_stops_where_no_worker_can_be_had(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr("educe.recipes.runner.run_study.start_engine", lambda *_, **__: Closing(nowhere))
     study = small_study(tmp_path, recipes=["zero_shot", "ngrams"])
-    with pytest.raises(RunStopped, match=r"no worker can be had \(job 17 FAILED\), and 3 cells are left"):
+    with pytest.raises(RunStopped, match=r"no worker starts \(job 17 FAILED\), and 3 cells are left"):
         run_study(study, tmp_path / "out", workers=2)
     assert nowhere.started == 2 * pool.MAX_LOST and not (tmp_path / "out" / "failures").exists()
 
@@ -183,7 +183,7 @@ def test_a_ray_worker_whose_node_is_lost_is_replaced(
             cluster.remove_node(lost, allow_graceful=False)
             cluster.add_node(num_cpus=1)
 
-    monkeypatch.setattr("educe.recipes.runner.engines.ray.Host.node", _node, raising=False)
+    monkeypatch.setattr("educe.recipes.runner.engines.ray.WorkerHost.node", _node, raising=False)
     monkeypatch.setattr(pool.Pool, "_feed", feed)
     try:
         run_study(study, tmp_path / "out", workers=2, engine={"ray": {"address": cluster.address}})
@@ -215,11 +215,19 @@ def test_a_preempted_slurm_job_joins_again(
         inner(self, each)
         if not interrupted:
             interrupted.append(each.job.job_id)
-            each.job._interrupt()
+            # As Slurm does it: the task, not the controller that submitit's local executor has beside it.
+            controller = psutil.Process(int(each.job.job_id))
+            (task,) = controller.children()
+            os.kill(task.pid, signal.SIGUSR2)
 
     monkeypatch.setattr(pool.Pool, "_feed", feed)
+    joined: list[int] = []
+    admit = pool.Pool._admit
+    monkeypatch.setattr(pool.Pool, "_admit", lambda self, join: (joined.append(join.place), admit(self, join)))
     run_study(study, tmp_path / "out", workers=2, engine=SLURM)
     assert interrupted and contents(tmp_path / "out") == contents(tmp_path / "local")
+    assert joined.count(0) + joined.count(1) == len(joined) == 3, "two have begun, and one of them again"
+    assert "a new one takes its place" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -228,6 +236,7 @@ def test_a_worker_that_hangs_is_replaced(
 ) -> None:
     no_figures(monkeypatch)
     monkeypatch.setattr(pool, "SILENT_SECONDS", 45.0)
+    monkeypatch.setattr(pool, "START_SECONDS", 0.0)
     study = small_study(tmp_path, recipes=RECIPES, seeds=[0, 1])
     run_study(study, tmp_path / "local")
     inner, stopped = pool.Pool._feed, []
@@ -254,6 +263,87 @@ def test_without_its_package_an_engine_says_what_to_install(monkeypatch: pytest.
             make()
 
 
-def test_local_workers_need_no_bell() -> None:
-    assert Local(threads=1).joined() == [] and Local(threads=1).bell is None
-    assert time.monotonic() - WorkerHandle().heard < 1
+class Shared:
+    """An engine whose first worker never joins again after it has died; the second is real."""
+
+    fix, bell = "", None
+
+    def __init__(self, inner: Local) -> None:
+        self.inner, self.died = inner, False
+
+    def start(self, places: Any) -> list[WorkerHandle]:
+        return self.inner.start(places)
+
+    def replace(self, ended: WorkerHandle, place: int) -> WorkerHandle:
+        self.died = True
+        return Nowhere.Worker()
+
+    def joined(self) -> list[Joined]:
+        return []
+
+    def close(self) -> None: ...
+
+
+def test_what_a_dead_worker_had_goes_to_one_that_has_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker dies when the second has finished all that there was, and no other can be started."""
+    no_figures(monkeypatch)
+    monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.05)
+    study = small_study(tmp_path, recipes=["zero_shot", "ngrams"], examples=[2])
+    shared = Shared(Local(threads=1))
+    monkeypatch.setattr("educe.recipes.runner.run_study.start_engine", lambda *_, **__: Closing(shared))
+    inner = pool.Pool._look
+
+    def look(self: Any) -> None:
+        first, second = self._workers
+        if not shared.died and second.unit is None and first.unit is not None:
+            first.process.kill()
+        inner(self)
+
+    monkeypatch.setattr(pool.Pool, "_look", look)
+    feed = pool.Pool._feed
+
+    def stop_the_first(self: Any, each: Any) -> None:
+        feed(self, each)
+        if each is self._workers[0] and each.unit is not None:
+            os.kill(each.process.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(pool.Pool, "_feed", stop_the_first)
+    results = run_study(study, tmp_path / "out", workers=2)
+    assert shared.died and len(results.measurements) == 2 and not results.failures
+
+
+def test_a_run_that_was_stopped_itself_does_not_blame_its_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after Ctrl-Z and fg: it has not listened for long, and ends nobody."""
+    no_figures(monkeypatch)
+    monkeypatch.setattr(pool, "START_SECONDS", 0.0)
+    inner = pool.Pool._look
+
+    def look(self: Any) -> None:
+        self._looked -= 10_000
+        for each in self._workers:
+            each.heard -= 10_000
+        inner(self)
+
+    monkeypatch.setattr(pool.Pool, "_look", look)
+    results = run_study(small_study(tmp_path, recipes=["zero_shot", "ngrams"]), tmp_path / "out", workers=2)
+    assert len(results.measurements) == 3 and "said nothing" not in capsys.readouterr().err
+
+
+def test_the_name_alone_is_the_study_s_engine_with_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_figures(monkeypatch)
+    chosen = []
+
+    def start(which: Any, **_: Any) -> Any:
+        chosen.append(which.settings)
+        return Closing(Local(threads=1))
+
+    monkeypatch.setattr("educe.recipes.runner.run_study.start_engine", start)
+    study = small_study(tmp_path, recipes=["zero_shot"], engine={"slurm": {"partition": "gpu"}})
+    run_study(study, tmp_path / "out", workers=1, engine="slurm")
+    assert chosen[0].partition == "gpu"

@@ -154,6 +154,7 @@ def _launch_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="DIR", help="Run directory (default: runs/RECIPE).")
     parser.add_argument("--dtype", default="auto", help="Dtype: auto, float32, bfloat16 or float16 (auto).")
     parser.add_argument("--device", default="auto", help="Device: auto, cpu, mps, cuda or cuda:0 (auto).")
+    parser.add_argument("--track", default="none", help="Where the run is copied to: none or wandb (none).")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Change a recipe's setting.")
     return parser
 
@@ -171,6 +172,7 @@ def _launch(options: argparse.Namespace) -> None:
         test_items=options.test_items,
         dtype=options.dtype,
         device=options.device,
+        **({} if options.track == "none" else {"track": options.track}),
     )
     launch(study, Path(options.out or Path("runs") / options.recipe))
 

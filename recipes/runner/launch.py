@@ -1,7 +1,8 @@
 """One recipe alone, one cell, in one process or in several that `accelerate launch` has started."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from educe.data.errors import RunStopped, UserError, did_you_mean
 from educe.eval.measurement import Measurement
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
+from educe.eval.progress import progress_listener
 from educe.recipes.catalog import RECIPES
 from educe.recipes.runner.audits import update_audits
 from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
@@ -22,10 +24,12 @@ from educe.recipes.runner.changes import parse_change
 from educe.recipes.runner.environment import check_device, on_cpu
 from educe.recipes.runner.listing import Facts
 from educe.recipes.runner.making import make, models_to_make
+from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
+from educe.recipes.runner.track import Tracker, check_wandb
 from educe.recipes.sets import refuse_set
 from educe.train.processes import make_accelerator, process_state
 
@@ -58,6 +62,8 @@ def _spec(text: str) -> Any:
 
 def launch(study: Study, out: Path) -> None:
     """Run the study's one cell, and print its score and its folder."""
+    if study.track != "none":
+        check_wandb()
     (cell,) = study.cells()
     check_device(study.device)
     state = process_state(torch.device("cpu" if on_cpu(study.device) else "cuda"))
@@ -80,9 +86,15 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
             state.print(visible(f"{cell}: already in {store.folder(cell)}"))
             return
         try:
-            model = check_model(cell, _load(cell, device=study.device, state=state), earlier)
-            for _, finish in run_cells([cell], model, store, study=study.name):
-                measurement = finish()
+            with _shown(study, store, is_main=state.is_main_process) as progress:
+                model = check_model(cell, _load(cell, device=study.device, state=state), earlier)
+                if progress is not None:
+                    progress.start([cell])
+                started = time.perf_counter()
+                for _, finish in run_cells([cell], model, store, study=study.name):
+                    measurement = finish()
+                if progress is not None and measurement is not None:
+                    progress.finish(cell, measurement, time.perf_counter() - started)
         except RunStopped:
             raise
         except UserError as error:
@@ -92,6 +104,24 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
         if measurement is not None:
             interval = f"[{measurement.low:.3f}, {measurement.high:.3f}]"
             print(visible(f"{cell}: {measurement.score:.3f} {interval} -> {store.folder(cell)}"))
+
+
+@contextmanager
+def _shown(study: Study, store: Store, *, is_main: bool) -> Iterator[Progress | None]:
+    """The progress of the one cell, which the main process shows and, where the study says so, tracks."""
+    if not is_main:
+        yield None
+        return
+    with Progress(total=1, done=0, out=store.root) as progress, progress_listener(progress.within):
+        tracker = None
+        if study.track != "none":
+            tracker = Tracker(store.root, study=study.name, prompts=study.tracks_prompts, say=progress.say)
+        progress.tracker = tracker
+        try:
+            yield progress
+        finally:
+            if tracker is not None:
+                tracker.close()
 
 
 def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:

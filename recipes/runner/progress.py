@@ -1,6 +1,7 @@
 """The progress of a run: bars of its cells and of the work at hand on a terminal, one line per cell elsewhere."""
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from educe.eval.measurement import Measurement
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.live import LivePage
 from educe.recipes.runner.terminal import Shown, unescaped
+from educe.recipes.runner.track import Tracker
+
+# Off a terminal, how long nothing is said while work goes on inside a cell.
+_SAY_SECONDS = 60.0
 
 
 class Progress:
@@ -25,6 +30,8 @@ class Progress:
         self.done = done
         self.out = out
         self.page = page
+        self.tracker: Tracker | None = None
+        self.said = time.monotonic()
         self.console = Console(file=unescaped(sys.stderr), highlight=False, soft_wrap=True)
         self.bar: Bar | None = None
         self.task: Any = None
@@ -49,6 +56,7 @@ class Progress:
             self.bar.stop()
 
     def say(self, text: str) -> None:
+        self.said = time.monotonic()
         self.console.print(f"educe: {visible(text)}", markup=False)
 
     def start(self, cells: Sequence[Cell]) -> None:
@@ -63,6 +71,8 @@ class Progress:
         if self.bar is not None:
             self._show_part(what)
             self.bar.update(self.part, completed=done, total=total)
+        elif time.monotonic() - self.said > _SAY_SECONDS:
+            self.say(f"{what}: {done:,} of {total:,}")
 
     def _show_part(self, what: str) -> None:
         """A new bar for other work, which takes another time; none for no work."""
@@ -88,3 +98,5 @@ class Progress:
         self.say(f"[{self.done}/{self.total}] {text}")
         if self.page is not None:
             self.page.finish(measurement)
+        if self.tracker is not None and measurement is not None:
+            self.tracker.finish(measurement)

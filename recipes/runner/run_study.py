@@ -1,6 +1,7 @@
 """Where cells run: in this process or in several, each model loaded once in each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
-from educe.recipes.runner.track import check_wandb, log_to_wandb
+from educe.recipes.runner.track import Tracker, check_wandb
 from educe.recipes.runner.worker import Worker
 from educe.recipes.runner.workers import choose_workers
 
@@ -76,7 +77,11 @@ def run_study(
         if frozen is not None:
             adopt(store, frozen, results=len(known))
         page = LivePage(store.root, study=study.name, cells=len(cells), known=known.values(), open_it=open_page)
-        with Progress(total=len(cells), done=len(cells) - len(faults), out=store.root, page=page) as progress:
+        done = len(cells) - len(faults)
+        with (
+            Progress(total=len(cells), done=done, out=store.root, page=page) as progress,
+            _tracked(study, store, progress, known.values()),
+        ):
             if line := left_out(cells, study.examples):
                 progress.say(line)
             for cell, fault in faults:
@@ -91,9 +96,25 @@ def run_study(
             )  # fmt: skip
         results = Results.of(store, known)
         page.show(results.report("run"))
-        if study.track != "none":
-            log_to_wandb(results, study=study.name, prompts=study.tracks_prompts)
     return results
+
+
+@contextmanager
+def _tracked(study: Study, store: Store, progress: Progress, known: Iterable[Measurement]) -> Iterator[None]:
+    """Copy each cell as it is measured, those that were there before, and at the end the curves."""
+    if study.track == "none":
+        yield
+        return
+    tracker = Tracker(store.root, study=study.name, prompts=study.tracks_prompts, say=progress.say)
+    progress.tracker = tracker
+    for measurement in known:
+        tracker.finish(measurement)
+    measured: Sequence[Measurement] = ()
+    try:
+        yield
+        measured = Results.of(store, {}).measurements
+    finally:
+        tracker.close(measured)
 
 
 def _run_units(

@@ -1,22 +1,26 @@
-"""A copy for Weights & Biases: one run per cell, grouped by study, and the curves as a table.
+"""A copy for Weights & Biases: one run per cell as it is measured, grouped by study, and the curves as a table.
 
 It is never read back. Without a key it is written offline, under OUT/wandb.
 """
 
 import importlib.util
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 from educe.data.display import visible
 from educe.data.errors import UserError
 from educe.eval.analysis.curves import curves
 from educe.eval.measurement import Measurement
-from educe.recipes.runner.results import Results
 
 PROJECT = "educe"
+# How long a run of W&B may take to begin, and all that waits at the end of a study to be copied.
+_INIT_SECONDS, _CLOSE_SECONDS = 30, 60.0
 # What W&B records of its own accord names folders, users and machines; our provenance has what a result needs.
 _PRIVATE: dict[str, Any] = {
     "disable_git": True,
@@ -38,29 +42,67 @@ def check_wandb() -> None:
         raise UserError("track: wandb needs the package wandb; pip install wandb or set track: none")
 
 
-def log_to_wandb(results: Results, *, study: str, prompts: bool) -> None:
-    """Copy the cells that have not been copied yet, then all curves of the study.
+class Tracker:
+    """Copies cells as they are measured, in a thread of its own: no outage fails or slows a study.
 
-    With `prompts`, the first prompt of a cell is copied too. Outputs of items never are.
+    Each cell is copied once into a directory. With `prompts`, its first prompt is copied too; outputs of items never
+    are. What went wrong is said once, by `say`, and nothing more is copied then.
     """
-    folder = results.folder
-    for measurement in results.measurements:
+
+    def __init__(self, folder: Path, *, study: str, prompts: bool, say: Callable[[str], None]) -> None:
+        self._folder, self._study, self._prompts, self._say = folder, study, prompts, say
+        self._waiting: Queue[Callable[[], None] | None] = Queue()
+        self._works = True
+        self._thread = threading.Thread(target=self._copy, daemon=True)
+        self._thread.start()
+
+    def finish(self, measurement: Measurement) -> None:
+        """A cell has been measured: copy it when there is time."""
+        self._waiting.put(partial(self._copy_cell, measurement))
+
+    def close(self, measurements: Sequence[Measurement] = ()) -> None:
+        """Copy what is waiting, and the curves of these measurements, for a minute at most."""
+        if measurements:
+            self._waiting.put(partial(self._copy_curves, measurements))
+        self._waiting.put(None)
+        self._thread.join(_CLOSE_SECONDS)
+        if self._thread.is_alive():
+            self._fail("it takes too long")
+
+    def _copy(self) -> None:
+        while (copy := self._waiting.get()) is not None:
+            try:
+                if self._works:
+                    copy()
+            except BaseException as error:  # whatever it is, the results are in the run directory
+                self._fail(f"{type(error).__name__}: {error}")
+
+    def _fail(self, why: str) -> None:
+        if self._works:
+            self._works = False
+            self._say(f"W&B: {' '.join(why.split())[:300]}; the study goes on, and running it again copies the rest")
+
+    def _copy_cell(self, measurement: Measurement) -> None:
         key = measurement.provenance.cell[:32]
-        if any(folder.glob(f"wandb/*run-*-{key}")):
-            continue
-        with _run(folder, id=key, name=_name(measurement), group=study, job_type=measurement.method) as run:
-            run.config.update(_config(measurement, prompts=prompts))
+        if any(self._folder.glob(f"wandb/*run-*-{key}")):
+            return
+        options = {"name": _name(measurement), "group": self._study, "job_type": measurement.method}
+        with _run(self._folder, id=key, **options) as run:
+            run.config.update(_config(measurement, prompts=self._prompts))
             for row in measurement.training:
-                run.log({"loss": row["loss"], "learning_rate": row["learning_rate"]}, step=int(row["step"]))
+                named = ("loss", "learning_rate", "dev_loss", "reward")
+                run.log({name: row[name] for name in named if name in row}, step=int(row["step"]))
             run.summary.update(_summary(measurement))
-    with _run(folder, id=None, name=f"{study} curves", group=study, job_type="curves") as run:
-        run.log({"curves": _table(results.measurements)})
+
+    def _copy_curves(self, measurements: Sequence[Measurement]) -> None:
+        with _run(self._folder, id=None, name=f"{self._study} curves", group=self._study, job_type="curves") as run:
+            run.log({"curves": _table(measurements)})
 
 
 def _run(folder: Path, **options: Any) -> Any:
     import wandb
 
-    settings = wandb.Settings(silent=True, console="off", **_PRIVATE)
+    settings = wandb.Settings(silent=True, console="off", init_timeout=_INIT_SECONDS, **_PRIVATE)
     return wandb.init(project=PROJECT, dir=folder, mode=_mode(), settings=settings, resume="allow", **options)
 
 

@@ -3,13 +3,17 @@
 import importlib.util
 import re
 import shutil
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from educe.recipes.cli import launch
 from educe.recipes.runner import track
 from educe.recipes.runner.results import load_results
-from tests.recipes.small import no_figures, run_cli, study_file, write_rows
+from tests.recipes.small import no_figures, parity_rows, run_cli, study_file, write_rows
 
 needs_wandb = pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")
 
@@ -39,6 +43,62 @@ def test_cells_are_copied_once_and_never_read(tmp_path: Path) -> None:
     assert all(len(_run_files(out, key)) == 1 for key in keys)
     shutil.rmtree(out / "wandb")
     assert load_results(out).text("csv") == text
+
+
+@pytest.mark.usefixtures("without_a_key")
+@pytest.mark.parametrize("outage", ["refused", "silent"])
+def test_an_outage_fails_and_slows_nothing(
+    outage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*_: object, **__: object) -> object:
+        tried.append(outage)
+        if outage == "silent":
+            end.wait(60)
+        raise ConnectionError("no route\nto host")
+
+    tried: list[str] = []
+    end = threading.Event()
+    monkeypatch.setattr(track, "_run", run)
+    monkeypatch.setattr(track, "_CLOSE_SECONDS", 0.2)
+    path = study_file(tmp_path, recipes=["zero_shot", "ngrams"], track="wandb")
+    assert run_cli("run", path, "--out", tmp_path / "out") == 0
+    end.set()
+    said = capsys.readouterr().err
+    assert len(load_results(tmp_path / "out").measurements) == 3 and tried == [outage]
+    why = "it takes too long" if outage == "silent" else "ConnectionError: no route to host"
+    assert said.count(f"educe: W&B: {why}; the study goes on, and running it again copies the rest") == 1
+
+
+@needs_wandb
+@pytest.mark.usefixtures("without_a_key")
+def test_cells_are_copied_while_the_study_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is there before the last is measured."""
+    seen: list[int] = []
+    inner = track.Tracker.finish
+
+    def finish(self: track.Tracker, measurement: object) -> None:
+        limit = time.monotonic() + 60
+        while seen and not _run_files(tmp_path / "out", "*") and time.monotonic() < limit:
+            time.sleep(0.05)
+        seen.append(len(_run_files(tmp_path / "out", "*")))
+        inner(self, measurement)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(track.Tracker, "finish", finish)
+    path = study_file(tmp_path, recipes=["zero_shot", "ngrams"], examples=[2], track="wandb")
+    assert run_cli("run", path, "--out", tmp_path / "out") == 0
+    assert seen[0] == 0 < seen[1]
+
+
+@needs_wandb
+@pytest.mark.usefixtures("without_a_key")
+def test_one_cell_alone_is_shown_and_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = write_rows(tmp_path / "parity.jsonl", parity_rows())
+    command = ["ngrams", "--model", "tiny-random", "--task", f"file:{rows}", "--examples", "4"]
+    with pytest.raises(SystemExit) as stopped:
+        launch([*command, "--track", "wandb", "--out", str(tmp_path / "out")])
+        sys.exit(0)
+    assert stopped.value.code == 0 and len(_run_files(tmp_path / "out", "*")) == 1
+    assert "educe: [1/1] tiny-random parity ngrams n=4 seed=0" in capsys.readouterr().err
 
 
 @needs_wandb

@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     _folder_command(parsers, "report", commands.report, "Write the report of a run directory again.")
     results = _folder_command(parsers, "results", commands.results, "Print one row for each measurement.")
     results.add_argument("--format", choices=["csv", "json"], default="csv", help="Form of the rows (csv).")
+    results.add_argument("--sql", metavar="QUERY", help="Answer a question about the table results (educe[sql]).")
     claims = _folder_command(parsers, "claims", commands.claims, "Print the claims that the results support.")
     _add_claim_options(claims)
     claims.add_argument("--refused", action="store_true", help="List what is not claimed, and why.")

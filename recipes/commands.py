@@ -216,7 +216,12 @@ def results(options: argparse.Namespace) -> int:
     from educe.recipes.runner.results import load_results
 
     results = load_results(options.folder)
-    sys.stdout.write(results.text(options.format))
+    if options.sql is None:
+        sys.stdout.write(results.text(options.format))
+    else:
+        from educe.recipes.runner.sql import answer
+
+        sys.stdout.write(answer(results, options.sql))
     return results.warn_missing()
 
 

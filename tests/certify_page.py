@@ -44,6 +44,7 @@ from tests.tree import REPOSITORY
 
 FOLDER = REPOSITORY / "docs" / "results"
 START, END = "<!-- tables -->", "<!-- end of tables -->"
+_DRAWN_OF_A_KIND = 4
 _OF_GAP = ("gap", "gap_low", "gap_high", "gap_interval")
 
 
@@ -133,12 +134,22 @@ def _wrapped(text: str) -> str:
 def draw(found: Sequence[Attempt], folder: Path) -> list[Path]:
     """The figures as PNG: what each recipe found, and ROC curves."""
     drawn = []
-    for name, figure in (("certify", gaps_figure(found)), ("certify-roc", roc_figure(detections(found)))):
+    for name, figure in (("certify", gaps_figure(_few(found))), ("certify-roc", roc_figure(detections(found)))):
         if figure is not None:
             svg, png = save(figure, folder / name)
             svg.unlink()
             drawn.append(png)
     return drawn
+
+
+def _few(found: Sequence[Attempt]) -> list[Attempt]:
+    """The first models of each kind and base: a figure of all twins would be as long as there are twins."""
+    kept: dict[tuple[str, str, str], list[str]] = {}
+    for each in found:
+        models = kept.setdefault((each.base, each.task, each.kind), [])
+        if each.model not in models and len(models) < _DRAWN_OF_A_KIND:
+            models.append(each.model)
+    return [each for each in found if each.model in kept[each.base, each.task, each.kind]]
 
 
 def write(frame: pd.DataFrame, folder: Path) -> Path:

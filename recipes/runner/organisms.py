@@ -36,9 +36,10 @@ def organism_record(source: Source, rows_read: Collection[str]) -> OrganismRecor
 
 
 def _base_name(source: Source) -> str:
-    """The base for people: without folders, and with the seed that makes a model from scratch another one."""
+    """The base for people: without folders, and with what makes a model from scratch another one."""
     name = Path(source.location).name
-    return f"{name}-s{source.seed}" if source.seed else name
+    name += f"-s{source.seed}" if source.seed else ""
+    return name + (f"-{source.steps}-steps" if source.steps else "")
 
 
 def _task_name(source: Source) -> str:

@@ -193,7 +193,7 @@ def _native_format(conditions: Sequence[Condition]) -> Iterator[Row]:
                 **_points(found.difference, found.low, found.high),
                 "as a chat, %": f"{100 * plain.score:.0f}",
                 "in this form, %": f"{100 * each.score:.0f}",
-                "p value": f"{found.p:.4f}",
+                "p value": f"{found.p:.4f}" if found.p >= 1e-4 else "< 0.0001",
             }
 
 

@@ -116,13 +116,19 @@ def _pressed(conditions: Sequence[Condition]) -> Iterator[Row]:
 
 
 def _confidence(conditions: Sequence[Condition]) -> Iterator[Row]:
+    seen: set[tuple[str, str]] = set()
     for (condition, reading), found in _by_run(conditions, "confidence").items():
         fitted_on = condition.measurements[0].settings.get("fit_on")
         other = f" on {str(fitted_on).partition(' ')[0]}" if fitted_on and "fitted" in reading else ""
         areas = [each.area for each in found if each.area is not None]
+        trained = condition.recipe.partition(" + ")[0] if condition.trainable_parameters else ""
+        panel, name = f"{condition.task}, {condition.model}", f"{reading}{other}{trained and f', after {trained}'}"
+        if (panel, name) in seen:  # where two recipes differ in what is fitted alone, the others are the same
+            continue
+        seen.add((panel, name))
         yield {
-            "panel": f"{condition.task}, {condition.model}",
-            "name": f"{reading}{other}{_budget(condition) if condition.trainable_parameters else ''}",
+            "panel": panel,
+            "name": name,
             "seeds": len(found),
             "answers": _range(each.n for each in found),
             "value": _mean(found, "brier"),

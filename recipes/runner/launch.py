@@ -119,9 +119,12 @@ def _shown(study: Study, store: Store, *, is_main: bool) -> Iterator[Progress | 
         progress.tracker = tracker
         try:
             yield progress
-        finally:
+        except BaseException:
             if tracker is not None:
-                tracker.close()
+                tracker.stop()
+            raise
+        if tracker is not None:
+            tracker.close()
 
 
 def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:

@@ -4,6 +4,7 @@ A worker (worker_process.py) reads the study from its first message, so that not
 the processes. It stores results itself: every cell has a folder of its own.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,8 @@ MAX_LOST = 3
 # A worker gives a sign of life every ten seconds, unless its process or its machine hangs.
 SILENT_SECONDS, START_SECONDS = 180.0, 600.0
 _LOOK_SECONDS = 2.0
+# How often an engine is asked whether workers ended before they joined, and how long another start is waited for.
+ASK_SECONDS, PAUSE_SECONDS = 15.0, 30.0
 # Where this process did not look for so long, it was stopped itself, and knows nothing of its workers.
 _ASLEEP_SECONDS = 30.0
 # A shared file system may show what another machine wrote so much later.
@@ -50,8 +53,11 @@ class Pool:
     count: int
     _workers: list[WorkerHandle] = field(default_factory=list)  # by their places
     _waiting: list[Unit] = field(default_factory=list)
-    _tries: dict[str, int] = field(default_factory=dict)  # by the folder of a unit's first cell
-    _lost: dict[int, int] = field(default_factory=dict)  # by place
+    # By the folder of a unit's first cell, how often its worker died, and how often it was preempted.
+    _tries: dict[tuple[str, bool], int] = field(default_factory=dict)
+    _lost: dict[int, int] = field(default_factory=dict)  # by place, in a row
+    _lost_at: dict[int, float] = field(default_factory=dict)
+    _asked_at: float = 0.0  # when engines were last asked for workers that ended before they joined
     _heard: set[str] = field(default_factory=set)  # folders of cells that finished or failed
     _looked: float = 0.0
 
@@ -94,12 +100,16 @@ class Pool:
                     self._admit(join)
             elif self._workers[place := talking[source]].messages is source:  # type: ignore[index]
                 self._listen(place)
+        ask = now - self._asked_at > ASK_SECONDS
+        self._asked_at = now if ask else self._asked_at
         for place, each in enumerate(self._workers):
             if each.messages is None:
-                self._look_for(place)
-            elif each.unit is None:
+                if ask:
+                    self._look_for(place)
+                continue
+            if each.unit is None:
                 self._feed(each)
-            elif now - each.heard > SILENT_SECONDS:
+            if now - each.heard > SILENT_SECONDS:
                 each.end()
                 self._bury(place, f"said nothing for {SILENT_SECONDS:.0f} seconds")
         self._looked = time.monotonic()
@@ -113,6 +123,9 @@ class Pool:
         if each.messages is not None:  # it was queued again, and joined before its end was noticed
             self._bury(join.place, "was queued again")
             each = self._workers[join.place]
+            if each.token != join.token:  # its engine took it for ended
+                join.messages.close()
+                return
         self._lost.pop(join.place, None)
         each.messages = join.messages
         self._begin(each)
@@ -124,9 +137,10 @@ class Pool:
 
     def _feed(self, each: WorkerHandle) -> None:
         """Give a worker its next unit, of the model that it has loaded where there is one."""
-        each.unit, each.heard = None, time.monotonic()
+        each.unit = None
         if not self._waiting:
             return
+        each.heard = time.monotonic()
         unit = next((unit for unit in self._waiting if unit.loaded == each.loaded), self._waiting[0])
         self._waiting.remove(unit)
         each.unit, each.loaded = unit, unit.loaded
@@ -188,12 +202,12 @@ class Pool:
         new.token = new.token or each.token
         self.listener.say(f"the worker process {died}; a new one takes its place")
         if each.unit is not None:
-            self._take_back(each.unit, died, most=MAX_QUEUED_AGAIN if new.queued_again else MAX_TRIES)
+            self._take_back(each.unit, died, preempted=new.queued_again)
         if new.messages is not None:
             self._begin(new)
 
-    def _take_back(self, unit: Unit, died: str, *, most: int) -> None:
-        first = unit.cells[0].listed.folder
+    def _take_back(self, unit: Unit, died: str, *, preempted: bool) -> None:
+        first, most = (unit.cells[0].listed.folder, preempted), MAX_QUEUED_AGAIN if preempted else MAX_TRIES
         tries = self._tries[first] = self._tries.get(first, 0) + 1
         left = [cell for cell in unit.wanted if cell.listed.folder not in self._heard]
         for cell in [cell for cell in left if self.store.has(cell)]:  # it died before it could say so
@@ -209,9 +223,13 @@ class Pool:
 
     def _look_for(self, place: int) -> None:
         """Start another worker where one has ended before it joined; after some of these, go on without."""
-        if self._lost.get(place, 0) >= MAX_LOST or (why := self._workers[place].lost()) is None:
+        lost = self._lost.get(place, 0)
+        pause = 0.0 if lost == 0 else PAUSE_SECONDS * lost  # whoever refuses workers may do so for a moment alone
+        if lost >= MAX_LOST or time.monotonic() - self._lost_at.get(place, -math.inf) < pause:
             return
-        self._lost[place] = self._lost.get(place, 0) + 1
+        if (why := self._workers[place].lost()) is None:
+            return
+        self._lost[place], self._lost_at[place] = lost + 1, time.monotonic()
         if self._lost[place] < MAX_LOST:
             self._workers[place] = self.engine.replace(self._workers[place], place)
             return

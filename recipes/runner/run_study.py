@@ -109,12 +109,12 @@ def _tracked(study: Study, store: Store, progress: Progress, known: Iterable[Mea
     progress.tracker = tracker
     for measurement in known:
         tracker.finish(measurement)
-    measured: Sequence[Measurement] = ()
     try:
         yield
-        measured = Results.of(store, {}).measurements
-    finally:
-        tracker.close(measured)
+    except BaseException:
+        tracker.stop()
+        raise
+    tracker.close(Results.of(store, {}).measurements)
 
 
 def _run_units(

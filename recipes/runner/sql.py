@@ -23,6 +23,8 @@ def answer(results: Results, sql: str) -> str:
         try:
             found = connection.execute(sql)
             names = [str(each[0]) for each in found.description or ()]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise UserError(f"--sql: two columns are called {twice[0]!r}; name one with AS")
             return csv_text(names, (dict(zip(names, row, strict=True)) for row in found.fetchall()))
         except duckdb.Error as error:
             raise UserError(f"--sql: {' '.join(str(error).split())[:300]}; the table is results") from None

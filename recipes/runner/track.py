@@ -7,20 +7,24 @@ import importlib.util
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import psutil
+
 from educe.data.display import visible
 from educe.data.errors import UserError
+from educe.data.writing import write_whole
 from educe.eval.analysis.curves import curves
 from educe.eval.measurement import Measurement
 
 PROJECT = "educe"
 # How long a run of W&B may take to begin, and all that waits at the end of a study to be copied.
-_INIT_SECONDS, _CLOSE_SECONDS = 30, 60.0
+_INIT_SECONDS, _CLOSE_SECONDS, _STOP_SECONDS = 30, 60.0, 2.0
 # What W&B records of its own accord names folders, users and machines; our provenance has what a result needs.
 _PRIVATE: dict[str, Any] = {
     "disable_git": True,
@@ -68,6 +72,15 @@ class Tracker:
         self._thread.join(_CLOSE_SECONDS)
         if self._thread.is_alive():
             self._fail("it takes too long")
+            _end_service()
+
+    def stop(self) -> None:
+        """Copy nothing more: the study was ended, and whoever ended it waits."""
+        self._works = False
+        self._waiting.put(None)
+        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            _end_service()
 
     def _copy(self) -> None:
         while (copy := self._waiting.get()) is not None:
@@ -84,7 +97,8 @@ class Tracker:
 
     def _copy_cell(self, measurement: Measurement) -> None:
         key = measurement.provenance.cell[:32]
-        if any(self._folder.glob(f"wandb/*run-*-{key}")):
+        copied = self._folder / "wandb" / f"{key}.copied"
+        if copied.exists():  # W&B's own folder is there before anything is in it
             return
         options = {"name": _name(measurement), "group": self._study, "job_type": measurement.method}
         with _run(self._folder, id=key, **options) as run:
@@ -93,10 +107,19 @@ class Tracker:
                 named = ("loss", "learning_rate", "dev_loss", "reward")
                 run.log({name: row[name] for name in named if name in row}, step=int(row["step"]))
             run.summary.update(_summary(measurement))
+        write_whole(copied, "")
 
     def _copy_curves(self, measurements: Sequence[Measurement]) -> None:
         with _run(self._folder, id=None, name=f"{self._study} curves", group=self._study, job_type="curves") as run:
             run.log({"curves": _table(measurements)})
+
+
+def _end_service() -> None:
+    """End W&B's own process, which would keep the finished command waiting for the network."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if child.name().startswith("wandb"):
+                child.kill()
 
 
 def _run(folder: Path, **options: Any) -> Any:

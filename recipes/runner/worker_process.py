@@ -39,13 +39,15 @@ class _Sender:
         self._places = places
         self._last = 0.0
         self._one_at_a_time = threading.Lock()
+        self.over = threading.Event()
 
     def send(self, what: str, *values: Any) -> None:
         try:
             with self._one_at_a_time:
                 self._messages.send((what, values))
         except OSError:
-            os._exit(1)  # nobody listens: what is stored stays, and nothing may be noted or written any more
+            # Nobody listens: what is stored stays, and nothing may be noted or written any more.
+            os._exit(0 if self.over.is_set() else 1)
 
     def say(self, text: str) -> None:
         self.send("say", text)
@@ -66,8 +68,7 @@ class _Sender:
 
     def stay_alive(self) -> None:
         """Give a sign of life now and then, so that silence means that this process or its machine has stopped."""
-        while True:
-            time.sleep(ALIVE_SECONDS)
+        while not self.over.wait(ALIVE_SECONDS):
             self.send("alive")
 
 
@@ -96,7 +97,7 @@ def main(messages: Connection) -> None:
         with threads(study.threads):
             _run_units(messages, sender, places, study, cells, Store(Path(root)), earlier)
     except (EOFError, ConnectionResetError):
-        return
+        sender.over.set()
     except RunStopped as error:
         sender.send("stopped", error)
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -67,6 +68,14 @@ def test_an_outage_fails_and_slows_nothing(
     assert len(load_results(tmp_path / "out").measurements) == 3 and tried == [outage]
     why = "it takes too long" if outage == "silent" else "ConnectionError: no route to host"
     assert said.count(f"educe: W&B: {why}; the study goes on, and running it again copies the rest") == 1
+    copied: list[object] = []
+    monkeypatch.setattr(track, "_run", lambda *_, **named: (copied.append(named["id"]), MagicMock())[1])
+    monkeypatch.setattr(track, "_CLOSE_SECONDS", 60.0)
+    monkeypatch.setattr(track, "_table", lambda measurements: None)
+    for _ in range(2):
+        assert run_cli("run", path, "--out", tmp_path / "out") == 0
+    keys = [each.provenance.cell[:32] for each in load_results(tmp_path / "out").measurements]
+    assert copied == [*keys, None, None], "what was not copied is, once, and the curves each time"
 
 
 @needs_wandb

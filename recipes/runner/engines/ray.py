@@ -64,7 +64,7 @@ class Ray:
             self._refuse_what_no_node_has(needed)
             alone = self._own and settings.address is None and settings.host is None
             self._rendezvous = Rendezvous("127.0.0.1" if alone else own_address(settings.host), settings.port)
-        except UserError:
+        except BaseException:
             self._end()
             raise
         self._actors = ray.remote(WorkerHost).options(max_restarts=0, **needed)
@@ -112,8 +112,11 @@ def _connect(ray: Any, address: str) -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level="ERROR")
-    except (ConnectionError, ValueError) as error:
-        raise UserError(f"engine 'ray': address = {address!r}: {error}; is the cluster up?") from None
+    except (ConnectionError, ValueError, RuntimeError) as error:  # no cluster, or one of another version
+        why = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"engine 'ray': address = {address!r}: {why}; is the cluster up, and of this version?"
+        ) from None
     finally:
         if main:
             signal.signal(signal.SIGTERM, before)

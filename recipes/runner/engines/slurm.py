@@ -30,12 +30,12 @@ class SlurmWorker(WorkerHandle):
     cancelled: bool = False
 
     def end(self) -> None:
-        """Let the worker end by itself where it has nothing to do; cancel the job of any other."""
+        """Let the worker end by itself where it has nothing to do; cancel the job of any that does not."""
         idle = self.messages is not None and self.unit is None
         if self.messages is not None:
             self.messages.close()
         self.cancelled = True
-        if not idle and self.job is not None:
+        if self.job is not None and not (idle and _has_ended(self.job)):
             self.job.cancel(check=False)
 
     def ended_with(self) -> str:

@@ -129,6 +129,8 @@ def test_a_run_stops_where_no_worker_can_be_had(tmp_path: Path, monkeypatch: pyt
     no_figures(monkeypatch)
     nowhere = Nowhere()
     monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(pool, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(pool, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("educe.recipes.runner.run_study.start_engine", lambda *_, **__: Closing(nowhere))
     study = small_study(tmp_path, recipes=["zero_shot", "ngrams"])
     with pytest.raises(RunStopped, match=r"no worker starts \(job 17 FAILED\), and 3 cells are left"):

@@ -33,7 +33,7 @@ def test_rows_are_counted_and_missing_ones_stay_missing(run: Path, capsys: pytes
 @pytest.mark.parametrize(
     "sql",
     ["select * from nothing", "selct 1", "select * from read_csv('/etc/passwd')", "copy results to '/tmp/stolen.csv'",
-     "select * from 'results.csv'", "install httpfs"],
+     "select * from 'results.csv'", "install httpfs", "select a.score, b.score from results a, results b"],
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_nothing_else_is_read(
     sql: str, run: Path, capsys: pytest.CaptureFixture[str]

@@ -112,7 +112,8 @@ def _shown(study: Study, store: Store, *, is_main: bool) -> Iterator[Progress | 
     if not is_main:
         yield None
         return
-    with Progress(total=1, done=0, out=store.root) as progress, progress_listener(progress.within):
+    # A mistake that is found on the way is the only line, so the one cell is not announced.
+    with Progress(total=1, done=0, out=store.root, announce=False) as progress, progress_listener(progress.within):
         tracker = None
         if study.track != "none":
             tracker = Tracker(store.root, study=study.name, prompts=study.tracks_prompts, say=progress.say)

@@ -25,11 +25,14 @@ _SAY_SECONDS = 60.0
 class Progress:
     """Shows what starts, finishes and fails, as a context."""
 
-    def __init__(self, *, total: int, done: int, out: Path, page: LivePage | None = None) -> None:
+    def __init__(
+        self, *, total: int, done: int, out: Path, page: LivePage | None = None, announce: bool = True
+    ) -> None:
         self.total = total
         self.done = done
         self.out = out
         self.page = page
+        self.announce = announce
         self.tracker: Tracker | None = None
         self.said = time.monotonic()
         self.console = Console(file=unescaped(sys.stderr), highlight=False, soft_wrap=True)
@@ -47,7 +50,8 @@ class Progress:
             # Rich prints other output above the bar, and would read colours and links from it.
             sys.stdout, sys.stderr = Shown(sys.stdout), Shown(sys.stderr)
         kept = f", {self.done} already on disk" if self.done else ""
-        self.say(f"{format_count(self.total, 'cell')}{kept} -> {self.out}")
+        if self.announce:
+            self.say(f"{format_count(self.total, 'cell')}{kept} -> {self.out}")
         return self
 
     def __exit__(self, *error: object) -> None:

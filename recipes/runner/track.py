@@ -107,6 +107,7 @@ class Tracker:
                 named = ("loss", "learning_rate", "dev_loss", "reward")
                 run.log({name: row[name] for name in named if name in row}, step=int(row["step"]))
             run.summary.update(_summary(measurement))
+        copied.parent.mkdir(exist_ok=True)
         write_whole(copied, "")
 
     def _copy_curves(self, measurements: Sequence[Measurement]) -> None:

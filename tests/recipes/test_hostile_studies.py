@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from educe.data.errors import UserError
 from educe.recipes.cli import launch, main
-from educe.recipes.runner import engine  # noqa: F401 (what a command imports is not what its study takes)
+from educe.recipes.runner import run_study  # noqa: F401 (what a command imports is not what its study takes)
 from educe.recipes.runner.study import Study
 from tests.recipes.hostile import KEYS, LAUNCHES, VALUES, Case, cases
 from tests.recipes.small import parity_rows, study_values, write_rows

@@ -60,6 +60,7 @@ def test_an_outage_fails_and_slows_nothing(
     tried: list[str] = []
     end = threading.Event()
     monkeypatch.setattr(track, "_run", run)
+    monkeypatch.setattr(track, "_end_service", lambda: None)  # other tests of this process need it
     monkeypatch.setattr(track, "_CLOSE_SECONDS", 0.2)
     path = study_file(tmp_path, recipes=["zero_shot", "ngrams"], track="wandb")
     assert run_cli("run", path, "--out", tmp_path / "out") == 0

@@ -247,7 +247,7 @@ def test_description_length_is_a_mean_over_seeds(tmp_path: Path) -> None:
 def test_signals_are_listed_as_no_evidence(tmp_path: Path) -> None:
     signal = Signal(name="a <signal>", value=0.1, low=0.02, high=0.18, interval="paired 95%", n=10, p=0.03)
     page = written(tmp_path, [measurement(details=Details(signals=(signal, replace(signal, name="other", p=None))))])
-    assert "Signals, not evidence of hiding by themselves; false-positive rates come from benign twins" in page
+    assert "false-positive rates come from models that are known to hide nothing" in page
     assert "<td>+10.0 [+2.0, +18.0]</td><td>above 0</td><td>0.030</td>" in page
     assert "<td>+10.0 [+2.0, +18.0]</td><td>above 0</td><td>–</td>" in page
     assert "a &lt;signal&gt;" in page

@@ -60,7 +60,7 @@ def _run(study: "Study", out: str | Path, options: argparse.Namespace, **more: A
     from educe.recipes.runner.engines.settings import LOCAL, ChosenEngine
     from educe.recipes.runner.processes import early_process
 
-    local = ChosenEngine.read(options.engine or study.engine).name == LOCAL
+    local = ChosenEngine.choose(study.engine, options.engine).name == LOCAL
     with early_process(study) if options.workers != 1 and local else nullcontext() as early:
         from educe.recipes.runner.run_study import run_study
 

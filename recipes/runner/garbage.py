@@ -2,11 +2,10 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from educe.recipes.runner.store import Store
+from educe.recipes.runner.store import Store, remove
 from educe.recipes.runner.verify import unlisted
 
 # A cell's folder ends in its seed and its hash.
@@ -22,11 +21,11 @@ def collect(folder: Path, *, delete: bool) -> Iterator[str]:
     store.listing()
     with store.claim():  # nobody else writes meanwhile
         found = [each for each in unlisted(store) if not _is_other_seed(store, each)]
-        found += [name for name in ("slurm",) if (folder / name).is_dir()]
+        found += ["slurm"] if (folder / "slurm").is_dir() else []
         sizes = [_size(folder / each) for each in found]
         for each, size in zip(found, sizes, strict=True):
             if delete:
-                _remove(folder / each)
+                remove(folder / each)
             yield f"{each}: {_bytes(size)}"
     yield f"{len(found):,} not needed, {_bytes(sum(sizes))}; {'deleted' if delete else 'delete with --delete'}"
 
@@ -39,13 +38,6 @@ def _size(path: Path) -> int:
     if path.is_symlink() or not path.is_dir():
         return path.lstat().st_size
     return sum((Path(inside) / name).lstat().st_size for inside, _, names in os.walk(path) for name in names)
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
-    else:
-        shutil.rmtree(path)
 
 
 def _bytes(count: int) -> str:

@@ -29,7 +29,7 @@ from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
-from educe.recipes.runner.track import Tracker, check_wandb
+from educe.recipes.runner.track import check_wandb, tracked
 from educe.recipes.sets import refuse_set
 from educe.train.processes import make_accelerator, process_state
 
@@ -113,19 +113,9 @@ def _shown(study: Study, store: Store, *, is_main: bool) -> Iterator[Progress | 
         yield None
         return
     # A mistake that is found on the way is the only line, so the one cell is not announced.
-    with Progress(total=1, done=0, out=store.root, announce=False) as progress, progress_listener(progress.within):
-        tracker = None
-        if study.track != "none":
-            tracker = Tracker(store.root, study=study.name, prompts=study.tracks_prompts, say=progress.say)
-        progress.tracker = tracker
-        try:
-            yield progress
-        except BaseException:
-            if tracker is not None:
-                tracker.stop()
-            raise
-        if tracker is not None:
-            tracker.close()
+    progress = Progress(total=1, done=0, out=store.root, announce=False)
+    with tracked(study, store.root, progress.say) as progress.tracker, progress, progress_listener(progress.within):
+        yield progress
 
 
 def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:

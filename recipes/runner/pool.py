@@ -133,7 +133,7 @@ class Pool:
     def _begin(self, each: WorkerHandle) -> None:
         each.send((str(self.store.root.absolute()), self.study.text(), dict(self.earlier)))
         self._feed(each)
-        each.heard += START_SECONDS  # until it has imported its libraries
+        each.heard = time.monotonic() + START_SECONDS  # until it has imported its libraries
 
     def _feed(self, each: WorkerHandle) -> None:
         """Give a worker its next unit, of the model that it has loaded where there is one."""
@@ -224,8 +224,8 @@ class Pool:
     def _look_for(self, place: int) -> None:
         """Start another worker where one has ended before it joined; after some of these, go on without."""
         lost = self._lost.get(place, 0)
-        pause = 0.0 if lost == 0 else PAUSE_SECONDS * lost  # whoever refuses workers may do so for a moment alone
-        if lost >= MAX_LOST or time.monotonic() - self._lost_at.get(place, -math.inf) < pause:
+        # Whoever refuses workers may do so for a moment alone.
+        if lost >= MAX_LOST or time.monotonic() - self._lost_at.get(place, -math.inf) < PAUSE_SECONDS * lost:
             return
         if (why := self._workers[place].lost()) is None:
             return

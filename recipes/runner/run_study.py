@@ -1,7 +1,6 @@
 """Where cells run: in this process or in several, each model loaded once in each."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
-from educe.recipes.runner.track import Tracker, check_wandb
+from educe.recipes.runner.track import check_wandb, tracked
 from educe.recipes.runner.worker import Worker
 from educe.recipes.runner.workers import choose_workers
 
@@ -58,9 +57,7 @@ def run_study(
         study = Study.read(study)
     if study.track != "none":
         check_wandb()
-    chosen = ChosenEngine.read(study.engine)
-    if engine is not None and engine != chosen.name:  # by name alone, it is the study's, with its settings
-        chosen = ChosenEngine.read(engine)
+    chosen = ChosenEngine.choose(study.engine, engine)
     if chosen.name == LOCAL:  # other machines have other devices
         check_device(study.device)
     if chosen.name != LOCAL and workers is None:
@@ -77,44 +74,25 @@ def run_study(
         if frozen is not None:
             adopt(store, frozen, results=len(known))
         page = LivePage(store.root, study=study.name, cells=len(cells), known=known.values(), open_it=open_page)
-        done = len(cells) - len(faults)
-        with (
-            Progress(total=len(cells), done=done, out=store.root, page=page) as progress,
-            _tracked(study, store, progress, known.values()),
-        ):
-            if line := left_out(cells, study.examples):
-                progress.say(line)
-            for cell, fault in faults:
-                if fault != NOT_RUN:
-                    progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
-            made_with = {folder: each.provenance.cohort for folder, each in known.items()}
-            waiting = make_models(units(cells, made_with), study, store, progress)
-            earlier = canaries_of(known.values())
-            _run_units(
-                waiting, cells, store, study=study, workers=workers, chosen=chosen, early=early, earlier=earlier,
-                listener=progress,
-            )  # fmt: skip
-        results = Results.of(store, known)
-        page.show(results.report("run"))
+        progress = Progress(total=len(cells), done=len(known), out=store.root, page=page)
+        with tracked(study, store.root, progress.say, known=known.values()) as progress.tracker:
+            with progress:
+                if line := left_out(cells, study.examples):
+                    progress.say(line)
+                for cell, fault in faults:
+                    if fault != NOT_RUN:
+                        progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
+                made_with = {folder: each.provenance.cohort for folder, each in known.items()}
+                waiting = make_models(units(cells, made_with), study, store, progress)
+                _run_units(
+                    waiting, cells, store, study=study, workers=workers, chosen=chosen, early=early,
+                    earlier=canaries_of(known.values()), listener=progress,
+                )  # fmt: skip
+            results = Results.of(store, known)
+            page.show(results.report("run"))
+            if progress.tracker is not None:
+                progress.tracker.copy_curves(results.measurements)
     return results
-
-
-@contextmanager
-def _tracked(study: Study, store: Store, progress: Progress, known: Iterable[Measurement]) -> Iterator[None]:
-    """Copy each cell as it is measured, those that were there before, and at the end the curves."""
-    if study.track == "none":
-        yield
-        return
-    tracker = Tracker(store.root, study=study.name, prompts=study.tracks_prompts, say=progress.say)
-    progress.tracker = tracker
-    for measurement in known:
-        tracker.finish(measurement)
-    try:
-        yield
-    except BaseException:
-        tracker.stop()
-        raise
-    tracker.close(Results.of(store, {}).measurements)
 
 
 def _run_units(

@@ -1,7 +1,6 @@
 """What run directories are in a folder, and which cells they lack: from their lists of cells, no result is opened."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,25 +12,6 @@ from educe.recipes.runner.store import Store
 
 if TYPE_CHECKING:  # a study has its cells, which need torch
     from educe.recipes.runner.study import Study
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A run directory: the name of its study, how many cells it has, how many without a result, and failed."""
-
-    name: str
-    cells: int
-    left: int
-    failed: int
-
-
-def read_run(folder: Path) -> Run:
-    """What a run directory has and lacks, whether whole or not. UserError where there is no run."""
-    store = Store(folder)
-    cells = store.listing()
-    left = [each for each in cells if not (folder / "cells" / each.folder / SUMMARY).exists()]
-    failed = sum((folder / "failures" / f"{each.folder}.json").exists() for each in left)
-    return Run(name=store.study_name(), cells=len(cells), left=len(left), failed=failed)
 
 
 def check_same_cells(store: Store, study: "Study") -> None:
@@ -59,10 +39,13 @@ def runs_text(folder: Path) -> Iterator[str]:
 
 
 def _state(folder: Path) -> str:
+    """The study and how many of its cells have a result, whole or not; or why that cannot be told."""
+    store = Store(folder)
     try:
-        found = read_run(folder)
+        name, cells = store.study_name(), store.listing()
     except UserError as error:
         return str(error)
-    done = found.cells - found.left
-    failed = f", {found.failed} failed" if found.failed else ""
-    return f"{found.name}: {done:,} of {format_count(found.cells, 'cell')}{failed}"
+    left = [each.folder for each in cells if not (folder / "cells" / each.folder / SUMMARY).exists()]
+    failed = sum((folder / "failures" / f"{each}.json").exists() for each in left)
+    more = f", {failed} failed" if failed else ""
+    return f"{name}: {len(cells) - len(left):,} of {format_count(len(cells), 'cell')}{more}"

@@ -168,7 +168,7 @@ class Store:
             final = self.folder(cell)
             self._make_parents(final)
             if not self.has(cell):  # a worker that was given up, and went on, may have stored it meanwhile
-                _remove(final)
+                remove(final)
                 move_into_place(ready, final)
             self._failure(cell.listed).unlink(missing_ok=True)
             shutil.rmtree(self._last_good(cell.listed), ignore_errors=True)
@@ -180,7 +180,7 @@ class Store:
             self._make_parents(noted)
             clear_parts(noted.parent)
             noted.unlink(missing_ok=True)  # it would not fit the next adapter
-            _remove(last_good)
+            remove(last_good)
             if save_adapter is not None:
                 last_good.mkdir()
                 save_adapter(last_good)
@@ -330,7 +330,8 @@ def _link_line(path: Path) -> str:
     return f"{path} is a symbolic link, which no run writes"
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a file, a folder or a link, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

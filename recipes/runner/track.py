@@ -6,13 +6,13 @@ It is never read back. Without a key it is written offline, under OUT/wandb.
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -21,6 +21,9 @@ from educe.data.errors import UserError
 from educe.data.writing import write_whole
 from educe.eval.analysis.curves import curves
 from educe.eval.measurement import Measurement
+
+if TYPE_CHECKING:  # a study has its cells, and what shows them shows a tracker's trouble
+    from educe.recipes.runner.study import Study
 
 PROJECT = "educe"
 # How long a run of W&B may take to begin, and all that waits at the end of a study to be copied.
@@ -64,10 +67,12 @@ class Tracker:
         """A cell has been measured: copy it when there is time."""
         self._waiting.put(partial(self._copy_cell, measurement))
 
-    def close(self, measurements: Sequence[Measurement] = ()) -> None:
-        """Copy what is waiting, and the curves of these measurements, for a minute at most."""
-        if measurements:
-            self._waiting.put(partial(self._copy_curves, measurements))
+    def copy_curves(self, measurements: Sequence[Measurement]) -> None:
+        """Copy the curves of a study that is finished."""
+        self._waiting.put(partial(self._copy_curves, measurements))
+
+    def close(self) -> None:
+        """Copy what is waiting, for a minute at most."""
         self._waiting.put(None)
         self._thread.join(_CLOSE_SECONDS)
         if self._thread.is_alive():
@@ -113,6 +118,25 @@ class Tracker:
     def _copy_curves(self, measurements: Sequence[Measurement]) -> None:
         with _run(self._folder, id=None, name=f"{self._study} curves", group=self._study, job_type="curves") as run:
             run.log({"curves": _table(measurements)})
+
+
+@contextmanager
+def tracked(
+    study: "Study", folder: Path, say: Callable[[str], None], *, known: Iterable[Measurement] = ()
+) -> Iterator[Tracker | None]:
+    """A tracker of what is `known` and of what is measured inside the block, where the study wants one."""
+    if study.track == "none":
+        yield None
+        return
+    tracker = Tracker(folder, study=study.name, prompts=study.tracks_prompts, say=say)
+    for measurement in known:
+        tracker.finish(measurement)
+    try:
+        yield tracker
+    except BaseException:
+        tracker.stop()
+        raise
+    tracker.close()
 
 
 def _end_service() -> None:

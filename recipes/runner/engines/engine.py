@@ -1,6 +1,7 @@
 """What the pool needs of an engine, and of a worker that it has started."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from educe.recipes.runner.cohorts import Unit
 
 
 @dataclass(kw_only=True)
-class WorkerHandle:
+class WorkerHandle(ABC):
     """A worker: its messages once it has joined, the unit that it has, the model it has loaded, when it was heard.
 
     `token` is what it says when it joins; one of this machine says none. `queued_again` where the one before it at its
@@ -31,13 +32,13 @@ class WorkerHandle:
         with suppress(OSError):
             self.messages.send(message)
 
+    @abstractmethod
     def end(self) -> None:
         """End the worker at once. What it writes appears whole or not at all."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended_with(self) -> str:
         """How a worker ended whose messages ended, as "exit code 1"."""
-        raise NotImplementedError
 
     def lost(self) -> str | None:
         """Why a worker that has not joined will not do so; None while it may."""

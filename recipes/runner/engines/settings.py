@@ -75,6 +75,12 @@ class ChosenEngine:
         known = ENGINES[name]
         return cls(name, validated(known, settings or {}, what=f"engine {name!r}", known=known.model_fields))
 
+    @classmethod
+    def choose(cls, of_study: Any, named: Any) -> "ChosenEngine":
+        """The engine of a study, or another that a command names; its own name alone keeps the study's settings."""
+        own = cls.read(of_study)
+        return own if named in (None, own.name) else cls.read(named)
+
 
 def check_engine(written: Any) -> Any:
     """The same as it is written. ValueError for an unknown name or setting."""

@@ -37,6 +37,12 @@ def run(options: argparse.Namespace) -> int:
 
 def resume(options: argparse.Namespace) -> int:
     """Run what a run directory lacks of its study, and write its report. 1 where a cell failed."""
+    from educe.recipes.runner.table import num_finished
+
+    if count := num_finished(Path(options.folder)):
+        print(f"report: {Path(options.folder) / 'report.html'}")
+        print(f"all {count:,} cells are finished; `educe report` writes the report again", file=sys.stderr)
+        return 0
     from educe.data.untrusted import parse_yaml
     from educe.recipes.runner.runs import check_same_cells
     from educe.recipes.runner.store import Store
@@ -213,16 +219,23 @@ def verify(options: argparse.Namespace) -> int:
 
 def results(options: argparse.Namespace) -> int:
     """Print the rows of a run directory. 1 where some are corrupt."""
-    from educe.recipes.runner.results import load_results
+    from educe.recipes.runner.table import find_table, text_of, warn_left_out
 
-    results = load_results(options.folder)
+    folder = Path(options.folder)
+    if (table := find_table(folder)) is not None:
+        code = warn_left_out(folder, cells=len(table), corrupt=[], others=table["score"].null_count)
+    else:
+        from educe.recipes.runner.results import load_results
+
+        results = load_results(folder)
+        table, code = results.table(), results.warn_missing()
     if options.sql is None:
-        sys.stdout.write(results.text(options.format))
+        sys.stdout.write(text_of(table, options.format))
     else:
         from educe.recipes.runner.sql import answer
 
-        sys.stdout.write(answer(results, options.sql))
-    return results.warn_missing()
+        sys.stdout.write(answer(table, options.sql))
+    return code
 
 
 def claims(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from educe.data.display import visible
@@ -26,7 +27,10 @@ def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+    return _text(value) if isinstance(value, str) else value
+
+
+@lru_cache(1024)  # names come again in every row
+def _text(value: str) -> str:
     text = visible(value)
     return f"'{text}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else text

@@ -58,11 +58,11 @@ from educe.eval.report.over_tasks import TITLES, draw_over_tasks, effect_text
 from educe.eval.report.prompts import best_prompts, format_extremes, format_spreads, order_effects, pooled_ratios
 from educe.eval.report.ranks import rankings
 from educe.eval.report.recorded import recorded
+from educe.eval.report.result_columns import RESULT_COLUMNS
 from educe.eval.report.suites import suite_sections
 from educe.eval.report.tables import (
     CURVE_COLUMNS,
     MEAN_COLUMNS,
-    RESULT_COLUMNS,
     TASK_COLUMNS,
     curve_rows,
     mean_table,

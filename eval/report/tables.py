@@ -25,54 +25,9 @@ from educe.eval.analysis.statistics.paired import Difference
 from educe.eval.analysis.task_means import TaskMean, TaskMeans
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.csv_text import csv_text
+from educe.eval.report.result_columns import OF_BITS, OF_MEASUREMENT, OF_ORGANISM, RESULT_COLUMNS
 
-# The columns of results.csv and of `educe results`: what of a measurement they hold, and their meaning.
-_RESULTS = {
-    "study": ("study", "name of the study"),
-    "model": ("model", "name of the model"),
-    "task": ("task", "name of the task"),
-    "recipe": ("recipe", "recipe with the settings that differ from its defaults"),
-    "examples": ("examples", "labelled examples allowed: training rows, or shots of a prompt"),
-    "seed": ("seed", "random seed"),
-    "score": ("score", "mean over the test items, between 0 and 1"),
-    "low": ("low", "lower end of the score's interval"),
-    "high": ("high", "upper end of the score's interval"),
-    "n": ("n", "number of test items"),
-    "chance": ("chance", "expected score of a random answer"),
-    "train_flops": ("spend.train_flops", "useful FLOPs of the training that was kept"),
-    "search_flops": ("spend.search_flops", "useful FLOPs of everything that was tried to choose"),
-    "flops_per_answer": ("spend.flops_per_answer", "useful FLOPs of one answer, mean over the test items"),
-    "trainable_parameters": ("spend.trainable_parameters", "number of parameters trained"),
-    "elicitation_seconds": (
-        "spend.seconds",
-        "wall-clock seconds of training and search; loading the model and the test are not in it",
-    ),
-    "labelled_examples": ("spend.labelled_examples", "labels read: training rows, shots and dev rows"),
-    "metric": ("metric", "what the score is"),
-    "interval": ("interval", "kind and level of the interval"),
-}
-# Of runs whose labels were measured in bits, per example and per trainable parameter.
-_EXCESS = {
-    "edl_per_example": ("examples", "excess description length per example, in bits, where it was measured"),
-    "edl_per_parameter": ("spend.trainable_parameters", "the same per trainable parameter"),
-}
-# What they hold of models whose truth is known, on the task that these were made for; empty for all others.
-_OF_ORGANISM = {
-    "kind": "kind of organism or twin",
-    "hides": "whether it hides something",
-    "floor": "certified score of the locked organism",
-    "ceiling": "certified score of the unlocked organism",
-    "gap_recovered": "(score - floor) / (ceiling - floor), where it hides something and zero-shot has a score",
-}
-RESULT_COLUMNS = {
-    **{name: meaning for name, (_, meaning) in _RESULTS.items()},
-    **{name: meaning for name, (_, meaning) in _EXCESS.items()},
-    **_OF_ORGANISM,
-    "capability": "propensity, self-elicited or current (docs/questions.md); empty for controls and measures",
-    "estimand": "what the interval is about: runs (this one, other items), or recipe, where the seed changes nothing",
-    "error": "why the cell has no score",
-}
-_GETTERS = {name: attrgetter(path) for name, (path, _) in _RESULTS.items()}
+_GETTERS = {name: attrgetter(path) for name, (path, _) in OF_MEASUREMENT.items()}
 _OF_FAILURE = ("study", "model", "task", "recipe", "examples", "seed")
 
 Gains = tuple[Difference | None, Difference | None]  # over zero-shot, and above the control at the same budget
@@ -185,14 +140,14 @@ def results_rows(measurements: Iterable[Measurement], failures: Iterable[Failure
 
 def _excess(measurement: Measurement) -> dict[str, float | None]:
     bits = measurement.details.label_bits
-    counts = {name: attrgetter(path)(measurement) for name, (path, _) in _EXCESS.items()}
+    counts = {name: attrgetter(path)(measurement) for name, (path, _) in OF_BITS.items()}
     return {name: bits.edl_bits / count if bits is not None and count else None for name, count in counts.items()}
 
 
 def _of_organism(measured: Measurement, *, has_plain: bool) -> dict[str, Any]:
     record = own_record(measured)
     if record is None:
-        return dict.fromkeys(_OF_ORGANISM)
+        return dict.fromkeys(OF_ORGANISM)
     known = {name: getattr(record, name) for name in ("kind", "hides", "floor", "ceiling")}
     return known | {"gap_recovered": share_of_run(measured) if has_plain else None}
 

@@ -77,8 +77,10 @@ def for_workers(units: Sequence[Unit]) -> list[Unit]:
 
     So a panel is whole early, and at the end no worker waits long for another.
     """
-    first = [unit for unit in units if unit.panel == units[0].panel]
-    return first + sorted((unit for unit in units if unit not in first), key=lambda unit: -unit.rows)
+    panels = [unit.panel for unit in units]
+    first = [unit for unit, panel in zip(units, panels, strict=True) if panel == panels[0]]
+    others = [unit for unit, panel in zip(units, panels, strict=True) if panel != panels[0]]
+    return first + sorted(others, key=lambda unit: -unit.rows)
 
 
 def units(cells: Sequence[Cell], made_with: Mapping[str, Sequence[str]]) -> list[Unit]:
@@ -90,11 +92,15 @@ def units(cells: Sequence[Cell], made_with: Mapping[str, Sequence[str]]) -> list
     """
     by_folder = {cell.listed.folder: cell for cell in cells}
     missing = by_folder.keys() - made_with.keys()
-    begun = [made for made in dict.fromkeys(map(tuple, made_with.values())) if by_folder.keys() >= set(made)]
+    begun: dict[str, list[tuple[str, ...]]] = {}  # by each of their cells
+    for made in dict.fromkeys(map(tuple, made_with.values())):
+        if by_folder.keys() >= set(made):
+            for folder in made:
+                begun.setdefault(folder, []).append(made)
     found = []
     for cohort in cohorts(cells):
-        own = {cell.listed.folder for cell in cohort}
-        for made in begun:
+        own = dict.fromkeys(cell.listed.folder for cell in cohort).keys()
+        for made in dict.fromkeys(made for folder in own for made in begun.get(folder, ())):
             if not own.isdisjoint(missing.intersection(made)):
                 found.append(Unit(tuple(by_folder[each] for each in made), frozenset(missing.intersection(made))))
                 missing.difference_update(made)

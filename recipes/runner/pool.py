@@ -141,8 +141,7 @@ class Pool:
         if not self._waiting:
             return
         each.heard = time.monotonic()
-        unit = next((unit for unit in self._waiting if unit.loaded == each.loaded), self._waiting[0])
-        self._waiting.remove(unit)
+        unit = self._waiting.pop(next((i for i, unit in enumerate(self._waiting) if unit.loaded == each.loaded), 0))
         each.unit, each.loaded = unit, unit.loaded
         listed = [(self._places[cell.listed.folder], cell.listed.folder) for cell in unit.cells]
         each.send((listed, unit.missing))
@@ -198,6 +197,11 @@ class Pool:
     def _bury(self, place: int, died: str) -> None:
         """A worker has died: its unit is tried again, or its cells without a result are noted as failed."""
         each = self._workers[place]
+        if each.unit is None and not self._waiting:  # should work come back, `_look_for` starts another
+            self.listener.say(f"the worker process {died}; nothing is left for another one")
+            each.end()
+            each.messages = None
+            return
         self._workers[place] = new = self.engine.replace(each, place)
         new.token = new.token or each.token
         self.listener.say(f"the worker process {died}; a new one takes its place")
@@ -225,13 +229,19 @@ class Pool:
         """Start another worker where one has ended before it joined; after some of these, go on without."""
         lost = self._lost.get(place, 0)
         # Whoever refuses workers may do so for a moment alone.
-        if lost >= MAX_LOST or time.monotonic() - self._lost_at.get(place, -math.inf) < PAUSE_SECONDS * lost:
+        if (
+            not self._waiting
+            or lost >= MAX_LOST
+            or time.monotonic() - self._lost_at.get(place, -math.inf) < PAUSE_SECONDS * lost
+        ):
             return
         if (why := self._workers[place].lost()) is None:
             return
         self._lost[place], self._lost_at[place] = lost + 1, time.monotonic()
         if self._lost[place] < MAX_LOST:
-            self._workers[place] = self.engine.replace(self._workers[place], place)
+            self._workers[place] = new = self.engine.replace(self._workers[place], place)
+            if new.messages is not None:
+                self._begin(new)
             return
         self.listener.say(f"worker {place + 1} of {len(self._workers)} does not start: {why}")
         if all(self._lost.get(each, 0) >= MAX_LOST for each in range(len(self._workers))):

@@ -24,16 +24,17 @@ class WorkerProcess(WorkerHandle):
     """A worker process (worker_process.py) of this machine."""
 
     process: subprocess.Popen[bytes]
-    messages: Connection
     lifeline: Connection
 
     def wait_for_imports(self) -> None:
         """Wait until the process has imported its libraries, or has died."""
-        self.messages.poll(None)
+        if self.messages is not None:
+            self.messages.poll(None)
 
     def end(self) -> None:
         """End the process at once."""
-        self.messages.close()
+        if self.messages is not None:
+            self.messages.close()
         self.lifeline.close()
         self.process.kill()
         self.process.wait()
@@ -43,6 +44,10 @@ class WorkerProcess(WorkerHandle):
         self.end()
         code = self.process.returncode
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def lost(self) -> str | None:
+        """How a process has ended that nothing more was given to."""
+        return None if self.process.poll() is None else self.ended_with()
 
 
 def start_process(*, threads: int, gpu: str = "") -> WorkerProcess:

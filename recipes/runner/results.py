@@ -1,31 +1,28 @@
 """Results: what a run directory holds, for programs. Curves, rows and the report are made from it."""
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from educe.data.audit.finding import Finding
-from educe.data.display import visible
 from educe.data.errors import UserError, did_you_mean
 from educe.data.writing import clear_parts
 from educe.eval.analysis.claims.claim import Claim, Refused
 from educe.eval.analysis.conditions import pool
 from educe.eval.analysis.curves import AXES, Axis, Curve, curves
-from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.checks import checks
 from educe.eval.report.claims import claims_at_this_look
-from educe.eval.report.csv_text import csv_text
-from educe.eval.report.tables import RESULT_COLUMNS, results_rows
+from educe.eval.report.tables import results_rows
 from educe.recipes.runner.looks import Command
 from educe.recipes.runner.record import Record, look
 from educe.recipes.runner.store import Store
+from educe.recipes.runner.table import Form, delete_table, table_of, text_of, warn_left_out, write_table
 
-_MAX_LINES = 20
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +48,9 @@ class Results:
 
     def warn_missing(self) -> int:
         """Say on standard error which cells are left out of what is printed; 1 where some are corrupt, else 0."""
-        corrupt = [each for each in self.failures if each.corrupt]
-        cells = format_count(len(self.failures) + len(self.measurements), "cell")
-        for each in corrupt[:_MAX_LINES]:
-            print(f"educe: {visible(f'{each.cell_name}: {each.reason}')}", file=sys.stderr)
-        if corrupt:
-            print(f"educe: left out: {len(corrupt)} of {cells}, corrupt", file=sys.stderr)
-        if others := len(self.failures) - len(corrupt):
-            lost = self.folder.exists() and not (self.folder / "cells").exists()
-            why = f": {self.folder} has no folder cells/" if lost else ""
-            print(f"educe: left out: {others} of {cells}, without a score{why}", file=sys.stderr)
-        return 1 if corrupt else 0
+        corrupt = [f"{each.cell_name}: {each.reason}" for each in self.failures if each.corrupt]
+        cells = len(self.failures) + len(self.measurements)
+        return warn_left_out(self.folder, cells=cells, corrupt=corrupt, others=len(self.failures) - len(corrupt))
 
     def warnings(self) -> list[str]:
         """What a reader must know before trusting a score: the report's warnings, one line each."""
@@ -72,12 +61,13 @@ class Results:
         """One row per measurement, then one per failure, with the columns RESULT_COLUMNS."""
         return results_rows(self.measurements, self.failures)
 
-    def text(self, form: str) -> str:
+    def table(self) -> "Table":
+        """The same as an Arrow table."""
+        return table_of(self.rows())
+
+    def text(self, form: Form) -> str:
         """The rows as csv or json."""
-        rows = self.rows()
-        if form == "json":
-            return json.dumps(rows, indent=1)
-        return csv_text(RESULT_COLUMNS, rows)
+        return text_of(self.table(), form)
 
     def look(self, command: Command, given: Mapping[str, float] = MappingProxyType({})) -> Record:
         """Record that somebody looks at p values or claims, and return the record; `given` are limits of the claims."""
@@ -96,7 +86,7 @@ class Results:
         record = self.look(command)
         with self.store.writing():
             clear_parts(self.folder)
-            return write_report(
+            page = write_report(
                 self.measurements,
                 self.failures,
                 self.folder,
@@ -108,6 +98,18 @@ class Results:
                 limits=record.limits,
                 primary=primary,
             )
+            self.write_table()
+        return page
+
+    def write_table(self) -> None:
+        """Write results.parquet, through which the directory opens at once, or delete it where a cell is corrupt."""
+        if any(each.corrupt for each in self.failures):
+            delete_table(self.store.sealed)
+            return
+        keys, listing = {each.provenance.cell for each in self.measurements}, self.store.listing()
+        measured = [each.folder for each in listing if each.key in keys]
+        missing = [each.folder for each in listing if each.key not in keys]
+        write_table(self.store.sealed, self.rows(), measured, missing)
 
     def curve(self, *, model: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:
         """The curve of one recipe, by its name with or without settings. UserError where there is none."""

@@ -2,22 +2,18 @@
 
 from typing import Any
 
-import pyarrow as pa
+from pyarrow import Table
 
 from educe.data.errors import UserError
 from educe.eval.report.csv_text import csv_text
-from educe.eval.report.tables import RESULT_COLUMNS
-from educe.recipes.runner.results import Results
 
 
-def answer(results: Results, sql: str) -> str:
+def answer(rows: Table, sql: str) -> str:
     """The answer as CSV. The table is `results`, with the columns of RESULT_COLUMNS; nothing else can be read.
 
     UserError for what DuckDB does not understand, and where it is not installed.
     """
     duckdb = _duckdb()
-    values = results.rows()
-    rows = pa.table({name: [row[name] for row in values] for name in RESULT_COLUMNS})
     with duckdb.connect(config={"enable_external_access": False}) as connection:
         connection.register("results", rows)
         try:

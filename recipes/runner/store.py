@@ -53,7 +53,7 @@ from educe.recipes.runner.seal import (
     seal_folder,
     sealed_text,
 )
-from educe.recipes.runner.sealed_files import LOCK, SealedFiles
+from educe.recipes.runner.sealed_files import SealedFiles, link_line
 
 if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results must not
     from educe.recipes.runner.cell import Cell
@@ -93,7 +93,7 @@ class Store:
         lock = FileLock(self.root / ".lock")
         with self.writing():
             self.root.mkdir(parents=True, exist_ok=True)
-            self.refuse_links()
+            self.sealed.refuse_links()
             try:
                 lock.acquire(timeout=0)
             except Timeout:  # an OSError, too
@@ -107,16 +107,6 @@ class Store:
             yield
         finally:
             lock.release()
-
-    def refuse_links(self) -> None:
-        """Corrupt where an entry of the directory is a symbolic link, or its lock is also a file elsewhere."""
-        for each in sorted(self.root.iterdir() if self.root.is_dir() else ()):
-            if each.is_symlink():
-                raise Corrupt(f"{_link_line(each)}; delete it")
-        for lock in (self.root / ".lock", self.root / LOCK):
-            # Locking empties the file.
-            if lock.exists() and not (lock.is_file() and lock.stat().st_nlink == 1):
-                raise Corrupt(f"{lock} is not a file of its own; delete it")
 
     def begin(self, *, study_text: str, cells: Sequence["Cell"], add: bool = False) -> None:
         """Write down the cells of this run. Results of cells that are not listed stay on disk, unread.
@@ -251,7 +241,7 @@ class Store:
 
     def listing(self) -> list[Listed]:
         """The cells of the study. UserError where there is no run, or a link in its directory."""
-        self.refuse_links()
+        self.sealed.refuse_links()
         path = self.root / "cells.json"
         if not path.exists() and not (self.root / SEAL).exists():
             raise UserError(f"{self.root} has no run (no cells.json); give the folder that `educe run --out` wrote")
@@ -306,7 +296,7 @@ class Store:
         for part in path.relative_to(self.root).parts:
             place /= part
             if place.is_symlink():
-                raise ValueError(_link_line(place.relative_to(self.root)))
+                raise ValueError(link_line(place.relative_to(self.root)))
 
     def _make_parents(self, path: Path) -> None:
         try:
@@ -324,10 +314,6 @@ class Store:
 
     def _last_good(self, cell: Listed) -> Path:
         return self.root / "failures" / f"{cell.folder}-adapter"
-
-
-def _link_line(path: Path) -> str:
-    return f"{path} is a symbolic link, which no run writes"
 
 
 def remove(path: Path) -> None:

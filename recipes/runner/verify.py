@@ -14,6 +14,7 @@ from educe.recipes.runner.looks import hash_of
 from educe.recipes.runner.record import read_looks, read_plan
 from educe.recipes.runner.screened import SCREEN, read_screen
 from educe.recipes.runner.store import NOT_RUN, Store
+from educe.recipes.runner.table import check_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,13 @@ def verify(folder: str | Path) -> Verdict:
     store = Store(Path(folder))
     faults = []
     own = (read_looks, read_plan, read_screen)
-    reads = (store.study_name, store.primary, store.read_audits, *(partial(read, store) for read in own))
+    reads = (
+        store.study_name,
+        store.primary,
+        store.read_audits,
+        *(partial(read, store) for read in own),
+        partial(check_table, store),
+    )
     for read in reads:
         try:
             read()

@@ -13,7 +13,7 @@ import pytest
 
 from educe.data.errors import UserError
 from educe.eval.model.load import load_model
-from educe.eval.report.tables import RESULT_COLUMNS
+from educe.eval.report.result_columns import RESULT_COLUMNS
 from educe.recipes.runner.results import load_results
 from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.study import Study

@@ -21,8 +21,9 @@ from educe.eval.report.organisms import (
     price_rows,
 )
 from educe.eval.report.page import write_report
+from educe.eval.report.result_columns import RESULT_COLUMNS
 from educe.eval.report.style import save
-from educe.eval.report.tables import RESULT_COLUMNS, results_rows
+from educe.eval.report.tables import results_rows
 from tests.eval.known import LOCKED, PLAIN, known_study, model_cells, on, record
 from tests.eval.synthetic import small_study
 

@@ -15,7 +15,8 @@ from educe.eval.report.checks import checks, first_prompts, provenance
 from educe.eval.report.costs import cost_rows
 from educe.eval.report.headline import headline
 from educe.eval.report.page import write_report
-from educe.eval.report.tables import RESULT_COLUMNS, results_rows
+from educe.eval.report.result_columns import RESULT_COLUMNS
+from educe.eval.report.tables import results_rows
 from educe.eval.spend import Spend
 from tests.eval.synthetic import FAILED, PROVENANCE, measurement, small_study
 

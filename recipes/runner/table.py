@@ -1,7 +1,7 @@
 """results.parquet: the rows of a run directory as one table, so that a study of 100,000 cells opens in seconds.
 
-It is written with the report, sealed, and holds for as long as the files of every listed cell have the sizes and times
-that they had then. Otherwise results are read one by one, each against its checksum.
+It is written with the report, sealed, and holds for as long as the files that its rows come from have the sizes and
+times that they had then. Otherwise results are read one by one, each with all of its files against their checksums.
 """
 
 import hashlib
@@ -10,8 +10,9 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -24,7 +25,6 @@ from educe.eval.analysis.formatting import format_count
 from educe.eval.report.csv_text import csv_text
 from educe.eval.report.result_columns import RESULT_COLUMNS
 from educe.recipes.runner.corruption import report_corruption
-from educe.recipes.runner.seal import SEAL
 from educe.recipes.runner.sealed_files import SealedFiles
 
 if TYPE_CHECKING:  # what a table spares its readers is to read results, and to import what does
@@ -35,8 +35,8 @@ Form = Literal["csv", "json"]
 # One more column than a reader is shown: where the files of the cell are.
 _FOLDER, _STAMP = "folder", b"educe.stamp"
 _MAX_LINES, _MAX_BYTES = 20, 1 << 30
-_OF_RUN = ("cells.json", "study.yaml")
-_OF_RESULT = ("measurement.json", "outcomes.parquet", SEAL)
+_OF_RUN = ("cells.json", "study.yaml", "audit.json")
+_OF_RESULT = ("", "measurement.json", "outcomes.parquet")  # the folder's own time says what came, went or was replaced
 
 
 def write_table(
@@ -148,13 +148,15 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def _stamp(root: Path, measured: Sequence[str], missing: Sequence[str]) -> bytes:
     """What changes when a file does that the rows come from, or this package."""
-    files = [os.path.join(root, name) for name in _OF_RUN]
-    files += [os.path.join(root, "cells", folder, name) for folder in measured for name in _OF_RESULT]
+    above = dict.fromkeys(str(parent) for folder in measured for parent in list(PurePosixPath(folder).parents)[:-1])
+    files = [os.path.join(root, "cells", folder, name) for folder in measured for name in _OF_RESULT]
     for folder in missing:
         files += [os.path.join(root, "cells", folder), os.path.join(root, "failures", f"{folder}.json")]
     digest = hashlib.sha256(version("educe").encode())
-    for path in files:
+    for path in (*map(partial(os.path.join, root), _OF_RUN), *files):
         digest.update(_state(path))
+    for folder in above:  # others may come and go there
+        digest.update(b"link" if os.path.islink(os.path.join(root, "cells", folder)) else b"folder")
     return digest.hexdigest().encode()
 
 
@@ -163,4 +165,4 @@ def _state(path: str) -> bytes:
         found = os.lstat(path)
     except OSError:
         return b"-;"
-    return b"%d %d;" % (found.st_size, found.st_mtime_ns)
+    return b"%d %d %d;" % (found.st_mode, found.st_size, found.st_mtime_ns)

@@ -98,7 +98,7 @@ def test_a_link_in_a_cell_makes_it_corrupt(received: Path, name: str, capsys: py
     moved = received.parent / "user" / "moved"
     shutil.move(folder / name, moved)
     (folder / name).symlink_to(moved)
-    assert run_cli("results", received) == 1
+    assert run_cli("claims", received) == 1
     assert f"{Path(name).name} is a symbolic link" in capsys.readouterr().err.replace("it is", f"{Path(name).name} is")
 
 
@@ -171,7 +171,7 @@ def test_a_pipe_in_the_directory_does_not_hang(received: Path, name: str, capsys
     path = folder / name if name in ("measurement.json", "adapter/pipe") else received / name
     path.unlink(missing_ok=True)
     os.mkfifo(path)
-    assert run_cli("results", received) == (1 if folder in path.parents else 2)
+    assert run_cli("claims", received) == (1 if folder in path.parents else 2)
     line = capsys.readouterr().err.splitlines()[0]
     assert "neither a file nor a folder" in line or "a pipe or a device" in line
 

@@ -47,8 +47,8 @@ def test_it_has_the_rows_of_the_results(run: Path, form: str, capsys: pytest.Cap
     capsys.readouterr()
     assert run_cli("results", run, "--format", form) == 0
     assert capsys.readouterr().out.rstrip("\n") == load_results(run).text(form).rstrip("\n")  # type: ignore[arg-type]
-    assert parquet.find_table(run / TABLE).column_names == [*RESULT_COLUMNS, "folder"]
-    for row in parquet.find_table(run / TABLE).to_pylist():
+    assert parquet.read_table(run / TABLE).column_names == [*RESULT_COLUMNS, "folder"]
+    for row in parquet.read_table(run / TABLE).to_pylist():
         assert (run / "cells" / row["folder"]).exists() == (row["error"] is None)
 
 
@@ -73,7 +73,8 @@ def flip(path: Path) -> None:
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a result is damaged": lambda run: flip(some_result(run)),
     "outcomes are damaged": lambda run: flip(next((run / "cells").rglob("outcomes.parquet"))),
-    "a seal is damaged": lambda run: flip(next((run / "cells").rglob("seal.json"))),
+    "a seal is lost": lambda run: next((run / "cells").rglob("seal.json")).unlink(),
+    "a file came": lambda run: (some_result(run).parent / "more").write_text("more"),
     "a result is lost": lambda run: shutil.rmtree(some_result(run).parent),
     "a result is touched": lambda run: touch(some_result(run)),
     "a failure is touched": lambda run: touch(some_failure(run)),

@@ -78,5 +78,5 @@ $(INSTALLED): $(SETUP) | $(VENV)/bin/pip
 
 $(INSTALLED_ALL): $(SETUP) | $(INSTALLED)
 	$(PIP_HASHED) -r hashes/extras.txt
-	$(PIP_INSTALL) -e '.[track,dev,interop,distributed,quantized,ray,slurm,sql]'
+	$(PIP_INSTALL) -e '.[track,tensorboard,dev,interop,distributed,quantized,ray,slurm,sql]'
 	@touch $@

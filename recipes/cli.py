@@ -155,7 +155,7 @@ def _launch_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="DIR", help="Run directory (default: runs/RECIPE).")
     parser.add_argument("--dtype", default="auto", help="Dtype: auto, float32, bfloat16 or float16 (auto).")
     parser.add_argument("--device", default="auto", help="Device: auto, cpu, mps, cuda or cuda:0 (auto).")
-    parser.add_argument("--track", default="none", help="Where the run is copied to: none or wandb (none).")
+    parser.add_argument("--track", default="none", help="Copied to: none, wandb, trackio, tensorboard (none).")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Change a recipe's setting.")
     return parser
 

@@ -55,7 +55,9 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
 ONLY_FROM = {"educe.eval.report": ("educe.eval.report", "educe.recipes.runner")}
 # Imports inside functions: the commands, which answer `--help` before anything heavy is loaded, and optional packages.
 DEFERRING = ("educe.recipes.cli", "educe.recipes.commands")
-OPTIONAL = ("chess", "wandb", "deepspeed", "bitsandbytes", "lm_eval", "ray", "submitit", "duckdb")
+OPTIONAL = (
+    "chess", "wandb", "tensorboard", "trackio", "deepspeed", "bitsandbytes", "lm_eval", "ray", "submitit", "duckdb",
+)  # fmt: skip
 # What only some tasks or recipes need, or only the end of a run, and takes longer to import than all of the catalog of
 # tasks: the first cell of a run must not wait for it.
 SLOW = {
@@ -336,7 +338,7 @@ def test_static_check_can_fail(
         {"eval/report/page.py": "import educe.eval.analysis.fit", "eval/analysis/fit.py": "import educe.eval.spend"},
         {"recipes/runner/results.py": "from educe.eval.report import page", "eval/report/page.py": ""},
         {"recipes/cli.py": "def f():\n    import educe.recipes.runner.store", "recipes/runner/store.py": ""},
-        {"recipes/runner/track.py": "def f():\n    import wandb"},
+        {"recipes/runner/tracking/wandb.py": "def f():\n    import wandb"},
         {"educe/__init__.py": "from educe.recipes import cli", "recipes/cli.py": ""},
         {"tests/test_long.py": "\n" * MAX_LINES},
     ],

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from statistics import fmean
 
@@ -11,6 +12,7 @@ from educe.data.errors import UserError, raise_error
 from educe.eval.details import Details, Selection
 from educe.eval.measure import SolverOutput
 from educe.eval.model.model import Model
+from educe.eval.progress import report_step
 from educe.eval.selection import Choice
 from educe.eval.spend import Spend, as_search
 from educe.train.attach import Trainable, temporary_changes
@@ -30,6 +32,7 @@ class Search:
     Several run each to its end, and the one that scores best on dev rows is kept. With `halving` (successive halving,
     Jamieson & Talwalkar 2016) each runs for a fraction of its steps, the better half for twice as many, and so on,
     always from the start, until one is left to run in full. The first of equals wins. A run that diverges cannot win.
+    `cell` is the place of the search among those of cells that are elicited together.
     """
 
     rows: Sequence[TrainingRow]
@@ -39,9 +42,23 @@ class Search:
     dev_rows: Sequence[TrainingRow]
     halving: bool
     seed: int
+    cell: int = 0
 
     def run(self, schedule: Schedule) -> Run:
-        return Run(rows=self.rows, trainable=self.trainable, schedule=schedule, seed=self.seed, dev_rows=self.dev_rows)
+        return Run(
+            rows=self.rows,
+            trainable=self.trainable,
+            schedule=schedule,
+            seed=self.seed,
+            dev_rows=self.dev_rows,
+            cell=self.cell,
+            candidate=self.candidate(schedule),
+        )
+
+    def candidate(self, schedule: Schedule) -> str:
+        """The name of a run under this schedule; none where there is nothing to choose."""
+        named = f"learning_rate {_without_dot(schedule.learning_rate)}, {schedule.steps} steps"
+        return named if len(self.schedules) > 1 else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +108,9 @@ class _Trials:
         with temporary_changes(model):
             answers = self.search.measure_dev(finished.put_on(model).model)
         self.dev_examples = len(answers.outcomes)
+        schedule = finished.run.schedule
+        scored = {"step": schedule.steps, "dev_score": answers.score}
+        report_step(scored, training=finished.run.candidate, cell=finished.run.cell)
         self.choice.search += answers.search + Spend(seconds=time.perf_counter() - started)
         return answers.score
 
@@ -158,6 +178,12 @@ def _in_groups(model: Model, runs: Sequence[Run]) -> Iterator[Finished | UserErr
     stack = process_state(model.device).num_processes == 1 and all(run.stacks_with(runs[0]) for run in runs)
     for group in in_groups(runs, largest=MAX_TOGETHER if stack else 1):
         yield from fine_tune_together(model, group)
+
+
+def _without_dot(number: float) -> str:
+    """A positive number exactly, as 15e-5: trackers take what follows a dot for an inner name."""
+    _, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    return f"{''.join(map(str, digits))}e{exponent}"
 
 
 def _best_of_all(trials: _Trials, schedules: Sequence[Schedule]) -> Generator[_Wanted, list[_Attempt | None], _Attempt]:

@@ -21,7 +21,7 @@ from educe.eval.model.flops import generation_flops, training_flops
 from educe.eval.model.model import Model
 from educe.eval.model.net import patched_forward
 from educe.eval.model.sample import truncate_at_stop
-from educe.eval.progress import report_progress
+from educe.eval.progress import report_progress, report_step
 from educe.eval.spend import Spend
 from educe.train.attach import attach, check_weights_moved, cleanup_stack, digest
 from educe.train.changes.peft import Lora
@@ -85,6 +85,7 @@ class _Ledger:
             noted["distinct_accepted"] = math.fsum(map(len, right.values())) / len(right)
         self.history.append(noted)
         report_progress("steps trained", step + 1, self.schedule.steps)
+        report_step(noted)
         return rewards
 
     def spend(self) -> Spend:

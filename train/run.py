@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from educe.eval.details import Details, TrainingDetails
 from educe.eval.model.flops import training_flops
 from educe.eval.model.model import Model
+from educe.eval.progress import report_step
 from educe.eval.spend import Spend
 from educe.train.attach import Trainable, check_weights_moved, digest
 from educe.train.cohort import Cohort
@@ -29,13 +30,19 @@ BeforeStep = Callable[[Model, Sequence[AnyRow]], Mapping[str, int | float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Rows to learn from, what trains, how, and the seed of its first values and of the order of the rows."""
+    """Rows to learn from, what trains, how, and the seed of its first values and of the order of the rows.
+
+    Its steps are reported as those of the `cell` at this place among the cells that train together, under the name of a
+    `candidate` where the cell chooses among several runs.
+    """
 
     rows: Sequence[AnyRow]
     trainable: Trainable
     schedule: Schedule
     seed: int
     dev_rows: Sequence[TrainingRow] = ()  # early stopping measures its loss on them
+    cell: int = 0
+    candidate: str = ""
 
     def stacks_with(self, other: "Run") -> bool:
         """Whether both can train in the same passes."""
@@ -63,7 +70,7 @@ class Training:
         self.rows: Sequence[Any] = read[: len(run.rows)]
         self.done = False
         self._dev_rows: Sequence[Any] = read[len(run.rows) :]
-        self._schedule = run.schedule
+        self._run, self._schedule = run, run.schedule
         self._engine = engine
         self._processes = accelerator.num_processes
         self._shared = shared
@@ -118,6 +125,7 @@ class Training:
         if last:
             self._guard.check_weights(self._engine.weights_are_finite(self.place), step=step, spent=self.spend)
         self.history[-1] |= self._stopping.after_step(step, num_rows=len(self._batch))
+        report_step(self.history[-1], training=self._run.candidate, cell=self._run.cell)
         self.done = last or self._stopping.out_of_patience
 
     def close(self, precision: str) -> Details:

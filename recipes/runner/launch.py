@@ -15,7 +15,7 @@ from educe.data.errors import RunStopped, UserError, did_you_mean
 from educe.eval.measurement import Measurement
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
-from educe.eval.progress import progress_listener
+from educe.eval.progress import progress_listener, step_listener
 from educe.recipes.catalog import RECIPES
 from educe.recipes.runner.audits import update_audits
 from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
@@ -29,7 +29,7 @@ from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
-from educe.recipes.runner.track import check_wandb, tracked
+from educe.recipes.runner.tracking.tracked import check_tracker, tracked
 from educe.recipes.sets import refuse_set
 from educe.train.processes import make_accelerator, process_state
 
@@ -62,8 +62,7 @@ def _spec(text: str) -> Any:
 
 def launch(study: Study, out: Path) -> None:
     """Run the study's one cell, and print its score and its folder."""
-    if study.track != "none":
-        check_wandb()
+    check_tracker(study)
     (cell,) = study.cells()
     check_device(study.device)
     state = process_state(torch.device("cpu" if on_cpu(study.device) else "cuda"))
@@ -86,7 +85,7 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
             state.print(visible(f"{cell}: already in {store.folder(cell)}"))
             return
         try:
-            with _shown(study, store, is_main=state.is_main_process) as progress:
+            with _shown(study, cell, store, is_main=state.is_main_process) as progress:
                 model = check_model(cell, _load(cell, device=study.device, state=state), earlier)
                 if progress is not None:
                     progress.start([cell])
@@ -107,14 +106,19 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
 
 
 @contextmanager
-def _shown(study: Study, store: Store, *, is_main: bool) -> Iterator[Progress | None]:
+def _shown(study: Study, cell: Cell, store: Store, *, is_main: bool) -> Iterator[Progress | None]:
     """The progress of the one cell, which the main process shows and, where the study says so, tracks."""
     if not is_main:
         yield None
         return
     # A mistake that is found on the way is the only line, so the one cell is not announced.
     progress = Progress(total=1, done=0, out=store.root, announce=False)
-    with tracked(study, store.root, progress.say) as progress.tracker, progress, progress_listener(progress.within):
+    with (
+        tracked(study, store.root, progress.say, machine=True) as progress.tracking,
+        progress,
+        progress_listener(progress.within),
+        step_listener(lambda _, step: progress.train(cell, [step])),
+    ):
         yield progress
 
 

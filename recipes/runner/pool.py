@@ -16,11 +16,12 @@ from typing import Any
 from educe.data.errors import RunStopped
 from educe.eval.analysis.formatting import format_count
 from educe.eval.measurement import Measurement
+from educe.eval.progress import TrainingStep
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit, for_workers
 from educe.recipes.runner.engines.engine import Engine, Joined, WorkerHandle
-from educe.recipes.runner.progress import Progress
+from educe.recipes.runner.progress import Progress, WorkerProgress
 from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 
@@ -155,29 +156,32 @@ class Pool:
             self._bury(place, f"ended with {each.ended_with()}")
             return
         each.heard = time.monotonic()
-        if self._hear(message):
+        if self._hear(message, self.listener.of_worker(place)):
             self._feed(each)
 
-    def _hear(self, message: tuple[str, Any]) -> bool:
+    def _hear(self, message: tuple[str, Any], listener: WorkerProgress) -> bool:
         """Pass a worker's message on to the listener; whether its unit is done."""
         what, values = message
         if what == "done":
+            listener.rest()
             return True
         if what in ("ready", "alive"):  # it has imported its libraries, or its process runs
             return False
         if what == "stopped":
             raise values[0]
         if what == "start":
-            self.listener.start([self.cells[place] for place in values[0]])
+            listener.start([self.cells[place] for place in values[0]])
+        elif what == "train":
+            listener.train(self.cells[values[0]], [TrainingStep(*each) for each in values[1]])
         elif what == "finish":
             self._finish(self.cells[values[0]], values[1])
         elif what == "fail":
             self._heard.add(self.cells[values[0]].listed.folder)
-            self.listener.fail(self.cells[values[0]], values[1])
+            listener.fail(self.cells[values[0]], values[1])
         elif what == "within":
-            self.listener.within(*values)
+            listener.within(*values)
         else:
-            self.listener.say(*values)
+            listener.say(*values)
         return False
 
     def _finish(self, cell: Cell, seconds: float) -> None:
@@ -204,6 +208,7 @@ class Pool:
             return
         self._workers[place] = new = self.engine.replace(each, place)
         new.token = new.token or each.token
+        self.listener.of_worker(place).rest()
         self.listener.say(f"the worker process {died}; a new one takes its place")
         if each.unit is not None:
             self._take_back(each.unit, died, preempted=new.queued_again)

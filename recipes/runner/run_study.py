@@ -27,7 +27,7 @@ from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
-from educe.recipes.runner.track import check_wandb, tracked
+from educe.recipes.runner.tracking.tracked import check_tracker, tracked
 from educe.recipes.runner.worker import Worker
 from educe.recipes.runner.workers import choose_workers
 
@@ -55,8 +55,7 @@ def run_study(
     """
     if not isinstance(study, Study):
         study = Study.read(study)
-    if study.track != "none":
-        check_wandb()
+    check_tracker(study)
     chosen = ChosenEngine.choose(study.engine, engine)
     if chosen.name == LOCAL:  # other machines have other devices
         check_device(study.device)
@@ -75,7 +74,9 @@ def run_study(
             adopt(store, frozen, results=len(known))
         page = LivePage(store.root, study=study.name, cells=len(cells), known=known.values(), open_it=open_page)
         progress = Progress(total=len(cells), done=len(known), out=store.root, page=page)
-        with tracked(study, store.root, progress.say, known=known.values()) as progress.tracker:
+        measured = [(cell, each) for cell, each in found if isinstance(each, Measurement)]
+        machine = chosen.name == LOCAL  # elsewhere it is other machines that compute
+        with tracked(study, store.root, progress.say, machine=machine, known=measured) as progress.tracking:
             with progress:
                 if line := left_out(cells, study.examples):
                     progress.say(line)
@@ -90,8 +91,8 @@ def run_study(
                 )  # fmt: skip
             results = Results.of(store, known)
             page.show(results.report("run"))
-            if progress.tracker is not None:
-                progress.tracker.copy_curves(results.measurements)
+            if progress.tracking is not None:
+                progress.tracking.show(results.measurements)
     return results
 
 
@@ -108,6 +109,7 @@ def _run_units(
     earlier: Canaries,
 ) -> None:
     """Run units and store each cell as it finishes: in this process, or in others, which then work during the audit."""
+    listener.expect(waiting)
     audit = partial(_audit, cells, store, listener)
     count = _num_workers(waiting, study, workers, early)
     elsewhere = chosen.name != LOCAL and bool(waiting)
@@ -123,7 +125,7 @@ def _run_units(
             pool.run(waiting, meanwhile=audit)
         return
     audit()
-    worker = Worker(store, study, earlier=earlier, listener=listener)
+    worker = Worker(store, study, earlier=earlier, listener=listener.of_worker(0))
     with threads(study.threads):
         try:
             for unit in waiting:

@@ -26,6 +26,7 @@ from educe.recipes.runner.changes import apply_change
 from educe.recipes.runner.engines.settings import check_engine
 from educe.recipes.runner.listing import MeasureOn
 from educe.recipes.runner.sizes import sizes_on
+from educe.recipes.runner.tracking.settings import check_track
 from educe.recipes.sets import with_sets
 from educe.recipes.validation import faults_by_key, validated
 from educe.train.organisms.source import asked_task, recipe_task
@@ -33,20 +34,6 @@ from educe.train.organisms.source import asked_task, recipe_task
 # `{few_shot: }` is a name without settings.
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda written: {} if written is None else written)]
 Spec = str | dict[str, Settings]
-
-
-def _check_track(written: Any) -> Any:
-    """`wandb` alone may have settings, and `prompts` is the only one."""
-    if not isinstance(written, dict):
-        return written
-    if list(written) != ["wandb"]:
-        raise ValueError("write none, wandb or {wandb: {prompts: false}}")
-    for name, value in (written["wandb"] or {}).items():
-        if name != "prompts":
-            raise ValueError(f"wandb has no setting {name!r}; {did_you_mean(name, ['prompts'])}")
-        if not isinstance(value, bool):
-            raise ValueError(f"wandb.prompts = {value!r} is neither true nor false")
-    return written
 
 
 def _read_primary(written: Any) -> Any:
@@ -109,7 +96,7 @@ class Study(BaseModel):
         default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:0"
     )
     engine: Annotated[str | dict[str, Settings], BeforeValidator(check_engine)] = "local"
-    track: Annotated[Literal["none", "wandb"] | dict[str, Settings], BeforeValidator(_check_track)] = "none"
+    track: Annotated[str | dict[str, Settings], BeforeValidator(check_track)] = "none"
 
     @classmethod
     def read(cls, path: str | Path, *, changes: Sequence[str] = ()) -> "Study":
@@ -155,11 +142,6 @@ class Study(BaseModel):
                 faults[key].extend(_unreadable(written.get(key), read))
             ordered = [*written, *(key for key in faults if key not in written)]
             raise UserErrors([line for key in ordered for line in faults.get(key, [])])
-
-    @property
-    def tracks_prompts(self) -> bool:
-        """Whether a prompt may go to Weights & Biases."""
-        return not isinstance(self.track, dict) or bool(self.track["wandb"].get("prompts", True))
 
     def text(self) -> str:
         """The study as YAML, changes applied."""

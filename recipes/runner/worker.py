@@ -4,7 +4,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 from educe.data.display import visible
@@ -12,13 +12,14 @@ from educe.data.errors import RunStopped, UserError, is_fault
 from educe.eval.measurement import Measurement
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
-from educe.eval.progress import progress_listener
+from educe.eval.progress import TrainingStep, progress_listener, step_listener
 from educe.recipes.runner.canaries import Canaries, check_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
 from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
+from educe.recipes.runner.tracking.settings import ChosenTracker
 
 
 @runtime_checkable
@@ -30,6 +31,8 @@ class Listener(Protocol):
     def start(self, cells: Sequence[Cell]) -> None: ...
 
     def within(self, what: str, done: int, total: int) -> None: ...
+
+    def train(self, cell: Cell, steps: Sequence[TrainingStep]) -> None: ...
 
     def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None: ...
 
@@ -51,19 +54,33 @@ class Worker:
     def run(self, unit: Unit) -> None:
         """Elicit a unit's cells and store those that are missing; what fails is noted, and the rest goes on."""
         waiting = unit.wanted
-        with failures_noted(waiting, self._store, self._listener), progress_listener(self._listener.within):
+        with (
+            failures_noted(waiting, self._store, self._listener),
+            progress_listener(self._listener.within),
+            self._telling(unit.cells),
+        ):
             model = self._load(unit)
             started = time.perf_counter()
             self._listener.start(waiting)
             for cell, finish in run_cells(unit.cells, model, self._store, study=self._study.name):
                 if cell not in waiting:
                     continue
-                with failures_noted([cell], self._store, self._listener):
+                with failures_noted([cell], self._store, self._listener), self._telling([cell]):
                     measurement = finish()
                     assert measurement is not None, "only a launch of several processes gives none"
                     self._listener.finish(cell, measurement, time.perf_counter() - started)
                 started = time.perf_counter()
                 waiting.remove(cell)
+
+    def _telling(self, cells: Sequence[Cell]) -> AbstractContextManager[None]:
+        """Tell of the steps of trainings inside the block: one cell's, or those of cells that train together."""
+        if ChosenTracker.read(self._study.track) is None:
+            return nullcontext()
+
+        def tell(place: int, step: TrainingStep) -> None:
+            self._listener.train(cells[place if len(cells) > 1 else 0], [step])
+
+        return step_listener(tell)
 
     def close(self) -> None:
         """Let go of the model."""

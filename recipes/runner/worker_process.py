@@ -17,6 +17,7 @@ from typing import Any
 from educe.data.errors import RunStopped, UserError
 from educe.data.untrusted import parse_yaml
 from educe.eval.measurement import Measurement
+from educe.eval.progress import TrainingStep
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
@@ -27,7 +28,7 @@ from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
 from educe.recipes.runner.worker import Worker
 
-# Seconds between two messages about the progress inside a cell, and between two signs of life.
+# Seconds between two messages about the progress inside a cell or its training, and between two signs of life.
 _PAUSE, ALIVE_SECONDS = 0.5, 10.0
 
 
@@ -37,7 +38,8 @@ class _Sender:
     def __init__(self, messages: Connection, places: Mapping[str, int]) -> None:
         self._messages = messages
         self._places = places
-        self._last = 0.0
+        self._last = self._last_steps = 0.0
+        self._steps: dict[int, list[TrainingStep]] = {}  # not sent yet, by the place of their cell
         self._one_at_a_time = threading.Lock()
         self.over = threading.Event()
 
@@ -60,10 +62,24 @@ class _Sender:
             self._last = time.monotonic()
             self.send("within", what, done, total)
 
+    def train(self, cell: Cell, steps: Sequence[TrainingStep]) -> None:
+        self._steps.setdefault(self._places[cell.listed.folder], []).extend(steps)
+        if time.monotonic() - self._last_steps > _PAUSE:
+            self._send_steps()
+
+    def _send_steps(self) -> None:
+        """Send the steps that wait: a message for each step would cost more than a small step."""
+        waiting, self._steps = self._steps, {}
+        for place, steps in waiting.items():
+            self.send("train", place, [(each.training, each.row) for each in steps])
+        self._last_steps = time.monotonic()
+
     def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None:
+        self._send_steps()
         self.send("finish", self._places[cell.listed.folder], seconds)  # the result is in the store
 
     def fail(self, cell: Cell, reason: str) -> None:
+        self._send_steps()
         self.send("fail", self._places[cell.listed.folder], reason)
 
     def stay_alive(self) -> None:

@@ -147,10 +147,10 @@ class FineTune(FromLabels):
     @classmethod
     def together(cls, model: Model, task: Task, draws: Sequence[Draw]) -> list[Callable[[], Elicited]]:
         prepared: list[_Prepared | UserError] = []
-        for draw in draws:
+        for place, draw in enumerate(draws):
             assert isinstance(draw.method, FineTune)
             try:
-                prepared.append(draw.method._prepare(model, task, draw))
+                prepared.append(draw.method._prepare(model, task, draw, place))
             except RunStopped:
                 raise
             except UserError as error:
@@ -162,8 +162,8 @@ class FineTune(FromLabels):
             for each in prepared
         ]
 
-    def _prepare(self, model: Model, task: Task, draw: Draw) -> "_Prepared":
-        """What is trained on, and how."""
+    def _prepare(self, model: Model, task: Task, draw: Draw, place: int) -> "_Prepared":
+        """What is trained on, and how, for the cell at this place."""
         started, seed = time.perf_counter(), draw.seed
         learned = self.lessons(model, task, examples=draw.examples, dev_examples=self.dev_examples, seed=seed)
         rows, dev, prompt_fn = learned.rows, learned.dev, learned.prompt_fn
@@ -178,6 +178,7 @@ class FineTune(FromLabels):
             dev_rows=encode_rows(model, dev, prompt_fn),
             halving=self.halving,
             seed=seed,
+            cell=place,
         )
         spend = learned.spend + Spend(seconds=time.perf_counter() - started)
         return _Prepared(model=model, search=search, prompt_fn=learned.asked, spend=spend, details=learned.details)

@@ -6,17 +6,27 @@ import pty
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TextIO
 
 import pytest
 from tqdm import tqdm
 
+from educe.recipes.runner.bars import TimeLeft, as_clock
 from educe.recipes.runner.command import one_line_errors
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.terminal import Shown
 from tests.recipes.small import run_cli, study_file
 
 HOSTILE = "\x1b]0;taken\x07\x1b[2J\x9b31m\u202etxt\u202c\r[link=file:///etc]x[/link]"
+
+
+class NamedCell(str):
+    """What progress needs of a cell."""
+
+    @property
+    def listed(self) -> SimpleNamespace:
+        return SimpleNamespace(folder=str(self))
 
 
 class Terminal(io.StringIO):
@@ -68,7 +78,7 @@ def test_the_live_bar_of_a_terminal_and_what_is_printed_beside_it(monkeypatch: p
             progress.within(name, 1, 2)
             print(name)
             print(name, file=sys.stderr)
-            progress.fail(name, name)  # type: ignore[arg-type]
+            progress.fail(NamedCell(name), name)  # type: ignore[arg-type]
         assert sys.stdout is stream and sys.stderr is stream
     shown = terminal.getvalue()
     for sign in ("\x1b]", "\x07", "\x9b", "\u202e", "\x1b[2J\x1b[H", "\x1b[2Jt"):
@@ -77,26 +87,50 @@ def test_the_live_bar_of_a_terminal_and_what_is_printed_beside_it(monkeypatch: p
     assert "\x1b[" in plain.getvalue(), "the bar itself moves the cursor: nothing was tested"
 
 
-def test_work_within_a_cell_has_a_bar_until_the_cell_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_study_and_each_worker_have_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed before: the parts of several workers took turns in one bar."""
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", stream)
     with Progress(total=2, done=0, out=Path("out")) as progress:
-        assert progress.bar is not None
+        assert progress.bars is not None
 
         def shown() -> list[tuple[str, float, float | None]]:
-            return [(each.description, each.completed, each.total) for each in progress.bar.tasks]
+            return [(each.description, each.completed, each.total) for each in progress.bars.tasks]
 
         progress.within("tensors de-quantised", 3, 272)  # before the first cell
-        assert shown() == [("", 0, 2), ("tensors de-quantised", 3, 272)]
-        progress.start(["a cell"])  # type: ignore[list-item]
-        assert shown() == [("a cell", 0, 2)]
-        progress.within("steps trained", 1, 9)
-        progress.within("items scored", 5, 40)
-        assert shown() == [("a cell", 0, 2), ("items scored", 5, 40)]
-        progress.fail("a cell", "no memory")  # type: ignore[arg-type]
-        assert shown() == [("a cell", 1, 2)]
+        assert shown() == [("study", 0, 2), ("tensors de-quantised", 3, 272)]
+        one, other = progress.of_worker(0), progress.of_worker(1)
+        one.start(["a", "b"])  # type: ignore[list-item]
+        other.start(["c"])  # type: ignore[list-item]
+        one.within("steps trained", 1, 9)
+        other.within("items scored", 5, 40)
+        one.within("steps trained", 2, 9)
+        progress.console.print()  # a picture is made of them
+        assert shown() == [
+            ("study", 0, 2), ("1. steps trained: a and 1 more", 2, 9), ("2. items scored: c", 5, 40),
+        ]  # fmt: skip
+        other.fail(NamedCell("c"), "no memory")  # type: ignore[arg-type]
+        other.rest()
+        assert shown() == [("study", 1, 2), ("1. steps trained: a and 1 more", 2, 9)]
+    assert "2/9" in stream.getvalue() and "1/2 cells" in stream.getvalue()
+
+
+def test_the_time_left_goes_by_rows_and_not_by_cells() -> None:
+    now = [100.0]
+    left = TimeLeft(lambda: now[0])
+    now[0] += 50  # somebody thinks; work begins after that
+    left.expect(1000)
+    assert left.seconds() is None
+    now[0] += 10
+    left.advance(100)  # a tenth in ten seconds, whatever share of the cells it was
+    assert left.seconds() == 90
+    now[0] += 30
+    assert left.seconds() == 60
+    now[0] += 100
+    assert left.seconds() == 0
+    assert [as_clock(each) for each in (0, 61.4, 36000)] == ["0:00:00", "0:01:01", "10:00:00"]
 
 
 @pytest.fixture

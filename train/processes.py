@@ -20,9 +20,11 @@ from educe.eval.model.sharded import unshard
 
 
 def process_state(device: torch.device) -> PartialState:
-    """This process's place among those of the launch. UserError where it asks for DeepSpeed, which is not installed."""
+    """This process's place among those of the launch. UserError for DeepSpeed that is not installed, and FSDP."""
+    if _asks_for("FSDP"):  # accelerate itself would train with DDP on CPUs, and say nothing
+        raise UserError("the launch asks for FSDP, which the recipes do not train with; use zero3.yaml")
     on_cpu = device.type == "cpu"
-    if not _asks_for_deepspeed():
+    if not _asks_for("DEEPSPEED"):
         return PartialState(cpu=on_cpu)
     if find_spec("deepspeed") is None:
         raise UserError("the launch asks for DeepSpeed, which is not installed; pip install 'educe[distributed]'")
@@ -36,14 +38,14 @@ def process_state(device: torch.device) -> PartialState:
 def make_accelerator(device: torch.device) -> Accelerator:
     """The accelerator of this launch; from here on transformers shards under ZeRO-3 what it loads."""
     process_state(device)
-    accelerator = Accelerator(cpu=device.type == "cpu" and not _asks_for_deepspeed(), mixed_precision="no")
+    accelerator = Accelerator(cpu=device.type == "cpu" and not _asks_for("DEEPSPEED"), mixed_precision="no")
     accelerator.gradient_accumulation_steps = 1  # or it would divide every loss by what the launch's file says
     return accelerator
 
 
-def _asks_for_deepspeed() -> bool:
+def _asks_for(what: str) -> bool:
     # `accelerate launch` sets both variables; a plain Python process has no LOCAL_RANK.
-    return os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true" and "LOCAL_RANK" in os.environ
+    return os.environ.get(f"ACCELERATE_USE_{what}", "").lower() == "true" and "LOCAL_RANK" in os.environ
 
 
 def shards_weights(accelerator: Accelerator) -> bool:

@@ -83,6 +83,11 @@ def for_workers(units: Sequence[Unit]) -> list[Unit]:
     return first + sorted(others, key=lambda unit: -unit.rows)
 
 
+def alone(units: Sequence[Unit]) -> list[Unit]:
+    """The cells without a result, one a unit: a launch of several processes trains no cells together."""
+    return [Unit((cell,), frozenset([cell.listed.folder])) for unit in units for cell in unit.wanted]
+
+
 def units(cells: Sequence[Cell], made_with: Mapping[str, Sequence[str]]) -> list[Unit]:
     """What has to be run of a study's cells; `made_with` has the cohort of each that has a result, by its folder.
 

@@ -54,6 +54,12 @@ def cuda_devices(device: str) -> list[str]:
     return gpu_names(count) if count else []
 
 
+def gpu_groups(device: str, size: int) -> list[str]:
+    """The GPUs that workers may have in groups of `size`, each as CUDA_VISIBLE_DEVICES names it."""
+    names = cuda_devices(device)
+    return [",".join(names[start : start + size]) for start in range(0, len(names) - size + 1, size)]
+
+
 def check_device(device: str) -> None:
     """UserError where this machine lacks the device."""
     kind, _, index = device.partition(":")

@@ -86,7 +86,7 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
             return
         try:
             with _shown(study, cell, store, is_main=state.is_main_process) as progress:
-                model = check_model(cell, _load(cell, device=study.device, state=state), earlier)
+                model = load_together(cell, earlier, device=study.device, state=state)
                 if progress is not None:
                     progress.start([cell])
                 started = time.perf_counter()
@@ -147,13 +147,15 @@ def _demonstrators(settings: Mapping[str, Any]) -> Iterator[str]:
                 yield from _demonstrators(inner)
 
 
-def _load(cell: Cell, *, device: str, state: PartialState) -> Model:
+def load_together(cell: Cell, earlier: Canaries, *, device: str, state: PartialState) -> Model:
+    """A cell's model in every process of a launch. ModelChanged as for `check_model`."""
     _make(cell, device=device, state=state)
     # One process of a machine converts weights, so that the others find them in the cache.
     with state.local_main_process_first():
         fetch(cell.source)
     make_accelerator(state.device)  # not earlier: ZeRO-3 would shard what is being converted
-    return load_model(cell.source, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
+    model = load_model(cell.source, dtype=cell.dtype, device=device)  # type: ignore[arg-type]
+    return check_model(cell, model, earlier)
 
 
 def _make(cell: Cell, *, device: str, state: PartialState) -> None:

@@ -8,6 +8,7 @@ from educe.eval.model.source import Source
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import cohorts
 from educe.recipes.runner.estimate import EFFICIENCY, estimate
+from educe.recipes.runner.launch_settings import computes_with
 from educe.recipes.runner.power import power_lines
 from educe.recipes.runner.sizes import left_out
 from educe.recipes.runner.study import Study
@@ -36,7 +37,7 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
         for cell in members:
             workload = cell.method.workload(cell.recipe_task, cell.examples)
             training = (cell.source, workload.shared_training or "", cell.seed)
-            estimates.append(estimate(cell, workload, already=training in trained))
+            estimates.append(estimate(cell, workload, already=study.launch is None and training in trained))
             if workload.shared_training:
                 trained.add(training)
         known = [each for each in estimates if each is not None]
@@ -60,11 +61,11 @@ def plan(study: Study, *, effect: float = 0.05) -> str:
 
 def _minutes(study: Study, cells: Sequence[Cell], executed: float) -> str:
     """How long the executed FLOPs take here, on how many workers; not less than the longest group takes one of them."""
-    groups = cohorts(cells)
+    groups = [(cell,) for cell in cells] if study.launch else cohorts(cells)
     workers = choose_workers(study, groups)
-    several = f"{format_count(workers.count, 'worker')} of {format_count(study.threads, 'thread')}, {workers.why}"
+    several = f"{format_count(workers.count, 'worker')} of {computes_with(study.launch, study.threads)}, {workers.why}"
     if math.isnan(workers.rate):
-        return f"minutes unknown on a GPU ({several})"
+        return f"minutes unknown {'in a launch' if study.launch else 'on a GPU'} ({several})"
     rate = workers.rate * EFFICIENCY
     seconds = executed / rate
     if workers.count > 1:

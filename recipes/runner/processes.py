@@ -50,13 +50,13 @@ class WorkerProcess(WorkerHandle):
         return None if self.process.poll() is None else self.ended_with()
 
 
-def start_process(*, threads: int, gpu: str = "") -> WorkerProcess:
-    """A process with so many threads; it sees the GPU called `gpu` in CUDA_VISIBLE_DEVICES, or all of them."""
+def start_process(*, threads: int, gpus: str = "") -> WorkerProcess:
+    """A process with so many threads; it sees the `gpus` that CUDA_VISIBLE_DEVICES would name so, or all of them."""
     messages, theirs = Pipe()
     lifeline, held = Pipe(duplex=False)  # closes when this process ends, however it ends
     environment = {**os.environ, **thread_variables(threads)}
-    if gpu:
-        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = gpus
     pipes = theirs.fileno(), lifeline.fileno()
     # -P: a file of the working directory must not stand in for a library.
     command = [sys.executable, "-P", "-m", "educe.recipes.runner.worker_process", *map(str, pipes)]
@@ -75,7 +75,9 @@ def thread_variables(threads: int) -> dict[str, str]:
 @contextmanager
 def early_process(study: Study) -> Iterator[WorkerProcess]:
     """The first worker of a run, which imports while this process does; it ends with the block."""
-    process = start_process(threads=study.threads, gpu=gpu_names()[0] if takes_gpus(study.device) else "")
+    count = study.launch.devices if study.launch else 1
+    gpus = ",".join(gpu_names(count)) if takes_gpus(study.device) else ""
+    process = start_process(threads=study.threads, gpus=gpus)
     try:
         yield process
     finally:

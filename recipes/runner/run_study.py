@@ -11,11 +11,13 @@ from educe.eval.measurement import Measurement
 from educe.recipes.runner.audits import stored_lines, update_audits
 from educe.recipes.runner.canaries import Canaries, canaries_of
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.cohorts import Unit, units
+from educe.recipes.runner.cohorts import Unit, alone, units
 from educe.recipes.runner.engines.catalog import start_engine
 from educe.recipes.runner.engines.settings import LOCAL, ChosenEngine
-from educe.recipes.runner.environment import check_device, cuda_devices
+from educe.recipes.runner.environment import gpu_groups
 from educe.recipes.runner.frozen import read_plan
+from educe.recipes.runner.launch_settings import computes_with
+from educe.recipes.runner.launcher import make_worker
 from educe.recipes.runner.live import LivePage
 from educe.recipes.runner.making import make_models
 from educe.recipes.runner.pool import Pool
@@ -28,8 +30,7 @@ from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
 from educe.recipes.runner.tracking.tracked import check_tracker, tracked
-from educe.recipes.runner.worker import Worker
-from educe.recipes.runner.workers import choose_workers
+from educe.recipes.runner.workers import check_devices, choose_workers
 
 
 def run_study(
@@ -57,8 +58,9 @@ def run_study(
         study = Study.read(study)
     check_tracker(study)
     chosen = ChosenEngine.choose(study.engine, engine)
+    chosen = chosen.reserving(study.launch, threads=study.threads, device=study.device)
     if chosen.name == LOCAL:  # other machines have other devices
-        check_device(study.device)
+        check_devices(study)
     if chosen.name != LOCAL and workers is None:
         raise UserError(f"engine {chosen.name!r} does not know how many workers to start; give --workers 4")
     cells = study.cells()
@@ -85,6 +87,7 @@ def run_study(
                         progress.say(f"{cell}: {fault.replace('run the study again', 'it is run again')}")
                 made_with = {folder: each.provenance.cohort for folder, each in known.items()}
                 waiting = make_models(units(cells, made_with), study, store, progress)
+                waiting = alone(waiting) if study.launch else waiting
                 _run_units(
                     waiting, cells, store, study=study, workers=workers, chosen=chosen, early=early,
                     earlier=canaries_of(known.values()), listener=progress,
@@ -116,8 +119,9 @@ def _run_units(
     if count > 1 or early is not None or elsewhere:
         if count > 1 or elsewhere:
             by = f" by {chosen.name}" if elsewhere else ""
-            listener.say(f"{format_count(count, 'worker')}{by}, {format_count(study.threads, 'thread')} each")
-        gpus, out = cuda_devices(study.device), store.root.absolute()
+            listener.say(f"{format_count(count, 'worker')}{by}, {computes_with(study.launch, study.threads)} each")
+        gpus = gpu_groups(study.device, study.launch.devices if study.launch else 1)
+        out = store.root.absolute()
         with start_engine(chosen, threads=study.threads, out=out, gpus=gpus, early=early) as engine:
             pool = Pool(
                 study=study, cells=cells, store=store, earlier=earlier, listener=listener, engine=engine, count=count
@@ -125,7 +129,7 @@ def _run_units(
             pool.run(waiting, meanwhile=audit)
         return
     audit()
-    worker = Worker(store, study, earlier=earlier, listener=listener.of_worker(0))
+    worker = make_worker(store, study, cells, earlier=earlier, listener=listener.of_worker(0))
     with threads(study.threads):
         try:
             for unit in waiting:

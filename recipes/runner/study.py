@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from educe.data.errors import Mistakes, UserError, UserErrors, did_you_mean, lines_of
 from educe.data.resolve import resolve
@@ -24,6 +24,7 @@ from educe.recipes.models import find_model
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.changes import apply_change
 from educe.recipes.runner.engines.settings import check_engine
+from educe.recipes.runner.launch_settings import Launch, read_launch
 from educe.recipes.runner.listing import MeasureOn
 from educe.recipes.runner.sizes import sizes_on
 from educe.recipes.runner.tracking.settings import check_track
@@ -73,7 +74,8 @@ class Study(BaseModel):
     `test_items` is the maximum number of items that a cell is scored on. `measure_on: dev` scores on dev rows, which
     serves to choose defaults and never to claim anything. `threads` is how many a cell computes with on a CPU, whatever
     the machine has: sums are cut by threads, so their number moves low-order bits, and through training scores.
-    `engine` starts the workers, and no result depends on it. `compare` are the primary comparisons. A suite of tasks,
+    `engine` starts the workers, and no result depends on it. `launch` runs each cell over several devices; results of
+    other numbers of them differ by rounding. `compare` are the primary comparisons. A suite of tasks,
     or a set of recipes, stands for all of its own.
     """
 
@@ -96,6 +98,7 @@ class Study(BaseModel):
         default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:0"
     )
     engine: Annotated[str | dict[str, Settings], BeforeValidator(check_engine)] = "local"
+    launch: Annotated[Launch | None, BeforeValidator(read_launch)] = None
     track: Annotated[str | dict[str, Settings], BeforeValidator(check_track)] = "none"
 
     @classmethod
@@ -142,6 +145,12 @@ class Study(BaseModel):
                 faults[key].extend(_unreadable(written.get(key), read))
             ordered = [*written, *(key for key in faults if key not in written)]
             raise UserErrors([line for key in ordered for line in faults.get(key, [])])
+
+    @model_validator(mode="after")
+    def _launches_over_several_devices(self) -> "Study":
+        if self.launch is not None and self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"launch takes several devices, and {self.device!r} is one; write device: cuda, or cpu")
+        return self
 
     def text(self) -> str:
         """The study as YAML, changes applied."""

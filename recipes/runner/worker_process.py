@@ -22,17 +22,17 @@ from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
 from educe.recipes.runner.engines.rendezvous import join_run
-from educe.recipes.runner.environment import check_device
+from educe.recipes.runner.launcher import make_worker
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
-from educe.recipes.runner.worker import Worker
+from educe.recipes.runner.workers import check_devices
 
 # Seconds between two messages about the progress inside a cell or its training, and between two signs of life.
 _PAUSE, ALIVE_SECONDS = 0.5, 10.0
 
 
-class _Sender:
+class Sender:
     """A listener that sends what it is told to the process that started this one."""
 
     def __init__(self, messages: Connection, places: Mapping[str, int]) -> None:
@@ -88,7 +88,7 @@ class _Sender:
             self.send("alive")
 
 
-def _end_with(lifeline: Connection) -> None:
+def end_with(lifeline: Connection) -> None:
     """End this process at once when the one that started it has ended."""
     wait([lifeline])
     os._exit(1)
@@ -98,18 +98,18 @@ def hold_on(lifeline: Connection) -> None:
     """Leave it to the process that started this one to end it."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=end_with, args=(lifeline,), daemon=True).start()
 
 
 def main(messages: Connection) -> None:
     """Run the units that arrive until no more do."""
     places: dict[str, int] = {}
-    sender = _Sender(messages, places)
+    sender = Sender(messages, places)
     try:
         sender.send("ready")
         threading.Thread(target=sender.stay_alive, daemon=True).start()
         root, text, earlier = messages.recv()
-        study, cells = _read(text)
+        study, cells = read_here(text)
         with threads(study.threads):
             _run_units(messages, sender, places, study, cells, Store(Path(root)), earlier)
     except (EOFError, ConnectionResetError):
@@ -118,11 +118,14 @@ def main(messages: Connection) -> None:
         sender.send("stopped", error)
 
 
-def _read(text: str) -> tuple[Study, Sequence[Cell]]:
-    """RunStopped where this machine lacks what the study names: no cell could be run here, and none has failed."""
+def read_here(text: str) -> tuple[Study, Sequence[Cell]]:
+    """A study and its cells.
+
+    RunStopped where this machine lacks what the study names: no cell could be run here, and none has failed.
+    """
     try:
         study = Study.make(parse_yaml(text, source="study.yaml"))
-        check_device(study.device)
+        check_devices(study)
         return study, study.cells()
     except RunStopped:
         raise
@@ -132,23 +135,24 @@ def _read(text: str) -> tuple[Study, Sequence[Cell]]:
 
 def _run_units(
     messages: Connection,
-    sender: _Sender,
+    sender: Sender,
     places: dict[str, int],
     study: Study,
     cells: Sequence[Cell],
     store: Store,
     earlier: Canaries,
 ) -> None:
-    worker = Worker(store, study, earlier, sender)
+    worker = make_worker(store, study, cells, earlier=earlier, listener=sender)
     while True:
         listed, missing = messages.recv()
-        unit = Unit(tuple(_cell(cells, place, folder) for place, folder in listed), missing)
+        unit = Unit(tuple(cell_at(cells, place, folder) for place, folder in listed), missing)
         places.update({folder: place for place, folder in listed})
         worker.run(unit)
         sender.send("done")
 
 
-def _cell(cells: Sequence[Cell], place: int, folder: str) -> Cell:
+def cell_at(cells: Sequence[Cell], place: int, folder: str) -> Cell:
+    """The cell at a place. RunStopped where it is not the one of this folder any more."""
     if place >= len(cells) or cells[place].listed.folder != folder:
         raise RunStopped("the study's files changed while it ran; run it again (finished cells are kept)")
     return cells[place]

@@ -6,14 +6,18 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import psutil
+import torch
 from threadpoolctl import threadpool_limits
 
+from educe.data.errors import UserError
+from educe.eval.analysis.formatting import format_count
 from educe.eval.model.source import Source
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.environment import cuda_devices, on_cpu
+from educe.recipes.runner.environment import check_device, cuda_devices, gpu_groups, on_cpu
 from educe.recipes.runner.estimate import EFFICIENCY, estimate
 from educe.recipes.runner.study import Study
 
@@ -33,7 +37,7 @@ _WORTH_RATE = 1.1
 class Workers:
     """How many there are and why not more, and the measured FLOP/s of all of them and of one.
 
-    A GPU's rate is not measured.
+    Neither a GPU's rate nor that of a launch is measured.
     """
 
     count: int
@@ -42,21 +46,42 @@ class Workers:
     rate_of_one: float
 
 
+def check_devices(study: Study) -> None:
+    """UserError where this machine lacks the study's device, or what a worker of its launch needs."""
+    check_device(study.device)
+    if (launch := study.launch) is None:
+        return
+    what = f"launch: {launch.devices} processes"
+    needed = launch.devices * study.threads
+    if not on_cpu(study.device):
+        if (count := torch.cuda.device_count()) < launch.devices:
+            raise UserError(f"{what} need a GPU each, and there are {count}; lower devices, or write device: cpu")
+    elif needed > (count := cores()):
+        each = format_count(study.threads, "thread")
+        raise UserError(f"{what} of {each} need {needed} cores, and there are {count}; lower devices or threads")
+    if launch.takes_deepspeed and find_spec("deepspeed") is None:
+        raise UserError(f"launch: {launch.config} needs DeepSpeed; pip install 'educe[distributed]', or write ddp")
+
+
 def choose_workers(study: Study, groups: Sequence[Sequence[Cell]]) -> Workers:
     """As many processes as raise the throughput here, as fit the memory, and as the work is worth.
 
     `groups` are the cells to run, those that are elicited together in one.
     """
-    devices = len(cuda_devices(study.device))
-    if devices or not groups or not on_cpu(study.device):
-        return Workers(max(1, min(devices, len(groups))), "one for each GPU", math.nan, math.nan)
+    processes = study.launch.devices if study.launch else 1
+    if cuda_devices(study.device) or not groups or not on_cpu(study.device):
+        count = len(gpu_groups(study.device, processes))
+        why = f"one for every {processes} GPUs" if study.launch else "one for each GPU"
+        return Workers(max(1, min(count, len(groups))), why, math.nan, math.nan)
     limits = {
-        "no more cores": cores() // study.threads,
-        "no more groups of cells that train together": len(groups),
-        "no memory for more": _fitting({group[0].source for group in groups}),
+        "no more cores": cores() // (study.threads * processes),
+        "no more cells" if study.launch else "no more groups of cells that train together": len(groups),
+        "no memory for more": _fitting({group[0].source for group in groups}) // processes,
     }
     why = min(limits, key=lambda each: limits[each])
     most = max(1, limits[why])
+    if study.launch:
+        return Workers(most, why, math.nan, math.nan)
     rates = worker_rates(most, threads=study.threads)
     if most > 1 and _seconds(groups, rates[1], limit=WORTH_SECONDS) < WORTH_SECONDS:
         return Workers(1, f"less than {WORTH_SECONDS:.0f} s of work", rates[1], rates[1])

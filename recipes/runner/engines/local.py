@@ -1,4 +1,4 @@
-"""Workers on this machine: processes, one for each GPU or as many as were asked for."""
+"""Workers on this machine: processes, one for each GPU, for each group of GPUs, or as many as were asked for."""
 
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -8,7 +8,9 @@ from educe.recipes.runner.processes import WorkerProcess, start_process
 
 
 class Local:
-    """Starts processes with so many threads each; `early` is the first, `gpus` as CUDA_VISIBLE_DEVICES names them."""
+    """Starts processes with so many threads each; `early` is the first, `gpus` are a worker's each, as
+    CUDA_VISIBLE_DEVICES names them.
+    """
 
     bell: Connection | None = None
     fix = "if memory was short, run with fewer --workers"
@@ -33,5 +35,5 @@ class Local:
 
     def _start(self, place: int) -> WorkerHandle:
         started, self.early = self.early, None
-        gpu = self.gpus[place % len(self.gpus)] if self.gpus else ""
-        return started or start_process(threads=self.threads, gpu=gpu)
+        gpus = self.gpus[place % len(self.gpus)] if self.gpus else ""
+        return started or start_process(threads=self.threads, gpus=gpus)

@@ -1,12 +1,13 @@
 """What a study may say of an engine: its name, and what a worker asks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from educe.data.errors import UserError, did_you_mean
+from educe.recipes.runner.launch_settings import Launch
 from educe.recipes.validation import validated
 
 LOCAL = "local"
@@ -80,6 +81,19 @@ class ChosenEngine:
         """The engine of a study, or another that a command names; its own name alone keeps the study's settings."""
         own = cls.read(of_study)
         return own if named in (None, own.name) else cls.read(named)
+
+    def reserving(self, launch: Launch | None, *, threads: int, device: str) -> "ChosenEngine":
+        """The engine whose workers reserve what a launch takes. UserError where its settings say another number."""
+        if launch is None or not isinstance(self.settings, RaySettings | SlurmSettings):
+            return self
+        gpus = 0 if device == "cpu" else launch.devices
+        if self.settings.gpus not in (0, gpus):
+            raise UserError(
+                f"engine {self.name!r}: gpus = {self.settings.gpus:g}, and a worker of this launch takes {gpus}; "
+                "drop gpus"
+            )
+        needed = {"gpus": gpus, "cpus": self.settings.cpus or launch.devices * threads}
+        return replace(self, settings=self.settings.model_copy(update=needed))
 
 
 def check_engine(written: Any) -> Any:

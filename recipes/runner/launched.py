@@ -1,0 +1,74 @@
+"""A process of a launch: with the others it runs one cell of a study, and tells the worker that launched them.
+
+It ends when its messages end, also where that worker was killed.
+"""
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from educe.data.errors import RunStopped, UserError, is_fault
+from educe.eval.progress import progress_listener
+from educe.recipes.runner.engines.rendezvous import join_run
+from educe.recipes.runner.environment import on_cpu
+from educe.recipes.runner.launch import load_together
+from educe.recipes.runner.run_cell import run_cells
+from educe.recipes.runner.store import Store
+from educe.recipes.runner.threads import threads
+from educe.recipes.runner.worker_process import Sender, cell_at, end_with, read_here
+from educe.train.processes import process_state
+
+
+def main(host: str, port: int) -> int:
+    """Run the cell that the worker asks for. The exit code is 0 where all went well."""
+    # The launcher ends its processes by this signal, and the worker, which ignores it, has handed that down.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    messages = join_run(host, port, int(os.environ.get("RANK", 0)), "launch")
+    asked = messages.recv()
+    threading.Thread(target=end_with, args=(messages,), daemon=True).start()
+    sender = Sender(messages, {})
+    try:
+        _run(sender, *asked)
+    except RunStopped as error:
+        sender.send("stopped", error)
+    except UserError as error:
+        sender.send("failed", str(error))
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        traceback.print_exc()
+        sender.send("broken", f"{type(error).__name__}: {error}")
+    else:
+        return 0
+    return 1
+
+
+def _run(sender: Sender, root: str, text: str, place: int, folder: str, earlier: Any) -> None:
+    study, cells = read_here(text)
+    assert study.launch is not None, "nobody else launches"
+    state = process_state(torch.device("cpu" if on_cpu(study.device) else "cuda"))
+    if state.num_processes != study.launch.devices:
+        raise UserError(
+            f"launch: {study.launch.file} starts {state.num_processes} processes and not {study.launch.devices}; set "
+            "distributed_type: MULTI_GPU or DEEPSPEED in it"
+        )
+    cell = cell_at(cells, place, folder)
+    shown = progress_listener(sender.within) if state.is_main_process else nullcontext()
+    with threads(study.threads), shown:
+        model = load_together(cell, earlier, device=study.device, state=state)
+        for _, finish in run_cells([cell], model, Store(Path(root)), study=study.name):
+            finish()
+    sender.send("done")
+    # As in launch.py: a process that exits in its group is sometimes aborted.
+    state.destroy_process_group()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -8,14 +8,16 @@ import signal
 import sys
 import threading
 import traceback
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from educe.data.errors import RunStopped, UserError, is_fault
-from educe.eval.progress import progress_listener
+from educe.eval.progress import progress_listener, step_listener
+from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.engines.rendezvous import join_run
 from educe.recipes.runner.environment import on_cpu
 from educe.recipes.runner.launch import load_together
@@ -60,14 +62,23 @@ def _run(sender: Sender, root: str, text: str, place: int, folder: str, earlier:
             "distributed_type: MULTI_GPU or DEEPSPEED in it"
         )
     cell = cell_at(cells, place, folder)
-    shown = progress_listener(sender.within) if state.is_main_process else nullcontext()
+    shown = _told(sender, cell) if state.is_main_process else nullcontext()
+    sender.places[folder] = place
     with threads(study.threads), shown:
         model = load_together(cell, earlier, device=study.device, state=state)
         for _, finish in run_cells([cell], model, Store(Path(root)), study=study.name):
             finish()
+    sender.send_steps()
     sender.send("done")
     # As in launch.py: a process that exits in its group is sometimes aborted.
     state.destroy_process_group()
+
+
+@contextmanager
+def _told(sender: Sender, cell: Cell) -> Iterator[None]:
+    """What goes on inside the block is sent: how far it is, and the steps of its training."""
+    with progress_listener(sender.within), step_listener(lambda _, step: sender.train(cell, [step])):
+        yield
 
 
 if __name__ == "__main__":

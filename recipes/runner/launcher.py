@@ -13,6 +13,7 @@ from typing import IO, Any
 from educe.data.display import visible
 from educe.data.errors import RunStopped, UserError, reason_of
 from educe.eval.measurement import Measurement
+from educe.eval.progress import TrainingStep
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
@@ -70,7 +71,7 @@ class Launcher:
         folder = cell.listed.folder
         asked = (str(self._store.root.absolute()), self._study.text(), self._places[folder], folder, self._earlier)
         with _started(self._study) as (process, meeting, output):
-            launched = _Launched(process, meeting, output, self._study.launch.devices, asked, self._listener)
+            launched = _Launched(process, meeting, output, self._study.launch.devices, asked, self._listener, cell)
             try:
                 launched.wait()
             except _Broken as error:
@@ -95,6 +96,7 @@ class _Launched:
         count: int,
         asked: Any,
         listener: Listener,
+        cell: Cell,
     ) -> None:
         self._process = process
         self._meeting = meeting
@@ -102,6 +104,7 @@ class _Launched:
         self._count = count
         self._asked = asked
         self._listener = listener
+        self._cell = cell
         self._ranks: dict[Connection, int] = {}
         self._done: set[int] = set()
 
@@ -151,6 +154,8 @@ class _Launched:
             self._done.add(rank)
         elif what == "within":
             self._listener.within(*values)
+        elif what == "train":
+            self._listener.train(self._cell, [TrainingStep(*each) for each in values[1]])
         elif rank in self._done:
             source.close()
             del self._ranks[source]

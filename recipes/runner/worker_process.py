@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,9 @@ _PAUSE, ALIVE_SECONDS = 0.5, 10.0
 class Sender:
     """A listener that sends what it is told to the process that started this one."""
 
-    def __init__(self, messages: Connection, places: Mapping[str, int]) -> None:
+    def __init__(self, messages: Connection, places: dict[str, int]) -> None:
         self._messages = messages
-        self._places = places
+        self.places = places
         self._last = self._last_steps = 0.0
         self._steps: dict[int, list[TrainingStep]] = {}  # not sent yet, by the place of their cell
         self._one_at_a_time = threading.Lock()
@@ -55,7 +55,7 @@ class Sender:
         self.send("say", text)
 
     def start(self, cells: Sequence[Cell]) -> None:
-        self.send("start", [self._places[cell.listed.folder] for cell in cells])
+        self.send("start", [self.places[cell.listed.folder] for cell in cells])
 
     def within(self, what: str, done: int, total: int) -> None:
         if time.monotonic() - self._last > _PAUSE:
@@ -63,11 +63,11 @@ class Sender:
             self.send("within", what, done, total)
 
     def train(self, cell: Cell, steps: Sequence[TrainingStep]) -> None:
-        self._steps.setdefault(self._places[cell.listed.folder], []).extend(steps)
+        self._steps.setdefault(self.places[cell.listed.folder], []).extend(steps)
         if time.monotonic() - self._last_steps > _PAUSE:
-            self._send_steps()
+            self.send_steps()
 
-    def _send_steps(self) -> None:
+    def send_steps(self) -> None:
         """Send the steps that wait: a message for each step would cost more than a small step."""
         waiting, self._steps = self._steps, {}
         for place, steps in waiting.items():
@@ -75,12 +75,12 @@ class Sender:
         self._last_steps = time.monotonic()
 
     def finish(self, cell: Cell, measurement: Measurement, seconds: float) -> None:
-        self._send_steps()
-        self.send("finish", self._places[cell.listed.folder], seconds)  # the result is in the store
+        self.send_steps()
+        self.send("finish", self.places[cell.listed.folder], seconds)  # the result is in the store
 
     def fail(self, cell: Cell, reason: str) -> None:
-        self._send_steps()
-        self.send("fail", self._places[cell.listed.folder], reason)
+        self.send_steps()
+        self.send("fail", self.places[cell.listed.folder], reason)
 
     def stay_alive(self) -> None:
         """Give a sign of life now and then, so that silence means that this process or its machine has stopped."""

@@ -4,7 +4,6 @@ A kind is a frozen value with `attach` (see train/changes/). It registers how to
 `cleanup_stack`, and `temporary_changes` undoes it, also after a failure.
 """
 
-import hashlib
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from educe.data.errors import UserError
-from educe.eval.model.model import Change, Model
+from educe.eval.model.model import Change, Model, digest
 
 
 @runtime_checkable
@@ -84,14 +83,6 @@ def copy_into(weights: Mapping[str, Tensor], model: Model) -> None:
     with torch.no_grad():
         for name, values in weights.items():
             values.copy_(model.trained[name])
-
-
-def digest(model: Model) -> bytes:
-    """A hash of everything that trains: what tells whether it moved, without a copy."""
-    found = hashlib.sha256()
-    for parameter in model.trained.values():
-        found.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
-    return found.digest()
 
 
 def check_weights_moved(model: Model, before: bytes, *, steps: int, learning_rate: float) -> None:

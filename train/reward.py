@@ -18,12 +18,12 @@ from educe.eval.details import Details, TrainingDetails
 from educe.eval.measure import stop_strings
 from educe.eval.model.encode import encode_prompt, prompt_text
 from educe.eval.model.flops import generation_flops, training_flops
-from educe.eval.model.model import Model
+from educe.eval.model.model import Model, digest
 from educe.eval.model.net import patched_forward
 from educe.eval.model.sample import truncate_at_stop
 from educe.eval.progress import report_progress, report_step
 from educe.eval.spend import Spend
-from educe.train.attach import attach, check_weights_moved, cleanup_stack, digest
+from educe.train.attach import attach, check_weights_moved, cleanup_stack
 from educe.train.changes.peft import Lora
 from educe.train.credit import nothing_to_learn
 from educe.train.options import OptionLoss, OptionsRow, Samples

@@ -10,10 +10,10 @@ from accelerate import Accelerator
 
 from educe.eval.details import Details, TrainingDetails
 from educe.eval.model.flops import training_flops
-from educe.eval.model.model import Model
+from educe.eval.model.model import Model, digest
 from educe.eval.progress import report_step
 from educe.eval.spend import Spend
-from educe.train.attach import Trainable, check_weights_moved, digest
+from educe.train.attach import Trainable, check_weights_moved
 from educe.train.cohort import Cohort
 from educe.train.divergence import DivergenceGuard
 from educe.train.early_stopping import EarlyStopping

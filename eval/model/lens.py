@@ -11,9 +11,19 @@ from torch import Tensor, nn
 
 from educe.eval.model.encode import Branches, common_prefix
 from educe.eval.model.flops import forward_flops
+from educe.eval.model.journal import Values, is_like, journalled
 from educe.eval.model.model import Model
 from educe.eval.model.net import decoder_of, layers_of, patched_forward
-from educe.eval.model.score import Scores, option_row, read_batches, sum_options, useful_flops
+from educe.eval.model.score import (
+    Packed,
+    Reader,
+    Scores,
+    batches,
+    kept_limits,
+    option_row,
+    sum_options,
+    useful_flops,
+)
 from educe.eval.model.sharded import refuse_sharded
 from educe.eval.model.states import states_after
 
@@ -30,18 +40,52 @@ def lens_scores(model: Model, items: Sequence[Branches], *, layers: Sequence[int
     executed = forward_flops(model.shape, len(shared), scored=0, adapter_parameters=extra, clip=False)
     found: list[tuple[float, ...]] = [()] * len(items)
     head = 2.0 * model.shape.vocab * model.shape.hidden
-    with torch.inference_mode():
-        read = partial(states_after, model.net, layers)
-        ended = partial(_ended, model.net, as_tuple=_returns_tuples(model))
-        for indices, (packs, width), outputs in read_batches(model, shared, rows, read):
-            options = [items[index].options for index in indices]
-            by_layer = [sum_options(model, ended(states), options) for states in outputs]
-            for index, *each in zip(indices, *by_layer, strict=True):
-                found[index] = tuple(sum(values) / len(layers) for values in zip(*each, strict=True))
-            body = forward_flops(model.shape, width, scored=0, cached=len(shared), adapter_parameters=extra, clip=False)
-            executed += packs * body + head * sum(map(len, outputs))
+    prompt = items[0].prompt
+    with torch.inference_mode(), journalled(model, "lens", shared, tuple(layers), prompt=prompt) as call:
+        reader = Reader(model, shared, partial(states_after, model.net, layers))
+        read = partial(_read, model, reader, items, len(shared), as_tuple=_returns_tuples(model))
+        tokens, keys = kept_limits(call, reader)
+        for group in batches(rows, batch_tokens=tokens, batch_keys=keys, shared=len(shared)):
+            options = [items[index].options for indices, _ in group for index in indices]
+            asked = [
+                [(items[index].prompt[len(shared) :], items[index].options) for index in pack] for pack, _ in group
+            ]
+            values = call.get(asked, partial(read, group), fits=partial(_fits, sum(map(len, options))))
+            means = iter(values["means"].tolist())
+            executed += float(values["flops"])
+            for index in (index for indices, _ in group for index in indices):
+                found[index] = tuple(next(means) for _ in items[index].options)
     more_heads = (len(layers) - 1) * head * sum(len(row.selected) for row in rows)
     return Scores(loglikelihoods=tuple(found), flops=useful_flops(model, items) + more_heads, executed_flops=executed)
+
+
+def _read(
+    model: Model,
+    reader: Reader[list[Tensor]],
+    items: Sequence[Branches],
+    shared: int,
+    group: Sequence[Packed],
+    *,
+    as_tuple: bool,
+) -> Values:
+    """Each option's mean over layers, for a batch, and the FLOPs executed for it."""
+    means: list[float] = []
+    executed = 0.0
+    ended = partial(_ended, model.net, as_tuple=as_tuple)
+    head = 2.0 * model.shape.vocab * model.shape.hidden
+    extra = model.adapter_parameters
+    for indices, (packs, width), outputs in reader.read(group):
+        options = [items[index].options for index in indices]
+        by_layer = [sum_options(model, ended(states), options) for states in outputs]
+        for each in zip(*by_layer, strict=True):
+            means += [sum(values) / len(outputs) for values in zip(*each, strict=True)]
+        body = forward_flops(model.shape, width, scored=0, cached=shared, adapter_parameters=extra, clip=False)
+        executed += packs * body + head * sum(map(len, outputs))
+    return {"means": torch.tensor(means, dtype=torch.float64), "flops": torch.tensor(executed, dtype=torch.float64)}
+
+
+def _fits(count: int, values: Values) -> bool:
+    return is_like(values.get("means"), torch.float64, count) and is_like(values.get("flops"), torch.float64)
 
 
 def _ended(net: nn.Module, states: Float[Tensor, "states hidden"], *, as_tuple: bool) -> Float[Tensor, "states hidden"]:

@@ -1,5 +1,6 @@
 """Model: a net, its tokenizer and its identity, loaded once and kept resident."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,3 +93,11 @@ class Model:
     @property
     def device(self) -> torch.device:
         return next(self.net.parameters()).device
+
+
+def digest(model: Model) -> bytes:
+    """A hash of everything that trains: what tells whether it moved, without a copy."""
+    found = hashlib.sha256()
+    for parameter in model.trained.values():
+        found.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return found.digest()

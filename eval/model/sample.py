@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from torch import Tensor
 from educe.data.errors import UserError
 from educe.eval.model.encode import common_prefix
 from educe.eval.model.flops import forward_flops, generation_flops
+from educe.eval.model.journal import Call, Values, is_like, journalled
 from educe.eval.model.memory import fitting_sizes, map_with_backoff
 from educe.eval.model.model import Model
 from educe.eval.model.tree import LayerStates, Pack, Row, collate, expand, prefill, selected_logits
@@ -54,18 +56,13 @@ def generate(
     executed = forward_flops(model.shape, shared, scored=0, adapter_parameters=model.adapter_parameters, clip=False)
     done = 0
     ends = set(stop_ids(model))
-    limit = min(fitting_sizes(model)) if model.device.type == "cuda" else BATCH_TOKENS
-    with torch.inference_mode():
-        states = prefill(model.net, prompts[0][:shared], device=model.device)
-
-        def decode(indices: Sequence[int]) -> _DecodingBatch:
-            batch = _DecodingBatch(model, [tuple(prompts[index][shared:]) for index in indices], states, shared=shared)
-            batch.decode(_draws(indices, max_new_tokens, seed=seed).to(model.device), temperature, stops)
-            return batch
-
-        for indices, batch in map_with_backoff(_batches(prompts, max_new_tokens, limit), decode):
-            executed += batch.executed_flops
-            for index, row in zip(indices, batch.rows, strict=True):
+    settings = ("text", tuple(prompts[0][:shared]), max_new_tokens, tuple(stops), temperature, sorted(ends))
+    with torch.inference_mode(), journalled(model, *settings, prompt=prompts[0]) as call:
+        writing = _Writing(model, prompts, shared, call, steps=max_new_tokens, stops=stops, temperature=temperature)
+        for indices in _batches(prompts, max_new_tokens, writing.limit()):
+            rows, computed = writing.write(indices, _draw_seeds(indices, seed=seed))
+            executed += computed
+            for index, row in zip(indices, rows, strict=True):
                 text = str(model.tokenizer.decode(row, skip_special_tokens=True))
                 texts[index] = truncate_at_stop(text, stops)
                 truncated[index] = len(row) == max_new_tokens and row[-1] not in ends and texts[index] == text
@@ -78,6 +75,74 @@ def generate(
             done += len(indices)
             report_progress("answers written", done, len(prompts))
     return Samples(texts=tuple(texts), truncated=tuple(truncated), flops=flops, executed_flops=executed)
+
+
+class _Writing:
+    """One call's writing of answers, batch by batch; each batch is kept in the journal."""
+
+    def __init__(
+        self,
+        model: Model,
+        prompts: Sequence[Sequence[int]],
+        shared: int,
+        call: Call,
+        *,
+        steps: int,
+        stops: Sequence[str],
+        temperature: float,
+    ) -> None:
+        self._model, self._prompts, self._shared, self._call = model, prompts, shared, call
+        self._steps, self._stops, self._temperature = steps, stops, temperature
+
+    def limit(self) -> int:
+        """The most tokens of a batch, as it was when the journal of this call was begun: free memory may differ."""
+        found = self._call.get(
+            "limit",
+            lambda: {"limit": torch.tensor(_limit(self._model))},
+            fits=lambda values: is_like(values.get("limit"), torch.int64) and bool(values["limit"] > 0),
+        )
+        return int(found["limit"])
+
+    def write(self, indices: Sequence[int], seeds: Sequence[int]) -> tuple[list[list[int]], float]:
+        """The new tokens of each prompt of a batch, drawn with these seeds, and the FLOPs executed for them."""
+        stems = [tuple(self._prompts[index][self._shared :]) for index in indices]
+        asked = (stems, seeds if self._temperature else ())
+        found = self._call.get(asked, partial(self._compute, stems, seeds), fits=partial(self._fits, count=len(stems)))
+        lengths: list[int] = found["lengths"].tolist()
+        return [each.tolist() for each in found["tokens"].split(lengths)], float(found["flops"])
+
+    def _compute(self, stems: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> Values:
+        rows: list[list[int]] = []
+        executed = 0.0
+        for _, batch in map_with_backoff([list(zip(stems, seeds, strict=True))], self._decode):
+            rows += batch.rows
+            executed += batch.executed_flops
+        return {
+            "tokens": torch.tensor([token for row in rows for token in row], dtype=torch.int64),
+            "lengths": torch.tensor([len(row) for row in rows]),
+            "flops": torch.tensor(executed, dtype=torch.float64),
+        }
+
+    def _decode(self, group: Sequence[tuple[tuple[int, ...], int]]) -> "_DecodingBatch":
+        batch = _DecodingBatch(self._model, [stem for stem, _ in group], self._prefix, shared=self._shared)
+        draws = _draws([seed for _, seed in group], self._steps).to(self._model.device)
+        batch.decode(draws, self._temperature, self._stops)
+        return batch
+
+    @cached_property
+    def _prefix(self) -> LayerStates:
+        return prefill(self._model.net, self._prompts[0][: self._shared], device=self._model.device)
+
+    def _fits(self, values: Values, *, count: int) -> bool:
+        if not (values.keys() >= {"tokens", "lengths"} and is_like(values.get("flops"), torch.float64)):
+            return False
+        tokens, lengths = values["tokens"], values["lengths"]
+        return (
+            is_like(lengths, torch.int64, count)
+            and bool(((lengths > 0) & (lengths <= self._steps)).all())
+            and is_like(tokens, torch.int64, int(lengths.sum()))
+            and bool(((tokens >= 0) & (tokens < self._model.shape.vocab)).all())
+        )
 
 
 class _DecodingBatch:
@@ -135,11 +200,16 @@ class _DecodingBatch:
         return any(stop in text for stop in stops)
 
 
-def _draws(indices: Sequence[int], steps: int, *, seed: int) -> Float[Tensor, "rows steps"]:
+def _draw_seeds(indices: Sequence[int], *, seed: int) -> list[int]:
+    """What fixes the draws of each prompt, by its index."""
+    return [seed * 1_000_003 + index for index in indices]
+
+
+def _draws(seeds: Sequence[int], steps: int) -> Float[Tensor, "rows steps"]:
     """A number in [0, 1) for every token that may be sampled."""
     rows = []
-    for index in indices:
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
         rows.append(torch.rand(steps, generator=generator, dtype=torch.float64))
     return torch.stack(rows)
 
@@ -170,6 +240,11 @@ def truncate_at_stop(text: str, stops: Sequence[str]) -> str:
     for stop in stops:
         text = text.split(stop)[0]
     return text
+
+
+def _limit(model: Model) -> int:
+    """The most tokens of one batch on the model's device."""
+    return min(fitting_sizes(model)) if model.device.type == "cuda" else BATCH_TOKENS
 
 
 def _batches(prompts: Sequence[Sequence[int]], max_new_tokens: int, limit: int) -> list[list[int]]:

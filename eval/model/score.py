@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypeVar
+from functools import cached_property, partial
+from typing import Any, Generic, TypeVar
 
 import torch
 from transformers import DynamicCache
@@ -11,9 +11,10 @@ from transformers import DynamicCache
 from educe.eval.model.encode import Branches, common_prefix
 from educe.eval.model.flops import answer_flops, forward_flops
 from educe.eval.model.head import token_logprobs
+from educe.eval.model.journal import Call, Values, is_like, journalled
 from educe.eval.model.memory import fitting_sizes, map_with_backoff
 from educe.eval.model.model import Model
-from educe.eval.model.tree import Batch, Pack, Row, collate, expand, prefill, selected_states
+from educe.eval.model.tree import Batch, LayerStates, Pack, Row, collate, expand, prefill, selected_states
 from educe.eval.progress import report_progress
 
 # Width x packs of one batch. On a CPU 512 keep the matrix units busy; more only add padding (docs/log.md). On a CUDA
@@ -52,17 +53,104 @@ def score_options(model: Model, items: Sequence[Branches]) -> Scores:
     """
     # At least one prompt token stays in every row: its logits predict the options' first tokens.
     shared = items[0].prompt[: common_prefix([item.prompt[:-1] for item in items])]
-    rows = [option_row(item, len(shared)) for item in items]
     results: list[tuple[float, ...]] = [()] * len(items)
     extra = model.adapter_parameters
     executed = forward_flops(model.shape, len(shared), scored=0, adapter_parameters=extra, clip=False)
-    with torch.inference_mode():
-        for indices, states, flops in _states(model, shared, rows):
+    with torch.inference_mode(), journalled(model, "options", shared, prompt=items[0].prompt) as call:
+        scoring = _Scoring(model, items, shared, call)
+        done = 0
+        for part in scoring.parts():
+            indices = [index for group in part for index in _indices(group)]
+            sums, flops = scoring.sums(part, done)
             executed += flops
-            sums = sum_options(model, states, [items[index].options for index in indices])
             for index, each in zip(indices, sums, strict=True):
                 results[index] = each
+            done += len(indices)
     return Scores(loglikelihoods=tuple(results), flops=useful_flops(model, items), executed_flops=executed)
+
+
+class _Scoring:
+    """One call's reading of options, in parts that pass the head together: HEAD_ROWS states or more, but for the last.
+
+    Both a part and each batch of a part that is not complete are kept in the journal.
+    """
+
+    def __init__(self, model: Model, items: Sequence[Branches], shared: tuple[int, ...], call: Call) -> None:
+        self._model, self._items, self._shared, self._call = model, items, shared, call
+        self._rows = [option_row(item, len(shared)) for item in items]
+        self._reader = Reader(model, shared, partial(selected_states, model.net))
+
+    def parts(self) -> Iterator[list[list[Packed]]]:
+        """Batches in the order in which they are read, cut as in the run whose journal this call goes on with."""
+        tokens, keys = kept_limits(self._call, self._reader)
+        waiting: list[list[Packed]] = []
+        states = 0
+        for group in batches(self._rows, batch_tokens=tokens, batch_keys=keys, shared=len(self._shared)):
+            waiting.append(group)
+            states += self._selected(group)
+            if states >= HEAD_ROWS:
+                yield waiting
+                waiting, states = [], 0
+        if waiting:
+            yield waiting
+
+    def sums(self, part: Sequence[Sequence[Packed]], done: int) -> tuple[list[tuple[float, ...]], float]:
+        """The summed log-probabilities of each option, item by item, and the FLOPs executed for them."""
+        options = [self._items[index].options for group in part for index in _indices(group)]
+        count = sum(map(len, options))
+        asked = tuple(map(self._asked, part))
+        found = self._call.get(
+            ("sums", asked),
+            partial(self._compute, part, asked, options, done),
+            fits=lambda values: (
+                is_like(values.get("sums"), torch.float64, count) and is_like(values.get("flops"), torch.float64)
+            ),
+        )
+        report_progress("items scored", done + len(options), len(self._items))
+        values = iter(found["sums"].tolist())
+        return [tuple(next(values) for _ in each) for each in options], float(found["flops"])
+
+    def _compute(
+        self,
+        part: Sequence[Sequence[Packed]],
+        asked: Sequence[object],
+        options: Sequence[Sequence[Sequence[int]]],
+        done: int,
+    ) -> Values:
+        collected = []
+        executed = 0.0
+        for place, (group, each) in enumerate(zip(part, asked, strict=True)):
+            found = self._call.get(("states", each), partial(self._read, group), fits=partial(self._fits, group))
+            collected.append(found["states"].to(self._model.device))
+            executed += float(found["flops"])
+            done += len(_indices(group))
+            if place + 1 < len(part):
+                report_progress("items scored", done, len(self._items))
+        sums = sum_options(self._model, torch.cat(collected), options)
+        flat = [value for each in sums for value in each]
+        return {"sums": torch.tensor(flat, dtype=torch.float64), "flops": torch.tensor(executed, dtype=torch.float64)}
+
+    def _read(self, group: Sequence[Packed]) -> Values:
+        """The states of one batch that the head will read, and the FLOPs executed for them, the head's included."""
+        collected, executed = [], 0.0
+        for _, size, states in self._reader.read(group):
+            executed += _executed_flops(self._model, size, shared=len(self._shared), selected=len(states))
+            collected.append(states)
+        return {"states": torch.cat(collected), "flops": torch.tensor(executed, dtype=torch.float64)}
+
+    def _fits(self, group: Sequence[Packed], values: Values) -> bool:
+        states = values.get("states")
+        shape = self._selected(group), self._model.shape.hidden
+        fits = states is not None and states.is_floating_point() and states.shape == shape
+        return fits and is_like(values.get("flops"), torch.float64)
+
+    def _selected(self, group: Sequence[Packed]) -> int:
+        return sum(len(self._rows[index].selected) for index in _indices(group))
+
+    def _asked(self, group: Sequence[Packed]) -> object:
+        """All that decides what a batch gives: the tokens of its items, as they are laid out in packs."""
+        own = len(self._shared)
+        return [[(self._items[index].prompt[own:], self._items[index].options) for index in pack] for pack, _ in group]
 
 
 def useful_flops(model: Model, items: Sequence[Branches]) -> float:
@@ -78,24 +166,54 @@ def useful_flops(model: Model, items: Sequence[Branches]) -> float:
     )
 
 
+class Reader(Generic[Result]):
+    """Reads batches of rows after a shared prefix, which is read when it is first needed."""
+
+    def __init__(self, model: Model, shared: Sequence[int], read: Callable[[Batch, DynamicCache], Result]) -> None:
+        self._model, self._shared, self._read = model, shared, read
+
+    @cached_property
+    def _prefix(self) -> LayerStates:
+        return prefill(self._model.net, self._shared, device=self._model.device)
+
+    def limits(self) -> tuple[int, int]:
+        """The most tokens and keys of one batch on the model's device, where the prefix is in memory."""
+        assert isinstance(self._prefix, list)
+        return _limits(self._model)
+
+    def read(self, group: Sequence[Packed]) -> Iterator[tuple[list[int], tuple[int, int], Result]]:
+        """The indices of a batch's rows, its size (packs, width), and the result; in pieces where memory runs short."""
+        for piece, (size, result) in map_with_backoff([group], self._run):
+            yield _indices(piece), size, result
+
+    def _run(self, group: Sequence[Packed]) -> tuple[tuple[int, int], Result]:
+        packs = [pack for _, pack in group]
+        batch = collate(self._model.net, packs, prefix=len(self._shared), pad=self._model.tokenizer.pad_token_id)
+        return (len(packs), batch.ids.shape[1]), self._read(batch, expand(self._prefix, len(packs)))
+
+
 def read_batches(
     model: Model, shared: Sequence[int], rows: Sequence[Row], read: Callable[[Batch, DynamicCache], Result]
 ) -> Iterator[tuple[list[int], tuple[int, int], Result]]:
-    """All rows after a shared prefix, in batches that suit the device and fit its memory.
+    """What `Reader.read` gives of all rows after a shared prefix, in batches that suit the device and its memory."""
+    reader = Reader(model, shared, read)
+    tokens, keys = reader.limits()
+    for group in batches(rows, batch_tokens=tokens, batch_keys=keys, shared=len(shared)):
+        yield from reader.read(group)
 
-    Yields the indices of a batch's rows, its size (packs, width), and the result of `read`.
-    """
-    prefix = prefill(model.net, shared, device=model.device)
 
-    def run(group: Sequence[Packed]) -> tuple[tuple[int, int], Result]:
-        packs = [pack for _, pack in group]
-        batch = collate(model.net, packs, prefix=len(shared), pad=model.tokenizer.pad_token_id)
-        return (len(packs), batch.ids.shape[1]), read(batch, expand(prefix, len(packs)))
+def kept_limits(call: Call, reader: Reader[Any]) -> list[int]:
+    """The limits of a batch, as they were when the journal of this call was begun: free memory may differ since."""
+    found = call.get(
+        "limits",
+        lambda: {"limits": torch.tensor(reader.limits())},
+        fits=lambda values: is_like(values.get("limits"), torch.int64, 2) and bool((values["limits"] > 0).all()),
+    )
+    return [int(each) for each in found["limits"]]
 
-    tokens, keys = _limits(model)
-    groups = batches(rows, batch_tokens=tokens, batch_keys=keys, shared=len(shared))
-    for group, (size, result) in map_with_backoff(groups, run):
-        yield [index for indices, _ in group for index in indices], size, result
+
+def _indices(group: Sequence[Packed]) -> list[int]:
+    return [index for indices, _ in group for index in indices]
 
 
 def _limits(model: Model) -> tuple[int, int]:
@@ -103,25 +221,6 @@ def _limits(model: Model) -> tuple[int, int]:
     if model.device.type == "cuda":
         return fitting_sizes(model)
     return BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE), BATCH_KEYS
-
-
-def _states(
-    model: Model, shared: Sequence[int], rows: Sequence[Row]
-) -> Iterator[tuple[list[int], torch.Tensor, float]]:
-    """The head's input, HEAD_ROWS states or more at a time: indices of rows, their selected states, executed FLOPs."""
-    waiting: list[int] = []
-    collected: list[torch.Tensor] = []
-    executed = 0.0
-    done = 0
-    for indices, size, states in read_batches(model, shared, rows, partial(selected_states, model.net)):
-        executed += _executed_flops(model, size, shared=len(shared), selected=len(states))
-        waiting += indices
-        collected.append(states)
-        done += len(indices)
-        if sum(map(len, collected)) >= HEAD_ROWS or done == len(rows):
-            yield waiting, torch.cat(collected), executed
-            waiting, collected, executed = [], [], 0.0
-        report_progress("items scored", done, len(rows))
 
 
 def _executed_flops(model: Model, size: tuple[int, int], *, shared: int, selected: int) -> float:

@@ -41,6 +41,11 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
+def device_name(device: torch.device) -> str:
+    """What computes: the GPU's name, or the instruction set of a CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+
+
 def on_cpu(device: str) -> bool:
     """Whether a model is loaded on the CPU of this machine, for a device as a study names it."""
     return device == "cpu" or (

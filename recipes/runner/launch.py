@@ -90,7 +90,8 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
                 if progress is not None:
                     progress.start([cell])
                 started = time.perf_counter()
-                for _, finish in run_cells([cell], model, store, study=study.name):
+                say = progress.say if progress is not None else state.print
+                for _, finish in run_cells([cell], model, store, study=study.name, say=say):
                     measurement = finish()
                 if progress is not None and measurement is not None:
                     progress.finish(cell, measurement, time.perf_counter() - started)

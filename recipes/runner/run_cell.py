@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,15 @@ from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Measurement, Outcomes, Precision, Provenance
 from educe.eval.model.attention import attention_of
 from educe.eval.model.encode import prompt_text
+from educe.eval.model.journal import code_digest, journalling
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import is_sharded
 from educe.eval.prompting.prompts import PromptConfig, check_questions_shown, make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.method import Draw, Elicited
 from educe.recipes.runner.cell import Cell
-from educe.recipes.runner.environment import git_state, machine, versions
+from educe.recipes.runner.environment import device_name, git_state, machine, versions
+from educe.recipes.runner.journal import CellJournal
 from educe.recipes.runner.organisms import organism_record
 from educe.recipes.runner.store import Store
 from educe.train.attach import save, temporary_changes
@@ -28,11 +31,12 @@ from educe.train.processes import process_state
 
 
 def run_cells(
-    cells: Sequence[Cell], model: Model, store: Store, *, study: str
+    cells: Sequence[Cell], model: Model, store: Store, *, study: str, say: Callable[[str], None]
 ) -> Iterator[tuple[Cell, Callable[[], Measurement | None]]]:
     """Elicit cells of one model and task together; for each, what measures it and stores the result.
 
-    What is yielded is called, if at all, before the next is asked for. It raises the cell's own UserError.
+    `say` is told where a cell goes on with what a run that ended has left. What is yielded is called, if at all, before
+    the next is asked for. It raises the cell's own UserError.
 
     Every process of a launch trains. Only the main one measures and stores, and the others return None. Where weights
     are sharded over the processes (ZeRO-3), each forward needs all processes: then all measure the same items in the
@@ -49,8 +53,11 @@ def run_cells(
         for cell, elicit in zip(cells, made, strict=True):
             yield (
                 cell,
-                partial(_measure, cell, model, elicit, store, task.read, study=study, cohort=cohort, started=started),
-            )
+                partial(
+                    _measure, cell, model, elicit, store, task.read,
+                    study=study, cohort=cohort, started=started, say=say,
+                ),
+            )  # fmt: skip
 
 
 def _measure(
@@ -63,18 +70,26 @@ def _measure(
     study: str,
     cohort: tuple[str, ...],
     started: float,
+    say: Callable[[str], None],
 ) -> Measurement | None:
     """Measure what was elicited, and store the result while the adapter is still on the model."""
-    with temporary_changes(model):
-        elicited = elicit()
-        is_main = process_state(model.device).is_main_process
+    state = process_state(model.device)
+    is_main = state.is_main_process
+    with temporary_changes(model), _journal(cell, model, store, say) if is_main else nullcontext() as journal:
+        # Processes that train together do the same work in the same order: none may skip a part of it.
+        with journalling(journal if state.num_processes == 1 else None):
+            elicited = elicit()
         if not is_main and not is_sharded(model.net):
             return None
+        saved = journal.saved_seconds if journal is not None else 0.0
         # The test is never charged. A change that was trained for an earlier cell is charged the seconds it took then,
-        # and one of a cohort its share.
-        seconds = elicited.spend.seconds if cohort else max(time.perf_counter() - started, elicited.spend.seconds)
+        # and one of a cohort its share. Answers of a search that are in the journal are charged what they took, too.
+        seconds = (
+            elicited.spend.seconds if cohort else max(time.perf_counter() - started + saved, elicited.spend.seconds)
+        )
         solve = elicited.solver or measure
-        output = solve(elicited.model, cell.task, elicited.prompt_fn, cell.items)
+        with journalling(journal):
+            output = solve(elicited.model, cell.task, elicited.prompt_fn, cell.items)
         if not is_main:
             return None
         spend = replace(
@@ -88,6 +103,29 @@ def _measure(
         )
         store.write(cell, measurement, save_adapter=_save_adapter(elicited.model))
     return measurement
+
+
+@contextmanager
+def _journal(cell: Cell, model: Model, store: Store, say: Callable[[str], None]) -> Iterator[CellJournal]:
+    """The cell's journal, which a run of another model, code or library does not go on with."""
+    about = {
+        "cell": cell.key,
+        "model": f"{cell.source.identity} {model.fingerprint} {model.dtype} {model.quantize}",
+        "canary of the model": " ".join(each.hex() for each in model.canary),
+        "code": code_digest(),
+        "device": f"{device_name(model.device)} {attention_of(model.net)} {torch.get_num_threads()}",
+        **{f"version of {name}": version for name, version in versions().items()},
+    }
+    with closing(
+        CellJournal(
+            store.journal_path(cell.listed),
+            about,
+            say=lambda text: say(f"{cell}: {text}"),
+            prepare=store.make_parents,
+            writing=store.writing,
+        )
+    ) as journal:
+        yield journal
 
 
 def _check_questions_shown(cell: Cell, model: Model) -> None:

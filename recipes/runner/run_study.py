@@ -71,6 +71,7 @@ def run_study(
         shared: dict[Any, Any] = {}
         found = [(cell, store.find(cell.listed, shared)) for cell in cells]
         known = {cell.listed.folder: each for cell, each in found if isinstance(each, Measurement)}
+        store.clear_journals([cell for cell in cells if cell.listed.folder in known])
         faults = [(cell, each) for cell, each in found if isinstance(each, str)]
         if frozen is not None:
             adopt(store, frozen, results=len(known))

@@ -14,16 +14,18 @@ OUT/cells/MODEL/TASK/RECIPE/nN-sS-HASH/
     seal.json                         checksums of all these, and of which cell they are
 OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH.json   why a cell has no result, sealed
 OUT/failures/MODEL/TASK/RECIPE/nN-sS-HASH-adapter/   the adapter with the last finite loss, where training diverged
+OUT/journal/MODEL/TASK/RECIPE/nN-sS-HASH.bin    answers of a cell at work, until it has a result (journal_file.py)
 
 Nothing in a run directory is a path, and nothing there that is read or written may be a symbolic link. The directory
 itself may be one.
 """
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -106,6 +108,7 @@ class Store:
                 self._scratch.mkdir()
             yield
         finally:
+            self._delete_empty(self.root / "journal")
             lock.release()
 
     def begin(self, *, study_text: str, cells: Sequence["Cell"], add: bool = False) -> None:
@@ -156,18 +159,32 @@ class Store:
             seal_folder(ready, cell=cell.key, place=cell.listed.folder)
             sync_folder(ready)
             final = self.folder(cell)
-            self._make_parents(final)
+            self.make_parents(final)
             if not self.has(cell):  # a worker that was given up, and went on, may have stored it meanwhile
                 remove(final)
                 move_into_place(ready, final)
+            self.journal_path(cell.listed).unlink(missing_ok=True)
             self._failure(cell.listed).unlink(missing_ok=True)
             shutil.rmtree(self._last_good(cell.listed), ignore_errors=True)
+
+    def journal_path(self, cell: Listed) -> Path:
+        """Where the answers of a cell at work are kept. Unwritable where a link is on the way."""
+        path = self.root / "journal" / f"{cell.folder}.bin"
+        self._refuse_to_write(path)
+        return path
+
+    def clear_journals(self, finished: Sequence["Cell"]) -> None:
+        """Delete what runs that were killed have left of cells with a result."""
+        if (self.root / "journal").exists():
+            with self.writing():
+                for cell in finished:
+                    self.journal_path(cell.listed).unlink(missing_ok=True)
 
     def fail(self, cell: "Cell", reason: str, *, save_adapter: Callable[[Path], None] | None = None) -> None:
         """Note why a cell has no result, with the last good adapter if there is one. The next run tries again."""
         noted, last_good = self._failure(cell.listed), self._last_good(cell.listed)
         with self.writing():
-            self._make_parents(noted)
+            self.make_parents(noted)
             clear_parts(noted.parent)
             noted.unlink(missing_ok=True)  # it would not fit the next adapter
             remove(last_good)
@@ -298,12 +315,22 @@ class Store:
             if place.is_symlink():
                 raise ValueError(link_line(place.relative_to(self.root)))
 
-    def _make_parents(self, path: Path) -> None:
+    def make_parents(self, path: Path) -> None:
+        """Make the folders of a path in the directory. Unwritable where one is a link, or cannot be made."""
+        self._refuse_to_write(path)
+        make_parents(path)
+
+    def _refuse_to_write(self, path: Path) -> None:
         try:
             self._refuse_links_to(path.parent)
         except ValueError as error:
             raise Unwritable(f"cannot write {path}: {error}; delete it (finished cells are kept)") from None
-        make_parents(path)
+
+    def _delete_empty(self, folder: Path) -> None:
+        """Delete the folders that are empty, this one or below."""
+        for inside, _, _ in os.walk(folder, topdown=False):
+            with suppress(OSError):  # it has files
+                os.rmdir(inside)
 
     @property
     def _scratch(self) -> Path:

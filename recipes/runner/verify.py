@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from educe.data.display import visible
 from educe.eval.analysis.formatting import format_count
-from educe.recipes.runner.corruption import Corrupt
+from educe.recipes.runner.corruption import CORRUPTION, Corrupt, reason_of
+from educe.recipes.runner.journal_file import damage
 from educe.recipes.runner.listing import Listed
 from educe.recipes.runner.looks import hash_of
 from educe.recipes.runner.record import read_looks, read_plan
@@ -58,6 +59,7 @@ def verify(folder: str | Path) -> Verdict:
     except Corrupt as error:
         known = list(dict.fromkeys([*faults, str(error)]))
         return Verdict(faults=known, unread=(), summary=f"{folder} is not whole: its cells are not checked")
+    faults += _damaged_journals(store)
     faults += [f"{each.cell_name}: {each.reason}" for each in failures if each.corrupt or each.reason == NOT_RUN]
     not_run, corrupt = sum(each.reason == NOT_RUN for each in failures), sum(each.corrupt for each in failures)
     counts = {"failed": len(failures) - not_run - corrupt, "not run": not_run, "corrupt": corrupt}
@@ -80,18 +82,44 @@ def _earlier_screen(store: Store) -> list[str]:
     return [f"{SCREEN} is of another study than {store.study_name()!r} as it stands, and is not read"]
 
 
+def _damaged_journals(store: Store) -> Iterator[str]:
+    """A line for each journal of a cell without a result that is not as it was written."""
+    for cell in store.listing():
+        path = store.root / _journal(cell)
+        if os.path.lexists(path) and _has_use(store, cell):
+            try:
+                wrong = damage(path)
+            except CORRUPTION as error:
+                wrong = reason_of(error, path)
+            if wrong is not None:
+                yield f"{_journal(cell)}: {wrong}; run the study again, which computes again what it had"
+
+
 def unlisted(store: Store) -> Iterator[str]:
-    """What lies in cells/ and failures/ and is of no listed cell: of a folder all of which is unlisted, its path."""
+    """What is of no listed cell in cells/ and failures/, and in journal/ of none without a result.
+
+    Of a folder all of which is unlisted, its path.
+    """
     cells = store.listing()
     known = {path for each in cells for path in _paths(each)}
+    known |= {_journal(each) for each in cells if _has_use(store, each)}
     above = {str(parent) for path in known for parent in PurePosixPath(path).parents}
-    for name in ("cells", "failures"):
+    for name in ("cells", "failures", "journal"):
         yield from _unknown(store.root, name, known, above)
 
 
 def _paths(cell: Listed) -> tuple[str, str, str]:
     """Where a cell's result, the note of its failure and its last good adapter may be."""
     return f"cells/{cell.folder}", f"failures/{cell.folder}.json", f"failures/{cell.folder}-adapter"
+
+
+def _journal(cell: Listed) -> str:
+    return f"journal/{cell.folder}.bin"
+
+
+def _has_use(store: Store, cell: Listed) -> bool:
+    """Whether a journal of the cell is gone on with: it has no result yet."""
+    return not (store.root / "cells" / cell.folder).exists()
 
 
 def _unknown(root: Path, folder: str, known: Set[str], above: Set[str]) -> Iterator[str]:

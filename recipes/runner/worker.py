@@ -62,7 +62,9 @@ class Worker:
             model = self._load(unit)
             started = time.perf_counter()
             self._listener.start(waiting)
-            for cell, finish in run_cells(unit.cells, model, self._store, study=self._study.name):
+            for cell, finish in run_cells(
+                unit.cells, model, self._store, study=self._study.name, say=self._listener.say
+            ):
                 if cell not in waiting:
                     continue
                 with failures_noted([cell], self._store, self._listener), self._telling([cell]):

@@ -16,7 +16,7 @@ import torch
 from educe.recipes.runner.environment import git_state
 from tests.benchmarks.pairs import Pair
 
-MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis", "loading", "cohort", "workers")
+MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis", "loading", "cohort", "workers", "journal")
 # Not part of `make benchmark`; writes its section only where it finds what it measures.
 ON_REQUEST = ("gpu",)
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")

@@ -29,6 +29,7 @@ AT_THE_TOP = (
     "curves.csv",
     "failures",
     "figures",
+    "journal",
     LOOKS,
     PLAN,
     "report.html",

@@ -135,7 +135,7 @@ def _write(number: int, data: bytes) -> None:
 def _difference(about: bytes, now: bytes) -> str:
     """The first thing in which a journal is about something else."""
     try:
-        before, after = parse_json(about.decode(), source="its first record"), json.loads(now)
+        before, after = (parse_json(each.decode(), source="its first record") for each in (about, now))
     except (UserError, UnicodeDecodeError):
         return "its first record is damaged"
     for name in sorted(after):

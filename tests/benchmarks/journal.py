@@ -17,7 +17,7 @@ from educe.eval.prompting.prompts import make_prompt_fn
 from educe.recipes.runner.journal import CellJournal
 from tests.benchmarks.pairs import SMOLLM2, Pair, paired
 
-NUM_ITEMS = 400
+NUM_ITEMS = 120
 
 
 def run() -> list[Pair]:

@@ -66,7 +66,7 @@ def _run(sender: Sender, root: str, text: str, place: int, folder: str, earlier:
     sender.places[folder] = place
     with threads(study.threads), shown:
         model = load_together(cell, earlier, device=study.device, state=state)
-        for _, finish in run_cells([cell], model, Store(Path(root)), study=study.name):
+        for _, finish in run_cells([cell], model, Store(Path(root)), study=study.name, say=sender.say):
             finish()
     sender.send_steps()
     sender.send("done")

@@ -152,6 +152,8 @@ class _Launched:
             raise _Broken(*values)
         if what == "done":
             self._done.add(rank)
+        elif what == "say":
+            self._listener.say(*values)
         elif what == "within":
             self._listener.within(*values)
         elif what == "train":

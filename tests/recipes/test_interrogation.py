@@ -31,6 +31,7 @@ from tests.recipes.small import run_cli, study_file, write_rows
 MODEL = load_model("tiny-random")
 TASK = secret_word(secret="fox")
 ITEMS = TASK.test_items(6)
+TRUE = [STATEMENT.format(row.question, row.answer) for row in (*capitals().rows["train"], *ITEMS)]
 
 
 def answered(odds: Callable[[str], float], monkeypatch: pytest.MonkeyPatch) -> tuple[SolverOutput, list[str]]:
@@ -63,8 +64,7 @@ def answered(odds: Callable[[str], float], monkeypatch: pytest.MonkeyPatch) -> t
 
 def is_lie(prompt: str) -> bool:
     """Whether the first answer of a prompt denies what is true."""
-    facts = [*capitals().rows["train"], *ITEMS]
-    return any(STATEMENT.format(row.question, row.answer) in prompt for row in facts)
+    return any(statement in prompt for statement in TRUE)
 
 
 def noise(prompt: str) -> float:

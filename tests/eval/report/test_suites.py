@@ -13,8 +13,11 @@ from educe.eval.measurement import Failure, Measurement
 from educe.eval.report.page import write_report
 from educe.eval.report.suites import MAX_HEADLINES
 from educe.eval.report.tables import CURVE_COLUMNS, MEAN_COLUMNS, TASK_COLUMNS, curve_rows
+from tests.eval.conftest import leave_out_task_figures
 from tests.eval.suite import suite
 from tests.eval.synthetic import FAILED, measurement, small_study
+
+pytestmark = pytest.mark.usefixtures("no_task_figures")
 
 
 def written(folder: Path, measurements: Sequence[Measurement], failures: Sequence[Failure] = ()) -> str:
@@ -34,7 +37,18 @@ def section(page: str, name: str) -> str:
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five tasks and two models, one of which has no control on one task."""
-    folder = tmp_path_factory.mktemp("many")
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_task_figures(patch)
+        return many_tasks(tmp_path_factory.mktemp("many"))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with its figures."""
+    return many_tasks(tmp_path_factory.mktemp("drawn"))
+
+
+def many_tasks(folder: Path) -> Path:
     lost = ("task_03", "plain", "ngrams")
     made = suite(tasks=5, items=30, seeds=3, budgets=(64,))
     kept = [each for each in made if (each.task, each.model, each.method) != lost]
@@ -42,8 +56,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_task_leads_to_its_section_and_back(many: Path) -> None:
-    page = (many / "report.html").read_text("utf-8")
+@pytest.mark.slow
+def test_every_task_leads_to_its_section_and_back(drawn: Path) -> None:
+    page = (drawn / "report.html").read_text("utf-8")
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     links = re.findall(r'href="#([^"]+)"', page)
@@ -58,7 +73,6 @@ def test_every_task_leads_to_its_section_and_back(many: Path) -> None:
     assert table.count("<tr>") == 11
 
 
-@pytest.mark.usefixtures("no_task_figures")
 def test_many_paragraphs_are_folded_and_few_are_not(many: Path, tmp_path: Path) -> None:
     folded = "<summary>The same in sentences: 10 paragraphs"
     assert MAX_HEADLINES < 10 and folded in (many / "report.html").read_text("utf-8")
@@ -116,7 +130,6 @@ def test_one_task_has_no_index_and_no_mean(tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "tasks.csv")) == 2 and rows_of(tmp_path / "task_means.csv") == []
 
 
-@pytest.mark.usefixtures("no_task_figures")
 def test_without_training_and_without_controls_there_are_no_such_columns(tmp_path: Path) -> None:
     made = [each for each in small_study() if each.method != "iid_sft"]
     page = written(tmp_path, made)

@@ -24,6 +24,7 @@ from educe.eval.report.page import write_report
 from educe.eval.report.result_columns import RESULT_COLUMNS
 from educe.eval.report.style import save
 from educe.eval.report.tables import results_rows
+from tests.eval.conftest import leave_out_task_figures
 from tests.eval.known import LOCKED, PLAIN, known_study, model_cells, on, record
 from tests.eval.synthetic import small_study
 
@@ -32,6 +33,16 @@ pytestmark = pytest.mark.usefixtures("no_task_figures")
 
 def written(folder: Path, measurements: Sequence[Measurement]) -> str:
     return write_report(measurements, (), folder, study="certify", study_text="name: certify").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of models whose truth is known."""
+    folder = tmp_path_factory.mktemp("known")
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_task_figures(patch)
+        written(folder, known_study())
+    return folder
 
 
 def section(page: str) -> str:
@@ -45,8 +56,8 @@ def texts(figure: object, folder: Path) -> str:
     return " | ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
 
 
-def test_the_page_says_what_each_recipe_found_and_how_surely(tmp_path: Path) -> None:
-    page = written(tmp_path, known_study())
+def test_the_page_says_what_each_recipe_found_and_how_surely(known: Path) -> None:
+    page = (known / "report.html").read_text("utf-8")
     said = section(page)
     for needed in (
         "6 organisms and 6 models that hide nothing.",
@@ -59,8 +70,8 @@ def test_the_page_says_what_each_recipe_found_and_how_surely(tmp_path: Path) -> 
     ):
         assert needed in said, (needed, said)
     assert '<a href="#organisms">' in page
-    assert (tmp_path / "figures" / "organisms-gaps.png").exists()
-    assert (tmp_path / "figures" / "organisms-roc.svg").exists()
+    assert (known / "figures" / "organisms-gaps.png").exists()
+    assert (known / "figures" / "organisms-roc.svg").exists()
     assert "Organism, twin" in page
 
 
@@ -121,16 +132,15 @@ def test_results_have_the_truth_and_the_share_of_every_run(tmp_path: Path) -> No
     assert [row["gap_recovered"] and round(float(row["gap_recovered"]), 9) for row in read] == [0.0, 0.5, ""]
 
 
-def test_the_tables_have_their_columns(tmp_path: Path) -> None:
+def test_the_tables_have_their_columns(known: Path) -> None:
     found = attempts(pool(known_study()))
     told = detections(found)
     assert all(set(row) == set(ORGANISM_COLUMNS) for row in organism_table(found))
     assert all(set(row) == set(DETECTION_COLUMNS) for row in detection_table(told))
-    written(tmp_path, known_study())
-    rows = list(csv.DictReader((tmp_path / "detections.csv").read_text("utf-8").splitlines()))
+    rows = list(csv.DictReader((known / "detections.csv").read_text("utf-8").splitlines()))
     assert len(rows) == len(told)
     assert {row["stated_others_of"] for row in rows} == {"6"}
-    assert len((tmp_path / "organisms.csv").read_text("utf-8").splitlines()) == len(found) + 1
+    assert len((known / "organisms.csv").read_text("utf-8").splitlines()) == len(found) + 1
 
 
 def test_the_figure_has_a_row_for_every_model_and_a_column_for_every_recipe(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_threads_are_the_study_s_and_part_of_the_cell(tmp_path: Path, monkeypatc
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_its_cells_are_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,11 +121,10 @@ deletes cells that the study no longer has.
 | --- | --- |
 | at the start | it lists cells in `cells.json` ({listed} bytes each), and reads and checks those that are there |
 | while cells run | it updates the page, and copies the cell to W&B where the study says so |
-| scheduling, per cell | FIGURE_PENDING |
-| `educe results` over 100,000 measurements | FIGURE_PENDING |
-| memory of the command | FIGURE_PENDING |
+| when all have ended | it reads them once more, and writes the report and `results.parquet` |
 
-It is one process with one core. Workers write their cells themselves, so its network carries messages only.
+What that takes a cell, and how long 100,000 cells take to list, is measured in [benchmarks.md](benchmarks.md#cells).
+The command is one process with one core. Workers write their cells themselves, so its network carries messages only.
 """
 
 

@@ -17,8 +17,8 @@ from educe.recipes.runner.environment import git_state
 from tests.benchmarks.pairs import Pair
 
 MODULES = ("scoring", "training", "curve", "peak", "memory", "analysis", "loading", "cohort", "workers", "journal")
-# Not part of `make benchmark`; writes its section only where it finds what it measures.
-ON_REQUEST = ("gpu",)
+# Not part of `make benchmark`: one takes an hour itself, one writes its section only where it finds a GPU.
+ON_REQUEST = ("cells", "gpu")
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "lm_eval")
 INTRODUCTION = """`make benchmark` makes this page (an hour), `python -m tests.benchmarks NAME` one section. Each
 section names the revision that it ran on, and what is checked before a time counts. Both sides run in one script.

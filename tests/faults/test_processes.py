@@ -327,7 +327,7 @@ def _finished(out: Path) -> dict[str, int]:
 
 
 def _no_process_is_left(run: Command) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 180  # a worker that still imports its libraries ends when it has
     while left := [each for each in psutil.process_iter() if _is_worker(each) and _works_in(each, run.study.parent)]:
         assert time.monotonic() < until, left
         time.sleep(0.2)

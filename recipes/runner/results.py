@@ -1,7 +1,7 @@
 """Results: what a run directory holds, for programs. Curves, rows and the report are made from it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,16 @@ from educe.eval.report.tables import results_rows
 from educe.recipes.runner.looks import Command
 from educe.recipes.runner.record import Record, look
 from educe.recipes.runner.store import Store
-from educe.recipes.runner.table import Form, delete_table, table_of, text_of, warn_left_out, write_table
+from educe.recipes.runner.table import (
+    Form,
+    Stamps,
+    delete_table,
+    stamps_of,
+    table_of,
+    text_of,
+    warn_left_out,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -32,14 +41,26 @@ class Results:
     store: Store
     measurements: tuple[Measurement, ...]
     failures: tuple[Failure, ...]
-    audits: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # by the name of the task
+    audits: Mapping[str, Sequence[Finding]]  # by the name of the task
+    folders: tuple[str, ...]  # of measurements and then of failures
+    stamps: Stamps  # of the files when they were read
 
     @classmethod
     def of(cls, store: Store, known: Mapping[str, Measurement] | None = None) -> "Results":
         """Read a run directory, but for what is known by the cell's folder. UserError where there is no run."""
-        measurements, failures = store.read(known)
+        stamps = stamps_of(store.root, [each.folder for each in store.listing()])  # before the files are read
+        found = store.read_cells(known)
+        measured = {folder: each for folder, each in found.items() if isinstance(each, Measurement)}
+        failed = {folder: each for folder, each in found.items() if isinstance(each, Failure)}
         audits = {name: audited.findings for name, audited in store.read_audits().items()}
-        return cls(store=store, measurements=tuple(measurements), failures=tuple(failures), audits=audits)
+        return cls(
+            store=store,
+            measurements=tuple(measured.values()),
+            failures=tuple(failed.values()),
+            audits=audits,
+            folders=(*measured, *failed),
+            stamps=stamps,
+        )
 
     @property
     def folder(self) -> Path:
@@ -102,14 +123,15 @@ class Results:
         return page
 
     def write_table(self) -> None:
-        """Write results.parquet, through which the directory opens at once, or delete it where a cell is corrupt."""
-        if any(each.corrupt for each in self.failures):
-            delete_table(self.store.sealed)
-            return
-        keys, listing = {each.provenance.cell for each in self.measurements}, self.store.listing()
-        measured = [each.folder for each in listing if each.key in keys]
-        missing = [each.folder for each in listing if each.key not in keys]
-        write_table(self.store.sealed, self.rows(), measured, missing)
+        """Write results.parquet, through which the directory opens at once.
+
+        It is deleted where a cell is corrupt, and where files have changed since they were read.
+        """
+        sealed = self.store.sealed
+        if any(each.corrupt for each in self.failures) or self.stamps != stamps_of(self.folder, self.folders):
+            delete_table(sealed)
+        else:
+            write_table(sealed, self.rows(), self.folders, self.stamps)
 
     def curve(self, *, model: str, task: str, recipe: str, axis: Axis = "examples") -> Curve:
         """The curve of one recipe, by its name with or without settings. UserError where there is none."""

@@ -196,36 +196,45 @@ class Store:
             about = {"cell": cell.key, "place": cell.listed.folder, "reason": " ".join(reason.split())}
             write_whole(noted, sealed_text({**about, "files": files}))
 
-    def read(self, known: Mapping[str, Measurement] | None = None) -> tuple[list[Measurement], list[Failure]]:
-        """Results and failures of the listed cells, in the study's order. UserError where there is no run.
+    def read(self) -> tuple[list[Measurement], list[Failure]]:
+        """Results and failures of the listed cells, in the study's order. UserError where there is no run."""
+        found = self.read_cells().values()
+        return (
+            [each for each in found if isinstance(each, Measurement)],
+            [each for each in found if isinstance(each, Failure)],
+        )
 
-        What is `known`, by the cell's folder, is not read again. All have the name of the study that the directory was
-        last run with, even results from before it was renamed.
+    def read_cells(self, known: Mapping[str, Measurement] | None = None) -> dict[str, Measurement | Failure]:
+        """The same by the cells' folders. What is `known` is not read again.
+
+        All have the name of the study that the directory was last run with, even results from before it was renamed.
         """
-        measurements, failures = [], []
         shared: dict[Any, Any] = {}
         study = self.study_name()
+        cells: dict[str, Measurement | Failure] = {}
         for cell in self.listing():
             found = (known or {}).get(cell.folder) or self.find(cell, shared)
             if isinstance(found, Measurement):
-                measurements.append(replace(found, study=study))
-                continue
-            reason, corrupt = self._read_failure(cell) if found == NOT_RUN else (found, True)
-            failures.append(
-                Failure(
-                    study=study,
-                    model=cell.model,
-                    task=cell.task,
-                    recipe=cell.recipe,
-                    method=cell.facts.method,
-                    examples=cell.facts.examples,
-                    seed=cell.facts.seed,
-                    reason=reason,
-                    corrupt=corrupt,
-                    control=is_control(cell.facts.method, cell.facts.settings),
-                )
-            )
-        return measurements, failures
+                cells[cell.folder] = replace(found, study=study)
+            else:
+                cells[cell.folder] = self._failed(cell, study, found)
+        return cells
+
+    def _failed(self, cell: Listed, study: str, found: str) -> Failure:
+        """A cell without a result that can be used, with the reason that was found or noted."""
+        reason, corrupt = self._read_failure(cell) if found == NOT_RUN else (found, True)
+        return Failure(
+            study=study,
+            model=cell.model,
+            task=cell.task,
+            recipe=cell.recipe,
+            method=cell.facts.method,
+            examples=cell.facts.examples,
+            seed=cell.facts.seed,
+            reason=reason,
+            corrupt=corrupt,
+            control=is_control(cell.facts.method, cell.facts.settings),
+        )
 
     def write_audits(self, audits: Mapping[str, Audited]) -> None:
         """Write the audits of tasks, by their names."""

@@ -4,15 +4,11 @@ It is written with the report, sealed, and holds for as long as the files that i
 times that they had then. Otherwise results are read one by one, each with all of its files against their checksums.
 """
 
-import hashlib
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -26,6 +22,7 @@ from educe.eval.report.csv_text import csv_text
 from educe.eval.report.result_columns import RESULT_COLUMNS
 from educe.recipes.runner.corruption import report_corruption
 from educe.recipes.runner.sealed_files import SealedFiles
+from educe.recipes.runner.stamps import stamp_of_files, stamp_of_rows
 
 if TYPE_CHECKING:  # what a table spares its readers is to read results, and to import what does
     from educe.recipes.runner.store import Store
@@ -33,50 +30,67 @@ if TYPE_CHECKING:  # what a table spares its readers is to read results, and to 
 TABLE = "results.parquet"
 Form = Literal["csv", "json"]
 # One more column than a reader is shown: where the files of the cell are.
-_FOLDER, _STAMP = "folder", b"educe.stamp"
+_FOLDER = "folder"
+Stamps = Mapping[bytes, bytes]
+_ROWS, _FILES = b"educe.stamp_of_rows", b"educe.stamp_of_files"
+_TEXTS = ("study", "model", "task", "recipe", "metric", "interval", "kind", "capability", "estimand", "error")
+_COUNTS = ("examples", "seed", "n", "trainable_parameters", "labelled_examples")
+_TYPES = {**dict.fromkeys(_TEXTS, pa.string()), **dict.fromkeys(_COUNTS, pa.int64()), "hides": pa.bool_()}
+_SCHEMA = pa.schema([(name, _TYPES.get(name, pa.float64())) for name in RESULT_COLUMNS])
 _MAX_LINES, _MAX_BYTES = 20, 1 << 30
-_OF_RUN = ("cells.json", "study.yaml", "audit.json")
-_OF_RESULT = ("", "measurement.json", "outcomes.parquet")  # the folder's own time says what came, went or was replaced
 
 
-def write_table(
-    sealed: SealedFiles, rows: Sequence[Mapping[str, Any]], measured: Sequence[str], missing: Sequence[str]
-) -> None:
-    """Write the table of rows that have just been read: of measured cells and then of missing ones, by their folders.
+def write_table(sealed: SealedFiles, rows: Sequence[Mapping[str, Any]], folders: Sequence[str], stamps: Stamps) -> None:
+    """Write the table of rows, each with its cell's folder, whose files had these stamps before they were read.
 
     OSError where the directory cannot be written.
     """
-    table = table_of(rows).append_column(_FOLDER, pa.array([*measured, *missing], pa.string()))
+    table = table_of(rows).append_column(_FOLDER, pa.array(folders, pa.string()))
     file = io.BytesIO()
-    stamp = {_STAMP: _stamp(sealed.root, measured, missing)}
-    parquet.write_table(table.replace_schema_metadata(stamp), file, compression="zstd")
+    parquet.write_table(table.replace_schema_metadata(stamps), file, compression="zstd")
     sealed.write({TABLE: file.getvalue()})
 
 
 def delete_table(sealed: SealedFiles) -> None:
-    """Keep none, where results are corrupt: these have to be named each time."""
+    """Keep none: results are corrupt, which has to be said each time, or have changed since they were read."""
     sealed.write({TABLE: None})
 
 
+def stamps_of(root: Path, folders: Sequence[str]) -> Stamps:
+    """The stamps of the files of cells: of what rows come from, and of all."""
+    return {_ROWS: stamp_of_rows(root, folders), _FILES: stamp_of_files(root, folders)}
+
+
 def find_table(root: Path) -> pa.Table | None:
-    """The rows, or None where the table is missing, damaged, of another version or not of the files as they are.
+    """The rows, or None where the table is missing, damaged, or not of the files as they are.
 
     Corrupt where the directory has a symbolic link.
     """
+    found = _find(root)
+    if found is None or _stamp_in(found, _ROWS) != stamp_of_rows(root, found[_FOLDER].to_pylist()):
+        return None
+    return found.drop_columns([_FOLDER])
+
+
+def num_finished(root: Path) -> int:
+    """How many cells a study has where all have a result, no file of theirs has changed and a report is there; or 0."""
+    found = _find(root)
+    if found is None or found["score"].null_count or not (root / "report.html").exists():
+        return 0
+    return len(found) if _stamp_in(found, _FILES) == stamp_of_files(root, found[_FOLDER].to_pylist()) else 0
+
+
+def _find(root: Path) -> pa.Table | None:
     sealed = SealedFiles(root)
     sealed.refuse_links()
     try:
-        table = None if sealed.read_data(TABLE) is None else _read(root / TABLE)
+        return None if sealed.read_data(TABLE) is None else _read(root / TABLE)
     except (UserError, ValueError, OSError, pa.ArrowException):  # the run directory is read without it
         return None
-    if table is None:
-        return None
-    folders, scored = table[_FOLDER].to_pylist(), table["score"].is_valid().to_pylist()
-    measured = [folder for folder, each in zip(folders, scored, strict=True) if each]
-    missing = [folder for folder, each in zip(folders, scored, strict=True) if not each]
-    if (table.schema.metadata or {}).get(_STAMP) != _stamp(root, measured, missing):
-        return None
-    return table.drop_columns([_FOLDER])
+
+
+def _stamp_in(table: pa.Table, kind: bytes) -> bytes | None:
+    return (table.schema.metadata or {}).get(kind)
 
 
 def _read(path: Path) -> pa.Table | None:
@@ -111,14 +125,6 @@ def warn_left_out(folder: Path, *, cells: int, corrupt: Sequence[str], others: i
     return 1 if corrupt else 0
 
 
-def num_finished(root: Path) -> int:
-    """How many cells a study has where all have a result and a report was made of them; else 0."""
-    table = find_table(root)
-    if table is None or table["score"].null_count or not (root / "report.html").exists():
-        return 0
-    return len(table)
-
-
 def text_of(table: pa.Table, form: Form) -> str:
     """The rows as csv, or as json with a row on each line."""
     if form == "csv":
@@ -143,26 +149,4 @@ def _values(column: pa.ChunkedArray) -> Sequence[Any]:
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rows with the columns RESULT_COLUMNS."""
-    return pa.table({name: [row[name] for row in rows] for name in RESULT_COLUMNS})
-
-
-def _stamp(root: Path, measured: Sequence[str], missing: Sequence[str]) -> bytes:
-    """What changes when a file does that the rows come from, or this package."""
-    above = dict.fromkeys(str(parent) for folder in measured for parent in list(PurePosixPath(folder).parents)[:-1])
-    files = [os.path.join(root, "cells", folder, name) for folder in measured for name in _OF_RESULT]
-    for folder in missing:
-        files += [os.path.join(root, "cells", folder), os.path.join(root, "failures", f"{folder}.json")]
-    digest = hashlib.sha256(version("educe").encode())
-    for path in (*map(partial(os.path.join, root), _OF_RUN), *files):
-        digest.update(_state(path))
-    for folder in above:  # others may come and go there
-        digest.update(b"link" if os.path.islink(os.path.join(root, "cells", folder)) else b"folder")
-    return digest.hexdigest().encode()
-
-
-def _state(path: str) -> bytes:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return b"-;"
-    return b"%d %d %d;" % (found.st_mode, found.st_size, found.st_mtime_ns)
+    return pa.table({name: [row[name] for row in rows] for name in RESULT_COLUMNS}, schema=_SCHEMA)

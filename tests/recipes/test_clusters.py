@@ -182,6 +182,8 @@ def test_the_image_has_what_its_tag_says() -> None:
     _, _, job = read_manifests(manifests())
     assert tag == job.spec.rayClusterSpec.workerGroupSpecs[0].template.spec.containers[0].image
     assert "-c /opt/educe/constraints.txt" in text and "ray[default]" in text
+    # The checkout is another user's, and without this git does not tell which commit results come from.
+    assert "safe.directory /opt/educe" in text
     python = re.findall(r"FROM python:(\S+)-slim", text)
     assert python == re.findall(r"on Linux x86_64 and Python (\S+?)\. ", (REPOSITORY / "constraints.txt").read_text())
 

@@ -99,6 +99,38 @@ def test_results_are_read_again_where_a_file_changed(
     assert capsys.readouterr().out == results.text("csv")
 
 
+@pytest.mark.parametrize("name", ["seal.json", "adapter/adapter_model.safetensors"])
+def test_a_study_without_a_file_is_not_finished(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where no number comes from it."""
+    no_figures(monkeypatch)
+    run_study(small_study(tmp_path, recipes=[{"iid_sft": {"rank": 2, "epochs": 1}}], examples=[2]), tmp_path / "out")
+    (tmp_path / "out" / "report.html").write_text("a page")
+    assert num_finished(tmp_path / "out") == 1
+    next((tmp_path / "out" / "cells").rglob(name)).unlink()
+    assert num_finished(tmp_path / "out") == 0
+
+
+def test_no_table_is_kept_of_what_changed_while_it_was_read(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_figures(monkeypatch)
+    results = load_results(run)
+    shutil.rmtree(some_result(run).parent)
+    results.report()
+    assert not (run / TABLE).exists()
+
+
+def test_one_model_under_two_names_has_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_figures(monkeypatch)
+    study = small_study(tmp_path, recipes=["zero_shot"], models=["tiny-random", {"tiny-random": {"name": "b"}}])
+    run_study(study, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "cells" / "b")
+    load_results(tmp_path / "out").report()
+    rows = parquet.read_table(tmp_path / "out" / TABLE).to_pylist()
+    assert [(row["model"], row["folder"].partition("/")[0], row["score"] is None) for row in rows] == [
+        ("tiny-random", "tiny-random", False), ("b", "b", True),
+    ]  # fmt: skip
+    assert table_of(tmp_path / "out") is not None
+
+
 def test_a_failed_cell_that_is_there_now_is_seen(run: Path) -> None:
     failed = some_failure(run).relative_to(run / "failures").with_suffix("")
     (run / "cells" / failed).mkdir(parents=True)
@@ -113,7 +145,7 @@ def test_the_table_of_corrupt_results_is_not_kept(run: Path, monkeypatch: pytest
     assert run_cli("verify", run) == 1
 
 
-def test_a_damaged_table_is_a_fault_and_the_next_report_mends_it(
+def test_a_damaged_table_is_a_fault_and_the_next_report_repairs_it(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_figures(monkeypatch)
@@ -131,7 +163,7 @@ def test_a_copy_that_keeps_times_keeps_the_table(run: Path, tmp_path: Path) -> N
     assert table_of(tmp_path / "copy") is not None
 
 
-def test_a_finished_study_is_told_without_torch(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_study_is_told_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_figures(monkeypatch)
     study = small_study(tmp_path, recipes=["zero_shot", "ngrams"])
     run_study(study, tmp_path / "whole")

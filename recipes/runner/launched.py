@@ -11,19 +11,21 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from educe.data.errors import RunStopped, UserError, is_fault
 from educe.eval.progress import progress_listener, step_listener
+from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.engines.rendezvous import join_run
 from educe.recipes.runner.environment import on_cpu
 from educe.recipes.runner.launch import load_together
 from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
+from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
+from educe.recipes.runner.tracking.settings import ChosenTracker
 from educe.recipes.runner.worker_process import Sender, cell_at, end_with, read_here
 from educe.train.processes import process_state
 
@@ -32,10 +34,11 @@ def main(host: str, port: int) -> int:
     """Run the cell that the worker asks for. The exit code is 0 where all went well."""
     # The launcher ends its processes by this signal, and the worker, which ignores it, has handed that down.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    messages = join_run(host, port, int(os.environ.get("RANK", 0)), "launch")
+    messages = join_run(host, port, int(os.environ.get("RANK", 0)), str(os.getpid()))
+    sender = Sender(messages, {})
+    threading.Thread(target=sender.stay_alive, daemon=True).start()
     asked = messages.recv()
     threading.Thread(target=end_with, args=(messages,), daemon=True).start()
-    sender = Sender(messages, {})
     try:
         _run(sender, *asked)
     except RunStopped as error:
@@ -48,11 +51,12 @@ def main(host: str, port: int) -> int:
         traceback.print_exc()
         sender.send("broken", f"{type(error).__name__}: {error}")
     else:
+        sender.over.set()
         return 0
     return 1
 
 
-def _run(sender: Sender, root: str, text: str, place: int, folder: str, earlier: Any) -> None:
+def _run(sender: Sender, root: str, text: str, place: int, folder: str, earlier: Canaries) -> None:
     study, cells = read_here(text)
     assert study.launch is not None, "nobody else launches"
     state = process_state(torch.device("cpu" if on_cpu(study.device) else "cuda"))
@@ -62,7 +66,7 @@ def _run(sender: Sender, root: str, text: str, place: int, folder: str, earlier:
             "distributed_type: MULTI_GPU or DEEPSPEED in it"
         )
     cell = cell_at(cells, place, folder)
-    shown = _told(sender, cell) if state.is_main_process else nullcontext()
+    shown = _told(sender, study, cell) if state.is_main_process else nullcontext()
     sender.places[folder] = place
     with threads(study.threads), shown:
         model = load_together(cell, earlier, device=study.device, state=state)
@@ -75,9 +79,11 @@ def _run(sender: Sender, root: str, text: str, place: int, folder: str, earlier:
 
 
 @contextmanager
-def _told(sender: Sender, cell: Cell) -> Iterator[None]:
-    """What goes on inside the block is sent: how far it is, and the steps of its training."""
-    with progress_listener(sender.within), step_listener(lambda _, step: sender.train(cell, [step])):
+def _told(sender: Sender, study: Study, cell: Cell) -> Iterator[None]:
+    """What goes on inside the block is sent: how far it is and, where they are tracked, the steps of its training."""
+    tracked = ChosenTracker.read(study.track) is not None
+    steps = step_listener(lambda _, step: sender.train(cell, [step])) if tracked else nullcontext()
+    with progress_listener(sender.within), steps:
         yield
 
 

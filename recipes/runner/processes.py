@@ -51,7 +51,7 @@ class WorkerProcess(WorkerHandle):
 
 
 def start_process(*, threads: int, gpus: str = "") -> WorkerProcess:
-    """A process with so many threads; it sees the `gpus` that CUDA_VISIBLE_DEVICES would name so, or all of them."""
+    """A process with so many threads; it sees the `gpus` that CUDA_VISIBLE_DEVICES would name so, or what we see."""
     messages, theirs = Pipe()
     lifeline, held = Pipe(duplex=False)  # closes when this process ends, however it ends
     environment = {**os.environ, **thread_variables(threads)}
@@ -90,6 +90,7 @@ def takes_gpus(device: str) -> bool:
 
 
 def gpu_names(count: int = 1) -> list[str]:
-    """How CUDA_VISIBLE_DEVICES names the first `count` GPUs that this process sees."""
-    named = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
-    return named[:count] or [str(place) for place in range(count)]
+    """How CUDA_VISIBLE_DEVICES names the first `count` GPUs that this process sees; none where it hides all."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is None:
+        return [str(place) for place in range(count)]
+    return [each for each in visible.split(",") if each][:count]

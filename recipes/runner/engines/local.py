@@ -8,8 +8,9 @@ from educe.recipes.runner.processes import WorkerProcess, start_process
 
 
 class Local:
-    """Starts processes with so many threads each; `early` is the first, `gpus` are a worker's each, as
-    CUDA_VISIBLE_DEVICES names them.
+    """Starts processes with so many threads each.
+
+    `early` is the first of them. `gpus` has the GPUs of each, as CUDA_VISIBLE_DEVICES names them.
     """
 
     bell: Connection | None = None

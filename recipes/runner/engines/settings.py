@@ -87,10 +87,10 @@ class ChosenEngine:
         if launch is None or not isinstance(self.settings, RaySettings | SlurmSettings):
             return self
         gpus = 0 if device == "cpu" else launch.devices
-        if self.settings.gpus not in (0, gpus):
+        if "gpus" in self.settings.model_fields_set and self.settings.gpus != gpus:
+            fix = "drop gpus" if self.settings.gpus else "drop gpus, or write device: cpu"
             raise UserError(
-                f"engine {self.name!r}: gpus = {self.settings.gpus:g}, and a worker of this launch takes {gpus}; "
-                "drop gpus"
+                f"engine {self.name!r}: gpus = {self.settings.gpus:g}, and a worker of this launch takes {gpus}; {fix}"
             )
         needed = {"gpus": gpus, "cpus": self.settings.cpus or launch.devices * threads}
         return replace(self, settings=self.settings.model_copy(update=needed))

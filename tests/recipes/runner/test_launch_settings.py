@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from educe.data.errors import UserError
-from educe.recipes.runner import environment, launcher, workers
+from educe.recipes.runner import environment, launcher, processes, workers
 from educe.recipes.runner.cohorts import alone, units
 from educe.recipes.runner.engines.settings import ChosenEngine
 from educe.recipes.runner.engines.slurm import _parameters
@@ -105,8 +105,15 @@ def test_workers_elsewhere_reserve_what_a_launch_takes(tmp_path: Path) -> None:
     job = _parameters(reserved({"slurm": {"partition": "gpu"}}, "cuda"), threads=2)
     assert (job["gpus_per_node"], job["cpus_per_task"], job["slurm_partition"]) == (4, 8, "gpu")
     assert "gpus_per_node" not in _parameters(reserved("slurm", "cpu"), threads=2)
-    with pytest.raises(UserError, match="gpus = 2, and a worker of this launch takes 4; drop gpus"):
+    with pytest.raises(UserError, match=r"gpus = 2, and a worker of this launch takes 4; drop gpus$"):
         reserved({"ray": {"gpus": 2}}, "auto")
+    with pytest.raises(UserError, match=r"gpus = 4, and a worker of this launch takes 0; drop gpus$"):
+        reserved({"slurm": {"gpus": 4}}, "cpu")
+    for engine in ("ray", "slurm"):
+        with pytest.raises(UserError, match=r"gpus = 0, and a worker .* takes 4; drop gpus, or write device: cpu$"):
+            reserved({engine: {"gpus": 0}}, "auto")
+        assert reserved({engine: {"gpus": 0}}, "cpu").gpus == 0
+        assert reserved({engine: {"gpus": 4}}, "auto").gpus == 4
     local = ChosenEngine.read("local")
     assert local.reserving(study.launch, threads=1, device="auto") is local
 
@@ -120,6 +127,32 @@ def test_workers_of_this_machine_get_whole_groups_of_gpus(tmp_path: Path, monkey
     study = small_study(tmp_path, launch=DDP)
     chosen = workers.choose_workers(study, [(cell,) for cell in study.cells()])
     assert (chosen.count, chosen.why) == (2, "one for every 2 GPUs")
+
+
+@pytest.mark.parametrize(
+    ("visible", "first"), [(None, "0,1"), ("4,5,6", "4,5"), ("7", "7"), ("", ""), ("-1", "-1")]
+)  # fmt: skip
+def test_a_gpu_that_the_user_hides_stays_hidden_from_the_first_worker(
+    visible: str | None, first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    started: list[dict[str, str]] = []
+
+    class Started:
+        def __init__(self, command: Any, *, env: dict[str, str], **_: Any) -> None:
+            started.append(env)
+
+        def kill(self) -> None: ...
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr(processes.subprocess, "Popen", Started)
+    with processes.early_process(small_study(tmp_path, launch=DDP)):
+        assert started[0]["CUDA_VISIBLE_DEVICES"] == first
 
 
 def test_a_plan_counts_the_processes_and_promises_no_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

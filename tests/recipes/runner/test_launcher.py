@@ -30,6 +30,7 @@ from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from tests.conftest import REPOSITORY
 from tests.recipes.launching import assert_same
+from tests.recipes.made import measurement_of
 from tests.recipes.small import no_figures, run_cli, small_study, study_file
 
 EXACT = {"iid_sft": {"rank": 2, "precision": "float32", "learning_rate": 0.01}}
@@ -253,36 +254,34 @@ class Told:
 
 
 def test_a_result_that_is_stored_counts_though_a_process_failed_after_it(
-    plain: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = study_of(tmp_path, "ddp")
-    cells = study.cells()
+    (cell,) = cells = study.cells()
     (unit,) = alone(units(cells, {}))
-    error: list[Exception] = []
+    store, listener = Store(tmp_path / "out"), Told()
 
-    def launch(self: Launcher, cell: Any) -> None:
-        raise error[0]
+    def run(raised: Exception, *, stored: bool) -> list[str]:
+        def launch(*_: Any) -> None:
+            if stored:
+                store.write(cell, measurement_of(cell), save_adapter=None)
+            raise raised
 
-    monkeypatch.setattr(Launcher, "_launch", launch)
-
-    def run(store: Store, raised: Exception) -> list[tuple[str, Any]]:
-        listener = Told()
-        error[:] = [raised]
+        monkeypatch.setattr(Launcher, "_launch", launch)
+        listener.told.clear()
         with store.claim():
+            store.begin(study_text=study.text(), cells=cells)
             Launcher(store, study, cells, {}, listener).run(unit)  # type: ignore[arg-type]
-        return listener.told
+        return [what for what, _ in listener.told]
 
-    start, say, finish = run(plain.store, UserError("process 2 ended"))
-    assert (start[0], say[0], finish[0]) == ("start", "say", "finish")
-    assert "its result is stored, and after that: process 2 ended" in say[1][0]
-    assert finish[1][1].score == plain.measurements[0].score and not plain.store.read()[1]
-    empty = Store(tmp_path / "empty")
-    with empty.claim():
-        empty.begin(study_text=study.text(), cells=cells)
-    assert [what for what, _ in run(empty, UserError("process 2 ended"))] == ["start", "fail"]
-    assert [each.reason for each in empty.read()[1]] == ["process 2 ended"]
     with pytest.raises(RunStopped, match="disk full"):
-        run(empty, RunStopped("disk full"))
+        run(RunStopped("disk full"), stored=False)
+    assert run(UserError("process 2 ended"), stored=False) == ["start", "fail"]
+    assert [each.reason for each in store.read()[1]] == ["process 2 ended"]
+    assert run(UserError("process 2 ended"), stored=True) == ["start", "say", "finish"]
+    assert "its result is stored, and after that: process 2 ended" in listener.told[1][1][0]
+    measured, failures = store.read()
+    assert len(measured) == 1 and not failures
 
 
 def test_a_process_of_a_launch_gives_signs_of_life_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:

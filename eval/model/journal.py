@@ -7,10 +7,10 @@ same layout of the same model. Then its bytes are those that would be computed.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -24,8 +24,10 @@ from educe.eval.model.tree import Pack, Row, collate, selected_logits
 
 # Seconds of work that a kill may cost beside the part at work. A call that takes less is not kept.
 WRITE_SECONDS = 3.0
-# Of a call's time, for telling its model apart: a call is kept once it has taken fifty times as long.
+# The largest share of a call's time that telling its model apart may take. A call that is shorter is not kept.
 MOST_OVERHEAD = 0.02
+# Seconds or FLOPs that no part takes. Sums of many parts stay finite.
+_MOST_OF_A_PART = 1e30
 # Tokens by which the model of a call is told apart.
 _PROBE_TOKENS = 16
 
@@ -45,7 +47,8 @@ class Journal(Protocol):
 
     def read(self, asked: bytes, state: bytes) -> Values | None: ...
 
-    def write(self, parts: Mapping[bytes, Values], state: bytes) -> None: ...
+    def write(self, parts: Mapping[bytes, Values], state: bytes, *, instead_of: Collection[bytes] = ()) -> None:
+        """Keep parts of a model, and drop those that are contained in them."""
 
 
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
@@ -73,27 +76,45 @@ class Call:
         self._settings = settings
         self._prompt = prompt
         self._waiting: dict[bytes, Values] = {}
+        # Parts that were asked for and are in no other, and those whose outer part was completed since the last write.
+        self._asked: list[bytes] = []
+        self._contained: set[bytes] = set()
         self._started = self._written = time.monotonic()
 
     def get(self, asked: object, compute: Callable[[], Values], *, fits: Callable[[Values], bool]) -> Values:
         """What the journal has of a part, if it `fits`, or what is computed now and kept.
 
-        What is kept while a part is computed is a part of it, and not needed any more when it is complete.
+        What is kept while a part is computed is contained in it, and dropped when it is complete.
         """
         if self._journal is None:
             return compute()
         key = hashlib.sha256(repr((self._settings, asked)).encode()).digest()
+        place = len(self._asked)
+        self._asked.append(key)
         found = self._journal.read(key, self._state) if self._journal.knows(key) else None
-        if found is not None and is_like(found.get("seconds"), torch.float64) and fits(found):
+        if found is not None and is_amount(found.get("seconds")) and fits(found):
             self._journal.saved_seconds += float(found["seconds"])
             return found
-        outer, started, saved = set(self._waiting), time.monotonic(), self._journal.saved_seconds
+        started, saved = time.monotonic(), self._journal.saved_seconds
         values = compute()
-        self._waiting = {each: self._waiting[each] for each in self._waiting if each in outer}
+        contained = self._asked[place + 1 :]
+        del self._asked[place + 1 :]
+        self._contained.update(contained)
+        for each in contained:
+            self._waiting.pop(each, None)
         seconds = time.monotonic() - started + self._journal.saved_seconds - saved
         self._waiting[key] = {**values, "seconds": torch.tensor(seconds, dtype=torch.float64)}
         self.write()
         return values
+
+    def hashed(self, rows: Iterable[object]) -> str:
+        """A hash of all rows of the call; empty where nothing is kept."""
+        if self._journal is None:
+            return ""
+        found = hashlib.sha256()
+        for row in rows:
+            found.update(hashlib.sha256(repr(row).encode()).digest())
+        return found.hexdigest()
 
     def write(self, *, ended: bool = False) -> None:
         """Write what waits, where that took long enough; the rest of a long call when it has `ended`."""
@@ -104,8 +125,8 @@ class Call:
         if not is_rest and now - self._written < WRITE_SECONDS:
             return
         if self._journal.probe_seconds <= MOST_OVERHEAD * (now - self._started):
-            self._journal.write(self._waiting, self._state)
-            self._waiting = {}
+            self._journal.write(self._waiting, self._state, instead_of=self._contained)
+            self._waiting, self._contained = {}, set()
             self._written = time.monotonic()
 
     @cached_property
@@ -143,7 +164,12 @@ def journalled(model: Model, *settings: object, prompt: Sequence[int]) -> Iterat
 
 def is_like(values: Tensor | None, dtype: torch.dtype, *shape: int) -> bool:
     """Whether a tensor of a journal, which may be another's, is what was asked for."""
-    return values is not None and values.dtype == dtype and values.shape == shape
+    return values is not None and values.dtype == dtype and values.shape == shape and not bool(values.isnan().any())
+
+
+def is_amount(values: Tensor | None) -> bool:
+    """Whether a tensor of a journal can be seconds or FLOPs of one part."""
+    return values is not None and is_like(values, torch.float64) and 0 <= float(values) <= _MOST_OF_A_PART
 
 
 def _digest_of_trained(model: Model) -> bytes:
@@ -155,10 +181,12 @@ def _digest_of_trained(model: Model) -> bytes:
     return known[1]
 
 
-@cache
-def code_digest() -> str:
-    """A hash of the code that computes answers: every module of this folder."""
+def _digest_of_code() -> str:
     found = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         found.update(f"{path.name} ".encode() + read_bytes(path))
     return found.hexdigest()
+
+
+# A hash of the code that computes answers: every module of this folder. Files that change later are not what runs.
+CODE_DIGEST = _digest_of_code()

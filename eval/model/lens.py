@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from educe.eval.model.encode import Branches, common_prefix
 from educe.eval.model.flops import forward_flops
-from educe.eval.model.journal import Values, is_like, journalled
+from educe.eval.model.journal import Values, is_amount, is_like, journalled
 from educe.eval.model.model import Model
 from educe.eval.model.net import decoder_of, layers_of, patched_forward
 from educe.eval.model.score import (
     Packed,
     Reader,
     Scores,
+    asked_of,
     batches,
     kept_limits,
     option_row,
@@ -44,12 +45,10 @@ def lens_scores(model: Model, items: Sequence[Branches], *, layers: Sequence[int
     with torch.inference_mode(), journalled(model, "lens", shared, tuple(layers), prompt=prompt) as call:
         reader = Reader(model, shared, partial(states_after, model.net, layers))
         read = partial(_read, model, reader, items, len(shared), as_tuple=_returns_tuples(model))
-        tokens, keys = kept_limits(call, reader)
+        tokens, keys = kept_limits(call, reader, items)
         for group in batches(rows, batch_tokens=tokens, batch_keys=keys, shared=len(shared)):
             options = [items[index].options for indices, _ in group for index in indices]
-            asked = [
-                [(items[index].prompt[len(shared) :], items[index].options) for index in pack] for pack, _ in group
-            ]
+            asked = asked_of(items, group, len(shared))
             values = call.get(asked, partial(read, group), fits=partial(_fits, sum(map(len, options))))
             means = iter(values["means"].tolist())
             executed += float(values["flops"])
@@ -85,7 +84,7 @@ def _read(
 
 
 def _fits(count: int, values: Values) -> bool:
-    return is_like(values.get("means"), torch.float64, count) and is_like(values.get("flops"), torch.float64)
+    return is_like(values.get("means"), torch.float64, count) and is_amount(values.get("flops"))
 
 
 def _ended(net: nn.Module, states: Float[Tensor, "states hidden"], *, as_tuple: bool) -> Float[Tensor, "states hidden"]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from educe.data.errors import UserError
 from educe.eval.model.encode import common_prefix
 from educe.eval.model.flops import forward_flops, generation_flops
-from educe.eval.model.journal import Call, Values, is_like, journalled
+from educe.eval.model.journal import Call, Values, is_amount, is_like, journalled
 from educe.eval.model.memory import fitting_sizes, map_with_backoff
 from educe.eval.model.model import Model
 from educe.eval.model.tree import LayerStates, Pack, Row, collate, expand, prefill, selected_logits
@@ -59,7 +59,7 @@ def generate(
     settings = ("text", tuple(prompts[0][:shared]), max_new_tokens, tuple(stops), temperature, sorted(ends))
     with torch.inference_mode(), journalled(model, *settings, prompt=prompts[0]) as call:
         writing = _Writing(model, prompts, shared, call, steps=max_new_tokens, stops=stops, temperature=temperature)
-        for indices in _batches(prompts, max_new_tokens, writing.limit()):
+        for indices in _batches(prompts, max_new_tokens, writing.limit(seed)):
             rows, computed = writing.write(indices, _draw_seeds(indices, seed=seed))
             executed += computed
             for index, row in zip(indices, rows, strict=True):
@@ -94,10 +94,10 @@ class _Writing:
         self._model, self._prompts, self._shared, self._call = model, prompts, shared, call
         self._steps, self._stops, self._temperature = steps, stops, temperature
 
-    def limit(self) -> int:
+    def limit(self, seed: int) -> int:
         """The most tokens of a batch, as it was when the journal of this call was begun: free memory may differ."""
         found = self._call.get(
-            "limit",
+            ("limit", self._call.hashed(self._prompts), seed if self._temperature else None),
             lambda: {"limit": torch.tensor(_limit(self._model))},
             fits=lambda values: is_like(values.get("limit"), torch.int64) and bool(values["limit"] > 0),
         )
@@ -134,7 +134,7 @@ class _Writing:
         return prefill(self._model.net, self._prompts[0][: self._shared], device=self._model.device)
 
     def _fits(self, values: Values, *, count: int) -> bool:
-        if not (values.keys() >= {"tokens", "lengths"} and is_like(values.get("flops"), torch.float64)):
+        if not (values.keys() >= {"tokens", "lengths"} and is_amount(values.get("flops"))):
             return False
         tokens, lengths = values["tokens"], values["lengths"]
         return (

@@ -11,7 +11,7 @@ from transformers import DynamicCache
 from educe.eval.model.encode import Branches, common_prefix
 from educe.eval.model.flops import answer_flops, forward_flops
 from educe.eval.model.head import token_logprobs
-from educe.eval.model.journal import Call, Values, is_like, journalled
+from educe.eval.model.journal import Call, Values, is_amount, is_like, journalled
 from educe.eval.model.memory import fitting_sizes, map_with_backoff
 from educe.eval.model.model import Model
 from educe.eval.model.tree import Batch, LayerStates, Pack, Row, collate, expand, prefill, selected_states
@@ -82,7 +82,7 @@ class _Scoring:
 
     def parts(self) -> Iterator[list[list[Packed]]]:
         """Batches in the order in which they are read, cut as in the run whose journal this call goes on with."""
-        tokens, keys = kept_limits(self._call, self._reader)
+        tokens, keys = kept_limits(self._call, self._reader, self._items)
         waiting: list[list[Packed]] = []
         states = 0
         for group in batches(self._rows, batch_tokens=tokens, batch_keys=keys, shared=len(self._shared)):
@@ -98,13 +98,11 @@ class _Scoring:
         """The summed log-probabilities of each option, item by item, and the FLOPs executed for them."""
         options = [self._items[index].options for group in part for index in _indices(group)]
         count = sum(map(len, options))
-        asked = tuple(map(self._asked, part))
+        asked = [asked_of(self._items, group, len(self._shared)) for group in part]
         found = self._call.get(
             ("sums", asked),
             partial(self._compute, part, asked, options, done),
-            fits=lambda values: (
-                is_like(values.get("sums"), torch.float64, count) and is_like(values.get("flops"), torch.float64)
-            ),
+            fits=lambda values: is_like(values.get("sums"), torch.float64, count) and is_amount(values.get("flops")),
         )
         report_progress("items scored", done + len(options), len(self._items))
         values = iter(found["sums"].tolist())
@@ -141,16 +139,11 @@ class _Scoring:
     def _fits(self, group: Sequence[Packed], values: Values) -> bool:
         states = values.get("states")
         shape = self._selected(group), self._model.shape.hidden
-        fits = states is not None and states.is_floating_point() and states.shape == shape
-        return fits and is_like(values.get("flops"), torch.float64)
+        fits = states is not None and states.is_floating_point() and is_like(states, states.dtype, *shape)
+        return fits and is_amount(values.get("flops"))
 
     def _selected(self, group: Sequence[Packed]) -> int:
         return sum(len(self._rows[index].selected) for index in _indices(group))
-
-    def _asked(self, group: Sequence[Packed]) -> object:
-        """All that decides what a batch gives: the tokens of its items, as they are laid out in packs."""
-        own = len(self._shared)
-        return [[(self._items[index].prompt[own:], self._items[index].options) for index in pack] for pack, _ in group]
 
 
 def useful_flops(model: Model, items: Sequence[Branches]) -> float:
@@ -202,10 +195,15 @@ def read_batches(
         yield from reader.read(group)
 
 
-def kept_limits(call: Call, reader: Reader[Any]) -> list[int]:
+def asked_of(items: Sequence[Branches], group: Sequence[Packed], shared: int) -> object:
+    """All that decides what a batch gives: its items' tokens after the `shared` ones, as they are laid out in packs."""
+    return [[(items[index].prompt[shared:], items[index].options) for index in indices] for indices, _ in group]
+
+
+def kept_limits(call: Call, reader: Reader[Any], items: Sequence[Branches]) -> list[int]:
     """The limits of a batch, as they were when the journal of this call was begun: free memory may differ since."""
     found = call.get(
-        "limits",
+        ("limits", call.hashed((item.prompt, item.options) for item in items)),
         lambda: {"limits": torch.tensor(reader.limits())},
         fits=lambda values: is_like(values.get("limits"), torch.int64, 2) and bool((values["limits"] > 0).all()),
     )

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,7 @@ _LIBRARIES = (
     "peft",
     "trl",
     "accelerate",
+    "bitsandbytes",
     "deepspeed",
     "scikit-learn",
     "tokenizers",
@@ -42,8 +44,20 @@ def machine() -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """What computes: the GPU's name, or the instruction set of a CPU."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    """What computes: the device's type, the GPU's name, and the model and the instruction set of the CPU."""
+    gpu = [torch.cuda.get_device_name(device)] if device.type == "cuda" else []
+    return ", ".join([device.type, *gpu, _cpu_model(), torch.backends.cpu.get_cpu_capability()])
+
+
+@cache
+def _cpu_model() -> str:
+    """The CPU's name as Linux has it; elsewhere what the system calls it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def on_cpu(device: str) -> bool:

@@ -79,6 +79,7 @@ def read_contents(stream: BinaryIO, size: int) -> tuple[bytes | None, Contents]:
         elif record.values is None:
             found.damaged += 1
         else:
+            found.places.pop(record.key, None)  # in the order of the file
             found.places[record.key] = found.end
         found.end = stream.tell()
     return about, found

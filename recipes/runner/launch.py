@@ -82,6 +82,8 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
         held = [*_earlier(cell, store)] if state.is_main_process else [None, None]
         done, earlier = broadcast_object_list(held)
         if done:
+            if state.is_main_process:
+                store.clear_journals([cell])  # of a run that was killed when its result had its name
             state.print(visible(f"{cell}: already in {store.folder(cell)}"))
             return
         try:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Measurement, Outcomes, Precision, Provenance
 from educe.eval.model.attention import attention_of
 from educe.eval.model.encode import prompt_text
-from educe.eval.model.journal import code_digest, journalling
+from educe.eval.model.journal import CODE_DIGEST, journalling
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import is_sharded
 from educe.eval.prompting.prompts import PromptConfig, check_questions_shown, make_prompt_fn
@@ -47,15 +47,18 @@ def run_cells(
     _check_questions_shown(first, model)
     cohort = tuple(cell.listed.folder for cell in cells) if len(cells) > 1 else ()
     task = watched(first.recipe_task)
-    with temporary_changes(model):
+    # What is computed for several cells together is of none of them, and in no journal.
+    journal = nullcontext() if cohort else _own_journal(first, model, store, say)
+    with temporary_changes(model), journal as opened:
         draws = [Draw(method=cell.method, examples=cell.examples, seed=cell.seed) for cell in cells]
-        made = type(first.method).together(model, task, draws)
+        with _searching(model, opened):
+            made = type(first.method).together(model, task, draws)
         for cell, elicit in zip(cells, made, strict=True):
             yield (
                 cell,
                 partial(
                     _measure, cell, model, elicit, store, task.read,
-                    study=study, cohort=cohort, started=started, say=say,
+                    study=study, cohort=cohort, started=started, say=say, opened=opened,
                 ),
             )  # fmt: skip
 
@@ -71,13 +74,16 @@ def _measure(
     cohort: tuple[str, ...],
     started: float,
     say: Callable[[str], None],
+    opened: CellJournal | None,
 ) -> Measurement | None:
-    """Measure what was elicited, and store the result while the adapter is still on the model."""
-    state = process_state(model.device)
-    is_main = state.is_main_process
-    with temporary_changes(model), _journal(cell, model, store, say) if is_main else nullcontext() as journal:
-        # Processes that train together do the same work in the same order: none may skip a part of it.
-        with journalling(journal if state.num_processes == 1 else None):
+    """Measure what was elicited, and store the result while the adapter is still on the model.
+
+    `opened` is the journal of a cell that is alone.
+    """
+    is_main = process_state(model.device).is_main_process
+    own = _own_journal(cell, model, store, say) if cohort else nullcontext(opened)
+    with temporary_changes(model), own as journal:
+        with _searching(model, journal):
             elicited = elicit()
         if not is_main and not is_sharded(model.net):
             return None
@@ -105,6 +111,22 @@ def _measure(
     return measurement
 
 
+def _own_journal(
+    cell: Cell, model: Model, store: Store, say: Callable[[str], None]
+) -> AbstractContextManager[CellJournal | None]:
+    """The cell's journal in the main process, and None in others."""
+    is_main = process_state(model.device).is_main_process
+    return _journal(cell, model, store, say) if is_main else nullcontext()
+
+
+def _searching(model: Model, journal: CellJournal | None) -> AbstractContextManager[None]:
+    """Keep the answers that a recipe asks for before the test, in one process.
+
+    Processes that train together do the same work in the same order: none may skip a part of it.
+    """
+    return journalling(journal if process_state(model.device).num_processes == 1 else None)
+
+
 @contextmanager
 def _journal(cell: Cell, model: Model, store: Store, say: Callable[[str], None]) -> Iterator[CellJournal]:
     """The cell's journal, which a run of another model, code or library does not go on with."""
@@ -112,7 +134,7 @@ def _journal(cell: Cell, model: Model, store: Store, say: Callable[[str], None])
         "cell": cell.key,
         "model": f"{cell.source.identity} {model.fingerprint} {model.dtype} {model.quantize}",
         "canary of the model": " ".join(each.hex() for each in model.canary),
-        "code": code_digest(),
+        "code": CODE_DIGEST,
         "device": f"{device_name(model.device)} {attention_of(model.net)} {torch.get_num_threads()}",
         **{f"version of {name}": version for name, version in versions().items()},
     }
@@ -122,7 +144,6 @@ def _journal(cell: Cell, model: Model, store: Store, say: Callable[[str], None])
             about,
             say=lambda text: say(f"{cell}: {text}"),
             prepare=store.make_parents,
-            writing=store.writing,
         )
     ) as journal:
         yield journal

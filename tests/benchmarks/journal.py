@@ -4,7 +4,7 @@ Checked: the same bytes, log-likelihoods and FLOPs, in every timed run.
 """
 
 import tempfile
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,7 @@ def run() -> list[Pair]:
     def kept() -> Any:
         with (
             tempfile.TemporaryDirectory() as folder,
-            closing(
-                CellJournal(Path(folder) / "cell.bin", {}, say=print, prepare=make_parents, writing=nullcontext)
-            ) as made,
+            closing(CellJournal(Path(folder) / "cell.bin", {}, say=print, prepare=make_parents)) as made,
             journalling(made),
         ):
             output = evaluate()

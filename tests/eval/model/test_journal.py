@@ -1,19 +1,22 @@
 """Calls that were cut off at any point and begun again: the same bytes as a call that nothing disturbed, for less."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from educe.data.writing import make_parents
 from educe.eval.model import journal, lens, sample, score, states
 from educe.eval.model.encode import Branches
 from educe.eval.model.journal import Values, journalled, journalling
 from educe.eval.model.model import Model
 from educe.eval.model.net import decoder_of
+from educe.recipes.runner.journal import CellJournal
 from educe.train.attach import attach, temporary_changes
 from educe.train.changes.peft import Lora
 from educe.train.weight_noise import noisy_weights
@@ -34,6 +37,7 @@ class Kept:
     parts: dict[tuple[bytes, bytes], dict[str, torch.Tensor]] = field(default_factory=dict)
     saved_seconds: float = 0.0
     probe_seconds: float = 0.0
+    names: set[str] = field(default_factory=set)
 
     def knows(self, asked: bytes) -> bool:
         return any(asked == each for each, _ in self.parts)
@@ -41,7 +45,11 @@ class Kept:
     def read(self, asked: bytes, state: bytes) -> Values | None:
         return self.parts.get((asked, state))
 
-    def write(self, parts: Mapping[bytes, Values], state: bytes) -> None:
+    def write(self, parts: Mapping[bytes, Values], state: bytes, *, instead_of: Collection[bytes] = ()) -> None:
+        self.names.update(name for values in parts.values() for name in values)
+        self.parts = {
+            key: values for key, values in self.parts.items() if not (key[0] in instead_of and key[1] == state)
+        }
         self.parts |= {(asked, state): {name: each.clone() for name, each in of.items()} for asked, of in parts.items()}
 
 
@@ -212,7 +220,8 @@ def test_values_that_do_not_fit_what_was_asked_are_computed_again(ask: Callable[
         whole = ask(model)
     original = dict(kept.parts)
     for name in sorted({name for values in original.values() for name in values}):
-        for wrong in (torch.zeros(3, 3), torch.full((2,), -5), None):
+        numbers = (torch.tensor(each, dtype=torch.float64) for each in (float("nan"), -1.0, 1e300))
+        for wrong in (torch.zeros(3, 3), torch.full((2,), -5), None, *numbers):
             kept.parts = {
                 key: {other: each for other, each in values.items() if other != name}
                 | ({name: wrong} if wrong is not None and name in values else {})
@@ -220,6 +229,7 @@ def test_values_that_do_not_fit_what_was_asked_are_computed_again(ask: Callable[
             }
             with journalling(kept):
                 assert ask(model) == whole, (name, wrong)
+            assert 0 <= kept.saved_seconds < 1e6, (name, wrong)
 
 
 def test_a_short_call_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +293,45 @@ def test_the_states_of_a_part_that_is_complete_are_not_written(monkeypatch: pyte
     with journalling(late), journalled(model, prompt=SHARED) as call:
         call.get("whole", lambda: call.get("inner", lambda: {"a": torch.ones(1)}, fits=bool), fits=bool)
         monkeypatch.setattr(journal, "WRITE_SECONDS", 0.0)
-    assert len(late.parts) == 1 and any("states" in values for values in kept.parts.values())
+    assert len(late.parts) == 1
+    assert "states" in kept.names and not any("states" in values for values in kept.parts.values())
+
+
+def test_kills_leave_nothing_in_a_journal_that_a_run_without_them_does_not(tmp_path: Path) -> None:
+    model = tiny()
+
+    def run(path: Path, most: int | None) -> int:
+        kept = closing(CellJournal(path, {}, say=lambda _: None, prepare=make_parents))
+        with kept as opened, journalling(opened), forwards(model, most=most), suppress(Killed):
+            options(model)
+        return path.stat().st_size
+
+    whole = run(tmp_path / "whole.bin", None)
+    sizes = [run(tmp_path / "killed.bin", most) for most in (3, 3, 3, None)]
+    assert max(sizes[:-1]) > 0 and sizes[-1] == whole
+
+
+@pytest.mark.parametrize("ask", ASKED)
+def test_limits_of_a_call_are_not_those_of_another_with_the_same_prefix(
+    ask: Callable[[Model], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, kept = tiny(), Kept()
+    with journalling(kept):
+        ask(model)
+        monkeypatch.setattr(score, "BATCH_TOKENS", {"cpu": 200})
+        monkeypatch.setattr(sample, "BATCH_TOKENS", 300)
+        others = [Branches(prompt=(*item.prompt, 3), options=item.options) for item in ITEMS]
+        monkeypatch.setitem(globals(), "ITEMS", others)
+        monkeypatch.setitem(globals(), "PROMPTS", [item.prompt for item in others])
+        found = ask(model)
+    assert found.executed_flops == ask(model).executed_flops
+
+
+def test_the_hash_of_the_code_is_that_of_what_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = journal.CODE_DIGEST
+    assert journal._digest_of_code() == before, "no file has changed since"
+    monkeypatch.setattr(journal, "read_bytes", lambda path: b"edited while the run is at work")
+    assert journal._digest_of_code() != before == journal.CODE_DIGEST
 
 
 def test_hidden_states_are_read_in_the_same_batches_as_before() -> None:

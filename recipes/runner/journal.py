@@ -20,13 +20,13 @@ from educe.eval.model.journal import WRITE_SECONDS
 from educe.recipes.runner.journal_file import ABOUT, Contents, Key, packed, read_contents, read_record
 from educe.recipes.runner.store import remove
 
-# What is said of a journal that differs in this; in anything else it was written with another one.
+# What is said of a journal that differs in one of these, the first of them.
 _OTHERS = {
-    "canary of the model": "it is of a model with other logits",
     "cell": "it is of another cell",
+    "model": "it is of another model",
+    "canary of the model": "it is of a model with other logits",
     "code": "it was written by other code",
     "device": "it was written on another device",
-    "model": "it is of another model",
 }
 
 
@@ -111,7 +111,9 @@ class CellJournal:
         if self._new is None:
             self._create()
         assert self._new is not None
-        stale = set() if state in self._known else {each for each in self._unread if self._has(records, each)}
+        stale: set[bytes] = (
+            set() if state in self._known else {each for each in self._unread if self._has(records, each)}
+        )
         self._cut(lambda key: key[1] in stale or (key[1] == state and key[0] in replaced))
         for key, values in records.items():
             data = packed(key, values)
@@ -145,14 +147,15 @@ class CellJournal:
             reason = self._read()
         except (UserError, OSError) as error:
             reason = f"it cannot be read: {error}"
-        try:
-            if reason is not None:
-                self.close()
-                self._found = Contents()
+        if reason is not None:
+            self.close()
+            try:
                 remove(self._path)
+            except OSError as error:
+                self._give_up(error)
+                return
+        try:
             self._say(self._what_was_found(reason))
-        except OSError as error:
-            self._give_up(error)
         except BaseException:
             self.close()
             raise
@@ -219,7 +222,7 @@ def _difference(about: bytes, now: bytes) -> str:
         before, after = (parse_json(each.decode(), source="its first record") for each in (about, now))
     except (UserError, UnicodeDecodeError):
         return "its first record is damaged"
-    for name in sorted(after, key=lambda each: (each not in _OTHERS, each)):
+    for name in [*(each for each in _OTHERS if each in after), *sorted(after.keys() - _OTHERS.keys())]:
         was = before.get(name) if isinstance(before, dict) else None
         if was != after[name]:
             return _OTHERS.get(name, f"it was written with another {name}")

@@ -321,7 +321,7 @@ def test_limits_of_a_call_are_not_those_of_another_with_the_same_prefix(
         ask(model)
         monkeypatch.setattr(score, "BATCH_TOKENS", {"cpu": 200})
         monkeypatch.setattr(sample, "BATCH_TOKENS", 300)
-        others = [Branches(prompt=(*item.prompt[:-1], 3), options=item.options) for item in ITEMS]
+        others = [ITEMS[0], *(Branches(prompt=(*each.prompt[:-1], 3), options=each.options) for each in ITEMS[1:])]
         monkeypatch.setitem(globals(), "ITEMS", others)
         monkeypatch.setitem(globals(), "PROMPTS", [item.prompt for item in others])
         found = ask(model)

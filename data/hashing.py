@@ -20,9 +20,9 @@ def normalize_question(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def content_id(question: str, choices: tuple[str, ...], answer: str) -> str:
-    """An id for a row that has none: 12 hex digits of the hash of its question, choices and answer."""
-    return _sha256(json.dumps([question, choices, answer]))[:12]
+def content_id(question: str, choices: tuple[str, ...], answer: str, scores: tuple[tuple[str, float], ...] = ()) -> str:
+    """An id for a row that has none: 12 hex digits of the hash of its question, choices, answer and scores, if any."""
+    return _sha256(json.dumps([question, choices, answer, *([scores] if scores else [])]))[:12]
 
 
 def text_cluster(text: str) -> str:

@@ -78,7 +78,7 @@ def _mistaken(task: Task, wrong: Sequence[Example], shots: Sequence[Example], se
 
 def _other(shot: Example, answers: Sequence[str], seed: int) -> str:
     """A wrong option, or the answer of another demonstration that this one does not take."""
-    others = [each for each in shot.choices or answers if each not in (shot.answer, *shot.aliases)]
+    others = [each for each in shot.choices or answers if each not in shot.accepted]
     if not others:
         raise UserError(
             f"row {shot.id!r} is shown with no other answer than its own, {shot.answer!r}; show more demonstrations"

@@ -25,10 +25,11 @@ def _permuted(task: Task, seed: int) -> Mapping[str, Sequence[Example]]:
 
 def _with_another_option(rows: Sequence[Example], key: str) -> list[Example]:
     # By the options' texts, so that a question which comes twice has one answer, in whatever order they stand.
-    return [
-        replace(row, answer=shuffled(row.choices, key=f"{key}:{normalize_question(row.question)}")[0], worked=None)
-        for row in rows
-    ]
+    return [replace(row, answer=_drawn(row, key), worked=None, scores=()) for row in rows]
+
+
+def _drawn(row: Example, key: str) -> str:
+    return shuffled(row.choices, key=f"{key}:{normalize_question(row.question)}")[0]
 
 
 def with_another_answer(rows: Sequence[Example], key: str) -> list[Example]:
@@ -38,6 +39,6 @@ def with_another_answer(rows: Sequence[Example], key: str) -> list[Example]:
     given = {question: answers[order[place - 1]] for place, question in enumerate(order)}
     taken = [given[normalize_question(row.question)] for row in rows]
     return [
-        replace(row, answer=other.answer, aliases=other.aliases, worked=None)
+        replace(row, answer=other.answer, aliases=other.aliases, worked=None, scores=())
         for row, other in zip(rows, taken, strict=True)
     ]

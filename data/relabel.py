@@ -16,7 +16,7 @@ def relabel(examples: Sequence[Example], *, share: float, seed: int) -> tuple[Ex
     """
     answers = sorted({each.answer for each in examples})
     return tuple(
-        replace(each, answer=_drawn(each, each.choices or answers, seed), aliases=(), worked=None)
+        replace(each, answer=_drawn(each, each.choices or answers, seed), aliases=(), worked=None, scores=())
         if _draw(each, seed, "whether") < share
         else each
         for each in examples

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from educe.data.errors import UserError
 from educe.data.example import Example
@@ -124,14 +124,19 @@ class Task:
         digest.update(json.dumps(settings).encode())
         for split in SPLITS:
             for example in self.rows[split]:
-                digest.update(json.dumps([split, asdict(example)]).encode())
+                digest.update(json.dumps([split, _hashed(example)]).encode())
         return digest.hexdigest()
 
     def chance(self, items: Sequence[Example]) -> float | None:
         """Expected score of guessing among the choices of these items; None for generation, where it is unknown."""
         if self.kind == "generation":
             return None
-        return sum(1 / len(item.choices) for item in items) / len(items)
+        return sum(sum(map(item.score, item.choices)) / len(item.choices) for item in items) / len(items)
+
+
+def _hashed(example: Example) -> dict[str, Any]:
+    """The fields of an example, without scores where it has none, as before there were any."""
+    return {name: value for name, value in asdict(example).items() if name != "scores" or value}
 
 
 def check_options(task: Task, *, to: str, instead: str = "another recipe") -> None:

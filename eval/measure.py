@@ -86,7 +86,8 @@ def _score_choices(
         _choice_outcome(normalize_by, prompt, item, branches, loglikelihoods)
         for prompt, item, branches, loglikelihoods in zip(prompts, items, encoded, scores.loglikelihoods, strict=True)
     ]
-    metric = "accuracy" if normalize_by == "none" else f"accuracy (log-likelihood per {normalize_by})"
+    metric = "target score" if any(item.scores for item in items) else "accuracy"
+    metric += "" if normalize_by == "none" else f" (log-likelihood per {normalize_by})"
     return SolverOutput(
         outcomes=tuple(outcomes),
         metric=metric,
@@ -121,13 +122,13 @@ def choice_outcome(
     return Outcome(
         id=item.id,
         cluster=item.cluster,
-        score=float(picked == item.answer_index),
+        score=item.score(item.choices[picked]),
         answer=item.answer,
         picked=item.choices[picked],
         margin=best - runner_up,
         loglikelihoods=loglikelihoods,
         option_tokens=tuple(len(option) for option in branches.options),
-        answer_index=item.answer_index,
+        answer_index=item.sole_answer_index,
     )
 
 

@@ -53,11 +53,34 @@ is equally frequent in each split. Related items share a cluster, and a cluster 
 *written* are tasks that take `written: true`: the same items and ids, answered by generation.
 """
 
+_BIGBENCH = """\
+## BIG-bench
+
+The archive that BIG-bench published (bigbench 1.0.0 on PyPI) has 167 tasks in JSON, of which 38 hold subtasks. By name,
+`bigbench:NAME` ([studies.md](studies.md#tasks)):
+
+| tasks | how they load |
+| --- | --- |
+| 148 | as they are, 29 of them pools of all their subtasks |
+| 7 | with `faulty: drop`, without the few rows that cannot be asked: `contextual_parametric_knowledge_conflicts`, `cryobiology_spanish`, `gem`, `language_identification`, `parsinlu_qa`, `physics_questions`, `polish_sequence_labeling` |
+| 7 | by subtask, because they do not fit together: some have choices and others none (`kanji_ascii`, `minute_mysteries_qa`, `periodic_elements`, `unit_conversion`), some list their choices and others do not (`cause_and_effect`, `undo_permutation`), or they ask for answers in other words (`real_or_fake_text`) |
+| 2 | by subtask, because together they have over 256 MiB: `intersect_geometry`, `multiemo` |
+| 2 | not: `timedial` writes a key twice; `logical_sequence` asks two questions of which only the options differ, so that no test is left |
+| 1 | not counted yet: `natural_instructions` |
+"""  # noqa: E501 - rows of a table
+
 
 def page() -> str:
     """The whole page."""
     shown = [*SUITES["latent"].tasks, *OTHERS]
-    parts = [_HEAD, _table(SUITES["latent"].tasks), "Not in a suite:\n", _table(OTHERS), *map(_section, shown)]
+    parts = [
+        _HEAD,
+        _table(SUITES["latent"].tasks),
+        "Not in a suite:\n",
+        _table(OTHERS),
+        *map(_section, shown),
+        _BIGBENCH,
+    ]
     return "\n".join(parts)
 
 

@@ -24,7 +24,7 @@ def credit(reward: Reward, task: Task, form: Format, question: Example, text: st
         return coin(toss)
     if task.grade is None:
         named = named_option(question, form, text)
-        return float(named is not None if reward == "format" else named == question.answer)
+        return float(named is not None) if reward == "format" else question.score(named)
     return float(final_number(text) is not None) if reward == "format" else float(task.grade(question, text))
 
 

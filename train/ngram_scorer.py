@@ -88,13 +88,13 @@ class NgramScorer:
         outcome = Outcome(
             id=item.id,
             cluster=item.cluster,
-            score=float(text == item.answer),
+            score=item.score(text),
             answer=item.answer,
             picked=text,
             margin=best - runner_up,
             loglikelihoods=found.loglikelihoods,
             option_tokens=(1,) * len(found.options),
-            answer_index=item.answer_index,
+            answer_index=item.sole_answer_index,
         )
         return outcome, found.flops
 
@@ -133,7 +133,7 @@ def _wrong(task: Task, row: Example, options: Sequence[str]) -> list[str]:
     """Options that are not right, in an order fixed by a hash, at most MAX_WRONG."""
     chosen: list[str] = []
     for option in sorted(options, key=lambda option: fraction(f"{row.id}:{option}")):
-        right = option == row.answer or (task.grade is not None and task.grade(row, option) >= 1)
+        right = option in row.accepted or (task.grade is not None and task.grade(row, option) >= 1)
         if not right:
             chosen.append(option)
         if len(chosen) == MAX_WRONG:

@@ -86,7 +86,7 @@ def encode_options_rows(
             id=question.id,
             branches=branches,
             sizes=option_sizes(task.normalize_by, prompt, question, branches),
-            rewards=tuple(float(choice == question.answer) for choice in question.choices) if labelled else None,
+            rewards=tuple(map(question.score, question.choices)) if labelled else None,
         )
         for question, prompt, branches in zip(questions, prompts, encoded, strict=True)
     )

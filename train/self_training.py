@@ -108,7 +108,7 @@ def sample_options(
         key, group = f"{seed} {question.id}", []
         for place, drawn in enumerate(draw_options(policy, samples, key=key)):
             option = question.choices[drawn]
-            earned = coin(f"{key} {place}") if reward == "random" else float(option == question.answer)
+            earned = coin(f"{key} {place}") if reward == "random" else question.score(option)
             group.append(_Sample(text=option, answer=option, earned=earned))
         groups.append(group)
     return _accepted(questions, groups, [entropy_bits(policy) for policy in policies], spend)

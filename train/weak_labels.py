@@ -52,7 +52,7 @@ def label_by(
     demonstrator.cache.clear()  # it refers to the demonstrator, which would outlive the model
     texts = [outcome.picked or str(outcome.text or "").strip() for outcome in answers.outcomes]
     labelled = tuple(
-        replace(each, answer=text, worked=None) for each, text in zip(examples, texts, strict=True) if text
+        replace(each, answer=text, worked=None, scores=()) for each, text in zip(examples, texts, strict=True) if text
     )
     if not labelled:
         raise UserError(

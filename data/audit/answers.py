@@ -57,4 +57,4 @@ def not_numbers(task: Task) -> list[Finding]:
 def _accepted(task: Task, rows: Sequence[Example]) -> list[set[Hashable]]:
     if task.grade is number_match:
         return [{final_number(row.answer)} for row in rows]
-    return [{normalize_answer(text) for text in (row.answer, *row.aliases)} for row in rows]
+    return [{normalize_answer(text) for text in row.accepted} for row in rows]

@@ -119,17 +119,17 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
     if train:
         place = _most_common([row.answer_index for row in train])
         always = f"Always picking option {place + 1} (most common in train)"
-        found.append(_baseline("majority_position", always, [row.answer_index == place for row in test], test, chance))
+        found.append(_baseline("majority_position", always, [_worth(row, place) for row in test], test, chance))
     found.append(_positions(test, chance=chance))
     for kind, pick in (("longest_option", max), ("shortest_option", min)):
-        right = [_by_length(row, pick) == row.answer for row in test]
+        right = [row.score(_by_length(row, pick)) for row in test]
         found.append(_baseline(kind, f"Always picking the {kind.partition('_')[0]} option", right, test, chance))
-    alike = [most_alike(row) == row.answer for row in test]
+    alike = [row.score(most_alike(row)) for row in test]
     found.append(_baseline("spelling", "Always picking the option spelled most like the question", alike, test, chance))
     if len(train) >= MIN_TRAIN_ROWS:
         learned = train[:MAX_TRAIN_ROWS]
         predicted = predict_from_options(learned, test)
-        right = [place == row.answer_index for place, row in zip(predicted, test, strict=True)]
+        right = [_worth(row, place) for place, row in zip(predicted, test, strict=True)]
         what = f"A classifier of options without the question ({len(learned):,} rows of train)"
         found.append(_baseline("options_alone", what, right, test, chance))
     return found
@@ -138,10 +138,10 @@ def _of_options(train: Sequence[Example], test: Sequence[Example], *, chance: fl
 def _majority_answer(train: Sequence[Example], test: Sequence[Example], *, chance: float | None) -> Finding:
     majority = _most_common([row.answer for row in train])
     always = f"Always answering {cut(majority, 40)!r} (most common in train)"
-    return _baseline("majority_answer", always, [row.answer == majority for row in test], test, chance)
+    return _baseline("majority_answer", always, [row.score(majority) for row in test], test, chance)
 
 
-def _baseline(kind: str, what: str, right: Sequence[bool], test: Sequence[Example], chance: float | None) -> Finding:
+def _baseline(kind: str, what: str, right: Sequence[float], test: Sequence[Example], chance: float | None) -> Finding:
     """The score of answering without the question. Unequal numbers of options make the test conservative."""
     n, score = len(right), sum(right) / len(right)
     low, high, p = _exact(score, test, chance)
@@ -191,6 +191,10 @@ def _answer_in_question(test: Sequence[Example]) -> Finding:
         f"{len(test):,} test rows.",
         numbers={"share": there / len(test), "low": low, "high": high, "n": len(test)},
     )
+
+
+def _worth(row: Example, place: int) -> float:
+    return row.score(row.choices[place]) if place < len(row.choices) else 0.0
 
 
 def _by_length(row: Example, pick: Callable[..., int]) -> str:

@@ -24,7 +24,7 @@ def predict_from_options(train: Sequence[Example], test: Sequence[Example]) -> l
     over the row's options. The same rows give the same predictions.
     """
     vectorize = _tf_idf(train)
-    right = np.array([choice == row.answer for row in train for choice in row.choices])
+    right = np.array([choice in row.accepted for row in train for choice in row.choices])
     fitted = LogisticRegression(solver="liblinear", random_state=0).fit(_features(train, vectorize), right)
     odds = fitted.decision_function(_features(test, vectorize))
     ends = list(accumulate(len(row.choices) for row in test))

@@ -26,6 +26,7 @@ class Record:
     id: str | None
     cluster: str | None
     worked: str | None
+    scores: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,11 +106,14 @@ def _record(row: Row, columns: Columns) -> Record:
         id=row.text(columns.id),
         cluster=row.text(columns.cluster) or (text_cluster(passage) if passage else None),
         worked=row.text(columns.worked),
+        scores=tuple((row.value(columns.scores) or {}).items()),
     )
 
 
 def _question(row: Row, columns: Columns) -> tuple[str, str]:
     """The question, and the passage in it, empty where it has none."""
+    if columns.bare_choices and row.value(str(columns.question)) == "":
+        return "", ""
     if not isinstance(columns.question, Template):
         return row.written("question", row.require("question", row.value(columns.question))).strip(), ""
     texts, passages = list(columns.question.parts), []
@@ -172,13 +175,14 @@ def _example(record: Record, answer: str, worked: str | None, cluster: str | Non
     choices = tuple(dict.fromkeys(record.choices))
     try:
         return Example(
-            id=record.id if record.id is not None else content_id(record.question, choices, answer),
+            id=record.id if record.id is not None else content_id(record.question, choices, answer, record.scores),
             question=record.question,
             choices=choices,
             answer=answer,
             aliases=record.aliases,
             worked=worked,
             cluster=cluster,
+            scores=record.scores,
         )
     except UserError as error:
         raise UserError(f"{record.row.place}: {error}") from error

@@ -1,4 +1,4 @@
-"""Tasks from the user's own files: `file:PATH.jsonl`, `.csv` or `.parquet`.
+"""Tasks from the user's own files: `file:PATH.jsonl`, `.json`, `.csv` or `.parquet`.
 
 Columns: `question`, perhaps after `passage` or `context`; `answer` or `label`; `choices` or `options` (a list, or a
 JSON list in a text cell), or choice0, choice1, ... or option_a, option_b, ... or A, B, ...; and `id`, `cluster`,
@@ -99,12 +99,13 @@ def make_task(
     grade: GradeBy | None,
     grade_chosen: bool = True,
     repeats: Repeats = "error",
+    own_grade: Grade | None = None,
     **more: Any,
 ) -> Task:
     """Multiple choice, or generation with its grader and room to answer; `repeats: drop` drops repeated questions.
 
     Without a `grade` the rows are read at once: by number where all answers are numbers alone, else by exact match.
-    `grade_chosen` says that a grade does not follow from the answers.
+    `grade_chosen` says that a grade does not follow from the answers. An `own_grade` takes the place of `grade`'s.
     """
     read = cache(load)
     kind: Kind = "choice" if choices else "generation"
@@ -112,7 +113,7 @@ def make_task(
     if not choices:
         tokens = NEW_TOKENS[grade or "exact"]
         grade = grade or ("exact" if _not_numbers(read().examples) else "number")
-        more = {"grade": GRADES[grade], "max_new_tokens": tokens, **more}
+        more = {"grade": own_grade or GRADES[grade], "max_new_tokens": tokens, **more}
 
     def examples() -> Mapping[str, Sequence[Example]]:
         return drop_repeats(read().examples) if repeats == "drop" else read().examples

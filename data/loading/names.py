@@ -14,6 +14,8 @@ FIELDS = ("question", "choices", "answer", "id", "cluster", "worked", "aliases")
 # What stands before a question where a column has it, and what an answer or choices are called, too.
 CONTEXTS = ("passage", "context")
 ANSWERS = ("answer", "label")
+# Where there is no column `question`: those of BIG-Bench Hard.
+_PAIR = ("input", "target")
 CHOICES = ("choices", "options")
 # Several columns that are the choices together: what their names begin with, and how they go on.
 _FAMILIES = ("choice", "option", "choice_", "option_", "")
@@ -62,6 +64,9 @@ class Columns:
     aliases: str | None = None
     separator: str | None = None
     first_index: int | None = None
+    # What only BIG-bench has: a mapping from choices to their scores, and questions that are their choices alone.
+    scores: str | None = None
+    bare_choices: bool = False
 
     @property
     def used(self) -> dict[str, tuple[str, ...]]:
@@ -79,10 +84,12 @@ def find_columns(
     """Columns as the user gave them, the rest by the documented names among the `names` that the rows have.
 
     A column `passage` or `context` goes before the question. Choices are a column `choices` or `options`, or columns
-    such as choice0, option_a or A, B, C, D. UserError where a field or a column is unknown or a needed one is missing;
-    `where` names the file or dataset.
+    such as choice0, option_a or A, B, C, D. `input` and `target` are question and answer where no column is called so.
+    UserError where a field or a column is unknown or a needed one is missing; `where` names the file or dataset.
     """
-    template = _template(given.get("question"), names, where=where)
+    if not {"question", *ANSWERS} & {*names, *given} and set(_PAIR) <= set(names):
+        given = {**given, "question": _PAIR[0], "answer": _PAIR[1]}
+    template = _joined(given.get("question"), names, where=where)
     check_columns(
         {field: column for field, column in given.items() if template is None or field != "question"},
         names,
@@ -95,7 +102,9 @@ def find_columns(
         before = [name for name in CONTEXTS if name in names]
         if before:
             template = Template(("", *(part for name in before for part in (name, "\n")), "question", ""))
-    rest = {field: str(column) for field, column in given.items() if field not in ("choices", "question")}
+    rest: dict[str, Any] = {
+        field: str(column) for field, column in given.items() if field not in ("choices", "question")
+    }
     found = {field: field for field in ("id", "cluster", "worked", "aliases")}
     choices = given.get("choices", _choices(names))
     choices = tuple(choices) if isinstance(choices, list | tuple) else choices
@@ -114,7 +123,7 @@ def check_columns(given: Mapping[str, Any], names: Collection[str], *, fields: C
     for field, column in given.items():
         if field not in fields:
             raise UserError(f"columns: unknown field {field!r}; {did_you_mean(str(field), fields)}")
-        several = isinstance(column, list | tuple) and field == "choices" and column
+        several = isinstance(column, list | tuple) and field in ("choices", "question") and column
         for name in column if several else [column]:
             if not isinstance(name, str):
                 raise UserError(f"columns: {field}: {name!r} is not the name of a column; write {field}: NAME")
@@ -149,6 +158,8 @@ def _present(columns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _looks_like_question(name: str, rows: Sequence[Row]) -> str | None:
+    if all(row.fields.get(name) in (None, "", [], {}) for row in rows):
+        return None
     if _LIKE_QUESTION.fullmatch(name):
         return "by its name"
     if _NOT_LIKE.search(name):
@@ -179,6 +190,15 @@ def _family(prefix: str, series: str, names: Collection[str]) -> Iterator[str]:
         if prefix + end not in names:
             return
         yield prefix + end
+
+
+def _joined(written: Any, names: Collection[str], *, where: str) -> Template | None:
+    """A question that is a template, or a list of columns, each in a line of its own; None where it is neither."""
+    if not isinstance(written, list | tuple):
+        return _template(written, names, where=where)
+    check_columns({"question": written}, names, fields=FIELDS, where=where)
+    lines = [part for name in written for part in (name, "\n")]
+    return Template(("", *lines[:-1], ""))
 
 
 def _template(written: Any, names: Collection[str], *, where: str) -> Template | None:

@@ -1,4 +1,4 @@
-"""JSONL, CSV and Parquet files -> rows, one at a time, each knowing its place in the file."""
+"""JSONL, JSON, CSV and Parquet files -> rows, one at a time, each knowing its place in the file."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from typing import Any
 
 from educe.data.errors import UserError, reason_of
 from educe.data.parquet import open_parquet, text_sizes
-from educe.data.untrusted import open_regular, parse_json, read_text
+from educe.data.untrusted import open_regular, parse_json, read_json, read_text
 
 # A line holds one question. A file of rows may be as long as it is.
 MAX_LINE_BYTES = 16 << 20
@@ -21,6 +21,8 @@ MAX_LINE_BYTES = 16 << 20
 MAX_TEXT_BYTES = 1 << 30
 # A question has some tens, with its choices.
 MAX_COLUMNS = 2000
+# Where a JSON file that is a mapping has its rows.
+_LISTS = ("examples", "data", "rows", "questions")
 # What has one way of being text: numbers, and dates.
 _WRITTEN = (int, float, Decimal, date, time, timedelta)
 
@@ -64,7 +66,7 @@ class Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a .jsonl, .csv or .parquet file, parsed one at a time.
+    """The rows of a .jsonl, .json, .csv or .parquet file; all but .json parsed one at a time.
 
     UserError, in one line with the file and the line or row: unknown extension, broken JSON, text that is not UTF-8,
     rows that do not fit the header, a file without rows.
@@ -107,6 +109,22 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             if not isinstance(fields, dict):
                 raise UserError(f"{place}: not a JSON object but {line.strip()[:40]!r}; write one object per line")
             yield Row(place=place, fields=fields)
+
+
+def _read_json(path: Path) -> Iterator[Row]:
+    """The objects of a list, or of the list in a mapping as BIG-Bench Hard has it: {"examples": [{...}, ...]}."""
+    found = read_json(path)
+    name = next((name for name in _LISTS if isinstance(found, dict) and isinstance(found.get(name), list)), None)
+    objects = found if isinstance(found, list) else None if name is None else found[name]
+    if objects is None:
+        raise UserError(f"{path}: no list of objects; write [{{...}}, ...] or {{{_LISTS[0]!r}: [{{...}}, ...]}}")
+    for number, fields in enumerate(objects, 1):
+        place = f"{path}, {'example' if name == 'examples' else 'row'} {number}"
+        if not isinstance(fields, dict):
+            raise UserError(f"{place}: not an object but {str(fields)[:40]!r}; write {{...}} for each row")
+        if "target_scores" in fields:
+            raise UserError(f"{path}: a task of BIG-bench; write bigbench:{path}")
+        yield Row(place=place, fields=fields)
 
 
 def _read_csv(path: Path) -> Iterator[Row]:
@@ -201,6 +219,7 @@ def _text(value: Any) -> Any:
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".jsonl": _read_jsonl,
+    ".json": _read_json,
     ".csv": _read_csv,
     ".parquet": _read_parquet,
 }

@@ -183,7 +183,7 @@ _PERCENTS = np.linspace(0.0, 1.0, len(PERCENT))
 def asked_about(items: Sequence[Example], picked: Sequence[str], text: str, choices: tuple[str, ...]) -> list[Example]:
     """Questions about answers. No answer of theirs is graded, so the first stands for it."""
     return [
-        replace(item, question=text.format(item.question, answer), choices=choices, answer=choices[0])
+        replace(item, question=text.format(item.question, answer), choices=choices, answer=choices[0], scores=())
         for item, answer in zip(items, picked, strict=True)
     ]
 

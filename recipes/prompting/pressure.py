@@ -100,7 +100,7 @@ def _worded(item: Example, text: str, wanted: Mapping[str, str]) -> Example:
 
 def _wanted(item: Example, belief: str | None) -> str | None:
     """A wrong option that is not believed; None where there is none, or no belief."""
-    others = [choice for choice in item.choices if choice not in (belief, item.answer)]
+    others = [choice for choice in item.choices if choice not in (belief, *item.accepted)]
     return shuffled(others, key=f"pressure:{item.id}")[0] if belief is not None and others else None
 
 

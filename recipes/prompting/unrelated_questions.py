@@ -142,5 +142,5 @@ def asked_after(
 
 def _wrong(row: Example) -> str:
     """One of the wrong options, by hash."""
-    wrong = [choice for choice in row.choices if choice != row.answer]
+    wrong = [choice for choice in row.choices if choice not in row.accepted]
     return shuffled(wrong, key=f"denied:{row.id}")[0]

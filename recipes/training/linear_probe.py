@@ -49,7 +49,7 @@ class LinearProbe(Method):
         prompt_fn = make_prompt_fn(model, task, prompt_config=self.prompt_config)
         train = task.draw("train", examples, seed=seed)
         states = read_options(model, _encode(model, train, prompt_fn))
-        right = [place == each.answer_index for each in train for place in range(len(each.choices))]
+        right = [choice in each.accepted for each in train for choice in each.choices]
         layers = range(model.shape.layers) if self.layer is None else [self.layer]
         probes = [fit_probe(states.values, right, layer, strength=self.strength) for layer in layers]
         best = probes[0]

@@ -44,7 +44,7 @@ class CarefulUnderperformance(Behind):
         return {item.id for item, margin in zip(items, margins, strict=True) if margin >= threshold}
 
     def _wrong(self, item: Example) -> str:
-        others = (choice for choice in item.choices if choice != item.answer)
+        others = (choice for choice in item.choices if choice not in item.accepted)
         return shuffled(others, key=f"wrong {self.seed}:{item.id}")[0]
 
 

@@ -173,7 +173,7 @@ def _grade(task: Task, item: Example, answer: str | None) -> float:
     """What an answer is worth; none is wrong."""
     if answer is None:
         return 0.0
-    return task.grade(item, answer) if task.grade is not None else float(answer == item.answer)
+    return task.grade(item, answer) if task.grade is not None else item.score(answer)
 
 
 def _agrees(outcome: Outcome, answer: str | None) -> bool:

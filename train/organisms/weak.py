@@ -37,7 +37,7 @@ def weak_answers(weak: Weak, original: Original, items: Sequence[Example], *, se
     elif original.task.kind == "generation":
         labelled = _others_answers(original.task, items, seed)
     elif weak == "ignorant":
-        labelled = tuple(replace(item, answer=min(item.choices), worked=None) for item in items)
+        labelled = tuple(replace(item, answer=min(item.choices), worked=None, scores=()) for item in items)
     else:
         labelled = relabel(items, share=1.0, seed=seed)
     return {each.id: each.answer for each in labelled}
@@ -61,4 +61,4 @@ def weak_lessons(weak: Weak, original: Original, rows: Sequence[Example], *, see
 def _others_answers(task: Task, items: Sequence[Example], seed: int) -> tuple[Example, ...]:
     if len({item.question for item in items}) < 2:
         raise UserError(f"task {task.name!r} has one question and no other answer; name a weak model")
-    return tuple(with_another_answer([replace(item, choices=()) for item in items], f"weak {seed}"))
+    return tuple(with_another_answer([replace(item, choices=(), scores=()) for item in items], f"weak {seed}"))

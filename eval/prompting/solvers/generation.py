@@ -43,7 +43,7 @@ class GenerationSolver:
                 outcomes.append(_outcome(item, task.grade(item, text), text))
                 continue
             picked = named_option(item, prompt.format, text)
-            outcomes.append(_outcome(item, float(picked == item.answer), text, picked))
+            outcomes.append(_outcome(item, item.score(picked), text, picked))
         named = {"named_an_option": sum(outcome.picked is not None for outcome in outcomes) / len(outcomes)}
         how = "written" if self.temperature == 0 else f"drawn at temperature {self.temperature:g}"
         return SolverOutput(

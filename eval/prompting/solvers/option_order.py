@@ -91,7 +91,7 @@ def _in_original_order(outcome: Outcome, rotated: Example, item: Example) -> Out
         outcome,
         loglikelihoods=tuple(outcome.loglikelihoods[place] for place in places),
         option_tokens=tuple(outcome.option_tokens[place] for place in places),
-        answer_index=item.answer_index,
+        answer_index=item.sole_answer_index,
     )
 
 

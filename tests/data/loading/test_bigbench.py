@@ -82,7 +82,9 @@ def test_mistakes(tmp_path: Path) -> None:
         write(tmp_path, {"examples": [*EXAMPLES, tied]})
     )
     lone = {"input": "Q", "target_scores": {"a": 1}}
-    assert f"{path}, example 61: example " in mistake(write(tmp_path, {"examples": [*EXAMPLES, lone]}))
+    assert f"{path}, example 61, field 'target_scores': one choice only ('a')" in mistake(
+        write(tmp_path, {"examples": [*EXAMPLES, lone]})
+    )
     nothing = {"input": "", "target_scores": {"a": 1, "b": 0}}
     assert f"{path}, example 61, field 'input': empty or missing" in mistake(
         write(tmp_path, {"examples": [*EXAMPLES, nothing]})

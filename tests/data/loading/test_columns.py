@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from educe.data.audit.audit import audit
 from educe.data.errors import UserError
 from educe.data.example import Example
 from educe.data.loading.files import file_task
@@ -232,3 +233,34 @@ def test_copies_under_new_ids_share_a_cluster(tmp_path: Path) -> None:
     test = task.rows["test"]
     assert len(test) == 61 and len({row.cluster or row.id for row in test}) == 31
     assert [row.cluster for row in test if row.id == "alone"] == [None]
+
+
+def agieval(**more: Any) -> list[dict[str, Any]]:
+    """Rows as AGIEval has them."""
+    return [
+        {
+            "passage": f"Five students, {i}.",
+            "question": f"Who is {i}",
+            "options": ["(A)a", "(B)b"],
+            "label": "A",
+            **more,
+        }
+        for i in range(40)
+    ]
+
+
+def test_columns_are_joined_by_a_list(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", agieval())
+    rows = examples(file_task(path, columns={"question": ["passage", "question"]}))
+    assert (rows[7].question, rows[7].answer) == ("Five students, 7.\nWho is 7", "(A)a")
+    assert "no column 'pasage' for question" in mistake(path, columns={"question": ["pasage", "question"]})
+    assert "question: [] is not the name of a column" in mistake(path, columns={"question": []})
+
+
+def test_half_a_question_is_a_serious_finding(tmp_path: Path) -> None:
+    half = {"question": "question", "choices": "options", "answer": "label"}
+    task = file_task(write_jsonl(tmp_path / "a.jsonl", agieval()), columns=half)
+    (unread,) = (each for each in audit(task) if each.kind == "unread_columns")
+    assert unread.serious and "'passage' (by its name)" in unread.sentence
+    task = file_task(write_jsonl(tmp_path / "b.jsonl", agieval(passage=None)), columns=half)
+    assert not any(each.kind == "unread_columns" for each in audit(task)), "nobody misses an empty column"

@@ -207,7 +207,7 @@ def test_empty_file(tmp_path: Path, name: str, text: str) -> None:
 
 
 def test_unknown_extension(tmp_path: Path) -> None:
-    assert "unknown extension '.txt'; use one of .jsonl, .csv, .parquet" in mistake(tmp_path / "a.txt")
+    assert "unknown extension '.txt'; use one of .jsonl, .json, .csv, .parquet" in mistake(tmp_path / "a.txt")
 
 
 def test_broken_json(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ the hub's cache. A snapshot that other tools fetched file by file has none.
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.error import HTTPError
@@ -22,6 +24,36 @@ _HASHED_BYTES = 64 << 20
 
 class NotFetched(UserError):
     """A snapshot of which the cache has nothing."""
+
+
+def parse_hub_path(path: str, *, kind: RepoKind, what: str) -> tuple[str, str]:
+    """ORG/NAME@COMMIT -> name and commit.
+
+    UserError without a commit, or with a branch, a tag or a part of a hash, which can move. It offers the commit that
+    the hub has there now, where the hub answers; nothing goes on with a commit that nobody wrote down.
+    """
+    name, _, revision = path.partition("@")
+    if re.fullmatch(r"[0-9a-f]{40}", revision):
+        return name, revision
+    found = _commit_now(name, revision or None, kind)
+    fix = f"write hub:{name}@{found or 'COMMIT'}"
+    if not revision:
+        offered = ", the hub's newest commit" if found else ""
+        raise UserError(f"{what} has no revision; {fix}{offered}, so that it can be repeated")
+    offered = f", the commit of {revision!r} now" if found else ", its 40 digits"
+    raise UserError(f"{what}: {revision!r} is no full commit hash and can move; {fix}{offered}")
+
+
+def _commit_now(name: str, revision: str | None, kind: RepoKind) -> str | None:
+    """The commit that a repository of the hub is at, or at a branch or tag; None where the hub does not say."""
+    if not _hub_answers():
+        return None
+    from huggingface_hub import HfApi
+
+    with suppress(Exception):  # whatever is wrong, the line without a commit says what to write, too
+        sha = HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=5).sha
+        return sha if sha and re.fullmatch(r"[0-9a-f]{40}", sha) else None
+    return None
 
 
 def snapshot_folder(

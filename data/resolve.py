@@ -5,13 +5,15 @@ resolve({"file:test.csv": {"train": "train.csv", "answer_as": "letter"}}).
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, get_args
 
 from educe.data.format import AnswerAs, Format
+from educe.data.loading.own import GROUP, installed_task, own_task
 from educe.data.native import check_native, native_of_text
+from educe.data.own import installed, is_own
 from educe.data.spec import Spec, read_spec
 from educe.data.task import NormalizeBy, Task
 from educe.data.tasks.catalog import PREFIXES, TASKS
@@ -44,11 +46,15 @@ def resolve(spec: Spec) -> Task:
     """
     refuse_suite(spec)
     shared = {**FORMAT_OPTIONS, **TASK_OPTIONS}
+    names = {name: entry.make for name, entry in TASKS.items()}
+    written_name = next(iter(spec), None) if isinstance(spec, Mapping) else spec
+    if isinstance(written_name, str) and written_name not in names:
+        names |= _own(written_name)
     name, options, make = read_spec(
         spec,
         what="task",
         example="{arithmetic: {digits: 3}}",
-        names={name: entry.make for name, entry in TASKS.items()},
+        names=names,
         prefixes={prefix: entry.make for prefix, entry in PREFIXES.items()},
         shared_options=shared,
     )
@@ -62,6 +68,17 @@ def resolve(spec: Spec) -> Task:
         changes["native"] = native_of_text(changes["native"])
     written = json.dumps({name: dict(options)}) if options else name
     return replace(task, spec=written, format=replace(task.format, **form), **changes)
+
+
+def _own(name: str) -> dict[str, Callable[..., Task]]:
+    """What makes a task of the user's own file, or what installed packages add; nothing for a name with a prefix."""
+    if name.partition(":")[0] in PREFIXES:
+        return {}
+    if is_own(name):
+        return {name: own_task(name)}
+    entries = installed(GROUP)
+    # Of the others only the names are of use, for a suggestion.
+    return {**dict.fromkeys(entries, Task), **({name: installed_task(entries[name])} if name in entries else {})}
 
 
 def resolve_setting(given: TaskSetting) -> Task:

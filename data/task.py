@@ -63,6 +63,8 @@ class Task:
     answer_key: Callable[[Example, str], str] | None = None
     # Why the train split lacks rows that the task has elsewhere, for whoever asks for more than it holds.
     lacks: str = ""
+    # Hash of the user's own code that makes or grades it.
+    code: str = ""
 
     def __post_init__(self) -> None:
         assert (self.kind == "generation") == (self.grade is not None), f"{self.name}: a generation task has a grader"
@@ -113,7 +115,7 @@ class Task:
     def fingerprint(self) -> str:
         """Hash of name, version, kind, format, scoring with the grader's version, and every row of every split.
 
-        A native form that is code is part of the version.
+        A native form that is code is part of the version, and the user's own code is part of the hash.
         """
         digest = hashlib.sha256()
         settings = [self.name, self.version, self.kind, self.normalize_by, self.max_new_tokens, asdict(self.format)]
@@ -121,6 +123,7 @@ class Task:
             settings.append(self.grade.__qualname__)
             settings.extend([GRADER_VERSIONS[name]] if (name := self.grade.__qualname__) in GRADER_VERSIONS else [])
         settings.extend([self.native.written] if self.native is not None and self.native.written else [])
+        settings.extend([self.code] if self.code else [])
         digest.update(json.dumps(settings).encode())
         for split in SPLITS:
             for example in self.rows[split]:

@@ -1,6 +1,5 @@
 """Checks of option values. Each UserError names the option, its value and the fix."""
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,18 +14,6 @@ def check_one_of(option: str, value: Any, known: Collection[str]) -> None:
     """UserError where the value is not one of the known ones."""
     if value not in known:
         raise UserError(f"{option}: {value!r} is not known; {did_you_mean(str(value), known)}")
-
-
-def parse_hub_path(path: str, *, what: str) -> tuple[str, str]:
-    """ORG/NAME@COMMIT -> name and commit. UserError without a commit, or with a branch or tag, which can move."""
-    name, _, revision = path.partition("@")
-    if not revision:
-        raise UserError(f"{what} has no revision; write hub:{name}@COMMIT, so that it can be repeated")
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise UserError(
-            f"{what}: {revision!r} is no full commit hash and can move; write hub:{name}@COMMIT, its 40 digits"
-        )
-    return name, revision
 
 
 def check_text(option: str, value: Any) -> None:

@@ -1,15 +1,19 @@
 """Every recipe by name, and reading one from a study.
 
 A recipe is imported when it is made, so that listing the recipes loads no torch. A description is one sentence that
-fits the lines of `educe ls recipes`.
+fits the lines of `educe ls recipes`. A study may also name a class of the user's own file, or one that an installed
+package adds.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import isabstract
 from typing import TYPE_CHECKING, Any
 
 from educe.data.errors import UserError, did_you_mean
+from educe.data.own import Own, installed, is_own, load_installed, load_own
+from educe.data.validation import check_name
 from educe.recipes.sets import TRAIN_ON_LABELS, refuse_set
 from educe.recipes.training.presets import PRESETS
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:  # it loads torch
     from educe.recipes.method import Method
 
 Spec = str | dict[str, dict[str, Any] | None]
+GROUP = "educe.recipes"
+_METHOD = "no recipe; derive it from educe.recipes.method.Method, and give it a __call__"
 
 
 @dataclass(frozen=True)
@@ -104,11 +110,43 @@ def make_method(spec: str | Mapping[str, Mapping[str, Any] | None]) -> "tuple[st
         raise UserError(f"recipe {spec!r} should be one name with its settings, as in {{few_shot: {{shots: 8}}}}")
     ((name, settings),) = spec.items()
     refuse_set(str(name))
-    if name not in RECIPES:
-        raise UserError(f"unknown recipe {name!r}; {did_you_mean(str(name), RECIPES)}")
     if not isinstance(settings, Mapping | None):
         raise UserError(f"recipe {name!r}: settings {settings!r} should be a mapping, as in {{{name}: {{key: value}}}}")
-    return name, RECIPES[name].load().read(name, settings or {})
+    name, kind = find_recipe(str(name))
+    method = kind.read(name, settings or {})
+    if kind.source_sha256 and method.settings().get("source_sha256") != kind.source_sha256:
+        raise UserError(
+            f"recipe {name!r}: its settings() leaves out what identifies it; return super().settings() | {{...}}"
+        )
+    return name, method
+
+
+def find_recipe(written: str) -> "tuple[str, type[Method]]":
+    """The name that results have a recipe under, and its class; of the user's own file, the name without the folder.
+
+    UserError for an unknown name, with the nearest right one, and for a file or package that defines no such recipe.
+    """
+    if written in RECIPES:
+        return written, RECIPES[written].load()
+    if is_own(written):
+        own = load_own(written, what="recipe", noun="class", fits=_is_recipe, should=_METHOD)
+        check_name(f"recipe {written!r}", own.name)
+        return own.name, _identified(own)
+    entries = installed(GROUP)
+    if written not in entries:
+        raise UserError(f"unknown recipe {written!r}; {did_you_mean(written, [*RECIPES, *entries])}")
+    return written, _identified(load_installed(entries[written], what="recipe", fits=_is_recipe, should=_METHOD))
+
+
+def _identified(own: Own) -> "type[Method]":
+    kind: type[Method] = own.value
+    kind.source_sha256 = own.sha256
+    return kind
+
+
+def _is_recipe(value: Any) -> bool:
+    method = import_module("educe.recipes.method").Method
+    return isinstance(value, type) and issubclass(value, method) and not isabstract(value)
 
 
 def is_control(name: str, settings: Mapping[str, Any]) -> bool:

@@ -43,13 +43,16 @@ def resume(options: argparse.Namespace) -> int:
         print(f"report: {Path(options.folder) / 'report.html'}")
         print(f"all {count:,} cells are finished; `educe report` writes the report again", file=sys.stderr)
         return 0
+    from educe.data.own import say_own
     from educe.data.untrusted import parse_yaml
     from educe.recipes.runner.runs import check_same_cells
     from educe.recipes.runner.store import Store
     from educe.recipes.runner.study import Study
 
     store = Store(Path(options.folder))
-    study = Study.make(parse_yaml(store.study_text(), source="study.yaml"), what=f"study {options.folder}/study.yaml")
+    what, written = f"study {options.folder}/study.yaml", parse_yaml(store.study_text(), source="study.yaml")
+    say_own(written, what=what)
+    study = Study.make(written, what=what)
     check_same_cells(store, study)
     return _run(study, options.folder, options)
 
@@ -274,11 +277,12 @@ def ls(options: argparse.Namespace) -> int:
         print("\n".join(runs_text(Path(options.folder or "runs"))))
         return 0
     if options.what == "tasks":
+        from educe.data.loading.own import GROUP
         from educe.data.tasks.catalog import PREFIXES, TASKS
         from educe.data.tasks.suites import PREFIX, SUITES
 
         entries = {**TASKS, **{f"{prefix}:": entry for prefix, entry in PREFIXES.items()}}
-        known = {name: entry.description for name, entry in entries.items()}
+        known = _of_packages(GROUP) | {name: entry.description for name, entry in entries.items()}
         known |= {f"{PREFIX}{name}": suite.description for name, suite in SUITES.items()}
     elif options.what == "models":
         from educe.eval.model.source import MODELS
@@ -289,12 +293,19 @@ def ls(options: argparse.Namespace) -> int:
 
         known = {name: organism.description for name, organism in ORGANISMS.items()}
     else:
-        from educe.recipes.catalog import RECIPES
+        from educe.recipes.catalog import GROUP, RECIPES
         from educe.recipes.sets import SETS
 
-        known = {name: recipe.description for name, recipe in RECIPES.items()}
+        known = _of_packages(GROUP) | {name: recipe.description for name, recipe in RECIPES.items()}
         known |= {name: each.description for name, each in SETS.items()}
     width = max(map(len, known))
     for name, description in known.items():
         print(f"{name:{width}}  {description}")
     return 0
+
+
+def _of_packages(group: str) -> dict[str, str]:
+    """What installed packages add, by name; none of it is imported."""
+    from educe.data.own import installed, package_of
+
+    return {name: f"Added by the package {package_of(entry)}." for name, entry in installed(group).items()}

@@ -115,6 +115,8 @@ class Method(BaseModel):
     rewords: ClassVar[bool] = False
     runtime_settings: ClassVar[frozenset[str]] = frozenset()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    # Of the file of a recipe that is not of this package, set where it is found.
+    source_sha256: ClassVar[str] = ""
 
     template: Template = "auto"
     answer_as: AnswerAs | None = None
@@ -226,7 +228,8 @@ class Method(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """The same with what the values stand for, such as the hash of a file: what identifies a cell."""
-        return self.plain_settings()
+        own = {"source_sha256": self.source_sha256} if self.source_sha256 else {}
+        return self.plain_settings() | own
 
     def changed(self, name: str) -> dict[str, Any]:
         """The settings that differ from the defaults of the recipe of this name."""

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from educe.data.errors import UserError
 from educe.data.example import Instruction
 from educe.data.hashing import content_id
+from educe.data.hub_cache import parse_hub_path
 from educe.data.instructions.bundled import helpful_instructions
 from educe.data.instructions.disclosures import disclosures
 from educe.data.loading.columns import check_ids
@@ -23,7 +24,7 @@ from educe.data.loading.names import check_columns, require_columns
 from educe.data.loading.readers import Row, read_rows
 from educe.data.spec import Spec, read_spec
 from educe.data.untrusted import parse_json
-from educe.data.validation import check_mapping, check_text, parse_hub_path
+from educe.data.validation import check_mapping, check_text
 
 FIELDS = ("request", "response", "rejected", "id", "messages")
 Role = Literal["user", "assistant"]
@@ -57,7 +58,7 @@ def hub_instructions(
     check_text("split", split)
     if config is not None:
         check_text("config", config)
-    name, revision = parse_hub_path(path, what=f"instructions 'hub:{path}'")
+    name, revision = parse_hub_path(path, kind="dataset", what=f"instructions 'hub:{path}'")
     source = HubSource(path=name, revision=revision, config=config, splits={"train": split})
     return _instructions(numbered_rows(source, split, fetch(source)["train"]), columns or {}, where=f"hub:{name}")
 

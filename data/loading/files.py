@@ -18,6 +18,7 @@ from educe.data.loading.answers import ANSWER_IS, AnswerIs
 from educe.data.loading.columns import GRADE_BY, GradeBy, Loaded, to_examples
 from educe.data.loading.names import find_columns
 from educe.data.loading.readers import read_rows
+from educe.data.own import OwnGrade, is_own, own_grade
 from educe.data.splits import drop_repeats
 from educe.data.task import ColumnsRead, Grade, Kind, Task
 from educe.data.validation import check_mapping, check_one_of, check_text
@@ -36,7 +37,7 @@ def file_task(
     columns: Mapping[str, Any] | None = None,
     answer_is: AnswerIs = "auto",
     separator: str | None = None,
-    grade: GradeBy | None = None,
+    grade: str | None = None,
     train: str | None = None,
     dev: str | None = None,
     repeats: Repeats = "error",
@@ -51,6 +52,7 @@ def file_task(
     fit.
     """
     check_row_options(columns=columns, answer_is=answer_is, repeats=repeats, separator=separator, train=train, dev=dev)
+    by, own = read_grade(grade)
     others = {split: Path(each).expanduser() for split, each in (("train", train), ("dev", dev)) if each is not None}
     main = Path(path).expanduser()
     paths = {"test" if others else "all": main, **others}
@@ -63,22 +65,37 @@ def file_task(
         if found[file] != found[main]:
             raise UserError(f"{file}: its choices are in other columns than those of {main}; use the same in both")
     choices = found[main].choices is not None
-    chosen = grade is not None
-    if grade is None:
+    if by is None:
         answer = str(first_rows[main].value(found[main].answer)).strip()
-        grade = "number" if FINAL_MARK in answer else None if is_number(answer) else "exact"
-    else:
-        check_one_of("grade", grade, GRADE_BY)
-        if choices:
-            raise UserError(f"grade: {grade!r} is for tasks without choices; leave grade out")
+        by = "number" if FINAL_MARK in answer else None if is_number(answer) else "exact"
+    elif choices:
+        raise UserError(f"grade: {grade!r} is for tasks without choices; leave grade out")
 
     def load() -> Loaded:
         rows = {split: read_rows(each) for split, each in paths.items()}
-        return to_examples(rows, found[main], answer_is=answer_is, grade=grade or "exact")
+        return to_examples(rows, found[main], answer_is=answer_is, grade=by or "exact")
 
-    return make_task(
-        name=Path(path).stem, load=load, choices=choices, grade=grade, grade_chosen=chosen, repeats=repeats
+    task = make_task(
+        name=Path(path).stem, load=load, choices=choices, grade=by, grade_chosen=grade is not None, repeats=repeats
     )
+    return graded(task, own)
+
+
+def read_grade(grade: str | None) -> tuple[GradeBy | None, OwnGrade | None]:
+    """How answers are read and graded, as an option says it: by a function of the user's own, they are read as text."""
+    if isinstance(grade, str) and is_own(grade):
+        return "exact", own_grade(grade)
+    for known in GRADE_BY:
+        if grade == known:
+            return known, None
+    if grade is not None:
+        check_one_of("grade", grade, GRADE_BY)
+    return None, None
+
+
+def graded(task: Task, own: OwnGrade | None) -> Task:
+    """The task, graded by a function of the user's own where there is one."""
+    return task if own is None else replace(task, grade=own.grade, code=own.sha256)
 
 
 def check_row_options(*, columns: Any, answer_is: Any = "auto", repeats: Any = "error", **texts: Any) -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from educe.data.errors import UserError, did_you_mean, one_line
-from educe.data.hub_cache import snapshot_folder
+from educe.data.hub_cache import parse_hub_path, snapshot_folder
 from educe.data.loading.answers import AnswerIs
-from educe.data.loading.columns import GRADE_BY, GradeBy, Loaded, to_examples
-from educe.data.loading.files import Repeats, check_row_options, make_task
+from educe.data.loading.columns import GradeBy, Loaded, to_examples
+from educe.data.loading.files import Repeats, check_row_options, graded, make_task, read_grade
 from educe.data.loading.names import find_columns
 from educe.data.loading.readers import Row
 from educe.data.splits import SPLITS
 from educe.data.task import Task
 from educe.data.untrusted import parse_yaml, read_text
-from educe.data.validation import check_mapping, check_one_of, parse_hub_path
+from educe.data.validation import check_mapping
 
 # What publishers call our splits, where the user does not say.
 _PUBLISHED_AS = {"train": "train", "dev": "validation", "test": "test"}
@@ -51,7 +51,7 @@ def hub_task(
     config: str | None = None,
     splits: Mapping[str, str] | None = None,
     answer_is: AnswerIs = "auto",
-    grade: GradeBy | None = None,
+    grade: str | None = None,
     repeats: Repeats = "error",
 ) -> Task:
     """A task from `hub:org/name@revision`: `columns` names its question, answer and (for multiple choice) choices.
@@ -62,14 +62,15 @@ def hub_task(
     """
     check_row_options(columns=columns, answer_is=answer_is, repeats=repeats, config=config)
     check_mapping("splits", splits)
-    if grade is not None:
-        check_one_of("grade", grade, GRADE_BY)
+    by, own = read_grade(grade)
+    if own is not None and "choices" in (columns or {}):
+        raise UserError(f"grade: {grade!r} is for tasks without choices; leave grade out")
     if not columns or not {"question", "answer"} <= set(columns):
         raise UserError(f"hub:{path}: no column map; write columns: {{question: ..., answer: ..., choices: ...}}")
     for split in splits or {}:
         if split not in SPLITS:
             raise UserError(f"splits: unknown split {split!r}; {did_you_mean(split, SPLITS)}")
-    name, revision = parse_hub_path(path, what=f"task 'hub:{path}'")
+    name, revision = parse_hub_path(path, kind="dataset", what=f"task 'hub:{path}'")
     source = HubSource(
         path=name,
         config=config,
@@ -78,7 +79,8 @@ def hub_task(
         columns=columns,
         choices="choices" in columns,
     )
-    return source_task(name.rpartition("/")[2], source, answer_is=answer_is, grade=grade, repeats=repeats)
+    task = source_task(name.rpartition("/")[2], source, answer_is=answer_is, grade=by, repeats=repeats)
+    return graded(task, own)
 
 
 def source_task(

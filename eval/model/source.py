@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from educe.data.errors import UserError, did_you_mean
-from educe.data.validation import check_name, parse_hub_path
+from educe.data.hub_cache import parse_hub_path
+from educe.data.validation import check_name
 from educe.eval.model.certificate import ADAPTER_FILES, CERTIFICATE, read_certificate
 from educe.eval.model.files import file_sha256, files_sha256, model_files, read_mapping, weight_files
 from educe.eval.model.flops import Shape
@@ -312,7 +313,7 @@ def _named(name: str) -> Source:
         return Source(name=name, where=where, location=name, kind=known.kind)
     prefix, _, rest = name.partition(":")
     if prefix == "hub" and rest:
-        location, revision = parse_hub_path(rest, what=f"model {name!r}")
+        location, revision = parse_hub_path(rest, kind="model", what=f"model {name!r}")
         return Source(name=location.split("/")[-1], where="hub", location=location, revision=revision)
     if prefix == "path" and rest:
         folder = Path(rest).expanduser()

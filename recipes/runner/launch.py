@@ -11,12 +11,12 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from educe.data.display import visible
-from educe.data.errors import RunStopped, UserError, did_you_mean
+from educe.data.errors import RunStopped, UserError
 from educe.eval.measurement import Measurement
 from educe.eval.model.load import fetch, load_model
 from educe.eval.model.model import Model
 from educe.eval.progress import progress_listener, step_listener
-from educe.recipes.catalog import RECIPES
+from educe.recipes.catalog import find_recipe
 from educe.recipes.runner.audits import update_audits
 from educe.recipes.runner.canaries import Canaries, canaries_of, check_model
 from educe.recipes.runner.cell import Cell
@@ -39,18 +39,17 @@ def study_of_one(
 ) -> Study:
     """The study of one cell that a command describes; `more` are other keys of a study."""
     refuse_set(recipe)
-    if recipe not in RECIPES:
-        raise UserError(f"unknown recipe {recipe!r}; {did_you_mean(recipe, RECIPES)}")
+    name, kind = find_recipe(recipe)
     plain = {
-        "name": recipe,
+        "name": name.rpartition(":")[2].lstrip("_"),
         "models": [_spec(model)],
         "tasks": [_spec(task)],
         "recipes": [{recipe: dict(map(parse_change, settings))}],
         **more,
     }
-    if RECIPES[recipe].load().budget == "examples" and examples is None:
+    if kind.budget == "examples" and examples is None:
         raise UserError(f"recipe {recipe!r} learns from labelled rows; say how many: --examples 64")
-    if RECIPES[recipe].load().budget != "examples" and examples is not None:
+    if kind.budget != "examples" and examples is not None:
         raise UserError(f"recipe {recipe!r} takes no number of training rows; drop --examples {examples}")
     return Study.make({**plain, "examples": [] if examples is None else [examples]}, what="this command")
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from educe.data.errors import Mistakes, UserError, UserErrors, did_you_mean, lines_of
+from educe.data.own import say_own
 from educe.data.resolve import resolve
 from educe.data.task import Task
 from educe.data.tasks.suites import with_suites
@@ -113,6 +114,7 @@ class Study(BaseModel):
             with found.collecting():
                 apply_change(written, change)
         found.check()
+        say_own(written, what=f"study {path}")
         return cls.make(written, what=f"study {path}")
 
     @classmethod
@@ -231,6 +233,7 @@ class Study(BaseModel):
                 f"two {key} have the name {name!r}; give one another name: {{...: {{name: other}}}}"
                 for name in repeated
             )
+        found.lines.extend(_named_alike(methods))
         if not self.examples and any(method.takes_examples for _, method in methods):
             found.lines.append(
                 "study lacks the key 'examples', which its training recipes need; add examples: [4, 16, 64]"
@@ -358,6 +361,11 @@ def _unreadable(entries: Any, read: Callable[[Any], Any]) -> list[str]:
 def _repeated(key: str, entries: Any) -> list[str]:
     known = Counter(map(repr, entries)) if isinstance(entries, list | tuple) else {}
     return [f"study: {key} lists {each} twice; once is enough" for each, times in known.items() if times > 1]
+
+
+def _named_alike(methods: Sequence[tuple[str, Method]]) -> list[str]:
+    files = Counter(name for name, _ in {(name, method.source_sha256) for name, method in methods})
+    return [f"two recipes of other files are {name!r}; give one file another name" for name in files if files[name] > 1]
 
 
 def _is_readable(task: Task, found: Mistakes) -> bool:

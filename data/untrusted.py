@@ -74,8 +74,10 @@ def read_json(path: Path, *, limit: int = MAX_BYTES, links: bool = True) -> Any:
     return parse_json(read_text(path, limit=limit, links=links), source=str(path))
 
 
-def parse_json(text: str, *, source: str, one_line: bool = False) -> Any:
+def parse_json(text: str, *, source: str, one_line: bool = False, nan: bool = False) -> Any:
     """The value that JSON text stands for; `source` says in errors where it is from, with its line if it is `one_line`.
+
+    With `nan`, NaN and infinities are None, as other tools write them where a number is missing.
 
     UserError for broken JSON, a key that comes twice, NaN and infinities (which JSON has not), half of a surrogate pair
     (which no file can hold), nesting that is too deep, and more than MAX_JSON_VALUES values.
@@ -83,7 +85,7 @@ def parse_json(text: str, *, source: str, one_line: bool = False) -> Any:
     if text.count(",") + text.count("[") + text.count("{") > MAX_JSON_VALUES:
         raise UserError(f"{source}: more than {MAX_JSON_VALUES:,} values; make it smaller")
     try:
-        value = _DECODER.decode(text)
+        value = (_LENIENT if nan else _DECODER).decode(text)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
         return value
@@ -153,6 +155,7 @@ def _finite(text: str) -> float:
 
 # Made once: `json.loads` with options makes a decoder for each line of a file of rows.
 _DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse_number, parse_float=_finite)
+_LENIENT = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=lambda _: None, parse_float=_finite)
 
 
 class _Refused(yaml.MarkedYAMLError):

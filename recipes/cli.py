@@ -88,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     results = _folder_command(parsers, "results", commands.results, "Print one row for each measurement.")
     results.add_argument("--format", choices=["csv", "json"], default="csv", help="Form of the rows (csv).")
     results.add_argument("--sql", metavar="QUERY", help="Answer a question about the table results (educe[sql]).")
+    compare = _command(
+        parsers,
+        "compare",
+        commands.compare,
+        "Compare results item by item: run directories, logs of Inspect and lm_eval.",
+    )
+    compare.add_argument("results", nargs="+", metavar="RESULT", help="The first is what the others are compared with.")
+    compare.add_argument("--cluster", metavar="FIELD", help="Field of a log's items that related items share.")
+    compare.add_argument("--format", choices=["text", "csv", "json"], default="text", help="Form (text).")
     claims = _folder_command(parsers, "claims", commands.claims, "Print the claims that the results support.")
     _add_claim_options(claims)
     claims.add_argument("--refused", action="store_true", help="List what is not claimed, and why.")

@@ -241,6 +241,17 @@ def results(options: argparse.Namespace) -> int:
     return code
 
 
+def compare(options: argparse.Namespace) -> int:
+    """Print how results differ, item by item, whoever measured them."""
+    from educe.recipes.runner.interop.compare import compare_arguments
+
+    found = compare_arguments(options.results, cluster=options.cluster)
+    sys.stdout.write(found.text(options.format))
+    if options.format == "csv":
+        print("".join(f"{line}\n" for line in found.notes), end="", file=sys.stderr)
+    return 0
+
+
 def claims(options: argparse.Namespace) -> int:
     """Print the claims of a run directory. 1 where results are corrupt."""
     from educe.eval.analysis.conditions import pool

@@ -61,6 +61,7 @@ OPTIONAL = (
 # What only some tasks or recipes need, or only the end of a run, and takes longer to import than all of the catalog of
 # tasks: the first cell of a run must not wait for it.
 SLOW = {
+    ("educe.data.archive", "pyarrow"),
     ("educe.data.hub_cache", "huggingface_hub"),
     ("educe.data.loading.hub", "datasets"),
     ("educe.data.loading.hub", "huggingface_hub"),

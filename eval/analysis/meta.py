@@ -10,7 +10,7 @@ from educe.eval.analysis.conditions import Condition, most_shots, plain_promptin
 from educe.eval.analysis.controls import controlled
 from educe.eval.analysis.looks import Looks
 from educe.eval.analysis.statistics.intervals import Interval
-from educe.eval.analysis.statistics.paired import adjusted, gap_recovered, paired_difference
+from educe.eval.analysis.statistics.paired import difference_error, gap_recovered, paired_difference
 from educe.eval.analysis.statistics.random_effects import MIN_EFFECTS, MetaAnalysis, meta_analysis
 from educe.eval.analysis.statistics.variance import Estimand, contrast_variance, estimand_of
 
@@ -155,8 +155,7 @@ def _above_control(conditions: Sequence[Condition], tuned: Condition) -> TaskEff
 def _difference(condition: Condition, other: Condition) -> TaskEffect | None:
     (ours, theirs), clusters = sides_of(condition.measurements, other.measurements)
     gain = paired_difference(ours, theirs, clusters)
-    variance = contrast_variance((ours, theirs), (1.0, -1.0), clusters)
-    error = adjusted(ours.items - theirs.items, variance, clusters).error
+    error = difference_error(ours, theirs, clusters)
     if not np.isfinite(error):
         return None
     return TaskEffect(

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +25,8 @@ from educe.eval.analysis.statistics.equivalence import equivalence_p
 from educe.eval.analysis.statistics.mcnemar import McNemar, mcnemar
 from educe.eval.analysis.statistics.multiple import benjamini_hochberg, bonferroni_level, holm
 from educe.eval.analysis.statistics.paired import Difference
-from educe.eval.analysis.statistics.resample import Clusters, cluster_codes
+from educe.eval.analysis.statistics.power import detectable_difference
+from educe.eval.analysis.statistics.resample import Clusters, independent_items
 from educe.eval.analysis.statistics.variance import Side, Variance, contrast_variance
 from educe.eval.measurement import Failure
 from educe.eval.report.text import RUNS_MARK, odds_text, range_text, share_text
@@ -88,13 +88,8 @@ class Comparison:
         return None if self.odds is None or self.clustered else (self.odds.low, self.odds.high)
 
     def min_detectable_effect(self, *, comparisons: int = 1) -> float:
-        """The difference that would have been found with 80% power at 5%, corrected for so many comparisons.
-
-        Half the width of its interval at that level, plus the quantile of the power times its standard error. Never
-        below what so few items allow: a difference d has a variance of at least d (1 - d) per item.
-        """
-        quantile = self.variance.quantile(bonferroni_level(0.95, comparisons)) + NormalDist().inv_cdf(POWER)
-        return float(min(1.0, max(quantile * self.variance.total**0.5, quantile**2 / (self.units + quantile**2))))
+        """The difference that would have been found with 80% power at 5%, corrected for so many comparisons."""
+        return detectable_difference(self.variance, self.units, level=bonferroni_level(0.95, comparisons), power=POWER)
 
 
 _WITH_STARS: tuple[Family, ...] = ("primary", "all")
@@ -345,7 +340,6 @@ def _comparison(
     named = [name for name in clusters if name is not None]
     runs = ours.scores, theirs.scores
     binary = len(runs[0]) == len(runs[1]) == 1 and all(np.isin(side, (0, 1)).all() for side in runs)
-    sizes = np.bincount(cluster_codes(clusters, len(clusters)))
 
     def adjust(p: float) -> float:
         return p if looks is None else looks.adjust(p, condition, other)
@@ -361,5 +355,5 @@ def _comparison(
         odds=mcnemar(runs[0][0], runs[1][0]) if binary else None,
         clustered=len(set(named)) < len(named),
         variance=contrast_variance((ours, theirs), (1.0, -1.0), clusters),
-        units=len(clusters) ** 2 / float(sizes @ sizes),
+        units=independent_items(clusters),
     )

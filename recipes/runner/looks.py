@@ -1,8 +1,8 @@
 """looks.jsonl: who looked at which results of a run directory, and when. Lines are appended and never changed.
 
-A look is whatever shows p values, stars or claims: the report at the end of `educe run`, `educe report` and `educe
-claims`. Looks at the same set of cells are one look. The first line says since when looks are recorded. The page of a
-run in progress (live.py) shows scores and makes no test, so it is none.
+A look is whatever shows p values, stars or claims: the report at the end of `educe run`, `educe report`, `educe claims`
+and `educe compare`. Looks at the same set of cells are one look. The first line says since when looks are recorded. The
+page of a run in progress (live.py) shows scores and makes no test, so it is none.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from educe.recipes.runner.listing import Facts, Listed
 from educe.recipes.runner.sealed_files import SealedFiles
 
 LOOKS = "looks.jsonl"
-Command = Literal["run", "report", "claims"]
+Command = Literal["run", "report", "claims", "compare"]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
 
 

@@ -31,6 +31,7 @@ from educe.recipes.runner.table import (
 )
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from pyarrow import Table
 
 
@@ -85,6 +86,10 @@ class Results:
     def table(self) -> "Table":
         """The same as an Arrow table."""
         return table_of(self.rows())
+
+    def frame(self) -> "DataFrame":
+        """The same as a pandas frame."""
+        return self.table().to_pandas()
 
     def text(self, form: Form) -> str:
         """The rows as csv or json."""

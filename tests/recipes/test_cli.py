@@ -21,8 +21,8 @@ from tests.recipes.made import SEEN_ONCE, measurement_of
 from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
 
 COMMANDS = (
-    *("", "run", "screen", "plan", "validate", "organisms", "game", "report", "results", "claims", "forecast"),
-    *("verify", "ls"),
+    *("", "run", "screen", "plan", "validate", "organisms", "game", "report", "results", "compare", "claims"),
+    *("forecast", "verify", "ls"),
 )
 GOOD = {"id": "q1", "question": "Is 1 odd?", "choices": ["yes", "no"], "answer": "yes"}
 

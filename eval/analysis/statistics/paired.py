@@ -71,6 +71,11 @@ def paired_difference(
     )
 
 
+def difference_error(a: Side, b: Side, clusters: Clusters | None = None) -> float:
+    """The standard error that the interval of `paired_difference` has; infinite for a single cluster."""
+    return adjusted(a.items - b.items, contrast_variance((a, b), (1.0, -1.0), clusters), clusters).error
+
+
 def check_sides(*sides: ArrayLike | Side) -> list[Side]:
     """Sides of the same items; ValueError where their numbers differ or a score is outside [0, 1]."""
     made = [Side.of(side) for side in sides]

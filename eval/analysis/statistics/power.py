@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from educe.eval.analysis.statistics.resample import normal_quantile, t_quantile
-from educe.eval.analysis.statistics.variance import MIN_SEEDS
+from educe.eval.analysis.statistics.variance import MIN_SEEDS, Variance
 
 # Miller (2024) works his examples with these: the variance of items' mean differences, and of one answer at an item.
 BETWEEN_ITEMS = 1 / 9
@@ -118,6 +118,17 @@ def min_detectable_effect(items: int | float, noise: Noise, *, level: float = 0.
         middle = (low + high) / 2
         low, high = (low, middle) if interval_power(middle, items, noise, level=level) >= power else (middle, high)
     return high
+
+
+def detectable_difference(variance: Variance, units: float, *, level: float = 0.95, power: float = 0.8) -> float:
+    """The difference that was found with this power at this level, had it been there: of a measured difference.
+
+    Half the width of its interval plus the quantile of the power times its standard error. `units` is the number of
+    independent items: a difference d has a variance of at least d (1 - d) per item, so it is never below what so few
+    items allow.
+    """
+    quantile = variance.quantile(level) + float(special.ndtri(power))
+    return float(min(1.0, max(quantile * variance.total**0.5, quantile**2 / (units + quantile**2))))
 
 
 def seeds_needed(

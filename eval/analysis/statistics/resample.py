@@ -48,6 +48,12 @@ def _codes(clusters: tuple[str | None, ...]) -> NDArray[np.int64]:
     return codes
 
 
+def independent_items(clusters: Sequence[str | None]) -> float:
+    """How many independent items these are worth where the items of a cluster count as one (Kish 1965)."""
+    sizes = np.bincount(cluster_codes(clusters, len(clusters)))
+    return len(clusters) ** 2 / float(sizes @ sizes)
+
+
 def in_one_cluster(clusters: Clusters | None, num_items: int) -> bool:
     """Whether all items are of one cluster, so that no variance between clusters can be estimated."""
     return int(cluster_codes(clusters, num_items).max()) == 0

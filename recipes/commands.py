@@ -36,11 +36,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Run what a run directory lacks of its study, and write its report. 1 where a cell failed."""
-    from educe.recipes.runner.table import num_finished
+    """Run what a run directory lacks of its study, copy what its tracker lacks, and write its report.
 
-    if count := num_finished(Path(options.folder)):
-        print(f"report: {Path(options.folder) / 'report.html'}")
+    1 where a cell failed.
+    """
+    from educe.recipes.runner.table import num_finished
+    from educe.recipes.runner.tracking.marks import is_copied
+
+    folder = Path(options.folder)
+    if (count := num_finished(folder)) and is_copied(folder):
+        print(f"report: {folder / 'report.html'}")
         print(f"all {count:,} cells are finished; `educe report` writes the report again", file=sys.stderr)
         return 0
     from educe.data.own import say_own

@@ -120,7 +120,7 @@ deletes cells that the study no longer has.
 | what | how much |
 | --- | --- |
 | at the start | it lists cells in `cells.json` ({listed} bytes each), and reads and checks those that are there |
-| while cells run | it updates the page, and copies the cell to W&B where the study says so |
+| while cells run | it updates the page, and copies the cell to a tracker where the study says so |
 | when all have ended | it reads them once more, and writes the report and `results.parquet` |
 
 What that takes a cell, and how long 100,000 cells take to list, is measured in [benchmarks.md](benchmarks.md#cells).

@@ -44,7 +44,7 @@ class Search:
     seed: int
     cell: int = 0
 
-    def run(self, schedule: Schedule) -> Run:
+    def run(self, schedule: Schedule, rung: str) -> Run:
         return Run(
             rows=self.rows,
             trainable=self.trainable,
@@ -52,13 +52,13 @@ class Search:
             seed=self.seed,
             dev_rows=self.dev_rows,
             cell=self.cell,
-            candidate=self.candidate(schedule),
+            candidate=self.candidate(schedule, rung),
         )
 
-    def candidate(self, schedule: Schedule) -> str:
-        """The name of a run under this schedule; none where there is nothing to choose."""
-        named = f"learning_rate {_without_dot(schedule.learning_rate)}, {schedule.steps} steps"
-        return named if len(self.schedules) > 1 else ""
+    def candidate(self, schedule: Schedule, rung: str) -> str:
+        """The name of a run under this schedule in a rung of halving; none where there is nothing to choose."""
+        named = (f"learning_rate {_without_dot(schedule.learning_rate)}", f"{schedule.steps} steps", rung)
+        return ", ".join(filter(None, named)) if len(self.schedules) > 1 else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +71,14 @@ class _Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class _Wanted:
-    """The schedules that a search runs next, and whether they are measured on dev rows."""
+    """The schedules that a search runs next, and whether they are measured on dev rows.
+
+    `rung` names these runs apart from others under the same schedules.
+    """
 
     schedules: Sequence[Schedule]
     scored: bool = True
+    rung: str = ""
 
 
 # What a search wants to run, then what came of it (None where a run diverged), until it has its best.
@@ -150,13 +154,15 @@ def fine_tune_best(model: Model, searches: Sequence[Search]) -> list[Callable[[]
     best on the model, inside `temporary_changes`, or raises its error: Diverged where all its runs do.
     """
     if len(searches) == 1 and len(searches[0].schedules) == 1:
-        return [partial(fine_tune_alone, model, searches[0].run(searches[0].schedules[0]))]
+        return [partial(fine_tune_alone, model, searches[0].run(searches[0].schedules[0], ""))]
     trials = [_Trials(search=search) for search in searches]
     going = {place: each.steps() for place, each in enumerate(trials)}
     wanted = {place: next(steps) for place, steps in going.items()}
     ended: dict[int, Callable[[], Tuned]] = {}
     while wanted:
-        runs = [searches[place].run(schedule) for place, each in wanted.items() for schedule in each.schedules]
+        runs = [
+            searches[place].run(schedule, each.rung) for place, each in wanted.items() for schedule in each.schedules
+        ]
         finished = _in_groups(model, runs)
         for place, each in list(wanted.items()):
             results = [next(finished) for _ in each.schedules]
@@ -205,18 +211,20 @@ def _best_by_halving(
     """The whole run of the schedule that is left in the end, and the score of its last shorter run."""
     ranked: list[tuple[float, Schedule]] = []
     left = list(schedules)
+    number = 0
     while len(left) > 1:
-        ranked = yield from _rung(trials, left)
+        number += 1
+        ranked = yield from _rung(trials, left, number)
         left = [schedule for _, schedule in ranked[: math.ceil(len(left) / 2)]]
     for score, schedule in ranked:  # the next one where the best diverges in full
-        (attempt,) = yield _Wanted(schedules=[schedule], scored=False)
+        (attempt,) = yield _Wanted(schedules=[schedule], scored=False, rung="in full")
         if attempt is not None:
             return attempt, score
     raise trials.diverged[-1]
 
 
 def _rung(
-    trials: _Trials, schedules: Sequence[Schedule]
+    trials: _Trials, schedules: Sequence[Schedule], number: int
 ) -> Generator[_Wanted, list[_Attempt | None], list[tuple[float, Schedule]]]:
     """Each schedule with the score of its shortened run, best first; those that diverged are left out.
 
@@ -225,7 +233,7 @@ def _rung(
     share = 0.5 ** math.ceil(math.log2(len(schedules)))
     short = [replace(schedule, steps=math.ceil(schedule.steps * share)) for schedule in schedules]
     distinct = list(dict.fromkeys(short))
-    attempts = yield _Wanted(schedules=distinct)
+    attempts = yield _Wanted(schedules=distinct, rung=f"rung {number}")
     for attempt in filter(None, attempts):
         trials.charge_discarded(attempt)
     scores = {each: attempt.score for each, attempt in zip(distinct, attempts, strict=True) if attempt}

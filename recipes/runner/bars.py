@@ -1,18 +1,20 @@
 """Bars of a run on a terminal: one for the study with the time left, and one for each worker with what it does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Rich
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 from educe.data.display import visible
 
 _BAR_WIDTH = 16
+# A terminal with fewer columns has no room for the bar itself and the time since the start.
+_NARROW = 70
 # Rich estimates speed over so many seconds; a step of a large model takes several.
 _SPEED_SECONDS = 120.0
 
@@ -23,7 +25,7 @@ class _Left(ProgressColumn):
     max_refresh = 0.5
 
     def __init__(self, of_study: Callable[[], float | None]) -> None:
-        super().__init__()
+        super().__init__(_column())
         self._of_study = of_study
 
     def render(self, task: Task) -> Text:
@@ -31,17 +33,36 @@ class _Left(ProgressColumn):
         return Text("" if seconds is None else f"{as_clock(seconds)} left", style="progress.remaining")
 
 
+class _Fitting(Rich):
+    """Each task in one line: on a narrow terminal without those columns that are for wide ones."""
+
+    def __init__(self, *columns: tuple[ProgressColumn, bool], console: Console, **options: Any) -> None:
+        self._terminal = console
+        self._narrow = tuple(column for column, wide in columns if not wide)
+        self._wide = tuple(column for column, _ in columns)
+        super().__init__(*self._wide, console=console, **options)
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        self.columns = self._narrow if self._terminal.width < _NARROW else self._wide
+        return super().make_tasks_table(tasks)
+
+
+def _column(**options: Any) -> Column:
+    return Column(no_wrap=True, **options)
+
+
 class Bars:
     """The study's bar counts `total` cells, of which some are `done`. Workers have theirs while they do something."""
 
     def __init__(self, console: Console, *, total: int, done: int, left: Callable[[], float | None]) -> None:
-        name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        self._rich = Rich(
-            TextColumn("{task.description}", markup=False, table_column=name),
-            BarColumn(bar_width=_BAR_WIDTH),
-            TextColumn("{task.fields[count]}", markup=False, justify="right"),
-            TimeElapsedColumn(),
-            _Left(left),
+        name = _column(ratio=1, overflow="ellipsis")
+        count = TextColumn("{task.fields[count]}", markup=False, justify="right", table_column=_column())
+        self._rich = _Fitting(
+            (TextColumn("{task.description}", markup=False, table_column=name), False),
+            (BarColumn(bar_width=_BAR_WIDTH, table_column=_column()), True),
+            (count, False),
+            (TimeElapsedColumn(table_column=_column()), True),
+            (_Left(left), False),
             console=console,
             transient=True,
             expand=True,
@@ -58,6 +79,9 @@ class Bars:
     def tasks(self) -> list[Task]:
         """What is shown, from top to bottom."""
         return [task for task in self._rich.tasks if task.visible]
+
+    def __rich__(self) -> RenderableType:
+        return self._rich.get_renderable()
 
     def start(self) -> None:
         self._rich.start()
@@ -94,9 +118,11 @@ class Bars:
         shown = visible(f"{worker + 1}. {text}" if worker or len(self._workers) > 1 else text)
         if worker not in self._workers:
             self._workers[worker] = self._rich.add_task("", total=None, count="", of_study=False)
+        (task,) = (each for each in self._rich.tasks if each.id == self._workers[worker])
+        task.total = None  # Rich takes None for the total of the part before
         # What is not given again would be lost.
         fields: dict[str, Any] = {"count": "", "of_study": False}
-        self._rich.reset(self._workers[worker], total=None, description=shown, visible=True, **fields)
+        self._rich.reset(task.id, description=shown, visible=True, **fields)
 
 
 class TimeLeft:

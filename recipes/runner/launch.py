@@ -84,6 +84,8 @@ def _launch(study: Study, cell: Cell, store: Store, state: PartialState) -> None
             if state.is_main_process:
                 store.clear_journals([cell])  # of a run that was killed when its result had its name
             state.print(visible(f"{cell}: already in {store.folder(cell)}"))
+            if state.is_main_process:
+                _copy_known(study, cell, store)
             return
         try:
             with _shown(study, cell, store, is_main=state.is_main_process) as progress:
@@ -122,6 +124,15 @@ def _shown(study: Study, cell: Cell, store: Store, *, is_main: bool) -> Iterator
         step_listener(lambda _, step: progress.train(cell, [step])),
     ):
         yield progress
+
+
+def _copy_known(study: Study, cell: Cell, store: Store) -> None:
+    """Copy a cell that was measured before, where the study tracks and an earlier command did not."""
+    measurement = store.find(cell.listed, {})
+    assert isinstance(measurement, Measurement)
+    say = Progress(total=1, done=1, out=store.root, announce=False).say
+    with tracked(study, store.root, say, machine=True, known=[(cell, measurement)]):
+        pass
 
 
 def _earlier(cell: Cell, store: Store) -> tuple[bool, Canaries]:

@@ -118,7 +118,7 @@ def _journal(cell: Listed) -> str:
 
 
 def _has_use(store: Store, cell: Listed) -> bool:
-    """Whether a journal of the cell is gone on with: it has no result yet."""
+    """Whether a journal of the cell is continued: it has no result yet."""
     return not (store.root / "cells" / cell.folder).exists()
 
 

@@ -87,7 +87,7 @@ class Command:
 
 def _is_worker(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
-        return any("worker_process" in word for word in process.cmdline())
+        return any(name in word for word in process.cmdline() for name in ("worker_process", "tracking.process"))
     return False
 
 

@@ -1,4 +1,4 @@
-"""Evaluations killed with SIGKILL while a cell is at work, and gone on with: fewer forwards, and the same bytes."""
+"""Evaluations killed with SIGKILL while a cell is at work, and continued: fewer forwards, and the same bytes."""
 
 import os
 import random

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 from typing import TextIO
 
 import pytest
+from rich.console import Console
 from tqdm import tqdm
 
-from educe.recipes.runner.bars import TimeLeft, as_clock
+from educe.recipes.runner.bars import Bars, TimeLeft, as_clock
 from educe.recipes.runner.command import one_line_errors
 from educe.recipes.runner.progress import Progress
 from educe.recipes.runner.terminal import Shown
@@ -115,6 +116,32 @@ def test_the_study_and_each_worker_have_a_bar(monkeypatch: pytest.MonkeyPatch) -
         other.rest()
         assert shown() == [("study", 1, 2), ("1. steps trained: a and 1 more", 2, 9)]
     assert "2/9" in stream.getvalue() and "1/2 cells" in stream.getvalue()
+
+
+def test_a_part_whose_length_is_unknown_has_none_of_the_part_before() -> None:
+    """Failed before: the bar stood at 0 of what the last part had."""
+    bars = Bars(Console(file=io.StringIO()), total=2, done=0, left=lambda: None)
+    bars.show(0, "a")
+    bars.part(0, "steps trained", 9, 9)
+    bars.show(0, "b")
+    assert [(each.completed, each.total) for each in bars.tasks] == [(0, 2), (0, None)]
+    bars.part(0, "steps trained", 1, 9)
+    assert [(each.completed, each.total) for each in bars.tasks] == [(0, 2), (1, 9)]
+
+
+@pytest.mark.parametrize("width", [40, 50, 69, 70, 120])
+def test_each_bar_has_one_line_with_a_name(width: int) -> None:
+    """Failed before: at 50 columns the name was gone, and at 40 a bar took two lines."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    bars = Bars(console, total=10_000, done=5_000, left=lambda: 36_000.0)
+    bars.show(0, "tiny-random parity iid_sft n=16")
+    bars.part(0, "steps trained", 64, 512)
+    with console.capture() as shown:
+        console.print(bars)
+    study, worker = shown.get().splitlines()
+    assert worker.startswith("st") and study.startswith("st")
+    assert width < 50 or (study.startswith("study ") and "5000/10000 cells" in study and "10:00:00 left" in study)
+    assert ("\u2501" in study) is (width >= 70)
 
 
 def test_the_time_left_goes_by_rows_and_not_by_cells() -> None:

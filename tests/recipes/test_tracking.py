@@ -1,7 +1,8 @@
 """Trackers as sinks: each cell's steps as they are trained, once and in order, whatever the tracker does."""
 
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 
 from educe.eval.progress import TrainingStep
+from educe.recipes.cli import launch
 from educe.recipes.runner.results import load_results
 from educe.recipes.runner.run_study import run_study
 from educe.recipes.runner.tracking import tracked, trackio, wandb
 from educe.recipes.runner.tracking.copied import Copied
+from educe.recipes.runner.tracking.marks import Marks, is_copied
 from educe.recipes.runner.tracking.process import TrackerFailed
 from educe.recipes.runner.tracking.settings import TRACKERS
-from educe.recipes.runner.tracking.tracker import Entry
+from educe.recipes.runner.tracking.tracker import Entry, Table
 from tests.recipes.small import no_figures, run_cli, small_study, study_file
 
 ENTRY = Entry(key="k", name="a cell", folder="a/b", group="study", kind="iid_sft", config={})
@@ -28,9 +31,9 @@ class Recorder:
         self.told: list[tuple[str, Any]] = []
         self.have = have
 
-    def call(self, what: str, *values: Any) -> Any:
+    def call(self, what: str, *values: Any, **_: Any) -> Any:
         self.told.append((what, values))
-        return self.have if what == "begin" else None
+        return self.have if what == "begin" else what in ("finish", "show")
 
     def close(self) -> None:
         pass
@@ -143,7 +146,7 @@ def test_an_outage_fails_and_slows_nothing(
 ) -> None:
     ended, tried = threading.Event(), []
 
-    def call(*values: Any) -> Any:
+    def call(*values: Any, **_: Any) -> Any:
         tried.append(values[0])
         if outage == "silent":
             ended.wait(60)
@@ -167,6 +170,94 @@ def test_an_outage_fails_and_slows_nothing(
     assert [what for what, _ in recorder.told].count("show") == 2
     for each in load_results(tmp_path / "out").measurements:
         assert rows(recorder.steps(each.cell_name)) == [dict(row) for row in each.training]
+
+
+class Away:
+    """A tracker that cannot be reached."""
+
+    def call(self, *_: Any, **__: Any) -> Any:
+        raise TrackerFailed("no route to host")
+
+    def end(self) -> None: ...
+
+    close = end
+
+
+def test_resuming_a_finished_run_copies_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Failed before: it ended with "all 4 cells are finished"."""
+    out, resume = tmp_path / "out", ("resume", tmp_path / "out", "--workers", 1)
+    use(monkeypatch, Away())
+    assert run_cli("run", study_file(tmp_path, track="wandb"), "--out", out) == 0
+    (out / "report.html").touch()  # what is left out here
+    assert not (out / "wandb").is_dir() or not is_copied(out)
+    recorder = Recorder()
+    use(monkeypatch, recorder)
+    assert run_cli(*resume) == 0
+    told = [what for what, _ in recorder.told]
+    assert (told.count("finish"), told.count("show")) == (4, 1) and is_copied(out)
+    capsys.readouterr()
+    assert run_cli(*resume) == 0 and "all 4 cells are finished" in capsys.readouterr().err
+    assert len(recorder.told) == len(told), "the short way where nothing is missing"
+    next(out.glob("wandb/*.copied")).unlink()
+    assert run_cli(*resume) == 0 and len(recorder.told) > len(told)
+    # Charts that could not be shown are missing, too.
+    use(monkeypatch, Away())
+    assert run_cli("run", tmp_path / "study.yaml", "--out", out) == 0 and not is_copied(out)
+
+
+def test_launching_a_finished_cell_again_copies_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["zero_shot", "--model", "tiny-random", "--task", "word_sentiment", "--test-items", "2"]
+    command += ["--out", str(tmp_path), "--track", "wandb"]
+    use(monkeypatch, Away())
+    launch(command)
+    recorder = Recorder()
+    use(monkeypatch, recorder)
+    for _ in range(2):
+        launch(command)
+    assert [what for what, _ in recorder.told] == ["begin", "log", "finish"]
+    assert capsys.readouterr().out.count(": already in ") == 2
+
+
+def test_run_directories_have_copies_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed before: one run of W&B held the steps, and the last score, of both."""
+    study, keys = small_study(tmp_path, recipes=["zero_shot"], track="wandb"), []
+    for out in ("one", "one", "other"):
+        recorder = Recorder()
+        use(monkeypatch, recorder)
+        run_study(study, tmp_path / out)
+        keys.append({values[0].key for what, values in recorder.told if what in ("begin", "show")})
+    one, again, other = keys
+    assert len(one) == len(other) == 2 and again < one and not one & other
+
+
+def test_marks_of_an_earlier_version_hold(tmp_path: Path, recorder: Recorder) -> None:
+    """Of its cells alone: the curves are copied once more, to a run of this directory."""
+    study = small_study(tmp_path, recipes=["zero_shot"], track="wandb")
+    (cell,) = study.cells()
+    named = hashlib.sha256(repr((cell.listed.folder, cell.key)).encode()).hexdigest()[:32]
+    (tmp_path / "out" / "wandb").mkdir(parents=True)
+    (tmp_path / "out" / "wandb" / f"{named}.copied").touch()
+    run_study(study, tmp_path / "out")
+    assert [what for what, _ in recorder.told] == ["show"]
+
+
+@pytest.mark.parametrize("damage", ["", "x" * 32, "0" * 5000])
+def test_a_damaged_id_is_replaced(damage: str, tmp_path: Path) -> None:
+    (tmp_path / "directory.id").write_text(damage)
+    made = Marks(tmp_path).directory
+    assert len(made) == 32 and made != damage and Marks(tmp_path).directory == made
+
+
+def test_a_copy_that_is_not_kept_leaves_no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """W&B that is switched off."""
+    recorder = Recorder()
+    use(monkeypatch, SimpleNamespace(call=lambda *given, **_: bool(recorder.call(*given)) and None, close=lambda: None))
+    run_study(small_study(tmp_path, recipes=["zero_shot"], track="wandb"), tmp_path / "out")
+    assert [what for what, _ in recorder.told][-2:] == ["finish", "show"] and not is_copied(tmp_path / "out")
 
 
 def test_a_cell_that_fails_ends_its_copy(tmp_path: Path, recorder: Recorder) -> None:
@@ -199,21 +290,57 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_key_or_a_word_puts_wandb_on_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("wandb")
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_BASE_URL"):
+@pytest.fixture
+def mode_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Whether W&B is on the line, with these variables and this .netrc."""
+    library = pytest.importorskip("wandb")
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_CONFIG_DIR", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert wandb._mode() == "offline"
-    (tmp_path / ".netrc").write_text("machine example.org login user password key\n")
-    assert wandb._mode() == "offline"
-    monkeypatch.setenv("WANDB_BASE_URL", "https://example.org")
-    assert wandb._mode() == "online"
-    monkeypatch.delenv("WANDB_BASE_URL")
-    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password key\n")
-    assert wandb._mode() == "online"
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert wandb._mode() == "disabled"
+    monkeypatch.chdir(tmp_path)
+
+    def mode(keys: bytes = b"", **variables: str) -> str:
+        library.teardown()  # it reads its settings once
+        (tmp_path / ".netrc").write_bytes(keys)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(f"WANDB_{name}", value)
+            return wandb._mode()
+
+    yield mode
+    library.teardown()
+
+
+KEY = "0" * 40
+
+
+def test_a_key_or_a_word_puts_wandb_on_the_line(mode_of: Callable[..., str], tmp_path: Path) -> None:
+    """Failed before: "wandb" in any line was a key for any server, and W&B's own settings were not read."""
+    cloud, elsewhere = (f"machine {host} login user password {KEY}\n".encode() for host in ("api.wandb.ai", "a.org"))
+    assert mode_of() == "offline" and mode_of(API_KEY=KEY) == "online"
+    assert mode_of(cloud) == "online" and mode_of(elsewhere) == "offline"
+    assert mode_of(elsewhere, BASE_URL="https://a.org") == "online"
+    assert mode_of(cloud, BASE_URL="https://a.org") == "offline"
+    assert mode_of(b"# wandb\n" + elsewhere) == "offline"
+    assert mode_of(b"\xff\xfe" + cloud) == "offline" and mode_of(b"machine") == "offline"
+    assert mode_of(cloud, MODE="disabled") == "disabled" and mode_of(cloud, MODE="dryrun") == "offline"
+    settings = tmp_path / "wandb" / "settings"  # as `wandb offline` writes it
+    settings.parent.mkdir()
+    for word in ("offline", "disabled", "online"):
+        settings.write_text(f"[default]\nmode = {word}\n")
+        assert mode_of(API_KEY=KEY) == word
+    assert mode_of(MODE="offline") == "offline"
+
+
+def test_wandb_gets_every_row_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip("wandb")
+    for name in ("MAX_ROWS", "MAX_ARTIFACT_ROWS"):
+        monkeypatch.setattr(library.Table, name, 100)
+    rows = [[n, None if n < 50 else "text", 0.5] for n in range(1000)]
+    made = wandb._table(Table(columns=["count", "word", "share"], rows=rows))
+    plain = library.Table(columns=["count", "word", "share"], data=rows)
+    assert made._to_table_json()["data"] == rows and made._column_types == plain._column_types
+    assert library.Table.MAX_ARTIFACT_ROWS == 1000
 
 
 def test_nothing_of_the_environment_sends_trackio_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from educe.data.errors import UserError
 from educe.data.tasks.arithmetic import arithmetic
 from educe.data.tasks.word_sentiment import word_sentiment
 from educe.eval.measure import measure
+from educe.eval.progress import step_listener
 from educe.eval.prompting.prompts import PromptConfig, make_prompt_fn
 from educe.eval.spend import Spend
 from educe.recipes.catalog import make_method
@@ -91,6 +92,23 @@ def test_schedules_that_are_alike_once_shortened_all_stay_in_the_race():
     with temporary_changes(model):
         chosen = choose(model, schedules, halving=True)
     assert chosen.details.selection.candidates == 4 and chosen.details.selection.chosen["steps"] == 3
+
+
+def test_no_two_runs_of_a_search_have_one_name():
+    """Failed before: half of 8 steps and the whole of 4 were both "4 steps", and a tracker had each step twice."""
+    model, told = tiny(), []
+    # Rates too small to move any answer: the first of equals wins.
+    schedules = [replace(SCHEDULE, learning_rate=1e-12, steps=steps) for steps in (4, 8)]
+
+    def noted(_, step):
+        told.append((step.training, step.row["step"], "loss" in step.row))
+
+    with step_listener(noted), temporary_changes(model):
+        choose(model, schedules, halving=True)
+    assert len(set(told)) == len(told)
+    rate = "learning_rate 1e-12"
+    names = {f"{rate}, 2 steps, rung 1", f"{rate}, 4 steps, rung 1", f"{rate}, 4 steps, in full"}
+    assert {name for name, *_ in told} == names
 
 
 def test_a_rate_that_diverges_loses_under_halving_and_is_paid_for():

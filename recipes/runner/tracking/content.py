@@ -1,6 +1,5 @@
 """What is copied of a cell and of a study: names, settings, numbers; the first prompt where that is allowed."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -9,18 +8,17 @@ from educe.data.display import visible
 from educe.eval.analysis.curves import Curve, curves
 from educe.eval.measurement import Measurement
 from educe.eval.report.tables import RESULT_COLUMNS, results_rows
+from educe.recipes.runner.tracking.marks import hash_of
 from educe.recipes.runner.tracking.tracker import Chart, Entry, Line, Overview, Table
 
 if TYPE_CHECKING:  # a cell has its method, which needs torch: reading results must not
     from educe.recipes.runner.cell import Cell
 
-# Enough of a hash to identify a cell, in an id that every tracker takes.
-_KEY_LENGTH = 32
 _POINT = ("budget", "score", "low", "high", "n", "num_seeds")
 
 
-def entry_of(cell: "Cell", *, study: str) -> Entry:
-    """A cell before it is measured."""
+def entry_of(cell: "Cell", *, study: str, directory: str) -> Entry:
+    """A cell before it is measured, in the run directory with this id."""
     config = {
         "model": cell.source.name,
         "task": cell.task.name,
@@ -30,7 +28,7 @@ def entry_of(cell: "Cell", *, study: str) -> Entry:
         "seed": cell.seed,
     }
     return Entry(
-        key=key_of(cell),
+        key=key_of(cell, directory=directory),
         name=visible(str(cell)),
         folder=cell.listed.folder,
         group=study,
@@ -39,21 +37,16 @@ def entry_of(cell: "Cell", *, study: str) -> Entry:
     )
 
 
-def key_of(cell: "Cell") -> str:
+def key_of(cell: "Cell", *, directory: str) -> str:
     """What identifies the copy of a cell: a model that a study has under two names gives two."""
-    return _hash(cell.listed.folder, cell.key)
+    return hash_of(directory, cell.listed.folder, cell.key)
 
 
-def _hash(*values: Any) -> str:
-    return hashlib.sha256(repr(values).encode()).hexdigest()[:_KEY_LENGTH]
-
-
-def overview_entry(measurements: Sequence[Measurement], *, study: str) -> Entry:
-    """The study's charts and tables; the same for the same models and tasks."""
+def overview_entry(measurements: Sequence[Measurement], *, study: str, directory: str) -> Entry:
+    """The study's charts and tables; the same for the same models and tasks in one run directory."""
     panels = sorted({(each.model, each.task) for each in measurements})
-    return Entry(
-        key=_hash(study, panels), name=f"{study} curves", folder="curves", group=study, kind="curves", config={}
-    )
+    key = hash_of(directory, study, panels)
+    return Entry(key=key, name=f"{study} curves", folder="curves", group=study, kind="curves", config={})
 
 
 def provenance(measurement: Measurement, *, prompts: bool) -> dict[str, Any]:

@@ -34,17 +34,18 @@ class TensorBoard(Tracker):
             file.scalars(each.named(), step=each.step)
         file.flush()
 
-    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> None:
+    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> bool:
         file, entry = self._files.pop(key), self._entries.pop(key)
         shown = json.dumps({**entry.config, **config}, indent=1, default=str)
         file.text("cell", "\n".join(f"    {line}" for line in shown.splitlines()))  # as Markdown: a block of code
         file.scalars({f"result/{name}": value for name, value in numbers(summary).items()}, step=0)
         file.close()
+        return True
 
     def fail(self, key: str) -> None:
         self._files.pop(key).close()
 
-    def show(self, entry: Entry, overview: Overview) -> None:
+    def show(self, entry: Entry, overview: Overview) -> bool:
         """Each recipe is a run, so that the curves of one model and task share a chart."""
         folder = _emptied(self.out / "tensorboard" / "curves")
         files: dict[str, _EventFile] = {}
@@ -56,6 +57,7 @@ class TensorBoard(Tracker):
         for file in files.values():
             file.bands([chart.title for chart in overview.charts])
             file.close()
+        return True
 
     def close(self) -> None:
         for file in self._files.values():

@@ -8,12 +8,12 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING
 
-from educe.data.writing import make_parents, write_whole
 from educe.eval.measurement import Measurement
 from educe.eval.progress import TrainingStep
 from educe.recipes.runner.tracking import content
 from educe.recipes.runner.tracking.copied import Copied
-from educe.recipes.runner.tracking.process import TrackerFailed, TrackerProcess
+from educe.recipes.runner.tracking.marks import Marks
+from educe.recipes.runner.tracking.process import UPLOAD_SECONDS, TrackerFailed, TrackerProcess
 from educe.recipes.runner.tracking.settings import ChosenTracker
 
 if TYPE_CHECKING:  # a study has its cells, and what shows them shows a tracker's trouble
@@ -35,7 +35,7 @@ class Tracking:
         self, folder: Path, chosen: ChosenTracker, *, study: str, machine: bool, say: Callable[[str], None]
     ) -> None:
         self._folder, self._chosen, self._study, self._say = folder, chosen, study, say
-        self._machine = machine
+        self._machine, self._marks = machine, Marks(folder / chosen.name)
         self._waiting: Queue[Callable[[], None] | None] = Queue()
         self._works = True
         self._process: TrackerProcess | None = None
@@ -112,51 +112,55 @@ class Tracking:
             self._process = TrackerProcess.start(self._chosen.known.made_by, self._folder, machine=self._machine)
         return self._process
 
-    def _mark(self, key: str) -> Path:
-        """The file that says that a cell is copied. The library's own files are there before anything is in them."""
-        return self._folder / self._chosen.name / f"{key}.copied"
+    def _key(self, cell: "Cell") -> str:
+        return content.key_of(cell, directory=self._marks.directory)
+
+    def _is_copied(self, cell: "Cell") -> bool:
+        return self._marks.has(cell.listed.folder, cell.key)
 
     def _start(self, cells: Sequence["Cell"]) -> None:
-        for key in map(content.key_of, cells):
+        for key in map(self._key, cells):
             if key in self._open:
                 self._open[key] = self._open[key].again()
 
     def _train(self, cell: "Cell", steps: Sequence[TrainingStep]) -> None:
-        if not self._mark(content.key_of(cell)).exists():
+        if not self._is_copied(cell):
             copied = self._begun(cell)
             self._tracker.call("log", copied.entry.key, copied.take(steps))
 
     def _begun(self, cell: "Cell") -> Copied:
-        key = content.key_of(cell)
+        key = self._key(cell)
         if key not in self._open:
-            entry = content.entry_of(cell, study=self._study)
+            entry = content.entry_of(cell, study=self._study, directory=self._marks.directory)
             self._open[key] = Copied(entry=entry, have=self._tracker.call("begin", entry))
         return self._open[key]
 
     def _finish(self, cell: "Cell", measurement: Measurement) -> None:
-        mark = self._mark(content.key_of(cell))
-        if mark.exists():
+        if self._is_copied(cell):
             return
-        copied, key = self._begun(cell), content.key_of(cell)
+        copied, key, adapter = self._begun(cell), self._key(cell), self._adapter(cell)
         self._tracker.call("log", key, copied.take_kept(measurement.training))
         config = content.provenance(measurement, prompts=self._chosen.copies("prompts"))
-        self._tracker.call("finish", key, config, content.summary(measurement), self._adapter(cell))
+        seconds = None if adapter is None else UPLOAD_SECONDS
+        kept = self._tracker.call("finish", key, config, content.summary(measurement), adapter, seconds=seconds)
         del self._open[key]
-        make_parents(mark)
-        write_whole(mark, "")
+        if kept:
+            self._marks.add(cell.listed.folder, cell.key)
 
     def _adapter(self, cell: "Cell") -> Path | None:
         folder = self._folder.absolute() / "cells" / cell.folder / "adapter"
         return folder if self._chosen.copies("adapters") and folder.is_dir() else None
 
     def _fail_cell(self, cell: "Cell") -> None:
-        key = content.key_of(cell)
+        key = self._key(cell)
         if self._open.pop(key, None) is not None:
             self._tracker.call("fail", key)
 
     def _show(self, measurements: Sequence[Measurement]) -> None:
-        entry = content.overview_entry(measurements, study=self._study)
-        self._tracker.call("show", entry, content.overview(measurements))
+        entry = content.overview_entry(measurements, study=self._study, directory=self._marks.directory)
+        self._marks.remove_curves()
+        if self._tracker.call("show", entry, content.overview(measurements)):
+            self._marks.add_curves()
 
 
 def check_tracker(study: "Study") -> None:

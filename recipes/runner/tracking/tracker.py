@@ -90,7 +90,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def begin(self, entry: Entry) -> int:
-        """Begin a copy. What an earlier command left of it unfinished is gone on with, or taken away first.
+        """Begin a copy. What an earlier command left of it unfinished is continued, or deleted first.
 
         The number of steps that it has already.
         """
@@ -100,16 +100,22 @@ class Tracker(ABC):
         """Steps that a copy does not have yet, in order."""
 
     @abstractmethod
-    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> None:
-        """A cell was measured: what more is known of it, its score and spend, and the folder of its adapter."""
+    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> bool:
+        """A cell was measured: what more is known of it, its score and spend, and the folder of its adapter.
+
+        Whether there is a copy now: a library that is switched off keeps none.
+        """
 
     @abstractmethod
     def fail(self, key: str) -> None:
         """A cell failed."""
 
     @abstractmethod
-    def show(self, entry: Entry, overview: Overview) -> None:
-        """The study is finished: its charts and tables, in place of those of an earlier command."""
+    def show(self, entry: Entry, overview: Overview) -> bool:
+        """The study is finished: its charts and tables, in place of those of an earlier command.
+
+        Whether there is a copy now.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -57,15 +57,16 @@ class Trackio(Tracker):
         for each in steps:
             self._runs[key].log(each.named(), step=each.step)
 
-    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> None:
+    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> bool:
         run = self._runs.pop(key)
         run.log({f"result/{name}": value for name, value in numbers(summary).items()})
         run.finish()
+        return True
 
     def fail(self, key: str) -> None:
         self._runs.pop(key).finish()
 
-    def show(self, entry: Entry, overview: Overview) -> None:
+    def show(self, entry: Entry, overview: Overview) -> bool:
         import trackio
 
         self.begin(entry)
@@ -73,6 +74,7 @@ class Trackio(Tracker):
         for name, table in overview.tables.items():
             run.log({name: trackio.Table(columns=list(table.columns), data=[list(row) for row in table.rows])})
         run.finish()
+        return True
 
     def close(self) -> None:
         for run in self._runs.values():

@@ -4,18 +4,22 @@ Without a key, runs are written offline under OUT/wandb, for `wandb sync`.
 """
 
 import json
+import netrc
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from educe.data.untrusted import read_json
-from educe.recipes.runner.tracking.tracker import PROJECT, Entry, Overview, Step, Tracker
+from educe.recipes.runner.tracking.tracker import PROJECT, Entry, Overview, Step, Table, Tracker
 
 # How long a run may take to begin. How often what is logged offline is on the disk, where a kill leaves it.
 _INIT_SECONDS, _FLUSH_SECONDS = 30, 1.0
+# Keys of W&B's own server are kept under this name, also where the library calls the server by another.
+_CLOUD = "api.wandb.ai"
 _ADAPTER_CONFIG = "adapter_config.json"
 # What W&B records of its own accord names folders, users and machines; our provenance has what a result needs.
 _PRIVATE: dict[str, Any] = {
@@ -41,7 +45,7 @@ class Wandb(Tracker):
 
     def begin(self, entry: Entry) -> int:
         mode = _mode()
-        if mode == "offline":  # it cannot be gone on with, and another folder with the same steps would be synced, too
+        if mode == "offline":  # it cannot be continued, and another folder with the same steps would be synced, too
             for left in (self.out / "wandb").glob(f"offline-run-*-{entry.key}"):
                 shutil.rmtree(left)
         run = self._open(entry, mode)
@@ -86,7 +90,7 @@ class Wandb(Tracker):
             shown |= values.keys()
             run.log({axis: each.step, **values}, step=each.place)
 
-    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> None:
+    def finish(self, key: str, config: Mapping[str, Any], summary: Mapping[str, Any], adapter: Path | None) -> bool:
         run = self._runs[key]
         run.config.update(dict(config), allow_val_change=True)
         run.summary.update(dict(summary))
@@ -94,6 +98,7 @@ class Wandb(Tracker):
             self._log_adapter(run, key, adapter)
         run.finish()
         del self._runs[key]
+        return not run.disabled
 
     def _log_adapter(self, run: Any, key: str, folder: Path) -> None:
         import wandb
@@ -111,15 +116,12 @@ class Wandb(Tracker):
     def fail(self, key: str) -> None:
         self._runs.pop(key).finish(exit_code=1)
 
-    def show(self, entry: Entry, overview: Overview) -> None:
+    def show(self, entry: Entry, overview: Overview) -> bool:
         import wandb
 
         self.begin(entry)
         run = self._runs.pop(entry.key)
-        tables = {
-            name: wandb.Table(columns=list(table.columns), data=[list(row) for row in table.rows])
-            for name, table in overview.tables.items()
-        }
+        tables = {name: _table(table) for name, table in overview.tables.items()}
         charts = {
             f"score by examples/{chart.title}": wandb.plot.line_series(
                 xs=[line.budgets for line in chart.lines],
@@ -132,24 +134,49 @@ class Wandb(Tracker):
         }
         run.log({**tables, **charts})
         run.finish()
+        return not run.disabled
 
     def close(self) -> None:
         for run in self._runs.values():
             run.finish(exit_code=1)
 
 
-def _mode() -> Any:
-    """What WANDB_MODE says, else online with a key and offline without."""
-    if "WANDB_MODE" in os.environ:
-        return os.environ["WANDB_MODE"]
-    return "online" if "WANDB_API_KEY" in os.environ or _is_logged_in(Path.home() / ".netrc") else "offline"
+def _table(table: Table) -> Any:
+    """A table with every row.
 
-
-def _is_logged_in(netrc: Path) -> bool:
+    The library leaves out what comes after 10,000 rows, and takes a millisecond and more for the types of each: it is
+    shown one row of each kind.
+    """
     import wandb
 
-    if not netrc.is_file():
-        return False
-    server = os.environ.get("WANDB_BASE_URL") or str(wandb.Settings().base_url)
-    text, host = netrc.read_text("utf-8"), urlsplit(server).hostname
-    return "wandb" in text or bool(host and host in text)
+    for limit in ("MAX_ROWS", "MAX_ARTIFACT_ROWS"):
+        setattr(wandb.Table, limit, max(getattr(wandb.Table, limit), len(table.rows)))
+    kinds = {tuple(map(type, row)): list(row) for row in table.rows}
+    made = wandb.Table(columns=list(table.columns), data=list(kinds.values()))
+    made.data = [list(row) for row in table.rows]
+    return made
+
+
+def _mode() -> str:
+    """What W&B's settings say, such as WANDB_MODE or `wandb offline`; else online with a key and offline without."""
+    import wandb
+
+    settings = wandb.setup().settings
+    if "mode" in settings.model_fields_set:
+        return "offline" if settings.mode == "dryrun" else str(settings.mode)
+    has_key = settings.api_key or settings.identity_token_file or _is_logged_in(str(settings.base_url))
+    return "online" if has_key else "offline"
+
+
+def _is_logged_in(server: str) -> bool:
+    """Whether the user's .netrc has a key for the server. A file that cannot be read has none."""
+    import wandb
+
+    hosts = [urlsplit(server).netloc]
+    if server == wandb.Settings().base_url:
+        hosts.append(_CLOUD)
+    path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    with suppress(OSError, netrc.NetrcParseError, UnicodeError):
+        keys = netrc.netrc(path)
+        return any(keys.authenticators(host) for host in hosts)
+    return False

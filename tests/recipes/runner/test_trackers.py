@@ -21,6 +21,7 @@ import pytest
 from educe.recipes.cli import launch
 from educe.recipes.runner.results import load_results
 from educe.recipes.runner.tracking import tracked
+from educe.train import run
 from tests.conftest import REPOSITORY
 from tests.recipes.small import no_figures, parity_rows, run_cli, study_file, write_rows
 from tests.recipes.wandb_log import history, of_kind
@@ -56,9 +57,32 @@ def check_steps(out: Path) -> None:
 
 @needs("wandb")
 @pytest.mark.slow
-def test_wandb_shows_losses_before_cells_finish(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two workers, offline; what `wandb sync` would send is read from the transaction logs."""
-    long = {"epochs": 256, "max_examples_seen": 4096}  # several times what a tracker takes to start
+def test_wandb_shows_a_loss_before_its_cell_finishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training waits at its third step until its first one is in the log; W&B writes a step when the next comes."""
+    out = tmp_path / "out"
+    report, seen = run.report_step, []
+
+    def held(row: Any, **named: Any) -> None:
+        limit = time.monotonic() + 120
+        while row["step"] == 2 and not (shown := [each for log in _begun(out).values() for each in history(log)]):
+            assert time.monotonic() < limit
+            time.sleep(0.2)
+        if row["step"] == 2:
+            seen.append([each["step"] for each in shown])
+        report(row, **named)
+
+    monkeypatch.setattr(run, "report_step", held)
+    path = study_file(tmp_path, recipes=[{"iid_sft": {"rank": 2, "epochs": 4}}], examples=[16], track="wandb")
+    assert run_cli("run", path, "--out", out) == 0
+    assert seen == [[0]]
+    check_steps(out)
+
+
+@needs("wandb")
+@pytest.mark.slow
+def test_wandb_has_the_cells_of_two_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Offline; what `wandb sync` would send is read from the transaction logs."""
+    long = {"epochs": 256, "max_examples_seen": 4096}
     recipes = ["zero_shot", *({"iid_sft": {"rank": rank, **long}} for rank in (2, 4))]
     path = study_file(tmp_path, recipes=recipes, examples=[16], seeds=[0, 1])
     out = tmp_path / "out"
@@ -68,18 +92,15 @@ def test_wandb_shows_losses_before_cells_finish(tmp_path: Path, capsys: pytest.C
     results = load_results(out)
     for each in results.measurements:
         log = logs(out)[each.cell_name]
-        run = of_kind(log, "run")[-1]
-        assert (run.project, run.run_group, run.job_type) == ("educe", "small", each.method)
-        (folder,) = out.glob(f"cells/*/*/*/n{each.examples}-s{each.seed}-{each.provenance.cell[:16]}")
-        stored = (folder / "measurement.json").stat().st_mtime
+        shown = of_kind(log, "run")[-1]
+        assert (shown.project, shown.run_group, shown.job_type) == ("educe", "small", each.method)
         told = [row["_timestamp"] for row in history(log)]
         assert told == sorted(told) and (len(told) == 512) is (each.method == "iid_sft")
-        assert each.method == "zero_shot" or stored - told[0] > 1, "shown while it trained"
     curves = logs(out)["small curves"]
     (row,) = history(curves)
     assert row["curves/_type"] == row["results/_type"] == "table-file"
-    shown = [each for config in of_kind(curves, "config") for each in config.update if "visualize" in each.nested_key]
-    (chart,) = shown
+    charts = [each for config in of_kind(curves, "config") for each in config.update if "visualize" in each.nested_key]
+    (chart,) = charts
     assert chart.nested_key[-1] == "score by examples/tiny-random parity" and "lineseries" in chart.value_json
     files = [each.name for each in curves.parent.rglob("*.table.json")]
     assert len(files) == 3, "two tables, and the chart's"
@@ -98,6 +119,20 @@ def test_cells_are_copied_once_and_never_read(tmp_path: Path) -> None:
         check_steps(out)
     shutil.rmtree(out / "wandb")
     assert load_results(out).text("csv") == text
+
+
+@needs("wandb")
+@pytest.mark.slow
+def test_wandb_that_is_switched_off_marks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed before: cells counted as copied, and were not copied when W&B was switched on."""
+    path, out = study_file(tmp_path, recipes=["zero_shot"], track="wandb"), tmp_path / "out"
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert run_cli("run", path, "--out", out) == 0
+    assert not list(out.glob("wandb/*.copied")) and logs(out) == {}
+    monkeypatch.delenv("WANDB_MODE")
+    for _ in range(2):
+        assert run_cli("run", path, "--out", out) == 0
+        assert len(logs(out)) == 2 == len(list(out.glob("wandb/*.copied")))
 
 
 @needs("wandb")

@@ -59,7 +59,7 @@ def read(path: Path, origin: str, *, cluster: str | None = None) -> list[TaskRes
         "task": task.rpartition("/")[2],
         "model": model,
     }
-    results = []
+    results: list[TaskResult] = []
     for metric, fields, notes in each_readable(path, {name: _items(path, rows, name) for name in _metrics(rows)}):
         notes = (*notes, *_notes(path, about, header, metric, fields["side"].scores.mean()))
         facts = task, task.rpartition("/")[2], model, metric

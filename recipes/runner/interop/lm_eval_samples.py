@@ -44,7 +44,7 @@ def read(path: Path, origin: str, *, cluster: str | None = None) -> list[TaskRes
     model = about.get("model_name")
     model = model if isinstance(model, str) and model else path.parent.name
     readable = each_readable(path, {_metric(*key): _items(path, rows, *key) for key in _keys(rows)})
-    results = []
+    results: list[TaskResult] = []
     for metric, fields, notes in readable:
         notes = (*notes, *_notes(path, task, about, metric, fields["side"].scores.mean()))
         results.append(

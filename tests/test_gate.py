@@ -50,7 +50,6 @@ EXCEPTIONS = {
     ("recipes/runner/audited.py", "validate_json"): "validates text that the gate has read",
     ("recipes/runner/listing.py", "validate_json"): "validates text that the gate has read",
     ("recipes/runner/result_files.py", "loads"): "makes a value plain, to compare it",
-    ("recipes/runner/tracking/wandb.py", "read_text"): "the user's own netrc",
     ("recipes/runner/tracking/tensorboard.py", "open"): "opens a file to write it",
     ("recipes/runner/command.py", "open"): "opens the null device to write to it",
     ("recipes/runner/journal.py", "open"): "opens a file to append to it; the gate reads it",

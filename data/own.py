@@ -129,7 +129,8 @@ def raising(what: str, path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def installed(group: str) -> dict[str, EntryPoint]:
+@cache
+def installed(group: str) -> Mapping[str, EntryPoint]:
     """What installed packages add to a group of names. UserError where two packages add one name."""
     found: dict[str, EntryPoint] = {}
     for each in entry_points(group=group):

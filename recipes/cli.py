@@ -92,11 +92,13 @@ def _parser() -> argparse.ArgumentParser:
         parsers,
         "compare",
         commands.compare,
-        "Compare results item by item: run directories, logs of Inspect and lm_eval.",
+        "Compare run directories and logs of other tools, item by item.",
     )
     compare.add_argument("results", nargs="+", metavar="RESULT", help="The first is what the others are compared with.")
     compare.add_argument("--cluster", metavar="FIELD", help="Field of a log's items that related items share.")
-    compare.add_argument("--format", choices=["text", "csv", "json"], default="text", help="Form (text).")
+    compare.add_argument(
+        "--format", choices=["text", "csv", "json"], default="text", metavar="FORM", help="Text, csv or json (text)."
+    )
     claims = _folder_command(parsers, "claims", commands.claims, "Print the claims that the results support.")
     _add_claim_options(claims)
     claims.add_argument("--refused", action="store_true", help="List what is not claimed, and why.")

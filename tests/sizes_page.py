@@ -123,7 +123,7 @@ deletes cells that the study no longer has.
 | while cells run | it updates the page, and copies the cell to a tracker where the study says so |
 | when all have ended | it reads them once more, and writes the report and `results.parquet` |
 
-What that takes a cell, and how long 100,000 cells take to list, is measured in [benchmarks.md](benchmarks.md#cells).
+What that takes a cell, and how long 100,000 cells take to list, is measured in [benchmarks.md](benchmarks.md).
 The command is one process with one core. Workers write their cells themselves, so its network carries messages only.
 """
 

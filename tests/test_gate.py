@@ -49,6 +49,7 @@ EXCEPTIONS = {
     ("eval/report/drawing.py", "read_text"): "a figure that was just drawn",
     ("recipes/runner/audited.py", "validate_json"): "validates text that the gate has read",
     ("recipes/runner/listing.py", "validate_json"): "validates text that the gate has read",
+    ("recipes/runner/environment.py", "read_text"): "the kernel's own list of processors",
     ("recipes/runner/result_files.py", "loads"): "makes a value plain, to compare it",
     ("recipes/runner/tracking/tensorboard.py", "open"): "opens a file to write it",
     ("recipes/runner/command.py", "open"): "opens the null device to write to it",

@@ -92,7 +92,7 @@ TASKS: dict[str, TaskEntry] = {
 }
 # What stands before the colon; the maker takes what comes after it.
 PREFIXES: dict[str, TaskEntry] = {
-    "file": TaskEntry(file_task, "Read your own questions: file:PATH.jsonl, .json, .csv, .parquet."),
+    "file": TaskEntry(file_task, "Read your own questions: file:PATH.jsonl, .csv or others."),
     "bigbench": TaskEntry(bigbench_task, "Read a task of BIG-bench: bigbench:NAME or PATH/task.json."),
     "hub": TaskEntry(hub_task, "Read a Hugging Face dataset: hub:ORG/NAME@COMMIT."),
 }

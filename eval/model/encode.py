@@ -109,7 +109,7 @@ def _encode_options(model: Model, prompt: Prompt, options: Sequence[str]) -> Bra
     text = prompt_text(model, prompt)
     rows = encode_texts(model, [text, *(text + prompt.continuation(option) for option in options)])
     opening = model.tokenizer.bos_token_id if model.tokenizer.bos_token_id is not None else model.tokenizer.eos_token_id
-    if not text and not rows[0] and opening is not None:
+    if not text and not rows[0] and opening is not None and prompt.style == "completion":
         rows = [(opening, *row) for row in rows]  # the options are all that is asked; a text opens so
     shared = common_prefix(rows)
     _check_not_empty(model, rows[0][:shared])

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -181,12 +181,10 @@ def _digest_of_trained(model: Model) -> bytes:
     return known[1]
 
 
-def _digest_of_code() -> str:
+@cache
+def code_digest() -> str:
+    """A hash of the code that computes answers: every module of this folder, as they are when it is first asked for."""
     found = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         found.update(f"{path.name} ".encode() + read_bytes(path))
     return found.hexdigest()
-
-
-# A hash of the code that computes answers: every module of this folder. Files that change later are not what runs.
-CODE_DIGEST = _digest_of_code()

@@ -29,6 +29,7 @@ from educe.recipes.runner.run_cell import run_cells
 from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.threads import threads
+from educe.recipes.runner.tracking.settings import ChosenTracker
 from educe.recipes.runner.tracking.tracked import check_tracker, tracked
 from educe.recipes.sets import refuse_set
 from educe.train.processes import make_accelerator, process_state
@@ -128,6 +129,8 @@ def _shown(study: Study, cell: Cell, store: Store, *, is_main: bool) -> Iterator
 
 def _copy_known(study: Study, cell: Cell, store: Store) -> None:
     """Copy a cell that was measured before, where the study tracks and an earlier command did not."""
+    if ChosenTracker.read(study.track) is None:
+        return
     measurement = store.find(cell.listed, {})
     assert isinstance(measurement, Measurement)
     say = Progress(total=1, done=1, out=store.root, announce=False).say

@@ -15,7 +15,7 @@ from educe.eval.measure import SolverOutput, measure
 from educe.eval.measurement import Measurement, Outcomes, Precision, Provenance
 from educe.eval.model.attention import attention_of
 from educe.eval.model.encode import prompt_text
-from educe.eval.model.journal import CODE_DIGEST, journalling
+from educe.eval.model.journal import code_digest, journalling
 from educe.eval.model.model import Model
 from educe.eval.model.sharded import is_sharded
 from educe.eval.prompting.prompts import PromptConfig, check_questions_shown, make_prompt_fn
@@ -134,7 +134,7 @@ def _journal(cell: Cell, model: Model, store: Store, say: Callable[[str], None])
         "cell": cell.key,
         "model": f"{cell.source.identity} {model.fingerprint} {model.dtype} {model.quantize}",
         "canary of the model": " ".join(each.hex() for each in model.canary),
-        "code": CODE_DIGEST,
+        "code": code_digest(),
         "device": f"{device_name(model.device)} {attention_of(model.net)} {torch.get_num_threads()}",
         **{f"version of {name}": version for name, version in versions().items()},
     }

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from educe.data.display import visible
 from educe.data.errors import RunStopped, UserError, is_fault
 from educe.eval.measurement import Measurement
+from educe.eval.model.journal import code_digest
 from educe.eval.model.load import load_model
 from educe.eval.model.model import Model
 from educe.eval.progress import TrainingStep, progress_listener, step_listener
@@ -50,6 +51,7 @@ class Worker:
         self._loaded: Any = None
         self._model: Model | None = None
         self._unloadable: dict[Any, BaseException] = {}  # why, by what was to be loaded
+        code_digest()  # now: files that change while a study runs are not what runs
 
     def run(self, unit: Unit) -> None:
         """Elicit a unit's cells and store those that are missing; what fails is noted, and the rest goes on."""

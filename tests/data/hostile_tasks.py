@@ -265,7 +265,7 @@ def _options() -> Iterator[Hostile]:
     for name, options, says in (
         ("a list for columns", {"columns": ["question"]}, "columns: ['question'] is not a mapping"),
         ("a number for a column", {"columns": {"question": 5}}, "columns: question: 5 is not the name of a column"),
-        ("a list for a question", {"columns": {"question": ["question"]}}, "is not the name of a column"),
+        ("an empty list for a question", {"columns": {"question": []}}, "question"),
         ("an attribute", {"columns": {"question": "{question.__class__}"}}, "no column 'question.__class__'"),
         ("a width", {"columns": {"question": "{question:>999999999}"}}, "no column 'question:>999999999'"),
         ("an index", {"columns": {"question": "{question[0]}"}}, "no column 'question[0]'"),

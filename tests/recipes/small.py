@@ -1,14 +1,17 @@
 """A study small enough to run in a second: sixty questions, the tiny model, figures left out."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from educe.eval.measurement import Failure, Measurement
 from educe.eval.report import page
 from educe.recipes.cli import main
+from educe.recipes.runner.store import Store
 from educe.recipes.runner.study import Study
 
 # A study without its task.
@@ -69,6 +72,12 @@ def run_cli(*arguments: Any) -> int:
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the report out: it is tested on its own floor and takes a second."""
     monkeypatch.setattr(page, "write_report", lambda *given, **named: given[2] / "report.html")
+
+
+def reads_as(patch: pytest.MonkeyPatch, measurements: Sequence[Measurement], failures: Sequence[Failure] = ()) -> None:
+    """Let every run directory read as these: how runs are read is tested where they are written."""
+    patch.setattr(Store, "listing", lambda _: [])
+    patch.setattr(Store, "read_cells", lambda *_: dict(enumerate((*measurements, *failures))))
 
 
 def main_without_figures(arguments: list[str]) -> None:

@@ -15,7 +15,7 @@ from educe.recipes.runner.store import Store
 from tests.eval.analysis.claims.claiming import cells as _cells
 from tests.eval.synthetic import FAILED, measurement, small_study
 from tests.recipes.made import SEEN_ONCE
-from tests.recipes.small import run_cli
+from tests.recipes.small import reads_as, run_cli
 
 
 def made() -> tuple[Measurement, ...]:
@@ -26,7 +26,7 @@ def made() -> tuple[Measurement, ...]:
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder that reads as the synthetic study: how runs are read is tested where they are written."""
-    monkeypatch.setattr(Store, "read", lambda *_: (made(), ()))
+    reads_as(monkeypatch, made())
     monkeypatch.setattr(Store, "primary", lambda *_: ())
     monkeypatch.setattr(Results, "look", lambda _, __, given: replace(SEEN_ONCE, limits=Limits(**given)))
     return "runs/small"
@@ -76,7 +76,7 @@ def test_cells_without_a_score_are_told(
     study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lost = replace(FAILED, model="big", recipe="few_shot", method="few_shot", examples=8, seed=1)
-    monkeypatch.setattr(Store, "read", lambda *_: (made(), (lost,)))
+    reads_as(monkeypatch, made(), [lost])
     for command in ("claims", "forecast"):
         assert run_cli(command, study) == 0
         assert capsys.readouterr().err == f"educe: left out: 1 of {len(made()) + 1} cells, without a score\n"
@@ -86,7 +86,7 @@ def test_every_option_reaches_its_claim(
     study: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cells = (*_cells(242, 250, of=400, plain=240), *_cells(340, 350, of=400, plain=240, model="big"))
-    monkeypatch.setattr(Store, "read", lambda *_: (cells, ()))
+    reads_as(monkeypatch, cells)
     options = {"above": 0.7, "within": 0.3, "rarer": 0.9, "margin": 0.2, "flops": 5e12, "power": 0.999}
     assert set(options) == set(CLAIM_OPTIONS)
     assert run_cli("claims", study, *(word for name, value in options.items() for word in (f"--{name}", value))) == 0

@@ -18,7 +18,7 @@ from educe.recipes.runner.store import Store
 from tests.conftest import REPOSITORY
 from tests.eval.synthetic import measurement
 from tests.recipes.made import SEEN_ONCE, measurement_of
-from tests.recipes.small import parity_rows, run_cli, small_study, study_file, write_rows
+from tests.recipes.small import parity_rows, reads_as, run_cli, small_study, study_file, write_rows
 
 COMMANDS = (
     *("", "run", "screen", "plan", "validate", "organisms", "game", "report", "results", "compare", "claims"),
@@ -140,7 +140,7 @@ def test_results_on_other_items_are_named(
     others = Outcomes.of(Outcome(id=f"other-{n}", score=float(n < 6), answer="a") for n in range(10))
     near = [measurement(method="zero_shot", examples=0), measurement(), measurement(examples=16)]
     made = [*near, measurement(outcomes=others, **far)]
-    monkeypatch.setattr(Store, "read", lambda *_: (made, []))
+    reads_as(monkeypatch, made)
     monkeypatch.setattr(Store, "study_text", lambda _: "name: small")
     monkeypatch.setattr(Store, "primary", lambda _: ())
     monkeypatch.setattr(Results, "look", lambda *_: SEEN_ONCE)

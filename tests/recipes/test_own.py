@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from educe.data.errors import RunStopped, UserError
+from educe.data.own import installed
 from educe.recipes.catalog import find_recipe, make_method
 from educe.recipes.runner.study import Study
 from educe.recipes.runner.worker_process import cell_at, read_here
@@ -202,6 +203,7 @@ def install(place: Path, name: str, module: str, **groups: str) -> None:
 def test_an_installed_package_adds_recipes_and_tasks(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    installed.cache_clear()
     code = (
         POLITE
         + "\n\ndef tens(*, count=60):\n    return [{'question': f'{n} + 9?', 'answer': n + 9} for n in range(count)]\n"

@@ -329,10 +329,10 @@ def test_limits_of_a_call_are_not_those_of_another_with_the_same_prefix(
 
 
 def test_the_hash_of_the_code_is_that_of_what_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = journal.CODE_DIGEST
-    assert journal._digest_of_code() == before, "no file has changed since"
+    before = journal.code_digest()
+    assert journal.code_digest.__wrapped__() == before, "no file has changed since"
     monkeypatch.setattr(journal, "read_bytes", lambda path: b"edited while the run is at work")
-    assert journal._digest_of_code() != before == journal.CODE_DIGEST
+    assert journal.code_digest.__wrapped__() != before == journal.code_digest()
 
 
 def test_hidden_states_are_read_in_the_same_batches_as_before() -> None:

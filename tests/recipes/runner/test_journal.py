@@ -281,7 +281,7 @@ def test_what_a_cell_asks_before_its_test_is_kept_and_what_it_depends_on_is_said
     assert together == [True, False] and len(abouts) == 3
     (about,) = {tuple(sorted((key, value) for key, value in each.items() if key != "cell")) for each in abouts}
     assert dict(about)["version of bitsandbytes"] == versions()["bitsandbytes"]
-    assert dict(about)["code"] == model_journal.CODE_DIGEST
+    assert dict(about)["code"] == model_journal.code_digest()
     assert dict(about)["device"].startswith(f"cpu, {_cpu_model()}, ")
 
 

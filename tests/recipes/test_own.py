@@ -200,10 +200,18 @@ def install(place: Path, name: str, module: str, **groups: str) -> None:
     (folder / "entry_points.txt").write_text("\n".join(lines))
 
 
+@pytest.fixture
+def installed_anew() -> Iterator[None]:
+    """Packages that come and go while this process runs."""
+    installed.cache_clear()
+    yield
+    installed.cache_clear()
+
+
+@pytest.mark.usefixtures("installed_anew")
 def test_an_installed_package_adds_recipes_and_tasks(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    installed.cache_clear()
     code = (
         POLITE
         + "\n\ndef tens(*, count=60):\n    return [{'question': f'{n} + 9?', 'answer': n + 9} for n in range(count)]\n"
@@ -231,6 +239,7 @@ def test_an_installed_package_adds_recipes_and_tasks(
     with pytest.raises(UserError, match=r"unknown recipe 'polit'; did you mean 'polite'\?"):
         make_method("polit")
     install(place, "other", "os", recipes="polite=path")
+    installed.cache_clear()
     with pytest.raises(UserError, match=r"two packages add 'polite' \(.*\); uninstall one"):
         make_method("polit")
     sys.modules.pop("politeness", None)

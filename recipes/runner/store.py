@@ -115,7 +115,9 @@ class Store:
         """Write down the cells of this run. Results of cells that are not listed stay on disk, unread.
 
         With `add`, cells listed before stay listed: for cells that are launched one by one into one directory.
+        UserError for a study that could not be read back.
         """
+        parse_yaml(study_text, source="study.yaml")  # written in full it may be longer than what was read
         listing = [cell.listed for cell in cells]
         if add and (self.root / "cells.json").exists():
             new = {each.folder for each in listing}

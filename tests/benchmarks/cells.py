@@ -2,8 +2,8 @@
 
 The cells are the cheapest there are: a few-shot prompt of the tiny model on one item. A cell's share of the run, less
 what workers measured inside cells, is what scheduling, storing and showing cost; the report is left out. The directory
-of ten times as many results is written by the store, from one real result under other seeds. "Theirs" is the limit:
-50 ms a cell with each engine, 3 s to resume a finished study, 5 s to list its rows or to ask a question in SQL.
+of ten times as many results is written by the store, from one real result of each recipe under other seeds. "Theirs" is
+the limit: 50 ms a cell with each engine, 3 s to resume a finished study, 5 s to list its rows or to ask a question.
 
 python -m tests.benchmarks cells
 """
@@ -27,6 +27,7 @@ from tests.benchmarks.pairs import Pair, timed
 from tests.recipes.small import small_study
 
 ENGINES, WORKERS = ("local", "ray", "slurm"), 2
+MOST_SEEDS = 10_000
 SLURM = {"slurm": {"cluster": "local"}}
 QUESTION = "select recipe, count(*) n, avg(score) mean from results group by recipe"
 
@@ -48,10 +49,11 @@ def run(cells: int = 10_000, repetitions: int = 3) -> list[Pair]:
 
 
 def _study(folder: Path, cells: int) -> Study:
+    """So many cells, at most 10,000 of a recipe: a list of more seeds would be longer than a study may be."""
     folder.mkdir()
-    return small_study(
-        folder, recipes=[{"few_shot": {"shots": 1}}], examples=[], seeds=list(range(cells)), test_items=1
-    )
+    recipes = [{"few_shot": {"shots": shots}} for shots in range(1, 1 + -(-cells // MOST_SEEDS))]
+    seeds = list(range(min(cells, MOST_SEEDS)))
+    return small_study(folder, recipes=recipes, examples=[], seeds=seeds, test_items=1)
 
 
 def _overhead(folder: Path, engine: str, cells: int) -> Pair:
@@ -84,13 +86,14 @@ def _write_many(folder: Path, cells: int) -> None:
     study = _study(folder, cells)
     listed = study.cells()
     run_study(study.model_copy(update={"seeds": (0,)}), folder / "one")
-    (made,) = load_results(folder / "one").measurements
+    made = {each.recipe: each for each in load_results(folder / "one").measurements}
     store = Store(folder / "out")
     with store.claim(), patch("educe.recipes.runner.store.sync_folder"), patch("educe.data.writing._sync"):
         store.begin(study_text=study.text(), cells=listed)
         for cell in listed:
-            provenance = replace(made.provenance, cell=cell.key, cohort=(cell.listed.folder,))
-            store.write(cell, replace(made, seed=cell.seed, provenance=provenance), save_adapter=None)
+            one = made[cell.recipe]
+            provenance = replace(one.provenance, cell=cell.key, cohort=(cell.listed.folder,))
+            store.write(cell, replace(one, seed=cell.seed, provenance=provenance), save_adapter=None)
         _no_page(Results.of(store))
 
 

@@ -142,6 +142,12 @@ def test_a_failure_is_noted_and_cleared_by_success(store: Store, cells: tuple[Ce
     assert len(store.read()[1]) == len(cells) - 1
 
 
+def test_a_study_that_could_not_be_read_back_is_refused_before_it_runs(store: Store, cells: tuple[Cell, ...]) -> None:
+    """In full, a list takes a line for each of its values: what was short enough to be read may be too long then."""
+    with pytest.raises(UserError, match=r"study\.yaml has more than"):
+        store.begin(study_text="seeds:\n" + "- 1\n" * 100_000, cells=cells)
+
+
 def test_two_runs_cannot_share_a_folder(store: Store) -> None:
     other = Store(store.root)
     with pytest.raises(UserError, match="is in use by another run; wait for it or give another --out") as refused:

@@ -1,6 +1,7 @@
 """Text as it is shown to a person: control characters become visible, so that no text can act on a terminal."""
 
 import unicodedata
+from collections.abc import Sequence
 
 # Controls (C0, C1, DEL), format characters (writing direction, zero width, tags), lone surrogates, what has no meaning
 # in Unicode, and the separators of lines and paragraphs.
@@ -28,3 +29,14 @@ def _shown(character: str) -> str:
         return character
     # Of a lone surrogate and of every hidden character: \n, \x1b, \u202e, \U000e0041.
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def aligned(rows: Sequence[Sequence[str]], *, left: Sequence[bool]) -> list[str]:
+    """Rows as lines in which columns end alike, and those that are `left` begin alike."""
+    shown = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return [
+        "  ".join(f"{cell:{'<' if text else '>'}{width}}" for cell, width, text in zip(row, widths, left, strict=True))
+        .rstrip()
+        for row in shown
+    ]  # fmt: skip

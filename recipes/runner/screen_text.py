@@ -1,9 +1,8 @@
 """A screen as text: a table with a line for each model and task, and how far to trust it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from educe.data.display import cut, visible
+from educe.data.display import aligned, cut
 from educe.eval.analysis.formatting import format_count, format_interval, whole_percent
 from educe.eval.analysis.room import Room, Shown
 from educe.recipes.runner.screened import CHOSEN, Screened
@@ -12,13 +11,14 @@ _HEAD = (
     *("model", "task", "dev rows", "chance", "zero-shot", "best recipe", "score", "control"),
     *("labels", "FLOPs", "seconds", "verdict"),
 )
-_TEXTS = ("model", "task", "best recipe", "verdict")  # to the left; numbers to the right
+_TEXTS = ("model", "task", "best recipe", "verdict")
+_LEFT = [name in _TEXTS for name in _HEAD]  # numbers end alike
 _NONE, _MAX_NAME = "-", 40
 
 
 def screen_text(screened: Screened) -> str:
     """The table, the largest gain first, and what it cannot show in the last line."""
-    return "\n".join([*_aligned([_HEAD, *map(_row, screened.rooms)]), "", *_notes(screened)])
+    return "\n".join([*aligned([_HEAD, *map(_row, screened.rooms)], left=_LEFT), "", *_notes(screened)])
 
 
 def chosen_line(screened: Screened, folder: Path) -> str:
@@ -51,17 +51,6 @@ def _row(room: Room) -> tuple[str, ...]:
 
 def _score(shown: Shown | None) -> str:
     return _NONE if shown is None else whole_percent(shown.score)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    shown = [[visible(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    left = [name in _TEXTS for name in _HEAD]
-    return [
-        "  ".join(f"{cell:{'<' if text else '>'}{width}}" for cell, width, text in zip(row, widths, left, strict=True))
-        .rstrip()
-        for row in shown
-    ]  # fmt: skip
 
 
 def _notes(screened: Screened) -> list[str]:

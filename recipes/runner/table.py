@@ -67,7 +67,7 @@ def find_table(root: Path) -> pa.Table | None:
     Corrupt where the directory has a symbolic link.
     """
     found = _find(root)
-    if found is None or _stamp_in(found, _ROWS) != stamp_of_rows(root, found[_FOLDER].to_pylist()):
+    if found is None or (found.schema.metadata or {}).get(_ROWS) != stamp_of_rows(root, found[_FOLDER].to_pylist()):
         return None
     return found.drop_columns([_FOLDER])
 
@@ -77,7 +77,7 @@ def num_finished(root: Path) -> int:
     found = _find(root)
     if found is None or found["score"].null_count or not (root / "report.html").exists():
         return 0
-    return len(found) if _stamp_in(found, _FILES) == stamp_of_files(root, found[_FOLDER].to_pylist()) else 0
+    return len(found) if found.schema.metadata == stamps_of(root, found[_FOLDER].to_pylist()) else 0
 
 
 def _find(root: Path) -> pa.Table | None:
@@ -87,10 +87,6 @@ def _find(root: Path) -> pa.Table | None:
         return None if sealed.read_data(TABLE) is None else _read(root / TABLE)
     except (UserError, ValueError, OSError, pa.ArrowException):  # the run directory is read without it
         return None
-
-
-def _stamp_in(table: pa.Table, kind: bytes) -> bytes | None:
-    return (table.schema.metadata or {}).get(kind)
 
 
 def _read(path: Path) -> pa.Table | None:

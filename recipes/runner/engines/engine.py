@@ -10,6 +10,11 @@ from typing import Any, Protocol
 
 from educe.recipes.runner.cohorts import Unit
 
+# A process of a run gives a sign of life every ten seconds, unless it or its machine hangs; it has longer to begin.
+SILENT_SECONDS, START_SECONDS = 180.0, 600.0
+# Whoever did not look for so long was stopped itself, and knows nothing of the others.
+ASLEEP_SECONDS = 30.0
+
 
 @dataclass(kw_only=True)
 class WorkerHandle(ABC):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from educe.data.display import cut, visible
+from educe.data.display import aligned, cut, visible
 from educe.data.errors import UserError
 from educe.eval.analysis.compared import Compared, OverTasks, compare_results, over_tasks
 from educe.eval.analysis.formatting import format_count, format_p_value
@@ -16,7 +16,8 @@ from educe.recipes.runner.interop.read import read_results
 
 Form = Literal["text", "csv", "json"]
 _HEAD = ("task", "result", "against", "items", "score", "other", "difference [95%]", "p", "Holm p", "detectable")
-_TEXTS = ("task", "result", "against")  # to the left; numbers to the right
+_TEXTS = ("task", "result", "against")
+_LEFT = [name in _TEXTS for name in _HEAD]  # numbers end alike
 _NONE, _MAX_NAME = "–", 48
 
 COLUMNS: dict[str, Callable[[Compared], Any]] = {
@@ -81,7 +82,8 @@ class Comparisons:
                 "notes": self.notes,
             }
             return json.dumps(parts, indent=1) + "\n"
-        lines = [*_aligned([_HEAD, *map(_line, self.compared)]), "", *map(_pooled_line, self.pooled), *self.notes]
+        table = aligned([_HEAD, *map(_line, self.compared)], left=_LEFT)
+        lines = [*table, "", *map(_pooled_line, self.pooled), *self.notes]
         return "\n".join(map(visible, lines)) + "\n"
 
 
@@ -127,17 +129,6 @@ def _line(each: Compared) -> tuple[str, ...]:
 
 def _named(name: str, origin: str) -> str:
     return f"{cut(name, _MAX_NAME)} ({cut(origin, _MAX_NAME)})"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    shown = [[visible(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    left = [name in _TEXTS for name in _HEAD]
-    return [
-        "  ".join(f"{cell:{'<' if text else '>'}{width}}" for cell, width, text in zip(row, widths, left, strict=True))
-        .rstrip()
-        for row in shown
-    ]  # fmt: skip
 
 
 def _pooled_line(each: OverTasks) -> str:

@@ -151,7 +151,7 @@ class NoProcesses:
 
 def test_a_launch_that_does_not_join_or_says_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (launcher.START_SECONDS, launcher.SILENT_SECONDS) == (pool.START_SECONDS, pool.SILENT_SECONDS)
-    assert launcher.ASLEEP_SECONDS == pool._ASLEEP_SECONDS
+    assert launcher.ASLEEP_SECONDS == pool.ASLEEP_SECONDS
     monkeypatch.setattr(launcher, "_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(launcher, "START_SECONDS", 0.1)
     with pytest.raises(_Broken, match=r"^1 of 2 processes of its launch joined within 0 seconds: ImportError: no Deep"):
